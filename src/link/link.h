@@ -1,0 +1,132 @@
+// Messages between the device process and its workers, over a SOCK_STREAM pair.
+//
+// Framing: struct link_header, then `size` bytes of payload, then (if a payload is variable) its tail. Descriptors are attached to the
+// first byte of the message. Little-endian is not needed: both ends are the same binary on one machine. Both ends treat the other as
+// hostile: a worker may have been taken over by its guest.
+#ifndef LINK_LINK_H
+#define LINK_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LINK_MAX_PAYLOAD (16u << 20) // bytes; larger submissions are refused by the front
+#define LINK_MAX_FDS 4
+
+enum link_type {
+    // device → worker, carried out strictly in order
+    LINK_CONTEXT_CREATE = 1, // struct link_context_create; the first message
+    LINK_SUBMIT,             // struct link_submit + command bytes: the context stream
+    LINK_RESOURCE_ATTACH,    // struct link_resource_attach + 1 fd
+    LINK_RESOURCE_DETACH,    // struct link_resource_detach
+    LINK_BLOB_EXPORT,        // struct link_blob_export; answered by LINK_BLOB_EXPORTED
+
+    // worker → device
+    LINK_WORKER_READY = 64,  // driver loaded, sandbox closed (no payload); may come long before a CONTEXT_CREATE
+    LINK_FENCE_RETIRED,      // array of struct link_fence_retired, at least one
+    LINK_BLOB_EXPORTED,      // struct link_blob_exported, + 1 fd if result is 0
+    LINK_CONTEXT_LOST,       // text, no NUL: command, offset and reason; the worker ends after it
+};
+
+struct link_header {
+    uint32_t size; // payload bytes
+    uint16_t type;
+    uint16_t fd_count;
+};
+
+enum link_context_flags {
+    LINK_CONTEXT_OWN_FILES = 1, // every mappable memory object is a file of its own, at offset 0 (vtest), not a range of an arena
+};
+
+struct link_context_create {
+    uint32_t context_id; // for log lines
+    uint32_t flags;
+    uint64_t max_memory; // bytes of host-visible memory and blobs this context may hold; 0: no limit
+    uint32_t max_rings;
+    uint32_t max_resources;
+    char name[64]; // what the guest calls itself; untrusted, NUL-terminated
+};
+
+struct link_submit {
+    uint64_t fence_id;  // retired by LINK_FENCE_RETIRED; chosen by the device, 0: no fence
+    uint32_t ring_idx;  // timeline of the fence, 0…63; 0 retires as soon as the bytes are executed
+    uint32_t byte_count; // follows; a multiple of 4; may be 0
+};
+
+enum link_resource_kind {
+    LINK_RESOURCE_SHM = 1,    // blob_id 0: rings, replies, streams
+    LINK_RESOURCE_MEMORY = 2, // pages of a VkDeviceMemory (this context's or another's)
+};
+
+struct link_resource_attach {
+    uint32_t resource_id; // non-zero
+    uint32_t kind;
+    uint64_t offset; // in the file
+    uint64_t size;
+};
+
+struct link_resource_detach {
+    uint32_t resource_id;
+    uint32_t pad;
+};
+
+enum link_blob_flags { LINK_BLOB_MAPPABLE = 1, LINK_BLOB_SHAREABLE = 2, LINK_BLOB_CROSS_DEVICE = 4 }; // as in virtio-gpu
+
+struct link_blob_export {
+    uint32_t resource_id; // the memory becomes this resource of the context too: no LINK_RESOURCE_ATTACH follows
+    uint32_t blob_flags;
+    uint64_t memory_id; // object id of a VkDeviceMemory
+    uint64_t size;
+};
+
+struct link_blob_exported {
+    uint32_t resource_id;
+    int32_t result;    // 0 or -errno
+    uint32_t map_info; // 1 cached, 2 uncached, 3 write-combined
+    uint32_t pad;
+    uint64_t offset; // in the file
+    uint64_t size;   // what may be mapped, a multiple of the page size
+};
+
+struct link_fence_retired {
+    uint64_t fence_id;
+    uint32_t ring_idx;
+    uint32_t pad;
+};
+
+// ---- sending and receiving -----------------------------------------------------------------------------------------------------
+
+struct link_message {
+    uint16_t type;
+    uint16_t fd_count;
+    uint32_t size;
+    const uint8_t *payload; // valid until the next receive; 8-byte aligned
+    int fds[LINK_MAX_FDS];  // the receiver owns them
+};
+
+enum link_status {
+    LINK_OK,     // a message was received / everything was sent
+    LINK_AGAIN,  // non-blocking: nothing whole yet / some of it is queued, wait for writability
+    LINK_CLOSED, // the other end is gone
+    LINK_BROKEN, // protocol violation or system error: close it
+};
+
+struct link;
+
+// Takes over `fd`. `blocking` says how link_receive behaves; sending from a non-blocking link queues what the socket does not take.
+struct link *link_create(int fd, bool blocking);
+void link_destroy(struct link *link); // closes the socket and descriptors not yet handed out
+int link_fd(const struct link *link);
+
+// One receiver thread. Unclaimed descriptors of a message are closed at the next receive: set fds[i] = -1 to keep one.
+enum link_status link_receive(struct link *link, struct link_message *message);
+
+// Header, payload and tail as one message, from any thread. Descriptors are duplicated or sent at once: the caller keeps its own.
+enum link_status link_send(struct link *link, enum link_type type, const void *payload, size_t size, const void *tail, size_t tail_size,
+                           const int *fds, unsigned fd_count);
+
+// For a non-blocking link: bytes waiting in the send queue, and trying to send them (LINK_OK when it is empty).
+size_t link_queued(struct link *link);
+enum link_status link_flush(struct link *link);
+
+#endif

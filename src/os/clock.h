@@ -1,0 +1,20 @@
+#ifndef OS_CLOCK_H
+#define OS_CLOCK_H
+
+#include <stdint.h>
+
+// Monotonic time in nanoseconds.
+uint64_t os_now_ns(void);
+void os_sleep_ns(uint64_t ns);
+
+// Tells the core that this is a spin loop.
+static inline void os_cpu_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+#endif

@@ -1,0 +1,10 @@
+// What pthreads leave to the platform.
+#ifndef OS_THREAD_H
+#define OS_THREAD_H
+
+// Names the calling thread for debuggers (at most 15 bytes are shown on Linux).
+void os_thread_set_name(const char *name);
+// Best effort: a nice value (-20 … 19) for the calling thread only; a QoS class on macOS. Failures are ignored.
+void os_thread_set_nice(int nice);
+
+#endif
