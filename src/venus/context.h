@@ -1,0 +1,61 @@
+// A guest context: everything that one VkInstance of a guest process owns here. One per worker process.
+#ifndef VENUS_CONTEXT_H
+#define VENUS_CONTEXT_H
+
+#include "link/link.h"
+#include "venus/call.h"
+#include "venus/host.h"
+#include "venus/resource.h"
+#include "venus/stream.h"
+
+struct venus_context {
+    uint32_t id;
+    char name[64];
+    bool own_files; // every mappable memory is a file of its own (vtest)
+    bool portable;  // host profile
+    struct link *link;
+    struct venus_host *host;
+    venus_handler handlers[WIRE_COMMAND_COUNT];
+
+    struct venus_object_table objects;
+    struct venus_resource_table resources;
+    struct venus_pages_pool *pages;
+    struct venus_ring_list *rings;
+    struct venus_instance *instance; // the only one; NULL before vkCreateInstance
+
+    struct venus_stream stream; // the context stream: what arrives by LINK_SUBMIT
+
+    // Timelines 1…63: the queue bound to each ring_idx. Under timeline_lock.
+    pthread_mutex_t timeline_lock;
+    struct venus_queue *timelines[64];
+
+    // Set once: the guest is gone or broke its stream. Every wait looks at it; venus_context_stop wakes those who sleep.
+    atomic_bool stopping;
+    atomic_flag lost;
+
+    uint64_t max_memory;
+    atomic_uint_fast64_t memory_used; // bytes of mappable memory
+    uint32_t max_rings;
+};
+
+struct venus_context *venus_context_create(const struct link_context_create *info, struct link *link, struct venus_host *host, bool portable);
+// Stops all threads, waits for the GPU, destroys what is left.
+void venus_context_destroy(struct venus_context *context);
+
+// Breaks the context: FATAL in every ring, one log line, LINK_CONTEXT_LOST. Only the first call counts. Any thread.
+void venus_context_lose(struct venus_context *context, const char *where, const char *command, uint64_t offset, const char *reason);
+// Wakes and ends every wait, without an error (the guest has gone). Any thread.
+void venus_context_stop(struct venus_context *context);
+static inline bool venus_context_stopping(const struct venus_context *context)
+{
+    return atomic_load_explicit(&context->stopping, memory_order_relaxed);
+}
+
+// A fence of the device process: retired when everything submitted to the timeline's queue so far is done. Context thread.
+void venus_context_fence(struct venus_context *context, uint32_t ring_idx, uint64_t fence_id);
+void venus_context_retire(struct venus_context *context, const struct link_fence_retired *fences, uint32_t count);
+
+// Waits must end when the context stops: no single wait on the driver is longer than this.
+#define VENUS_WAIT_SLICE_NS 50000000ull
+
+#endif

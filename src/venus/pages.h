@@ -1,0 +1,33 @@
+// Shared pages: (file, offset, length), the form in which all memory is shown to a guest.
+#ifndef VENUS_PAGES_H
+#define VENUS_PAGES_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+// A range of a file, mapped here. Reference counted; the last reference gives the pages back (zeroed for the next owner).
+struct venus_pages {
+    atomic_uint references;
+    int fd;          // of the arena (borrowed) or its own
+    uint64_t offset; // in the file
+    uint64_t size;   // bytes, page multiple
+    void *address;   // mapping in this process
+    void *owner;     // arena of the pool, or NULL: a file of its own
+};
+
+struct venus_pages_pool;
+
+struct venus_pages_pool *venus_pages_pool_create(void);
+void venus_pages_pool_destroy(struct venus_pages_pool *pool);
+
+// Zeroed pages; `alignment` is a power of two ≥ the page size and holds for offset and address. `own_file`: a file of their own,
+// because others will see it. NULL: no memory, descriptors or address space (errno). Any thread.
+struct venus_pages *venus_pages_alloc(struct venus_pages_pool *pool, uint64_t size, uint64_t alignment, bool own_file);
+// Maps a range of a file that came from elsewhere; takes over `fd`. NULL: errno, fd is closed.
+struct venus_pages *venus_pages_adopt(int fd, uint64_t offset, uint64_t size);
+
+struct venus_pages *venus_pages_ref(struct venus_pages *pages);
+void venus_pages_unref(struct venus_pages_pool *pool, struct venus_pages *pages);
+
+#endif

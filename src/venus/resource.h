@@ -1,0 +1,36 @@
+// Resources that the device process attached to this context: mapped shared memory, by resource id.
+#ifndef VENUS_RESOURCE_H
+#define VENUS_RESOURCE_H
+
+#include <pthread.h>
+
+#include "link/link.h"
+#include "venus/pages.h"
+
+struct venus_resource {
+    atomic_uint references; // the table's, rings', reply streams', imports'
+    atomic_bool detached;   // the guest took it away; users let go when they see it
+    uint32_t id;
+    enum link_resource_kind kind;
+    struct venus_pages *pages;
+    struct venus_pages_pool *pool;
+};
+
+struct venus_resource_table {
+    pthread_mutex_t lock;
+    struct venus_resource **slots; // open addressing by id
+    uint32_t capacity, count, limit;
+    struct venus_pages_pool *pool;
+};
+
+bool venus_resource_table_init(struct venus_resource_table *table, struct venus_pages_pool *pool, uint32_t limit);
+void venus_resource_table_finish(struct venus_resource_table *table);
+
+// Takes over one reference of `pages`, also on failure (false: id 0 or in use, limit, memory).
+bool venus_resource_attach(struct venus_resource_table *table, uint32_t id, enum link_resource_kind kind, struct venus_pages *pages);
+bool venus_resource_detach(struct venus_resource_table *table, uint32_t id);
+// A reference, or NULL. Any thread.
+struct venus_resource *venus_resource_get(struct venus_resource_table *table, uint32_t id);
+void venus_resource_unref(struct venus_resource *resource);
+
+#endif

@@ -1,0 +1,32 @@
+// A command ring in shared memory and the thread that runs it.
+#ifndef VENUS_RING_H
+#define VENUS_RING_H
+
+#include "venus/context.h"
+
+// Ring status bits, written by us, read by the guest.
+enum { VENUS_RING_IDLE = 1, VENUS_RING_FATAL = 2, VENUS_RING_ALIVE = 4 };
+
+struct venus_ring_list;
+struct venus_ring_list *venus_ring_list_create(struct venus_context *context);
+// Stops and joins all rings and the monitor.
+void venus_ring_list_destroy(struct venus_ring_list *list);
+// FATAL into every ring's status, and wakes every thread. Any thread.
+void venus_ring_list_fatal(struct venus_ring_list *list);
+void venus_ring_list_wake(struct venus_ring_list *list);
+
+// vkCreateRingMESA … ; false: *reason.
+bool venus_ring_create(struct venus_context *context, uint64_t ring_id, const VkRingCreateInfoMESA *info, const char **reason);
+bool venus_ring_destroy(struct venus_context *context, uint64_t ring_id, const char **reason);
+bool venus_ring_notify(struct venus_context *context, uint64_t ring_id, const char **reason);
+bool venus_ring_write_extra(struct venus_context *context, uint64_t ring_id, uint64_t offset, uint32_t value, const char **reason);
+// vkWaitRingSeqnoMESA: blocks until head has reached seqno.
+bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno, const char **reason);
+// vkSubmitVirtqueueSeqnoMESA and, on the ring's own thread, vkWaitVirtqueueSeqnoMESA.
+bool venus_ring_submit_virtqueue_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno, const char **reason);
+bool venus_ring_wait_virtqueue_seqno(struct venus_ring *ring, uint64_t seqno, const char **reason);
+
+// True if a resource is in use by a live ring (then the guest may not take it away).
+bool venus_ring_uses_resource(struct venus_context *context, uint32_t resource_id);
+
+#endif

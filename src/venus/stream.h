@@ -1,0 +1,35 @@
+// A sequence of commands with a reply stream of its own: the context stream, or a ring's.
+#ifndef VENUS_STREAM_H
+#define VENUS_STREAM_H
+
+#include "venus/call.h"
+#include "venus/resource.h"
+
+struct venus_ring;
+
+struct venus_stream {
+    struct venus_context *context;
+    struct venus_ring *ring; // NULL: the context stream
+    struct arena arena;
+    bool indirect; // inside vkExecuteCommandStreamsMESA
+    struct {
+        struct venus_resource *resource; // NULL: none set
+        uint8_t *base;
+        uint64_t size, cursor; // bytes
+    } reply;
+    struct venus_call call; // the command being carried out
+};
+
+void venus_stream_init(struct venus_stream *stream, struct venus_context *context, struct venus_ring *ring);
+void venus_stream_finish(struct venus_stream *stream);
+
+// Carries out the command at *cursor (private memory) and moves the cursor behind it. False: the context is lost or stopping.
+bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, const uint8_t *end);
+
+// Runs all of it.
+bool venus_stream_run(struct venus_stream *stream, const uint8_t *bytes, size_t size);
+
+// Memory that one command may take for its structures.
+#define VENUS_COMMAND_MEMORY (256u << 20)
+
+#endif
