@@ -127,40 +127,39 @@ static struct image target(struct app *app, VkFormat format, VkSampleCountFlagBi
 static void mip_barrier(VkCommandBuffer cmd, VkImage image, uint32_t level, VkImageLayout from,
                         VkImageLayout to, VkAccessFlags src, VkAccessFlags dst)
 {
-    vk.CmdPipelineBarrier(
-        cmd, VK_PIPELINE_STAGE_TRANSFER_BIT,
-        VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT, 0, 0, NULL, 0, NULL,
-        1,
-        &(VkImageMemoryBarrier){
-            .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER,
-            .srcAccessMask = src,
-            .dstAccessMask = dst,
-            .oldLayout = from,
-            .newLayout = to,
-            .srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
-            .dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
-            .image = image,
-            .subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, level, 1, 0, 1},
-        });
+    vk.CmdPipelineBarrier(cmd, VK_PIPELINE_STAGE_TRANSFER_BIT,
+                          VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_FRAGMENT_SHADER_BIT, 0,
+                          0, NULL, 0, NULL, 1,
+                          &(VkImageMemoryBarrier){
+                              .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER,
+                              .srcAccessMask = src,
+                              .dstAccessMask = dst,
+                              .oldLayout = from,
+                              .newLayout = to,
+                              .srcQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
+                              .dstQueueFamilyIndex = VK_QUEUE_FAMILY_IGNORED,
+                              .image = image,
+                              .subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, level, 1, 0, 1},
+                          });
 }
 
 // Uploads level 0 and blits each further level from the one before.
 static void texture_upload(struct app *app, struct scene *s)
 {
-    s->texture = image_create(
-        app,
-        &(VkImageCreateInfo){
-            .sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
-            .imageType = VK_IMAGE_TYPE_2D,
-            .format = COLOUR,
-            .extent = {TEXTURE, TEXTURE, 1},
-            .mipLevels = MIPS,
-            .arrayLayers = 1,
-            .samples = VK_SAMPLE_COUNT_1_BIT,
-            .usage = VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
-                     VK_IMAGE_USAGE_TRANSFER_DST_BIT,
-        },
-        VK_IMAGE_ASPECT_COLOR_BIT);
+    s->texture =
+        image_create(app,
+                     &(VkImageCreateInfo){
+                         .sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
+                         .imageType = VK_IMAGE_TYPE_2D,
+                         .format = COLOUR,
+                         .extent = {TEXTURE, TEXTURE, 1},
+                         .mipLevels = MIPS,
+                         .arrayLayers = 1,
+                         .samples = VK_SAMPLE_COUNT_1_BIT,
+                         .usage = VK_IMAGE_USAGE_SAMPLED_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
+                                  VK_IMAGE_USAGE_TRANSFER_DST_BIT,
+                     },
+                     VK_IMAGE_ASPECT_COLOR_BIT);
     struct buffer staging =
         buffer_create(app, TEXTURE * TEXTURE * 4, VK_BUFFER_USAGE_TRANSFER_SRC_BIT,
                       VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
@@ -211,11 +210,12 @@ static void texture_upload(struct app *app, struct scene *s)
 
 static void targets_init(struct app *app, struct scene *s)
 {
-    s->colour = target(app, COLOUR, VK_SAMPLE_COUNT_4_BIT,
-                       VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT,
-                       VK_IMAGE_ASPECT_COLOR_BIT);
-    s->depth = target(app, DEPTH, VK_SAMPLE_COUNT_4_BIT, VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT,
-                      VK_IMAGE_ASPECT_DEPTH_BIT);
+    s->colour =
+        target(app, COLOUR, VK_SAMPLE_COUNT_4_BIT,
+               VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSIENT_ATTACHMENT_BIT,
+               VK_IMAGE_ASPECT_COLOR_BIT);
+    s->depth = target(app, DEPTH, VK_SAMPLE_COUNT_4_BIT,
+                      VK_IMAGE_USAGE_DEPTH_STENCIL_ATTACHMENT_BIT, VK_IMAGE_ASPECT_DEPTH_BIT);
     s->resolved = target(app, COLOUR, VK_SAMPLE_COUNT_1_BIT,
                          VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT,
                          VK_IMAGE_ASPECT_COLOR_BIT);
@@ -290,18 +290,18 @@ static void buffers_init(struct app *app, struct scene *s)
 {
     const VkMemoryPropertyFlags visible = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT;
     s->index_count = 36;
-    s->vertices = buffer_create(app, 24 * sizeof(struct vertex), VK_BUFFER_USAGE_VERTEX_BUFFER_BIT,
-                                visible);
-    s->indices = buffer_create(app, 36 * sizeof(uint16_t), VK_BUFFER_USAGE_INDEX_BUFFER_BIT,
-                               visible);
+    s->vertices =
+        buffer_create(app, 24 * sizeof(struct vertex), VK_BUFFER_USAGE_VERTEX_BUFFER_BIT, visible);
+    s->indices =
+        buffer_create(app, 36 * sizeof(uint16_t), VK_BUFFER_USAGE_INDEX_BUFFER_BIT, visible);
     fill_box(s->vertices.map, s->indices.map);
     s->instances = buffer_create(app, INSTANCES * sizeof(struct instance),
                                  VK_BUFFER_USAGE_VERTEX_BUFFER_BIT, visible);
     fill_instances(s->instances.map);
     const VkDeviceSize align = app->properties.limits.minUniformBufferOffsetAlignment;
     s->camera_stride = (64 + align - 1) / align * align;
-    s->camera = buffer_create(app, FRAMES * s->camera_stride, VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT,
-                              visible);
+    s->camera =
+        buffer_create(app, FRAMES * s->camera_stride, VK_BUFFER_USAGE_UNIFORM_BUFFER_BIT, visible);
     for (uint32_t i = 0; i < FRAMES; i++)
         fill_camera((float *)((char *)s->camera.map + i * s->camera_stride), 0.3f * (float)i);
     s->indirect = buffer_create(app, sizeof(VkDrawIndexedIndirectCommand),
@@ -474,8 +474,7 @@ static void pipeline_init(struct app *app, struct scene *s)
         .layout = s->layout,
         .renderPass = s->pass,
     };
-    VK_CHECK(
-        vk.CreateGraphicsPipelines(app->device, VK_NULL_HANDLE, 1, &info, NULL, &s->pipeline));
+    VK_CHECK(vk.CreateGraphicsPipelines(app->device, VK_NULL_HANDLE, 1, &info, NULL, &s->pipeline));
     vk.DestroyShaderModule(app->device, vertex, NULL);
     vk.DestroyShaderModule(app->device, fragment, NULL);
 }

@@ -1,0 +1,598 @@
+// interop: what window systems need. Memory goes out as a file descriptor and comes in again on a
+// second device; images get the LINEAR modifier; semaphores and fences become sync files.
+//
+//   interop image [FILE.ppm]    export and import of an image by dma-buf
+//   interop memory              export and import of a buffer by opaque file descriptor
+//   interop syncfile            SYNC_FD semaphores and fences
+//
+// Exits with 77 where the device lacks the extensions. (lavapipe has them only with /dev/udmabuf;
+// Hesper has the first and the last everywhere.)
+#include "app.h"
+
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+enum { WIDTH = 200, HEIGHT = 120 };
+#define FORMAT VK_FORMAT_B8G8R8A8_UNORM
+#define LINEAR 0ull // DRM_FORMAT_MOD_LINEAR
+
+// --- image ---------------------------------------------------------------------------------------
+
+static bool linear_modifier(struct app *app)
+{
+    VkDrmFormatModifierPropertiesEXT list[64];
+    VkDrmFormatModifierPropertiesListEXT modifiers = {
+        .sType = VK_STRUCTURE_TYPE_DRM_FORMAT_MODIFIER_PROPERTIES_LIST_EXT,
+        .drmFormatModifierCount = 64,
+        .pDrmFormatModifierProperties = list,
+    };
+    VkFormatProperties2 properties = {
+        .sType = VK_STRUCTURE_TYPE_FORMAT_PROPERTIES_2,
+        .pNext = &modifiers,
+    };
+    vk.GetPhysicalDeviceFormatProperties2(app->gpu, FORMAT, &properties);
+    for (uint32_t i = 0; i < modifiers.drmFormatModifierCount; i++)
+        if (list[i].drmFormatModifier == LINEAR) {
+            app_expect(list[i].drmFormatModifierPlaneCount == 1, "one plane for LINEAR");
+            app_expect(list[i].drmFormatModifierTilingFeatures &
+                           VK_FORMAT_FEATURE_COLOR_ATTACHMENT_BIT,
+                       "LINEAR images to be rendered to");
+            return true;
+        }
+    return false;
+}
+
+static void expect_external_features(struct app *app, VkImageUsageFlags usage)
+{
+    VkExternalImageFormatProperties external = {
+        .sType = VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES,
+    };
+    VkImageFormatProperties2 properties = {
+        .sType = VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2,
+        .pNext = &external,
+    };
+    const VkPhysicalDeviceImageDrmFormatModifierInfoEXT modifier = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_IMAGE_DRM_FORMAT_MODIFIER_INFO_EXT,
+        .drmFormatModifier = LINEAR,
+        .sharingMode = VK_SHARING_MODE_EXCLUSIVE,
+    };
+    const VkPhysicalDeviceExternalImageFormatInfo handle = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO,
+        .pNext = &modifier,
+        .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT,
+    };
+    VK_CHECK(vk.GetPhysicalDeviceImageFormatProperties2(
+        app->gpu,
+        &(VkPhysicalDeviceImageFormatInfo2){
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2,
+            .pNext = &handle,
+            .format = FORMAT,
+            .type = VK_IMAGE_TYPE_2D,
+            .tiling = VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT,
+            .usage = usage,
+        },
+        &properties));
+    const VkExternalMemoryFeatureFlags both =
+        VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT | VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT;
+    app_expect((external.externalMemoryProperties.externalMemoryFeatures & both) == both,
+               "LINEAR images to be exportable and importable");
+}
+
+static const VkExternalMemoryImageCreateInfo dma_buf_image = {
+    .sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO,
+    .handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT,
+};
+
+static VkImageCreateInfo image_info(const void *next, VkImageUsageFlags usage)
+{
+    return (VkImageCreateInfo){
+        .sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
+        .pNext = next,
+        .imageType = VK_IMAGE_TYPE_2D,
+        .format = FORMAT,
+        .extent = {WIDTH, HEIGHT, 1},
+        .mipLevels = 1,
+        .arrayLayers = 1,
+        .samples = VK_SAMPLE_COUNT_1_BIT,
+        .tiling = VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT,
+        .usage = usage,
+    };
+}
+
+static VkSubresourceLayout plane_layout(struct app *app, VkImage image)
+{
+    VkSubresourceLayout layout;
+    vk.GetImageSubresourceLayout(
+        app->device, image,
+        &(VkImageSubresource){.aspectMask = VK_IMAGE_ASPECT_MEMORY_PLANE_0_BIT_EXT}, &layout);
+    return layout;
+}
+
+// Draws nested rectangles by clearing them in a render pass without a pipeline.
+static void draw(struct app *app, VkImage image)
+{
+    VkImageView view;
+    VkRenderPass pass;
+    VkFramebuffer framebuffer;
+    VK_CHECK(vk.CreateImageView(app->device,
+                                &(VkImageViewCreateInfo){
+                                    .sType = VK_STRUCTURE_TYPE_IMAGE_VIEW_CREATE_INFO,
+                                    .image = image,
+                                    .viewType = VK_IMAGE_VIEW_TYPE_2D,
+                                    .format = FORMAT,
+                                    .subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1},
+                                },
+                                NULL, &view));
+    VK_CHECK(vk.CreateRenderPass(
+        app->device,
+        &(VkRenderPassCreateInfo){
+            .sType = VK_STRUCTURE_TYPE_RENDER_PASS_CREATE_INFO,
+            .attachmentCount = 1,
+            .pAttachments =
+                &(VkAttachmentDescription){
+                    .format = FORMAT,
+                    .samples = VK_SAMPLE_COUNT_1_BIT,
+                    .loadOp = VK_ATTACHMENT_LOAD_OP_CLEAR,
+                    .storeOp = VK_ATTACHMENT_STORE_OP_STORE,
+                    .initialLayout = VK_IMAGE_LAYOUT_GENERAL,
+                    .finalLayout = VK_IMAGE_LAYOUT_GENERAL,
+                },
+            .subpassCount = 1,
+            .pSubpasses =
+                &(VkSubpassDescription){
+                    .colorAttachmentCount = 1,
+                    .pColorAttachments =
+                        &(VkAttachmentReference){0, VK_IMAGE_LAYOUT_COLOR_ATTACHMENT_OPTIMAL},
+                },
+        },
+        NULL, &pass));
+    VK_CHECK(vk.CreateFramebuffer(app->device,
+                                  &(VkFramebufferCreateInfo){
+                                      .sType = VK_STRUCTURE_TYPE_FRAMEBUFFER_CREATE_INFO,
+                                      .renderPass = pass,
+                                      .attachmentCount = 1,
+                                      .pAttachments = &view,
+                                      .width = WIDTH,
+                                      .height = HEIGHT,
+                                      .layers = 1,
+                                  },
+                                  NULL, &framebuffer));
+    VkCommandBuffer cmd = commands_begin(app);
+    image_barrier(cmd, image, VK_IMAGE_ASPECT_COLOR_BIT, VK_IMAGE_LAYOUT_UNDEFINED,
+                  VK_IMAGE_LAYOUT_GENERAL, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, 0,
+                  VK_PIPELINE_STAGE_COLOR_ATTACHMENT_OUTPUT_BIT,
+                  VK_ACCESS_COLOR_ATTACHMENT_WRITE_BIT);
+    for (int i = 0; i < 5; i++) {
+        const VkClearValue clear = {
+            .color = {.float32 = {0.2f * (float)i, 1 - 0.2f * (float)i, 0.5f, 1}},
+        };
+        vk.CmdBeginRenderPass(
+            cmd,
+            &(VkRenderPassBeginInfo){
+                .sType = VK_STRUCTURE_TYPE_RENDER_PASS_BEGIN_INFO,
+                .renderPass = pass,
+                .framebuffer = framebuffer,
+                .renderArea = {{12 * i, 10 * i},
+                               {(uint32_t)(WIDTH - 24 * i), (uint32_t)(HEIGHT - 20 * i)}},
+                .clearValueCount = 1,
+                .pClearValues = &clear,
+            },
+            VK_SUBPASS_CONTENTS_INLINE);
+        vk.CmdEndRenderPass(cmd);
+    }
+    commands_run(app, cmd);
+    vk.DestroyFramebuffer(app->device, framebuffer, NULL);
+    vk.DestroyRenderPass(app->device, pass, NULL);
+    vk.DestroyImageView(app->device, view, NULL);
+}
+
+static uint64_t read_back(struct app *app, VkImage image, const char *path)
+{
+    struct buffer b = buffer_create(app, WIDTH * HEIGHT * 4, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                                    VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
+    VkCommandBuffer cmd = commands_begin(app);
+    vk.CmdCopyImageToBuffer(cmd, image, VK_IMAGE_LAYOUT_GENERAL, b.buffer, 1,
+                            &(VkBufferImageCopy){
+                                .imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1},
+                                .imageExtent = {WIDTH, HEIGHT, 1},
+                            });
+    commands_run(app, cmd);
+    const uint64_t hash = hash_bytes(b.map, WIDTH * HEIGHT * 4);
+    write_ppm(path, b.map, WIDTH, HEIGHT, WIDTH * 4); // red and blue swapped: BGRA
+    buffer_destroy(app, &b);
+    return hash;
+}
+
+// A compositor's side: the file of another device, as an image with an explicit layout.
+static uint64_t import_image(struct app *app, int fd, VkSubresourceLayout plane, VkDeviceSize size,
+                             VkImageUsageFlags usage)
+{
+    plane.size = 0; // as the specification wants it for an import
+    const VkImageDrmFormatModifierExplicitCreateInfoEXT modifier = {
+        .sType = VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_EXPLICIT_CREATE_INFO_EXT,
+        .pNext = &dma_buf_image,
+        .drmFormatModifier = LINEAR,
+        .drmFormatModifierPlaneCount = 1,
+        .pPlaneLayouts = &plane,
+    };
+    const VkImageCreateInfo info = image_info(&modifier, usage);
+    VkImage image;
+    VkDeviceMemory memory;
+    VkMemoryRequirements need;
+    VK_CHECK(vk.CreateImage(app->device, &info, NULL, &image));
+    vk.GetImageMemoryRequirements(app->device, image, &need);
+    VkMemoryFdPropertiesKHR fd_types = {.sType = VK_STRUCTURE_TYPE_MEMORY_FD_PROPERTIES_KHR};
+    VK_CHECK(vk.GetMemoryFdPropertiesKHR(
+        app->device, VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT, fd, &fd_types));
+    const uint32_t type = memory_type(app, need.memoryTypeBits & fd_types.memoryTypeBits, 0);
+    app_expect(type != UINT32_MAX, "a memory type for the import");
+    app_expect(need.size <= size, "the import to fit in the exported memory");
+    const VkMemoryDedicatedAllocateInfo dedicated = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO,
+        .image = image,
+    };
+    VK_CHECK(
+        vk.AllocateMemory(app->device,
+                          &(VkMemoryAllocateInfo){
+                              .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                              .pNext =
+                                  &(VkImportMemoryFdInfoKHR){
+                                      .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_FD_INFO_KHR,
+                                      .pNext = &dedicated,
+                                      .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT,
+                                      .fd = fd, // the driver's from here on
+                                  },
+                              .allocationSize = need.size,
+                              .memoryTypeIndex = type,
+                          },
+                          NULL, &memory));
+    VK_CHECK(vk.BindImageMemory(app->device, image, memory, 0));
+    VkCommandBuffer cmd = commands_begin(app);
+    vk.CmdPipelineBarrier(cmd, VK_PIPELINE_STAGE_TOP_OF_PIPE_BIT, VK_PIPELINE_STAGE_TRANSFER_BIT, 0,
+                          0, NULL, 0, NULL, 1,
+                          &(VkImageMemoryBarrier){
+                              .sType = VK_STRUCTURE_TYPE_IMAGE_MEMORY_BARRIER,
+                              .dstAccessMask = VK_ACCESS_TRANSFER_READ_BIT,
+                              .oldLayout = VK_IMAGE_LAYOUT_GENERAL,
+                              .newLayout = VK_IMAGE_LAYOUT_GENERAL,
+                              .srcQueueFamilyIndex = VK_QUEUE_FAMILY_FOREIGN_EXT,
+                              .dstQueueFamilyIndex = app->family,
+                              .image = image,
+                              .subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1},
+                          });
+    commands_run(app, cmd);
+    const uint64_t hash = read_back(app, image, NULL);
+    vk.DestroyImage(app->device, image, NULL);
+    vk.FreeMemory(app->device, memory, NULL);
+    return hash;
+}
+
+// What a CPU that maps the file sees, hashed without the padding of the rows.
+static void expect_mapped(int fd, VkSubresourceLayout plane, uint64_t hash)
+{
+    const off_t size = lseek(fd, 0, SEEK_END);
+    const size_t end = plane.offset + (HEIGHT - 1) * plane.rowPitch + WIDTH * 4;
+    app_expect(size >= (off_t)end, "the file to hold the whole image");
+    const uint8_t *map = mmap(NULL, (size_t)size, PROT_READ, MAP_SHARED, fd, 0);
+    app_expect(map != MAP_FAILED, "the file to be mapped");
+    static uint8_t pixels[WIDTH * HEIGHT * 4];
+    for (size_t y = 0; y < HEIGHT; y++)
+        memcpy(pixels + y * WIDTH * 4, map + plane.offset + y * plane.rowPitch, WIDTH * 4);
+    app_expect(hash_bytes(pixels, sizeof pixels) == hash, "the mapped file to hold the image");
+    munmap((void *)map, (size_t)size);
+}
+
+static int image(const char *path)
+{
+    static const char *const extensions[] = {
+        VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
+        VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME,
+        VK_EXT_IMAGE_DRM_FORMAT_MODIFIER_EXTENSION_NAME,
+        VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME,
+    };
+    const struct app_wants wants = {
+        .api_version = VK_API_VERSION_1_2,
+        .extensions = extensions,
+        .extension_count = 4,
+    };
+    const VkImageUsageFlags usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT |
+                                    VK_IMAGE_USAGE_TRANSFER_SRC_BIT | VK_IMAGE_USAGE_SAMPLED_BIT;
+    struct app app, other;
+    app_init(&app, &wants);
+    if (!linear_modifier(&app))
+        app_skip("no LINEAR modifier");
+    expect_external_features(&app, usage);
+
+    const VkImageDrmFormatModifierListCreateInfoEXT modifiers = {
+        .sType = VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_LIST_CREATE_INFO_EXT,
+        .pNext = &dma_buf_image,
+        .drmFormatModifierCount = 1,
+        .pDrmFormatModifiers = &(uint64_t){LINEAR},
+    };
+    const VkImageCreateInfo info = image_info(&modifiers, usage);
+    VkImage image;
+    VkMemoryRequirements need;
+    VK_CHECK(vk.CreateImage(app.device, &info, NULL, &image));
+    vk.GetImageMemoryRequirements(app.device, image, &need);
+    const VkMemoryDedicatedAllocateInfo dedicated = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO,
+        .image = image,
+    };
+    VkDeviceMemory memory;
+    VK_CHECK(
+        vk.AllocateMemory(app.device,
+                          &(VkMemoryAllocateInfo){
+                              .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                              .pNext =
+                                  &(VkExportMemoryAllocateInfo){
+                                      .sType = VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO,
+                                      .pNext = &dedicated,
+                                      .handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT,
+                                  },
+                              .allocationSize = need.size,
+                              .memoryTypeIndex = memory_type(&app, need.memoryTypeBits, 0),
+                          },
+                          NULL, &memory));
+    VK_CHECK(vk.BindImageMemory(app.device, image, memory, 0));
+
+    VkImageDrmFormatModifierPropertiesEXT got = {
+        .sType = VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_PROPERTIES_EXT,
+    };
+    VK_CHECK(vk.GetImageDrmFormatModifierPropertiesEXT(app.device, image, &got));
+    app_expect(got.drmFormatModifier == LINEAR, "the image to have the LINEAR modifier");
+    const VkSubresourceLayout plane = plane_layout(&app, image);
+    app_expect(plane.rowPitch >= WIDTH * 4, "a row pitch that holds a row");
+    draw(&app, image);
+    const uint64_t hash = read_back(&app, image, path);
+    printf("image %016" PRIx64 "\n", hash);
+
+    int fd = -1;
+    VK_CHECK(vk.GetMemoryFdKHR(app.device,
+                               &(VkMemoryGetFdInfoKHR){
+                                   .sType = VK_STRUCTURE_TYPE_MEMORY_GET_FD_INFO_KHR,
+                                   .memory = memory,
+                                   .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT,
+                               },
+                               &fd));
+    app_expect(fd >= 0, "a file descriptor");
+    expect_mapped(fd, plane, hash);
+    const struct vk_functions first = vk; // the second device has functions of its own
+    app_init(&other, &wants);
+    const uint64_t seen = import_image(&other, fd, plane, need.size, usage);
+    app_expect(seen == hash, "the second device to see the same image");
+    puts("imported the same");
+    app_finish(&other);
+    vk = first;
+    vk.DestroyImage(app.device, image, NULL);
+    vk.FreeMemory(app.device, memory, NULL);
+    app_finish(&app);
+    return 0;
+}
+
+// --- memory --------------------------------------------------------------------------------------
+
+static VkDeviceMemory share(struct app *app, VkBuffer buffer, const void *next)
+{
+    VkMemoryRequirements need;
+    VkDeviceMemory memory;
+    vk.GetBufferMemoryRequirements(app->device, buffer, &need);
+    VK_CHECK(vk.AllocateMemory(
+        app->device,
+        &(VkMemoryAllocateInfo){
+            .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+            .pNext = next,
+            .allocationSize = need.size,
+            .memoryTypeIndex = memory_type(app, need.memoryTypeBits,
+                                           VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                               VK_MEMORY_PROPERTY_HOST_COHERENT_BIT),
+        },
+        NULL, &memory));
+    VK_CHECK(vk.BindBufferMemory(app->device, buffer, memory, 0));
+    return memory;
+}
+
+static int memory(void)
+{
+    static const char *const extensions[] = {VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME};
+    const VkExternalMemoryHandleTypeFlagBits handle = VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT;
+    enum { SIZE = 100000 };
+    struct app app;
+    app_init(&app, &(struct app_wants){.extensions = extensions, .extension_count = 1});
+    const VkExternalMemoryBufferCreateInfo external = {
+        .sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO,
+        .handleTypes = handle,
+    };
+    const VkBufferCreateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+        .pNext = &external,
+        .size = SIZE,
+        .usage = VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+    };
+    VkBuffer a, b;
+    VK_CHECK(vk.CreateBuffer(app.device, &info, NULL, &a));
+    VK_CHECK(vk.CreateBuffer(app.device, &info, NULL, &b));
+    VkDeviceMemory first = share(&app, a,
+                                 &(VkExportMemoryAllocateInfo){
+                                     .sType = VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO,
+                                     .handleTypes = handle,
+                                 });
+    int fd;
+    VK_CHECK(vk.GetMemoryFdKHR(app.device,
+                               &(VkMemoryGetFdInfoKHR){
+                                   .sType = VK_STRUCTURE_TYPE_MEMORY_GET_FD_INFO_KHR,
+                                   .memory = first,
+                                   .handleType = handle,
+                               },
+                               &fd));
+    VkDeviceMemory second = share(&app, b,
+                                  &(VkImportMemoryFdInfoKHR){
+                                      .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_FD_INFO_KHR,
+                                      .handleType = handle,
+                                      .fd = fd,
+                                  });
+    VkCommandBuffer cmd = commands_begin(&app);
+    vk.CmdFillBuffer(cmd, a, 0, VK_WHOLE_SIZE, 0x01020304);
+    commands_run(&app, cmd);
+    void *map;
+    VK_CHECK(vk.MapMemory(app.device, second, 0, VK_WHOLE_SIZE, 0, &map));
+    for (uint32_t i = 0; i < SIZE / 4; i++)
+        app_expect(((uint32_t *)map)[i] == 0x01020304, "the import to be the same memory");
+    puts("memory");
+    vk.DestroyBuffer(app.device, a, NULL);
+    vk.DestroyBuffer(app.device, b, NULL);
+    vk.FreeMemory(app.device, first, NULL);
+    vk.FreeMemory(app.device, second, NULL);
+    app_finish(&app);
+    return 0;
+}
+
+// --- sync files ----------------------------------------------------------------------------------
+
+static VkSemaphore semaphore_create(struct app *app, bool exported)
+{
+    const VkExportSemaphoreCreateInfo export = {
+        .sType = VK_STRUCTURE_TYPE_EXPORT_SEMAPHORE_CREATE_INFO,
+        .handleTypes = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT,
+    };
+    VkSemaphore semaphore;
+    VK_CHECK(vk.CreateSemaphore(app->device,
+                                &(VkSemaphoreCreateInfo){
+                                    .sType = VK_STRUCTURE_TYPE_SEMAPHORE_CREATE_INFO,
+                                    .pNext = exported ? &export : NULL,
+                                },
+                                NULL, &semaphore));
+    return semaphore;
+}
+
+static void expect_signaled(int fd)
+{
+    if (fd < 0)
+        return; // -1: already signaled
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    app_expect(poll(&p, 1, 10000) == 1 && (p.revents & POLLIN), "the sync file to be signaled");
+}
+
+static int syncfile(void)
+{
+    static const char *const extensions[] = {
+        VK_KHR_EXTERNAL_SEMAPHORE_FD_EXTENSION_NAME,
+        VK_KHR_EXTERNAL_FENCE_FD_EXTENSION_NAME,
+    };
+    struct app app;
+    app_init(&app, &(struct app_wants){.extensions = extensions, .extension_count = 2});
+    VkExternalSemaphoreProperties properties = {
+        .sType = VK_STRUCTURE_TYPE_EXTERNAL_SEMAPHORE_PROPERTIES,
+    };
+    vk.GetPhysicalDeviceExternalSemaphoreProperties(
+        app.gpu,
+        &(VkPhysicalDeviceExternalSemaphoreInfo){
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_SEMAPHORE_INFO,
+            .handleType = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT,
+        },
+        &properties);
+    const VkExternalSemaphoreFeatureFlags both =
+        VK_EXTERNAL_SEMAPHORE_FEATURE_EXPORTABLE_BIT | VK_EXTERNAL_SEMAPHORE_FEATURE_IMPORTABLE_BIT;
+    if ((properties.externalSemaphoreFeatures & both) != both)
+        app_skip("no SYNC_FD semaphores");
+
+    VkSemaphore from = semaphore_create(&app, true), to = semaphore_create(&app, false);
+    for (int i = 0; i < 20; i++) {
+        const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
+        int fd = -1;
+        VK_CHECK(vk.QueueSubmit(app.queue, 1,
+                                &(VkSubmitInfo){
+                                    .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                                    .signalSemaphoreCount = 1,
+                                    .pSignalSemaphores = &from,
+                                },
+                                VK_NULL_HANDLE));
+        VK_CHECK(
+            vk.GetSemaphoreFdKHR(app.device,
+                                 &(VkSemaphoreGetFdInfoKHR){
+                                     .sType = VK_STRUCTURE_TYPE_SEMAPHORE_GET_FD_INFO_KHR,
+                                     .semaphore = from,
+                                     .handleType = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT,
+                                 },
+                                 &fd));
+        expect_signaled(fd);
+        VK_CHECK(vk.ImportSemaphoreFdKHR(
+            app.device, &(VkImportSemaphoreFdInfoKHR){
+                            .sType = VK_STRUCTURE_TYPE_IMPORT_SEMAPHORE_FD_INFO_KHR,
+                            .semaphore = to,
+                            .flags = VK_SEMAPHORE_IMPORT_TEMPORARY_BIT,
+                            .handleType = VK_EXTERNAL_SEMAPHORE_HANDLE_TYPE_SYNC_FD_BIT,
+                            .fd = fd,
+                        }));
+        VK_CHECK(vk.QueueSubmit(app.queue, 1,
+                                &(VkSubmitInfo){
+                                    .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                                    .waitSemaphoreCount = 1,
+                                    .pWaitSemaphores = &to,
+                                    .pWaitDstStageMask = &stage,
+                                },
+                                VK_NULL_HANDLE));
+        VK_CHECK(vk.QueueWaitIdle(app.queue));
+    }
+    puts("semaphores");
+
+    VkExternalFenceProperties fence_properties = {
+        .sType = VK_STRUCTURE_TYPE_EXTERNAL_FENCE_PROPERTIES,
+    };
+    vk.GetPhysicalDeviceExternalFenceProperties(
+        app.gpu,
+        &(VkPhysicalDeviceExternalFenceInfo){
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_FENCE_INFO,
+            .handleType = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT,
+        },
+        &fence_properties);
+    app_expect(fence_properties.externalFenceFeatures & VK_EXTERNAL_FENCE_FEATURE_EXPORTABLE_BIT,
+               "SYNC_FD fences where there are SYNC_FD semaphores");
+    VkFence fence;
+    VK_CHECK(vk.CreateFence(app.device,
+                            &(VkFenceCreateInfo){
+                                .sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO,
+                                .pNext =
+                                    &(VkExportFenceCreateInfo){
+                                        .sType = VK_STRUCTURE_TYPE_EXPORT_FENCE_CREATE_INFO,
+                                        .handleTypes = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT,
+                                    },
+                            },
+                            NULL, &fence));
+    for (int i = 0; i < 5; i++) {
+        int fd = -1;
+        VK_CHECK(vk.QueueSubmit(app.queue, 0, NULL, fence));
+        VK_CHECK(vk.GetFenceFdKHR(app.device,
+                                  &(VkFenceGetFdInfoKHR){
+                                      .sType = VK_STRUCTURE_TYPE_FENCE_GET_FD_INFO_KHR,
+                                      .fence = fence,
+                                      .handleType = VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT,
+                                  },
+                                  &fd));
+        expect_signaled(fd);
+        if (fd >= 0)
+            close(fd);
+        app_expect(vk.GetFenceStatus(app.device, fence) == VK_NOT_READY,
+                   "the export of a sync file to reset the fence");
+    }
+    puts("fences");
+    vk.DestroyFence(app.device, fence, NULL);
+    vk.DestroySemaphore(app.device, from, NULL);
+    vk.DestroySemaphore(app.device, to, NULL);
+    app_finish(&app);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 1 && strcmp(argv[1], "image") == 0)
+        return image(argc > 2 ? argv[2] : NULL);
+    if (argc > 1 && strcmp(argv[1], "memory") == 0)
+        return memory();
+    if (argc > 1 && strcmp(argv[1], "syncfile") == 0)
+        return syncfile();
+    app_fail("usage: interop image|memory|syncfile");
+}
