@@ -1,0 +1,66 @@
+// Processes and threads.
+#include "os/native.h"
+#include "os/os.h"
+#include "os/process.h"
+#include "os/thread.h"
+
+#include <features.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+bool os_native_spawn_close_from(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
+                                short *flags, const int *keep, unsigned keep_count, int first_fd)
+{
+    (void)attributes, (void)flags;
+    for (int fd = STDERR_FILENO + 1; fd < first_fd; fd++) {
+        bool kept = false;
+        for (unsigned i = 0; i < keep_count; i++)
+            kept = kept || keep[i] == fd;
+        if (!kept)
+            posix_spawn_file_actions_addclose(actions, fd);
+    }
+#if defined(__GLIBC__) && __GLIBC_PREREQ(2, 34)
+    return posix_spawn_file_actions_addclosefrom_np(actions, first_fd) == 0;
+#else
+    return false; // what we opened is close-on-exec; only what our own parent leaked gets through
+#endif
+}
+
+void os_die_with_parent(void)
+{
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+bool os_self_path(char *buffer, size_t size)
+{
+    static const char link[] = "/proc/self/exe";
+    ssize_t length = readlink(link, buffer, size);
+    if (length <= 0 || (size_t)length >= size)
+        return false;
+    buffer[length] = 0;
+    // Replaced or removed while running (an upgrade): the link itself still starts what runs now.
+    struct stat self, named;
+    if (stat(link, &self) == 0 && stat(buffer, &named) == 0 && self.st_dev == named.st_dev &&
+        self.st_ino == named.st_ino)
+        return true;
+    return snprintf(buffer, size, "%s", link) < (int)size;
+}
+
+void os_thread_set_name(const char *name)
+{
+    char shown[16];
+    snprintf(shown, sizeof shown, "%s", name);
+    pthread_setname_np(pthread_self(), shown);
+}
+
+void os_thread_set_nice(int nice)
+{
+    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
+}

@@ -1,0 +1,387 @@
+#include "os/loop.h"
+
+#include "os/clock.h"
+#include "os/notifier.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+enum kind { SOURCE_FD, SOURCE_TIMER, SOURCE_CHILD, SOURCE_SIGNAL };
+
+struct os_source {
+    struct os_loop *loop;
+    struct os_source *next, **link; // list of its kind (not for descriptors)
+    enum kind kind;
+    bool removed;
+    void *data;
+    union {
+        struct {
+            os_fd_callback callback;
+            unsigned index; // in polls and fd_sources
+        } fd;
+        struct {
+            os_timer_callback callback;
+            uint64_t deadline_ns; // 0: disarmed
+        } timer;
+        struct {
+            os_child_callback callback;
+            pid_t pid;
+        } child;
+        struct {
+            os_signal_callback callback;
+            struct sigaction previous;
+            int number;
+        } signal;
+    };
+};
+
+struct os_loop {
+    // Parallel arrays; slot 0 is the notifier that signal handlers use.
+    struct pollfd *polls;
+    struct os_source **fd_sources;
+    unsigned fd_count, fd_capacity;
+
+    struct os_source *timers, *children, *signals;
+    struct os_source *graveyard; // removed, freed when no callback can be using them
+    bool fds_removed;
+
+    struct os_notifier wake;
+    bool watches_children;
+    struct sigaction previous_child_action;
+
+    bool stopped;
+    int status;
+};
+
+// A signal handler can reach nothing else. Written while no handler is installed.
+enum { SIGNAL_COUNT = 65 };
+static struct os_notifier handler_wake;
+static atomic_uint pending_signals[SIGNAL_COUNT]; // bit 0: arrived, bit 1: sent by a process
+
+static void handle_signal(int number, siginfo_t *info, void *machine_context)
+{
+    (void)machine_context;
+    if (number > 0 && number < SIGNAL_COUNT) {
+        unsigned bits = 1u | (info && info->si_code <= 0 ? 2u : 0u);
+        atomic_fetch_or(&pending_signals[number], bits);
+        os_notifier_signal(&handler_wake);
+    }
+}
+
+static void watch_signal(int number, struct sigaction *previous)
+{
+    struct sigaction action = {.sa_sigaction = handle_signal, .sa_flags = SA_SIGINFO | SA_RESTART};
+    sigemptyset(&action.sa_mask);
+    atomic_store(&pending_signals[number], 0);
+    sigaction(number, &action, previous);
+}
+
+struct os_loop *os_loop_create(void)
+{
+    struct os_loop *loop = calloc(1, sizeof *loop);
+    if (!loop)
+        return NULL;
+    loop->fd_capacity = 16;
+    loop->polls = calloc(loop->fd_capacity, sizeof *loop->polls);
+    loop->fd_sources = calloc(loop->fd_capacity, sizeof(struct os_source *));
+    if (!loop->polls || !loop->fd_sources || !os_notifier_init(&loop->wake)) {
+        int error = errno;
+        free(loop->polls);
+        free(loop->fd_sources);
+        free(loop);
+        errno = error;
+        return NULL;
+    }
+    loop->polls[0] = (struct pollfd){.fd = loop->wake.read_fd, .events = POLLIN};
+    loop->fd_count = 1;
+    return loop;
+}
+
+static void bury(struct os_loop *loop)
+{
+    while (loop->graveyard) {
+        struct os_source *source = loop->graveyard;
+        loop->graveyard = source->next;
+        free(source);
+    }
+    if (!loop->fds_removed)
+        return;
+    unsigned kept = 1;
+    for (unsigned i = 1; i < loop->fd_count; i++) {
+        struct os_source *source = loop->fd_sources[i];
+        if (!source)
+            continue;
+        loop->polls[kept] = loop->polls[i];
+        loop->fd_sources[kept] = source;
+        source->fd.index = kept++;
+    }
+    loop->fd_count = kept;
+    loop->fds_removed = false;
+}
+
+void os_loop_destroy(struct os_loop *loop)
+{
+    if (!loop)
+        return;
+    for (unsigned i = 1; i < loop->fd_count; i++)
+        if (loop->fd_sources[i])
+            os_source_remove(loop->fd_sources[i]);
+    struct os_source **lists[] = {&loop->timers, &loop->children, &loop->signals};
+    for (unsigned i = 0; i < 3; i++)
+        while (*lists[i])
+            os_source_remove(*lists[i]);
+    bury(loop);
+    if (loop->watches_children)
+        sigaction(SIGCHLD, &loop->previous_child_action, NULL);
+    if (handler_wake.write_fd == loop->wake.write_fd)
+        handler_wake = (struct os_notifier){-1, -1};
+    os_notifier_finish(&loop->wake);
+    free(loop->polls);
+    free(loop->fd_sources);
+    free(loop);
+}
+
+static struct os_source *new_source(struct os_loop *loop, enum kind kind, void *data,
+                                    struct os_source **list)
+{
+    struct os_source *source = calloc(1, sizeof *source);
+    if (!source)
+        return NULL;
+    source->loop = loop;
+    source->kind = kind;
+    source->data = data;
+    if (list) {
+        source->next = *list;
+        source->link = list;
+        if (source->next)
+            source->next->link = &source->next;
+        *list = source;
+    }
+    return source;
+}
+
+static short poll_events(unsigned events)
+{
+    return (short)((events & OS_READABLE ? POLLIN : 0) | (events & OS_WRITABLE ? POLLOUT : 0));
+}
+
+struct os_source *os_loop_add_fd(struct os_loop *loop, int fd, unsigned events,
+                                 os_fd_callback callback, void *data)
+{
+    if (loop->fd_count == loop->fd_capacity) {
+        unsigned capacity = loop->fd_capacity * 2;
+        struct pollfd *polls = realloc(loop->polls, capacity * sizeof *polls);
+        if (!polls)
+            return NULL;
+        loop->polls = polls;
+        struct os_source **sources = realloc(loop->fd_sources, capacity * sizeof *sources);
+        if (!sources)
+            return NULL;
+        loop->fd_sources = sources;
+        loop->fd_capacity = capacity;
+    }
+    struct os_source *source = new_source(loop, SOURCE_FD, data, NULL);
+    if (!source)
+        return NULL;
+    source->fd.callback = callback;
+    source->fd.index = loop->fd_count++;
+    loop->polls[source->fd.index] = (struct pollfd){.fd = fd, .events = poll_events(events)};
+    loop->fd_sources[source->fd.index] = source;
+    return source;
+}
+
+void os_source_set_events(struct os_source *source, unsigned events)
+{
+    source->loop->polls[source->fd.index].events = poll_events(events);
+}
+
+struct os_source *os_loop_add_timer(struct os_loop *loop, uint64_t deadline_ns,
+                                    os_timer_callback callback, void *data)
+{
+    struct os_source *source = new_source(loop, SOURCE_TIMER, data, &loop->timers);
+    if (source) {
+        source->timer.callback = callback;
+        source->timer.deadline_ns = deadline_ns;
+    }
+    return source;
+}
+
+void os_source_set_deadline(struct os_source *source, uint64_t deadline_ns)
+{
+    source->timer.deadline_ns = deadline_ns;
+}
+
+struct os_source *os_loop_add_child(struct os_loop *loop, pid_t pid, os_child_callback callback,
+                                    void *data)
+{
+    struct os_source *source = new_source(loop, SOURCE_CHILD, data, &loop->children);
+    if (!source)
+        return NULL;
+    source->child.callback = callback;
+    source->child.pid = pid;
+    if (!loop->watches_children) {
+        handler_wake = loop->wake;
+        watch_signal(SIGCHLD, &loop->previous_child_action);
+        loop->watches_children = true;
+    }
+    // It may have ended before anybody listened.
+    atomic_fetch_or(&pending_signals[SIGCHLD], 1u);
+    os_notifier_signal(&loop->wake);
+    return source;
+}
+
+struct os_source *os_loop_add_signal(struct os_loop *loop, int signal_number,
+                                     os_signal_callback callback, void *data)
+{
+    if (signal_number <= 0 || signal_number >= SIGNAL_COUNT) {
+        errno = EINVAL;
+        return NULL;
+    }
+    struct os_source *source = new_source(loop, SOURCE_SIGNAL, data, &loop->signals);
+    if (!source)
+        return NULL;
+    source->signal.callback = callback;
+    source->signal.number = signal_number;
+    handler_wake = loop->wake;
+    watch_signal(signal_number, &source->signal.previous);
+    return source;
+}
+
+void os_source_remove(struct os_source *source)
+{
+    if (!source || source->removed)
+        return;
+    struct os_loop *loop = source->loop;
+    source->removed = true;
+    if (source->kind == SOURCE_SIGNAL)
+        sigaction(source->signal.number, &source->signal.previous, NULL);
+    if (source->kind == SOURCE_FD) {
+        loop->polls[source->fd.index].fd = -1; // poll skips it
+        loop->fd_sources[source->fd.index] = NULL;
+        loop->fds_removed = true;
+    } else {
+        *source->link = source->next;
+        if (source->next)
+            source->next->link = source->link;
+    }
+    source->next = loop->graveyard;
+    loop->graveyard = source;
+}
+
+static void reap_children(struct os_loop *loop)
+{
+    bool again;
+    do { // a callback may add or remove children: start over after each
+        again = false;
+        for (struct os_source *source = loop->children; source; source = source->next) {
+            int status = 0;
+            pid_t pid;
+            do
+                pid = waitpid(source->child.pid, &status, WNOHANG);
+            while (pid < 0 && errno == EINTR);
+            if (pid == 0)
+                continue;
+            if (pid < 0)
+                status = -1;
+            os_child_callback callback = source->child.callback;
+            void *data = source->data;
+            pid_t ended = source->child.pid;
+            os_source_remove(source);
+            callback(data, ended, status);
+            again = true;
+            break;
+        }
+    } while (again);
+}
+
+static void dispatch_signals(struct os_loop *loop)
+{
+    if (loop->watches_children && atomic_exchange(&pending_signals[SIGCHLD], 0))
+        reap_children(loop);
+    for (struct os_source *source = loop->signals, *next; source; source = next) {
+        next = source->next;
+        unsigned bits = atomic_exchange(&pending_signals[source->signal.number], 0);
+        if (!bits)
+            continue;
+        source->signal.callback(source->data, source->signal.number, bits & 2u);
+        next = loop->signals; // the callback may have changed the list; what was told is no longer
+                              // pending
+    }
+}
+
+// Milliseconds until the next timer, rounded up so that it is due when poll returns; -1: none.
+static int next_timeout(const struct os_loop *loop)
+{
+    uint64_t first = 0;
+    for (const struct os_source *source = loop->timers; source; source = source->next)
+        if (source->timer.deadline_ns && (!first || source->timer.deadline_ns < first))
+            first = source->timer.deadline_ns;
+    if (!first)
+        return -1;
+    uint64_t now = os_now_ns();
+    if (first <= now)
+        return 0;
+    uint64_t ms = (first - now + 999999) / 1000000;
+    return ms > 3600000 ? 3600000 : (int)ms;
+}
+
+static void dispatch_timers(struct os_loop *loop)
+{
+    if (!loop->timers)
+        return;
+    uint64_t now = os_now_ns();
+    for (struct os_source *source = loop->timers; source;) {
+        if (source->timer.deadline_ns && source->timer.deadline_ns <= now) {
+            source->timer.deadline_ns = 0;
+            source->timer.callback(source->data);
+            source =
+                loop->timers; // the list may have changed; this one is disarmed or in the future
+            continue;
+        }
+        source = source->next;
+    }
+}
+
+static void dispatch_fds(struct os_loop *loop)
+{
+    unsigned count = loop->fd_count; // those added by callbacks wait for the next round
+    for (unsigned i = 1; i < count; i++) {
+        short got = loop->polls[i].revents;
+        struct os_source *source = loop->fd_sources[i];
+        if (!got || !source)
+            continue;
+        unsigned events = (got & POLLIN ? OS_READABLE : 0) | (got & POLLOUT ? OS_WRITABLE : 0) |
+                          (got & (POLLHUP | POLLERR | POLLNVAL) ? OS_HANGUP : 0);
+        source->fd.callback(source->data, loop->polls[i].fd, events);
+    }
+}
+
+int os_loop_run(struct os_loop *loop)
+{
+    loop->stopped = false;
+    while (!loop->stopped) {
+        bury(loop);
+        int ready = poll(loop->polls, loop->fd_count, next_timeout(loop));
+        if (ready > 0) {
+            if (loop->polls[0].revents) {
+                os_notifier_clear(&loop->wake);
+                dispatch_signals(loop);
+            }
+            dispatch_fds(loop);
+        }
+        dispatch_timers(loop);
+    }
+    bury(loop);
+    return loop->status;
+}
+
+void os_loop_stop(struct os_loop *loop, int status)
+{
+    loop->stopped = true;
+    loop->status = status;
+}

@@ -1,0 +1,38 @@
+// Private to src/os: what a platform has beyond POSIX. linux_*.c and macos.c implement it; the
+// portable files call it unless os_is_portable(). -ENOSYS: the platform has nothing better, use
+// POSIX.
+#ifndef OS_NATIVE_H
+#define OS_NATIVE_H
+
+#include "os/notifier.h"
+
+#include <spawn.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+// A sealed file of exactly `size` bytes: descriptor or -errno.
+int os_native_shm_create(const char *label, uint64_t size);
+// 0 or -errno.
+int os_native_shm_punch(int fd, uint64_t offset, uint64_t size);
+
+// 0 or -errno.
+int os_native_notifier_init(struct os_notifier *notifier);
+
+// Sockets that are close-on-exec from birth. 0/descriptor or -errno.
+int os_native_socket_pair(int fds[2]);
+int os_native_accept(int listener);
+// Flags for sendmsg and recvmsg that the platform has, in both flavours: no SIGPIPE; descriptors
+// arrive close-on-exec (0: set it after).
+int os_native_send_flags(void);
+int os_native_receive_flags(void);
+// What a new socket needs so that writing to it raises no SIGPIPE, where flags can't say it.
+void os_native_socket_prepare(int fd);
+
+// Adds "close everything from first_fd on in the child" to a spawn. False: the platform can't, or
+// reports an error.
+bool os_native_spawn_close_from(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
+                                short *flags, const int *keep, unsigned keep_count, int first_fd);
+
+#endif
