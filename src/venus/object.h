@@ -13,6 +13,8 @@
 
 struct venus_device;
 
+#define VENUS_OBJECT_CLASSES 8 // up to 16 KiB each
+
 struct venus_object {
     _Atomic(uint64_t) id; // chosen by the guest; 0: not in the table
     _Atomic(struct venus_object *) next_in_bucket;
@@ -29,7 +31,7 @@ struct venus_object_table {
     _Atomic(struct venus_object_buckets *) buckets;
     struct venus_object_buckets *retired; // smaller arrays that a reader may still hold
     struct venus_object_slab *slabs;
-    struct venus_object *free_lists[8];
+    struct venus_object *free_lists[VENUS_OBJECT_CLASSES];
     uint32_t count, limit;
 };
 

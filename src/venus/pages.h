@@ -21,7 +21,7 @@ struct venus_pages_pool;
 struct venus_pages_pool *venus_pages_pool_create(void);
 void venus_pages_pool_destroy(struct venus_pages_pool *pool);
 
-// Zeroed pages; `alignment` is a power of two ≥ the page size and holds for offset and address. `own_file`: a file of their own,
+// Zeroed pages; `alignment` is a power of two ≥ the page size and holds for the address (the offset is page-aligned). `own_file`: a file of their own,
 // because others will see it. NULL: no memory, descriptors or address space (errno). Any thread.
 struct venus_pages *venus_pages_alloc(struct venus_pages_pool *pool, uint64_t size, uint64_t alignment, bool own_file);
 // Maps a range of a file that came from elsewhere; takes over `fd`. NULL: errno, fd is closed.

@@ -22,6 +22,8 @@ bool venus_ring_notify(struct venus_context *context, uint64_t ring_id, const ch
 bool venus_ring_write_extra(struct venus_context *context, uint64_t ring_id, uint64_t offset, uint32_t value, const char **reason);
 // vkWaitRingSeqnoMESA: blocks until head has reached seqno.
 bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno, const char **reason);
+// To be called before the ring's thread stays somewhere for long: whoever waits for a seqno sees the newest. NULL: nothing to do.
+void venus_ring_publish(struct venus_ring *ring);
 // vkSubmitVirtqueueSeqnoMESA and, on the ring's own thread, vkWaitVirtqueueSeqnoMESA.
 bool venus_ring_submit_virtqueue_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno, const char **reason);
 bool venus_ring_wait_virtqueue_seqno(struct venus_ring *ring, uint64_t seqno, const char **reason);

@@ -17,6 +17,8 @@ struct venus_stream {
         uint8_t *base;
         uint64_t size, cursor; // bytes
     } reply;
+    uint8_t *copy; // of an indirect stream
+    size_t copy_size;
     struct venus_call call; // the command being carried out
 };
 
@@ -28,6 +30,9 @@ bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, cons
 
 // Runs all of it.
 bool venus_stream_run(struct venus_stream *stream, const uint8_t *bytes, size_t size);
+
+// Must this stream's waits end? (In ring.c: a ring ends for itself or with its context.)
+bool venus_stream_stopping(const struct venus_stream *stream);
 
 // Memory that one command may take for its structures.
 #define VENUS_COMMAND_MEMORY (256u << 20)

@@ -1,0 +1,100 @@
+#include "venus/context.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "venus/device.h"
+#include "venus/queue.h"
+#include "venus/ring.h"
+#include "venus/waiter.h"
+
+#define MAX_OBJECTS (4u << 20)
+
+struct venus_context *venus_context_create(const struct link_context_create *info, struct link *link, struct venus_host *host, bool portable)
+{
+    struct venus_context *context = calloc(1, sizeof(*context));
+    if (!context)
+        return NULL;
+    context->id = info->context_id;
+    snprintf(context->name, sizeof(context->name), "%.63s", info->name);
+    context->own_files = info->flags & LINK_CONTEXT_OWN_FILES;
+    context->portable = portable;
+    context->link = link;
+    context->host = host;
+    context->max_memory = info->max_memory;
+    context->max_rings = info->max_rings;
+    atomic_flag_clear(&context->lost);
+    pthread_mutex_init(&context->timeline_lock, NULL);
+    venus_handlers_fill(context->handlers);
+    venus_stream_init(&context->stream, context, NULL);
+
+    if (venus_object_table_init(&context->objects, MAX_OBJECTS) && (context->pages = venus_pages_pool_create()) &&
+        venus_resource_table_init(&context->resources, context->pages, info->max_resources) &&
+        (context->rings = venus_ring_list_create(context)))
+        return context;
+    venus_context_destroy(context);
+    return NULL;
+}
+
+void venus_context_destroy(struct venus_context *context)
+{
+    venus_context_stop(context);
+    venus_ring_list_destroy(context->rings);
+    if (context->instance) {
+        struct venus_object *root = &context->instance->base;
+        root = venus_object_remove(&context->objects, WIRE_HANDLE_INSTANCE, atomic_load(&root->id));
+        if (root)
+            venus_release_tree(context, root);
+    }
+    venus_stream_finish(&context->stream);
+    venus_resource_table_finish(&context->resources);
+    venus_object_table_finish(&context->objects);
+    venus_pages_pool_destroy(context->pages);
+    pthread_mutex_destroy(&context->timeline_lock);
+    free(context);
+}
+
+void venus_context_stop(struct venus_context *context)
+{
+    atomic_store(&context->stopping, true);
+    if (context->rings)
+        venus_ring_list_wake(context->rings);
+}
+
+void venus_context_lose(struct venus_context *context, const char *where, const char *command, uint64_t offset, const char *reason)
+{
+    if (atomic_flag_test_and_set(&context->lost))
+        return;
+    venus_ring_list_fatal(context->rings);
+    char text[256];
+    int length = snprintf(text, sizeof(text), "context %u (%s): %s: %s at byte %llu: %s", context->id, context->name, where, command,
+                          (unsigned long long)offset, reason);
+    if (length >= (int)sizeof(text))
+        length = sizeof(text) - 1;
+    // The device process writes the log line.
+    link_send(context->link, LINK_CONTEXT_LOST, text, (size_t)length, NULL, 0, NULL, 0);
+    venus_context_stop(context);
+}
+
+void venus_context_retire(struct venus_context *context, const struct link_fence_retired *fences, uint32_t count)
+{
+    link_send(context->link, LINK_FENCE_RETIRED, fences, count * sizeof(*fences), NULL, 0, NULL, 0);
+}
+
+void venus_context_fence(struct venus_context *context, uint32_t ring_idx, uint64_t fence_id)
+{
+    const uint32_t timelines = sizeof(context->timelines) / sizeof(context->timelines[0]);
+    struct venus_queue *queue = NULL;
+    if (ring_idx && ring_idx < timelines) {
+        pthread_mutex_lock(&context->timeline_lock);
+        queue = context->timelines[ring_idx];
+        // Under the lock: another ring may be destroying the device.
+        if (queue)
+            venus_waiter_add(queue->waiter, fence_id);
+        pthread_mutex_unlock(&context->timeline_lock);
+    }
+    // The CPU's timeline, or one that no queue is bound to: a fence must never hang.
+    if (!queue)
+        venus_context_retire(context, &(struct link_fence_retired){.fence_id = fence_id, .ring_idx = ring_idx}, 1);
+}

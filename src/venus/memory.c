@@ -1,0 +1,205 @@
+// Memory that a guest can map or share lies in shared pages, imported into the driver; the rest is the driver's own.
+#include "venus/memory.h"
+
+#include <errno.h>
+
+#include "base/checked.h"
+#include "venus/call.h"
+
+static bool type_is_mappable(const struct venus_physical_device *physical_device, uint32_t type)
+{
+    return physical_device->memory.memoryTypes[type].propertyFlags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT;
+}
+
+static bool charge(struct venus_context *context, uint64_t bytes)
+{
+    uint64_t used = atomic_fetch_add(&context->memory_used, bytes) + bytes;
+    if (!context->max_memory || used <= context->max_memory)
+        return true;
+    atomic_fetch_sub(&context->memory_used, bytes);
+    return false;
+}
+
+// Shared pages for an allocation: those of the resource that it imports, or new ones.
+static VkResult find_pages(struct venus_call *call, const VkMemoryAllocateInfo *info, const VkImportMemoryResourceInfoMESA *import, bool shared,
+                           struct venus_pages **pages)
+{
+    struct venus_context *context = call->context;
+    uint64_t alignment = call->device->physical_device->import_alignment;
+    if (import) {
+        struct venus_resource *resource = venus_resource_get(&context->resources, import->resourceId);
+        if (!resource)
+            return venus_fail(call, "no such resource"), VK_ERROR_UNKNOWN;
+        bool usable = resource->kind == LINK_RESOURCE_MEMORY && info->allocationSize <= resource->pages->size &&
+                      !((uintptr_t)resource->pages->address & (alignment - 1));
+        if (usable)
+            *pages = venus_pages_ref(resource->pages);
+        venus_resource_unref(resource);
+        return usable ? VK_SUCCESS : VK_ERROR_INVALID_EXTERNAL_HANDLE;
+    }
+    uint64_t size;
+    if (!info->allocationSize || !checked_align_u64(info->allocationSize, alignment, &size) || !charge(context, size))
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    *pages = venus_pages_alloc(context->pages, size, alignment, shared || context->own_files);
+    if (!*pages) {
+        atomic_fetch_sub(&context->memory_used, size);
+        return errno == EMFILE || errno == ENFILE ? VK_ERROR_TOO_MANY_OBJECTS : VK_ERROR_OUT_OF_HOST_MEMORY;
+    }
+    return VK_SUCCESS;
+}
+
+static void drop_pages(struct venus_context *context, struct venus_memory *memory)
+{
+    if (!memory->pages)
+        return;
+    if (!memory->imported)
+        atomic_fetch_sub(&context->memory_used, memory->pages->size);
+    venus_pages_unref(context->pages, memory->pages);
+    memory->pages = NULL;
+}
+
+static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *guest_info, struct venus_memory *memory)
+{
+    struct venus_device *device = call->device;
+    const struct venus_physical_device *physical_device = device->physical_device;
+    // The decoded chain is ours to edit: what the host must not see is taken out.
+    const VkImportMemoryResourceInfoMESA *import = venus_chain_unlink(guest_info, VK_STRUCTURE_TYPE_IMPORT_MEMORY_RESOURCE_INFO_MESA);
+    const VkExportMemoryAllocateInfo *export = venus_chain_unlink(guest_info, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO);
+    VkMemoryAllocateInfo info = *guest_info;
+
+    if (info.memoryTypeIndex >= physical_device->memory.memoryTypeCount)
+        return VK_ERROR_UNKNOWN;
+    bool shared = import || (export && export->handleTypes);
+    VkImportMemoryHostPointerInfoEXT pointer = {.sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT, .pNext = info.pNext,
+                                                .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT};
+    memory->mappable = type_is_mappable(physical_device, info.memoryTypeIndex);
+    memory->exportable = export && export->handleTypes;
+    memory->imported = import;
+    if (memory->mappable || shared) {
+        if (!(physical_device->importable_types & (1u << info.memoryTypeIndex)))
+            return import ? VK_ERROR_INVALID_EXTERNAL_HANDLE : VK_ERROR_OUT_OF_DEVICE_MEMORY;
+        VkResult result = find_pages(call, &info, import, shared, &memory->pages);
+        if (result != VK_SUCCESS)
+            return result;
+        pointer.pHostPointer = memory->pages->address;
+        info.pNext = &pointer;
+        info.allocationSize = import ? (info.allocationSize + physical_device->import_alignment - 1) & ~(physical_device->import_alignment - 1)
+                                     : memory->pages->size;
+    }
+    VkDeviceMemory handle;
+    VkResult result = device->vk.AllocateMemory(venus_device_handle(device), &info, NULL, &handle);
+    if (result == VK_SUCCESS)
+        memory->base.handle = (uint64_t)handle;
+    else
+        drop_pages(call->context, memory);
+    return result;
+}
+
+static bool allocate_memory(struct venus_call *call, void *data)
+{
+    struct wire_args_vkAllocateMemory *args = data;
+    struct venus_object_table *table = &call->context->objects;
+    struct venus_memory *memory = venus_object_alloc(table, sizeof(*memory));
+    if (!memory) {
+        args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
+        return true;
+    }
+    memory->base.type = WIRE_HANDLE_DEVICE_MEMORY;
+    memory->base.device = call->device;
+    memory->base.parent = &call->device->base;
+    args->ret = allocate(call, args->pAllocateInfo, memory);
+    if (args->ret != VK_SUCCESS) {
+        venus_object_free(table, &memory->base);
+        return !call->reason;
+    }
+    if (!venus_object_insert(table, &memory->base, (uint64_t)*args->pMemory)) {
+        venus_memory_release(call->context, memory);
+        venus_object_free(table, &memory->base);
+        return venus_fail(call, "the id of the new object is 0 or in use");
+    }
+    return true;
+}
+
+void venus_memory_release(struct venus_context *context, struct venus_memory *memory)
+{
+    struct venus_device *device = memory->base.device;
+    device->vk.FreeMemory(venus_device_handle(device), (VkDeviceMemory)memory->base.handle, NULL);
+    drop_pages(context, memory);
+}
+
+static bool free_memory(struct venus_call *call, void *data)
+{
+    struct wire_args_vkFreeMemory *args = data;
+    struct venus_object_table *table = &call->context->objects;
+    uint64_t id = (uint64_t)args->memory;
+    if (!id)
+        return true;
+    struct venus_object *object = venus_object_find(table, id);
+    if (!object || object->device != call->device || !(object = venus_object_remove(table, WIRE_HANDLE_DEVICE_MEMORY, id)))
+        return venus_fail(call, "no memory of this device has this id");
+    venus_memory_release(call->context, (struct venus_memory *)object);
+    venus_object_free(table, object);
+    return true;
+}
+
+static bool get_memory_resource_properties(struct venus_call *call, void *data)
+{
+    struct wire_args_vkGetMemoryResourcePropertiesMESA *args = data;
+    VkMemoryResourcePropertiesMESA *properties = args->pMemoryResourceProperties;
+    VkMemoryResourceAllocationSizePropertiesMESA *size =
+        venus_chain_find(properties, VK_STRUCTURE_TYPE_MEMORY_RESOURCE_ALLOCATION_SIZE_PROPERTIES_MESA);
+    struct venus_resource *resource = venus_resource_get(&call->context->resources, args->resourceId);
+    if (!resource)
+        return venus_fail(call, "no such resource");
+    args->ret = VK_ERROR_INVALID_EXTERNAL_HANDLE;
+    if (resource->kind == LINK_RESOURCE_MEMORY) {
+        args->ret = VK_SUCCESS;
+        properties->memoryTypeBits = call->device->physical_device->importable_types;
+        if (size)
+            size->allocationSize = resource->pages->size;
+    }
+    venus_resource_unref(resource);
+    return true;
+}
+
+// The guest's memory never needs them: what is mapped is coherent.
+static bool nothing_to_do(struct venus_call *call, void *data)
+{
+    (void)call;
+    (void)data;
+    return true;
+}
+
+int venus_memory_export(struct venus_context *context, const struct link_blob_export *request, struct link_blob_exported *answer, int *out_fd)
+{
+    struct venus_object *object = venus_object_find(&context->objects, request->memory_id);
+    if (!object || object->type != WIRE_HANDLE_DEVICE_MEMORY)
+        return -ENOENT;
+    struct venus_memory *memory = (struct venus_memory *)object;
+    if (!memory->pages || request->size > memory->pages->size)
+        return -EINVAL;
+    if ((request->blob_flags & LINK_BLOB_MAPPABLE) && !memory->mappable)
+        return -EINVAL;
+    if ((request->blob_flags & (LINK_BLOB_SHAREABLE | LINK_BLOB_CROSS_DEVICE)) && !memory->exportable)
+        return -EINVAL;
+    if (atomic_exchange(&memory->exported, true))
+        return -EEXIST;
+    struct venus_pages *pages = venus_pages_ref(memory->pages);
+    answer->offset = pages->offset;
+    answer->size = pages->size;
+    // The pages are ordinary memory of the host, whatever the type says: always cached.
+    answer->map_info = 1;
+    *out_fd = pages->fd;
+    return venus_resource_attach(&context->resources, request->resource_id, LINK_RESOURCE_MEMORY, pages) ? 0 : -EEXIST;
+}
+
+const struct venus_handler_entry venus_memory_handlers[] = {
+    {WIRE_vkAllocateMemory, allocate_memory},
+    {WIRE_vkFreeMemory, free_memory},
+    {WIRE_vkGetMemoryResourcePropertiesMESA, get_memory_resource_properties},
+    {WIRE_vkUnmapMemory, nothing_to_do},
+    {WIRE_vkUnmapMemory2, nothing_to_do},
+    {WIRE_vkFlushMappedMemoryRanges, nothing_to_do},
+    {WIRE_vkInvalidateMappedMemoryRanges, nothing_to_do},
+    {0},
+};

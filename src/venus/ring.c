@@ -1,0 +1,517 @@
+#include "venus/ring.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "base/checked.h"
+#include "os/clock.h"
+#include "os/thread.h"
+#include "venus/monitor.h"
+
+#define MAX_BUFFER_SIZE (16u << 20)
+// How long a ring that has run dry looks for more before it sleeps in steps, then for good (idleTimeout).
+#define SPIN_NS 20000
+#define YIELD_NS 100000
+#define MAX_NAP_NS 160000
+
+struct venus_ring {
+    struct venus_ring *next;
+    uint64_t id;
+    struct venus_context *context;
+    struct venus_resource *resource;
+    _Atomic(uint32_t) *head, *tail, *status; // in memory that the guest writes
+    const uint8_t *buffer;
+    uint8_t *extra;
+    uint64_t extra_size;
+    uint32_t buffer_size; // power of two
+    uint64_t idle_timeout_ns;
+    int priority;
+
+    struct venus_stream stream;
+    uint8_t *copy; // the bytes being decoded, out of the guest's reach
+    pthread_t thread;
+    atomic_bool stopping;
+    _Atomic(uint32_t) current;  // head, where the guest can't write it
+    atomic_bool sleeping;       // IDLE is set, the thread waits for a notification
+    _Atomic(uint32_t) watchers; // threads that wait for `current` to move
+
+    pthread_mutex_t lock;
+    pthread_cond_t wake;     // for the ring's thread: notified, virtqueue_seqno, stopping
+    pthread_cond_t progress; // for watchers
+    bool notified;
+    uint64_t virtqueue_seqno;
+};
+
+struct venus_ring_list {
+    struct venus_context *context;
+    pthread_mutex_t lock; // only the context thread changes the list; others read it
+    struct venus_ring *first;
+    uint32_t count;
+    struct venus_monitor *monitor;
+};
+
+static bool ring_stopping(struct venus_ring *ring)
+{
+    return atomic_load_explicit(&ring->stopping, memory_order_relaxed) || venus_context_stopping(ring->context);
+}
+
+bool venus_stream_stopping(const struct venus_stream *stream)
+{
+    return stream->ring ? ring_stopping(stream->ring) : venus_context_stopping(stream->context);
+}
+
+static void wait_slice(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ns)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until); // macOS has no other clock for condition variables; a jump costs one slice
+    until.tv_nsec += (long)(ns % 1000000000u);
+    until.tv_sec += (time_t)(ns / 1000000000u) + until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(cond, lock, &until);
+}
+
+static void wake_watchers(struct venus_ring *ring)
+{
+    pthread_mutex_lock(&ring->lock);
+    pthread_cond_broadcast(&ring->progress);
+    pthread_mutex_unlock(&ring->lock);
+}
+
+// The check after each command has no fence, so it may miss a watcher that just came; this one does not.
+void venus_ring_publish(struct venus_ring *ring)
+{
+    if (!ring)
+        return;
+    atomic_thread_fence(memory_order_seq_cst);
+    if (atomic_load_explicit(&ring->watchers, memory_order_relaxed))
+        wake_watchers(ring);
+}
+
+static void copy_out(struct venus_ring *ring, uint32_t from, uint32_t size)
+{
+    uint32_t at = from & (ring->buffer_size - 1);
+    uint32_t first = ring->buffer_size - at < size ? ring->buffer_size - at : size;
+    memcpy(ring->copy, ring->buffer + at, first);
+    memcpy(ring->copy + first, ring->buffer, size - first);
+}
+
+// Everything between head and the tail just seen.
+static bool run_batch(struct venus_ring *ring, uint32_t size)
+{
+    uint32_t current = atomic_load_explicit(&ring->current, memory_order_relaxed);
+    copy_out(ring, current, size);
+    const uint8_t *cursor = ring->copy, *end = ring->copy + size;
+    while (cursor < end) {
+        const uint8_t *start = cursor;
+        if (ring_stopping(ring) || !venus_stream_step(&ring->stream, &cursor, end))
+            return false;
+        current += (uint32_t)(cursor - start);
+        atomic_store_explicit(&ring->current, current, memory_order_release);
+        // The guest reads the reply when it sees head move.
+        atomic_store_explicit(ring->head, current, memory_order_release);
+        if (atomic_load_explicit(&ring->watchers, memory_order_relaxed))
+            wake_watchers(ring);
+    }
+    venus_ring_publish(ring);
+    return true;
+}
+
+static uint32_t pending(struct venus_ring *ring)
+{
+    return atomic_load_explicit(ring->tail, memory_order_acquire) - atomic_load_explicit(&ring->current, memory_order_relaxed);
+}
+
+// Looks for work until idle_timeout_ns after `since`. True: there is some.
+static bool poll_tail(struct venus_ring *ring, uint64_t since)
+{
+    uint64_t nap = 10000;
+    for (;;) {
+        for (unsigned i = 0; i < 50; i++) {
+            if (pending(ring))
+                return true;
+            os_cpu_relax();
+        }
+        if (ring_stopping(ring))
+            return false;
+        uint64_t waited = os_now_ns() - since;
+        if (waited >= ring->idle_timeout_ns)
+            return false;
+        if (waited < SPIN_NS)
+            continue;
+        if (waited < YIELD_NS) {
+            sched_yield();
+            continue;
+        }
+        os_sleep_ns(nap);
+        nap = nap * 2 < MAX_NAP_NS ? nap * 2 : MAX_NAP_NS;
+    }
+}
+
+// Says IDLE and sleeps until notified. The guest stores tail, then loads status; we store status, then load tail: one of the two
+// sees the other.
+static void sleep_until_notified(struct venus_ring *ring)
+{
+    pthread_mutex_lock(&ring->lock);
+    if (!ring->notified) {
+        atomic_fetch_or(ring->status, VENUS_RING_IDLE);
+        atomic_thread_fence(memory_order_seq_cst);
+        atomic_store(&ring->sleeping, true);
+        while (!pending(ring) && !ring->notified && !ring_stopping(ring))
+            pthread_cond_wait(&ring->wake, &ring->lock);
+        atomic_store(&ring->sleeping, false);
+        atomic_fetch_and(ring->status, ~(uint32_t)VENUS_RING_IDLE);
+    }
+    ring->notified = false;
+    pthread_mutex_unlock(&ring->lock);
+}
+
+static void *ring_main(void *data)
+{
+    struct venus_ring *ring = data;
+    os_thread_set_name("venus-ring");
+    if (ring->priority)
+        os_thread_set_nice(ring->priority);
+
+    uint64_t active_at = os_now_ns();
+    while (!ring_stopping(ring)) {
+        uint32_t size = pending(ring);
+        if (!size) {
+            if (!poll_tail(ring, active_at) && !ring_stopping(ring)) {
+                sleep_until_notified(ring);
+                // A ring that was woken stays awake for the whole timeout: the guest counts on it.
+                active_at = os_now_ns();
+            }
+            continue;
+        }
+        if (size > ring->buffer_size || size % 4) {
+            venus_context_lose(ring->context, "ring", "tail", 0, "it is further ahead than the buffer is long, or not a multiple of 4");
+            break;
+        }
+        if (!run_batch(ring, size))
+            break;
+        active_at = os_now_ns();
+    }
+    venus_ring_publish(ring);
+    return NULL;
+}
+
+// ---- creation --------------------------------------------------------------------------------------------------------------------
+
+struct region {
+    uint64_t offset, size;
+};
+
+static bool regions_valid(const struct region *regions, unsigned count, uint64_t limit)
+{
+    for (unsigned i = 0; i < count; i++) {
+        if (!checked_range(regions[i].offset, regions[i].size, limit) || regions[i].offset % 4)
+            return false;
+        for (unsigned j = 0; j < i; j++) {
+            if (regions[i].size && regions[j].size && regions[i].offset < regions[j].offset + regions[j].size &&
+                regions[j].offset < regions[i].offset + regions[i].size)
+                return false;
+        }
+    }
+    return true;
+}
+
+static const char *layout_error(const VkRingCreateInfoMESA *info, const struct venus_resource *resource)
+{
+    if (!resource)
+        return "no such resource";
+    if (resource->kind != LINK_RESOURCE_SHM)
+        return "the resource is not shared memory";
+    if (!checked_range(info->offset, info->size, resource->pages->size) || info->offset % 4)
+        return "the ring lies outside its resource";
+    if (!is_power_of_two_u64(info->bufferSize) || info->bufferSize > MAX_BUFFER_SIZE || info->bufferSize < 64)
+        return "the buffer's size is not a power of two up to 16 MiB";
+    const struct region regions[] = {
+        {info->headOffset, 4}, {info->tailOffset, 4}, {info->statusOffset, 4}, {info->bufferOffset, info->bufferSize}, {info->extraOffset, info->extraSize},
+    };
+    if (!regions_valid(regions, sizeof(regions) / sizeof(regions[0]), info->size))
+        return "its parts overlap or lie outside";
+    return NULL;
+}
+
+static void ring_free(struct venus_ring *ring)
+{
+    venus_stream_finish(&ring->stream);
+    venus_resource_unref(ring->resource);
+    pthread_cond_destroy(&ring->wake);
+    pthread_cond_destroy(&ring->progress);
+    pthread_mutex_destroy(&ring->lock);
+    free(ring->copy);
+    free(ring);
+}
+
+static struct venus_ring *find(struct venus_ring_list *list, uint64_t id)
+{
+    struct venus_ring *ring = list->first;
+    while (ring && ring->id != id)
+        ring = ring->next;
+    return ring;
+}
+
+bool venus_ring_create(struct venus_context *context, uint64_t ring_id, const VkRingCreateInfoMESA *info, const char **reason)
+{
+    struct venus_ring_list *list = context->rings;
+    if (find(list, ring_id)) {
+        *reason = "the ring's id is in use";
+        return false;
+    }
+    if (list->count >= context->max_rings) {
+        *reason = "too many rings";
+        return false;
+    }
+    const VkRingMonitorInfoMESA *monitor = venus_chain_find(info, VK_STRUCTURE_TYPE_RING_MONITOR_INFO_MESA);
+    const VkRingPriorityInfoMESA *priority = venus_chain_find(info, VK_STRUCTURE_TYPE_RING_PRIORITY_INFO_MESA);
+    if (monitor && !monitor->maxReportingPeriodMicroseconds) {
+        *reason = "a monitor with period 0";
+        return false;
+    }
+    struct venus_resource *resource = venus_resource_get(&context->resources, info->resourceId);
+    *reason = layout_error(info, resource);
+    if (*reason) {
+        venus_resource_unref(resource);
+        return false;
+    }
+
+    struct venus_ring *ring = calloc(1, sizeof(*ring));
+    uint8_t *copy = malloc(info->bufferSize);
+    if (!ring || !copy) {
+        free(ring);
+        free(copy);
+        venus_resource_unref(resource);
+        *reason = "out of memory";
+        return false;
+    }
+    uint8_t *base = (uint8_t *)resource->pages->address + info->offset;
+    ring->id = ring_id;
+    ring->context = context;
+    ring->resource = resource;
+    ring->head = (_Atomic(uint32_t) *)(base + info->headOffset);
+    ring->tail = (_Atomic(uint32_t) *)(base + info->tailOffset);
+    ring->status = (_Atomic(uint32_t) *)(base + info->statusOffset);
+    ring->buffer = base + info->bufferOffset;
+    ring->buffer_size = (uint32_t)info->bufferSize;
+    ring->extra = base + info->extraOffset;
+    ring->extra_size = info->extraSize;
+    ring->idle_timeout_ns = info->idleTimeout;
+    ring->priority = priority ? priority->priority : 0;
+    ring->copy = copy;
+    pthread_mutex_init(&ring->lock, NULL);
+    pthread_cond_init(&ring->wake, NULL);
+    pthread_cond_init(&ring->progress, NULL);
+    venus_stream_init(&ring->stream, context, ring);
+    if (atomic_load(ring->head) || atomic_load(ring->status)) {
+        ring_free(ring);
+        *reason = "head or status of a new ring is not 0";
+        return false;
+    }
+    if (pthread_create(&ring->thread, NULL, ring_main, ring)) {
+        ring_free(ring);
+        *reason = "no thread for the ring";
+        return false;
+    }
+    pthread_mutex_lock(&list->lock);
+    ring->next = list->first;
+    list->first = ring;
+    list->count++;
+    pthread_mutex_unlock(&list->lock);
+    if (monitor)
+        venus_monitor_watch(list->monitor, ring->status, monitor->maxReportingPeriodMicroseconds);
+    return true;
+}
+
+static void wake_ring(struct venus_ring *ring)
+{
+    pthread_mutex_lock(&ring->lock);
+    pthread_cond_broadcast(&ring->wake);
+    pthread_cond_broadcast(&ring->progress);
+    pthread_mutex_unlock(&ring->lock);
+}
+
+static void ring_end(struct venus_ring_list *list, struct venus_ring *ring)
+{
+    pthread_mutex_lock(&list->lock);
+    struct venus_ring **link = &list->first;
+    while (*link != ring)
+        link = &(*link)->next;
+    *link = ring->next;
+    list->count--;
+    pthread_mutex_unlock(&list->lock);
+
+    venus_monitor_unwatch(list->monitor, ring->status);
+    atomic_store(&ring->stopping, true);
+    wake_ring(ring);
+    pthread_join(ring->thread, NULL);
+    ring_free(ring);
+}
+
+bool venus_ring_destroy(struct venus_context *context, uint64_t ring_id, const char **reason)
+{
+    struct venus_ring *ring = find(context->rings, ring_id);
+    if (!ring) {
+        *reason = "no such ring";
+        return false;
+    }
+    ring_end(context->rings, ring);
+    return true;
+}
+
+struct venus_ring_list *venus_ring_list_create(struct venus_context *context)
+{
+    struct venus_ring_list *list = calloc(1, sizeof(*list));
+    if (!list)
+        return NULL;
+    list->context = context;
+    pthread_mutex_init(&list->lock, NULL);
+    list->monitor = venus_monitor_create(context);
+    if (!list->monitor) {
+        pthread_mutex_destroy(&list->lock);
+        free(list);
+        return NULL;
+    }
+    return list;
+}
+
+void venus_ring_list_destroy(struct venus_ring_list *list)
+{
+    if (!list)
+        return;
+    while (list->first)
+        ring_end(list, list->first);
+    venus_monitor_destroy(list->monitor);
+    pthread_mutex_destroy(&list->lock);
+    free(list);
+}
+
+void venus_ring_list_fatal(struct venus_ring_list *list)
+{
+    pthread_mutex_lock(&list->lock);
+    for (struct venus_ring *ring = list->first; ring; ring = ring->next)
+        atomic_fetch_or(ring->status, VENUS_RING_FATAL);
+    pthread_mutex_unlock(&list->lock);
+}
+
+void venus_ring_list_wake(struct venus_ring_list *list)
+{
+    pthread_mutex_lock(&list->lock);
+    for (struct venus_ring *ring = list->first; ring; ring = ring->next)
+        wake_ring(ring);
+    pthread_mutex_unlock(&list->lock);
+}
+
+// ---- what the context stream does with rings ---------------------------------------------------------------------------------------
+
+static void notify(struct venus_ring *ring)
+{
+    pthread_mutex_lock(&ring->lock);
+    ring->notified = true;
+    pthread_cond_signal(&ring->wake);
+    pthread_mutex_unlock(&ring->lock);
+}
+
+bool venus_ring_notify(struct venus_context *context, uint64_t ring_id, const char **reason)
+{
+    struct venus_ring *ring = find(context->rings, ring_id);
+    if (!ring) {
+        *reason = "no such ring";
+        return false;
+    }
+    notify(ring);
+    return true;
+}
+
+bool venus_ring_write_extra(struct venus_context *context, uint64_t ring_id, uint64_t offset, uint32_t value, const char **reason)
+{
+    struct venus_ring *ring = find(context->rings, ring_id);
+    if (!ring || !checked_range(offset, sizeof(value), ring->extra_size) || offset % 4) {
+        *reason = ring ? "outside of the ring's extra part" : "no such ring";
+        return false;
+    }
+    atomic_store((_Atomic(uint32_t) *)(ring->extra + offset), value);
+    return true;
+}
+
+static bool reached(struct venus_ring *ring, uint32_t seqno)
+{
+    return (int32_t)(atomic_load(&ring->current) - seqno) >= 0;
+}
+
+bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno, const char **reason)
+{
+    struct venus_ring *ring = find(context->rings, ring_id);
+    if (!ring) {
+        *reason = "no such ring";
+        return false;
+    }
+    uint32_t target = (uint32_t)seqno;
+    if (reached(ring, target))
+        return true;
+    bool ok = false;
+    atomic_fetch_add(&ring->watchers, 1);
+    pthread_mutex_lock(&ring->lock);
+    for (;;) {
+        if (reached(ring, target)) {
+            ok = true;
+            break;
+        }
+        if (ring_stopping(ring)) {
+            *reason = "the context is ending";
+            break;
+        }
+        if (atomic_load(&ring->sleeping)) {
+            // Asleep with less than asked for in the ring, nothing will ever move it.
+            if ((int32_t)(atomic_load(ring->tail) - target) < 0) {
+                *reason = "the ring is idle and does not hold this seqno";
+                break;
+            }
+            ring->notified = true;
+            pthread_cond_signal(&ring->wake);
+        }
+        wait_slice(&ring->progress, &ring->lock, VENUS_WAIT_SLICE_NS);
+    }
+    pthread_mutex_unlock(&ring->lock);
+    atomic_fetch_sub(&ring->watchers, 1);
+    return ok;
+}
+
+bool venus_ring_submit_virtqueue_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno, const char **reason)
+{
+    struct venus_ring *ring = find(context->rings, ring_id);
+    if (!ring) {
+        *reason = "no such ring";
+        return false;
+    }
+    pthread_mutex_lock(&ring->lock);
+    ring->virtqueue_seqno = seqno;
+    ring->notified = true;
+    pthread_cond_broadcast(&ring->wake);
+    pthread_mutex_unlock(&ring->lock);
+    return true;
+}
+
+bool venus_ring_wait_virtqueue_seqno(struct venus_ring *ring, uint64_t seqno, const char **reason)
+{
+    venus_ring_publish(ring);
+    pthread_mutex_lock(&ring->lock);
+    while (ring->virtqueue_seqno < seqno && !ring_stopping(ring))
+        pthread_cond_wait(&ring->wake, &ring->lock);
+    bool ok = ring->virtqueue_seqno >= seqno;
+    pthread_mutex_unlock(&ring->lock);
+    if (!ok)
+        *reason = "the context is ending";
+    return ok;
+}
+
+bool venus_ring_uses_resource(struct venus_context *context, uint32_t resource_id)
+{
+    for (struct venus_ring *ring = context->rings->first; ring; ring = ring->next) {
+        if (ring->resource->id == resource_id)
+            return true;
+    }
+    return false;
+}

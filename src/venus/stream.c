@@ -1,0 +1,112 @@
+#include "venus/stream.h"
+
+#include <stdlib.h>
+
+#include "venus/context.h"
+#include "venus/device.h"
+
+void venus_stream_init(struct venus_stream *stream, struct venus_context *context, struct venus_ring *ring)
+{
+    *stream = (struct venus_stream){.context = context, .ring = ring};
+    arena_init(&stream->arena, VENUS_COMMAND_MEMORY);
+}
+
+void venus_stream_finish(struct venus_stream *stream)
+{
+    venus_resource_unref(stream->reply.resource);
+    stream->reply.resource = NULL;
+    arena_finish(&stream->arena);
+    free(stream->copy);
+}
+
+// Id → host handle, while decoding. The first object decides about the device that the others must belong to.
+static bool resolve(void *data, enum wire_handle type, uint64_t id, uint64_t *handle, const char **reason)
+{
+    struct venus_call *call = data;
+    struct venus_object *object = venus_object_find(&call->context->objects, id);
+    if (!object) {
+        *reason = "no object has this id";
+        return false;
+    }
+    if (object->type != type) {
+        *reason = "the object is of another type";
+        return false;
+    }
+    if (!call->self) {
+        call->self = object;
+        call->device = object->device;
+    } else if (object->device && call->device && object->device != call->device) {
+        *reason = "the object belongs to another device";
+        return false;
+    }
+    if (call->object_count < VENUS_CALL_OBJECTS)
+        call->objects[call->object_count++] = object;
+    *handle = object->handle;
+    return true;
+}
+
+static void drop_reply(struct venus_stream *stream)
+{
+    venus_resource_unref(stream->reply.resource);
+    stream->reply.resource = NULL;
+}
+
+static bool fail(struct venus_stream *stream, const char *command, uint64_t offset, const char *reason)
+{
+    if (!venus_context_stopping(stream->context))
+        venus_context_lose(stream->context, stream->ring ? "ring" : "context stream", command, offset, reason);
+    return false;
+}
+
+bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, const uint8_t *end)
+{
+    struct venus_context *context = stream->context;
+    struct venus_call *call = &stream->call;
+    const uint8_t *start = *cursor;
+
+    if (__builtin_expect(stream->reply.resource && atomic_load_explicit(&stream->reply.resource->detached, memory_order_relaxed), 0))
+        drop_reply(stream);
+
+    *call = (struct venus_call){.context = context, .stream = stream, .instance = context->instance};
+    struct wire_decoder decoder = {
+        .cursor = start,
+        .end = end,
+        .arena = &stream->arena,
+        .resolve = resolve,
+        .resolve_context = call,
+        .reply_capacity = stream->reply.resource ? stream->reply.size - stream->reply.cursor : 0,
+    };
+    arena_reset(&stream->arena);
+    if (!wire_decode(&decoder, &call->wire))
+        return fail(stream, call->wire.info ? call->wire.info->name : "unknown command", (uint64_t)(decoder.cursor - start),
+                    decoder.reason);
+    *cursor = decoder.cursor;
+
+    venus_handler handler = context->handlers[call->wire.number];
+    if (!handler)
+        return fail(stream, call->wire.info->name, 0, "this renderer does not carry it out");
+    // Nested streams overwrite *call: keep what is needed afterwards.
+    struct wire_call wire = call->wire;
+    if (!handler(call, wire.args))
+        return fail(stream, wire.info->name, 0, call->reason ? call->reason : "failed");
+
+    if (wire.flags & WIRE_FLAG_REPLY) {
+        if (!stream->reply.resource)
+            return fail(stream, wire.info->name, 0, "it wants a reply, but no reply stream is set");
+        struct wire_encoder encoder = {.cursor = stream->reply.base + stream->reply.cursor, .end = stream->reply.base + stream->reply.size};
+        if (!wire_encode_reply(&encoder, &wire))
+            return fail(stream, wire.info->name, 0, "the reply does not fit into the reply stream");
+        stream->reply.cursor = (uint64_t)(encoder.cursor - stream->reply.base);
+    }
+    return true;
+}
+
+bool venus_stream_run(struct venus_stream *stream, const uint8_t *bytes, size_t size)
+{
+    const uint8_t *cursor = bytes, *end = bytes + size;
+    while (cursor < end) {
+        if (!venus_stream_step(stream, &cursor, end))
+            return false;
+    }
+    return true;
+}
