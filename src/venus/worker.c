@@ -1,6 +1,7 @@
 #include "venus/worker.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -10,32 +11,21 @@
 #include "venus/memory.h"
 #include "venus/ring.h"
 
-// Carries out one message; false with *reason: the device process sent something that can't be.
-static bool submit(struct venus_context *context, const struct link_message *message, const char **reason)
+// link_receive has checked lengths and descriptors. False with *reason: the device process asks for what can't be.
+
+static void submit(struct venus_context *context, const struct link_submit *submit)
 {
-    const struct link_submit *submit = link_payload(message, sizeof(*submit));
-    if (!submit || submit->byte_count != message->size - sizeof(*submit)) {
-        *reason = "a submission of wrong length";
-        return false;
-    }
     // The message lies in memory of this process: nobody changes it while it is decoded.
     if (!venus_context_stopping(context))
         venus_stream_run(&context->stream, (const uint8_t *)(submit + 1), submit->byte_count);
     if (submit->fence_id)
         venus_context_fence(context, submit->ring_idx, submit->fence_id);
-    return true;
 }
 
-static bool attach(struct venus_context *context, struct link_message *message, const char **reason)
+static bool attach(struct venus_context *context, const struct link_resource_attach *attach, int *fd, const char **reason)
 {
-    const struct link_resource_attach *attach = link_payload(message, sizeof(*attach));
-    if (!attach || message->fd_count != 1) {
-        *reason = "an attachment of wrong length or without a file";
-        return false;
-    }
-    int fd = message->fds[0];
-    message->fds[0] = -1;
-    struct venus_pages *pages = venus_pages_adopt(fd, attach->offset, attach->size);
+    struct venus_pages *pages = venus_pages_adopt(*fd, attach->offset, attach->size);
+    *fd = -1;
     if (!pages || !venus_resource_attach(&context->resources, attach->resource_id, attach->kind, pages)) {
         *reason = "a resource that can't be mapped, or is there already";
         return false;
@@ -43,10 +33,9 @@ static bool attach(struct venus_context *context, struct link_message *message, 
     return true;
 }
 
-static bool detach(struct venus_context *context, const struct link_message *message, const char **reason)
+static bool detach(struct venus_context *context, const struct link_resource_detach *detach, const char **reason)
 {
-    const struct link_resource_detach *detach = link_payload(message, sizeof(*detach));
-    if (!detach || !venus_resource_detach(&context->resources, detach->resource_id)) {
+    if (!venus_resource_detach(&context->resources, detach->resource_id)) {
         *reason = "detaching a resource that is not there";
         return false;
     }
@@ -55,31 +44,28 @@ static bool detach(struct venus_context *context, const struct link_message *mes
     return true;
 }
 
-static bool export_blob(struct venus_context *context, const struct link_message *message, const char **reason)
+static void export_blob(struct venus_context *context, const struct link_blob_export *request)
 {
-    const struct link_blob_export *request = link_payload(message, sizeof(*request));
-    if (!request) {
-        *reason = "an export of wrong length";
-        return false;
-    }
     struct link_blob_exported answer = {.resource_id = request->resource_id};
     int fd = -1;
     answer.result = venus_memory_export(context, request, &answer, &fd);
     link_send(context->link, LINK_BLOB_EXPORTED, &answer, sizeof(answer), NULL, 0, &fd, answer.result == 0);
-    return true;
 }
 
 static bool dispatch(struct venus_context *context, struct link_message *message, const char **reason)
 {
+    const void *payload = message->payload;
     switch (message->type) {
     case LINK_SUBMIT:
-        return submit(context, message, reason);
+        submit(context, payload);
+        return true;
     case LINK_RESOURCE_ATTACH:
-        return attach(context, message, reason);
+        return attach(context, payload, &message->fds[0], reason);
     case LINK_RESOURCE_DETACH:
-        return detach(context, message, reason);
+        return detach(context, payload, reason);
     case LINK_BLOB_EXPORT:
-        return export_blob(context, message, reason);
+        export_blob(context, payload);
+        return true;
     default:
         *reason = "a message of unknown type";
         return false;
@@ -92,11 +78,11 @@ static int serve(struct link *link, struct venus_host *host, bool portable)
     enum link_status status = link_receive(link, &message);
     if (status == LINK_CLOSED)
         return 0; // a spare worker that was never needed
-    const struct link_context_create *info = link_payload(&message, sizeof(*info));
-    if (status != LINK_OK || message.type != LINK_CONTEXT_CREATE || !info) {
+    if (status != LINK_OK || message.type != LINK_CONTEXT_CREATE) {
         log_error("worker: the first message does not create a context");
         return 1;
     }
+    const struct link_context_create *info = (const void *)message.payload;
     char tag[32];
     snprintf(tag, sizeof(tag), "context %u", info->context_id);
     log_set_tag(tag);
