@@ -1,8 +1,8 @@
 // Messages between the device process and its workers, over a SOCK_STREAM pair.
 //
-// Framing: struct link_header, then `size` bytes of payload, then (if a payload is variable) its tail. Descriptors are attached to the
-// first byte of the message. Little-endian is not needed: both ends are the same binary on one machine. Both ends treat the other as
-// hostile: a worker may have been taken over by its guest.
+// Framing: struct link_header, then `size` bytes of payload (fixed part and tail), then zeroes up to a multiple of 8, so that every
+// payload is aligned. Descriptors are attached to the first byte of the message. Little-endian is not needed: both ends are the same
+// binary on one machine. Both ends treat the other as hostile: a worker may have been taken over by its guest.
 #ifndef LINK_LINK_H
 #define LINK_LINK_H
 
@@ -12,6 +12,7 @@
 
 #define LINK_MAX_PAYLOAD (16u << 20) // bytes; larger submissions are refused by the front
 #define LINK_MAX_FDS 4
+#define LINK_MAX_TEXT 512 // bytes
 
 enum link_type {
     // device → worker, carried out strictly in order
@@ -25,7 +26,8 @@ enum link_type {
     LINK_WORKER_READY = 64,  // driver loaded, sandbox closed (no payload); may come long before a CONTEXT_CREATE
     LINK_FENCE_RETIRED,      // array of struct link_fence_retired, at least one
     LINK_BLOB_EXPORTED,      // struct link_blob_exported, + 1 fd if result is 0
-    LINK_CONTEXT_LOST,       // text, no NUL: command, offset and reason; the worker ends after it
+    LINK_CONTEXT_LOST,       // text, no NUL, at most LINK_MAX_TEXT: command, offset and reason; the worker ends after it. The device
+                             // process writes the log line, as only it knows who the client is
 };
 
 struct link_header {
@@ -101,7 +103,7 @@ struct link_message {
     uint16_t fd_count;
     uint32_t size;
     const uint8_t *payload; // valid until the next receive; 8-byte aligned
-    int fds[LINK_MAX_FDS];  // the receiver owns them
+    const int *fds;         // likewise, and then closed: link_take_fd keeps one
 };
 
 enum link_status {
@@ -118,10 +120,15 @@ struct link *link_create(int fd, bool blocking);
 void link_destroy(struct link *link); // closes the socket and descriptors not yet handed out
 int link_fd(const struct link *link);
 
-// One receiver thread. Unclaimed descriptors of a message are closed at the next receive: set fds[i] = -1 to keep one.
+// One receiver thread. The message is well formed: size, number of descriptors and inner counts are those of its type, text members
+// are terminated, so that a receiver may cast the payload; whether the type is one that this end may get, and every value in it, is the
+// receiver's to check. Descriptors that nobody took are closed at the next receive. Non-blocking: after LINK_AGAIN wait for readability.
 enum link_status link_receive(struct link *link, struct link_message *message);
+// Descriptor `index` of the message received last becomes the caller's; -1 if there is none or it was taken before.
+int link_take_fd(struct link *link, unsigned index);
 
-// Header, payload and tail as one message, from any thread. Descriptors are duplicated or sent at once: the caller keeps its own.
+// Header, payload and tail as one message, from any thread; messages of several threads don't mix. Descriptors are duplicated or
+// sent at once: the caller keeps its own. LINK_AGAIN (non-blocking only): taken, but some of it waits in the queue.
 enum link_status link_send(struct link *link, enum link_type type, const void *payload, size_t size, const void *tail, size_t tail_size,
                            const int *fds, unsigned fd_count);
 

@@ -1,0 +1,388 @@
+#include "link/link.h"
+
+#include "base/checked.h"
+#include "os/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    BUFFER_SIZE = 64 << 10, // one recvmsg takes as many small messages as fit
+    BUFFER_KEEP = 1 << 20,  // a larger one is given back when it is empty
+    FD_QUEUE = 64,          // descriptors received ahead of their messages
+};
+
+// What the socket did not take, of a non-blocking link.
+struct chunk {
+    struct chunk *next;
+    size_t size, sent;
+    unsigned fd_count;
+    int fds[LINK_MAX_FDS]; // our duplicates; gone once the first byte is sent
+    uint8_t bytes[];
+};
+
+struct link {
+    int fd;
+    bool blocking;
+
+    // Receiving: one thread.
+    uint8_t *buffer;
+    size_t capacity, start,
+        end; // bytes [start, end) are received and not consumed; start is a multiple of 8
+    int fds[FD_QUEUE];
+    unsigned fd_count;
+    int handed[LINK_MAX_FDS]; // of the message received last; -1: taken
+    unsigned handed_count;
+    bool drained; // the last read took all there was
+    bool failed;
+
+    // Sending: any thread.
+    pthread_mutex_t lock;
+    struct chunk *first, **last;
+    atomic_size_t queued;
+};
+
+struct link *link_create(int fd, bool blocking)
+{
+    struct link *link = calloc(1, sizeof *link);
+    uint8_t *buffer = malloc(BUFFER_SIZE);
+    if (!link || !buffer || !os_socket_set_nonblocking(fd, !blocking)) {
+        free(link);
+        free(buffer);
+        close(fd);
+        return NULL;
+    }
+    link->fd = fd;
+    link->blocking = blocking;
+    link->buffer = buffer;
+    link->capacity = BUFFER_SIZE;
+    link->last = &link->first;
+    pthread_mutex_init(&link->lock, NULL);
+    return link;
+}
+
+static void close_fds(int *fds, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+static void close_unclaimed(struct link *link)
+{
+    close_fds(link->handed, link->handed_count);
+    link->handed_count = 0;
+}
+
+int link_take_fd(struct link *link, unsigned index)
+{
+    if (index >= link->handed_count)
+        return -1;
+    int fd = link->handed[index];
+    link->handed[index] = -1;
+    return fd;
+}
+
+void link_destroy(struct link *link)
+{
+    if (!link)
+        return;
+    close_unclaimed(link);
+    close_fds(link->fds, link->fd_count);
+    while (link->first) {
+        struct chunk *chunk = link->first;
+        link->first = chunk->next;
+        close_fds(chunk->fds, chunk->fd_count);
+        free(chunk);
+    }
+    close(link->fd);
+    pthread_mutex_destroy(&link->lock);
+    free(link->buffer);
+    free(link);
+}
+
+int link_fd(const struct link *link)
+{
+    return link->fd;
+}
+
+// ---- receiving ---------------------------------------------------------------------------------
+
+static bool well_formed(const struct link_header *header, const uint8_t *payload)
+{
+    size_t size = header->size;
+    unsigned fds = header->fd_count;
+    switch (header->type) {
+    case LINK_CONTEXT_CREATE: {
+        const struct link_context_create *create = (const void *)payload;
+        return size == sizeof *create && !fds && memchr(create->name, 0, sizeof create->name);
+    }
+    case LINK_SUBMIT: {
+        const struct link_submit *submit = (const void *)payload;
+        return size >= sizeof *submit && !fds && submit->byte_count == size - sizeof *submit &&
+               submit->byte_count % 4 == 0;
+    }
+    case LINK_RESOURCE_ATTACH:
+        return size == sizeof(struct link_resource_attach) && fds == 1;
+    case LINK_RESOURCE_DETACH:
+        return size == sizeof(struct link_resource_detach) && !fds;
+    case LINK_BLOB_EXPORT:
+        return size == sizeof(struct link_blob_export) && !fds;
+    case LINK_WORKER_READY:
+        return size == 0 && !fds;
+    case LINK_FENCE_RETIRED:
+        return size && size % sizeof(struct link_fence_retired) == 0 && !fds;
+    case LINK_BLOB_EXPORTED: {
+        const struct link_blob_exported *exported = (const void *)payload;
+        return size == sizeof *exported && exported->result <= 0 &&
+               fds == (exported->result == 0 ? 1u : 0u);
+    }
+    case LINK_CONTEXT_LOST:
+        return size <= LINK_MAX_TEXT && !fds;
+    }
+    return false;
+}
+
+// Makes room for a message of `needed` bytes at `start`, or for more messages.
+static bool make_room(struct link *link, size_t needed)
+{
+    size_t held = link->end - link->start;
+    if (link->start + needed <= link->capacity && link->end < link->capacity)
+        return true;
+    if (needed <= link->capacity) {
+        memmove(link->buffer, link->buffer + link->start, held);
+    } else {
+        uint8_t *larger = malloc(needed);
+        if (!larger)
+            return false;
+        memcpy(larger, link->buffer + link->start, held);
+        free(link->buffer);
+        link->buffer = larger;
+        link->capacity = needed;
+    }
+    link->start = 0;
+    link->end = held;
+    return true;
+}
+
+static void reset_if_empty(struct link *link)
+{
+    if (link->start != link->end)
+        return;
+    link->start = link->end = 0;
+    if (link->capacity > BUFFER_KEEP) {
+        uint8_t *smaller = malloc(BUFFER_SIZE);
+        if (!smaller)
+            return;
+        free(link->buffer);
+        link->buffer = smaller;
+        link->capacity = BUFFER_SIZE;
+    }
+}
+
+static enum link_status fill(struct link *link, size_t needed)
+{
+    if (link->drained && !link->blocking) {
+        link->drained = false; // asking again would only be told to wait
+        return LINK_AGAIN;
+    }
+    if (!make_room(link, needed))
+        return LINK_BROKEN;
+    size_t room = link->capacity - link->end;
+    ssize_t got = os_socket_recv(link->fd, link->buffer + link->end, room, link->fds, FD_QUEUE,
+                                 &link->fd_count);
+    if (got == -EAGAIN || got == -EWOULDBLOCK)
+        return LINK_AGAIN;
+    if (got == 0)
+        return link->start == link->end ? LINK_CLOSED : LINK_BROKEN;
+    if (got < 0)
+        return got == -ECONNRESET ? LINK_CLOSED : LINK_BROKEN;
+    link->end += (size_t)got;
+    link->drained = (size_t)got < room && !link->fd_count;
+    return LINK_OK;
+}
+
+// LINK_OK: taken out of the buffer. LINK_AGAIN: not whole yet, *needed says how many bytes it has.
+static enum link_status take(struct link *link, struct link_message *message, size_t *needed)
+{
+    struct link_header header;
+    size_t held = link->end - link->start;
+    *needed = sizeof header;
+    if (held < sizeof header)
+        return LINK_AGAIN;
+    memcpy(&header, link->buffer + link->start, sizeof header);
+    if (header.size > LINK_MAX_PAYLOAD || header.fd_count > link->fd_count)
+        return LINK_BROKEN; // descriptors come with the first byte
+    *needed = sizeof header + (((size_t)header.size + 7) & ~(size_t)7);
+    if (held < *needed)
+        return LINK_AGAIN;
+
+    const uint8_t *payload = link->buffer + link->start + sizeof header;
+    if (header.fd_count > LINK_MAX_FDS || !well_formed(&header, payload))
+        return LINK_BROKEN;
+    message->type = header.type;
+    message->size = header.size;
+    message->payload = payload;
+    message->fd_count = header.fd_count;
+    message->fds = link->handed;
+    link->handed_count = header.fd_count;
+    if (header.fd_count) {
+        memcpy(link->handed, link->fds, header.fd_count * sizeof(int));
+        link->fd_count -= header.fd_count;
+        memmove(link->fds, link->fds + header.fd_count, link->fd_count * sizeof(int));
+    }
+    link->start += *needed;
+    return LINK_OK;
+}
+
+enum link_status link_receive(struct link *link, struct link_message *message)
+{
+    close_unclaimed(link);
+    if (link->failed)
+        return LINK_BROKEN;
+    reset_if_empty(link);
+    for (;;) {
+        size_t needed;
+        enum link_status status = take(link, message, &needed);
+        if (status == LINK_AGAIN)
+            status = fill(link, needed);
+        else if (status == LINK_OK)
+            return LINK_OK;
+        if (status == LINK_BROKEN)
+            link->failed = true;
+        if (status != LINK_OK)
+            return status;
+    }
+}
+
+// ---- sending -----------------------------------------------------------------------------------
+
+static enum link_status send_failed(ssize_t error)
+{
+    return error == -EPIPE || error == -ECONNRESET || error == -ENOTCONN ? LINK_CLOSED
+                                                                         : LINK_BROKEN;
+}
+
+// Drops `sent` bytes from the front of the parts.
+static unsigned advance(struct iovec *parts, unsigned count, size_t sent)
+{
+    unsigned left = 0;
+    for (unsigned i = 0; i < count; i++) {
+        size_t gone = sent < parts[i].iov_len ? sent : parts[i].iov_len;
+        sent -= gone;
+        if (gone == parts[i].iov_len)
+            continue;
+        parts[left++] =
+            (struct iovec){(uint8_t *)parts[i].iov_base + gone, parts[i].iov_len - gone};
+    }
+    return left;
+}
+
+static enum link_status enqueue(struct link *link, const struct iovec *parts, unsigned count,
+                                const int *fds, unsigned fd_count)
+{
+    size_t size = 0;
+    for (unsigned i = 0; i < count; i++)
+        size += parts[i].iov_len;
+    struct chunk *chunk = malloc(sizeof *chunk + size);
+    if (!chunk)
+        return LINK_BROKEN;
+    *chunk = (struct chunk){.size = size};
+    for (; chunk->fd_count < fd_count; chunk->fd_count++) {
+        int copy = fcntl(fds[chunk->fd_count], F_DUPFD_CLOEXEC, 0);
+        if (copy < 0) {
+            close_fds(chunk->fds, chunk->fd_count);
+            free(chunk);
+            return LINK_BROKEN;
+        }
+        chunk->fds[chunk->fd_count] = copy;
+    }
+    uint8_t *to = chunk->bytes;
+    for (unsigned i = 0; i < count; i++) {
+        memcpy(to, parts[i].iov_base, parts[i].iov_len);
+        to += parts[i].iov_len;
+    }
+    *link->last = chunk;
+    link->last = &chunk->next;
+    atomic_fetch_add_explicit(&link->queued, size, memory_order_relaxed);
+    return LINK_AGAIN;
+}
+
+static enum link_status send_locked(struct link *link, struct iovec *parts, unsigned count,
+                                    const int *fds, unsigned fd_count)
+{
+    if (link->first)
+        return enqueue(link, parts, count, fds, fd_count);
+    while (count) {
+        ssize_t sent = os_socket_send_vector(link->fd, parts, count, fds, fd_count);
+        if (sent == -EAGAIN || sent == -EWOULDBLOCK)
+            return link->blocking ? LINK_BROKEN : enqueue(link, parts, count, fds, fd_count);
+        if (sent < 0)
+            return send_failed(sent);
+        count = advance(parts, count, (size_t)sent);
+        fd_count = 0;
+    }
+    return LINK_OK;
+}
+
+enum link_status link_send(struct link *link, enum link_type type, const void *payload, size_t size,
+                           const void *tail, size_t tail_size, const int *fds, unsigned fd_count)
+{
+    if (size > LINK_MAX_PAYLOAD || tail_size > LINK_MAX_PAYLOAD - size || fd_count > LINK_MAX_FDS)
+        return LINK_BROKEN;
+    static const uint8_t zeroes[8];
+    size_t total = size + tail_size;
+    struct link_header header = {
+        .size = (uint32_t)total, .type = (uint16_t)type, .fd_count = (uint16_t)fd_count};
+    struct iovec parts[4] = {
+        {&header, sizeof header},
+        {(void *)payload, size},
+        {(void *)tail, tail_size},
+        {(void *)zeroes, (8 - total % 8) % 8},
+    };
+    unsigned count = advance(parts, 4, 0); // leaves out the empty ones
+
+    pthread_mutex_lock(&link->lock);
+    enum link_status status = send_locked(link, parts, count, fds, fd_count);
+    pthread_mutex_unlock(&link->lock);
+    return status;
+}
+
+size_t link_queued(struct link *link)
+{
+    return atomic_load_explicit(&link->queued, memory_order_relaxed);
+}
+
+enum link_status link_flush(struct link *link)
+{
+    enum link_status status = LINK_OK;
+    pthread_mutex_lock(&link->lock);
+    while (link->first && status == LINK_OK) {
+        struct chunk *chunk = link->first;
+        ssize_t sent = os_socket_send(link->fd, chunk->bytes + chunk->sent,
+                                      chunk->size - chunk->sent, chunk->fds, chunk->fd_count);
+        if (sent == -EAGAIN || sent == -EWOULDBLOCK) {
+            status = LINK_AGAIN;
+        } else if (sent < 0) {
+            status = send_failed(sent);
+        } else {
+            close_fds(chunk->fds, chunk->fd_count);
+            chunk->fd_count = 0;
+            chunk->sent += (size_t)sent;
+            atomic_fetch_sub_explicit(&link->queued, (size_t)sent, memory_order_relaxed);
+            if (chunk->sent == chunk->size) {
+                link->first = chunk->next;
+                if (!link->first)
+                    link->last = &link->first;
+                free(chunk);
+            }
+        }
+    }
+    pthread_mutex_unlock(&link->lock);
+    return status;
+}
