@@ -5,6 +5,8 @@
 #ifndef WIRE_WIRE_H
 #define WIRE_WIRE_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "wire_vulkan.h" // generated: Vulkan headers, private structs, enum wire_command, enum wire_handle, struct wire_args_*
 
@@ -13,8 +15,7 @@
 struct wire_command_info {
     const char *name; // "vkCreateBuffer"; NULL: number unknown or never on the wire
     uint32_t args_size; // sizeof(struct wire_args_…)
-    // … generated programs; private to src/wire
-    const void *request, *reply;
+    const struct wire_op *request, *reply; // programs; private to src/wire
 };
 
 // NULL if the number is not one that may cross the wire.
@@ -39,14 +40,16 @@ void wire_capset(uint8_t capset[WIRE_CAPSET_SIZE]);
 typedef bool (*wire_resolve)(void *context, enum wire_handle type, uint64_t id, uint64_t *handle, const char **reason);
 
 struct wire_decoder {
-    const uint8_t *cursor, *end; // private copy of the stream, 4-byte aligned
+    // Private copy of the stream, 4-byte aligned. Input arrays, blobs and strings of the decoded command may point into it, so it
+    // must stay until the command is done.
+    const uint8_t *cursor, *end;
     struct arena *arena;         // decoded structures live here until its reset
-    // NULL: handles keep their ids (tests, traces). Called once per non-null handle in decoding order; a null handle calls
-    // `resolve_null` (may be NULL) so that the n-th handle of a command can be told.
+    // NULL: handles keep their ids (tests, traces). Called once per non-null input handle, in decoding order.
     wire_resolve resolve;
     void *resolve_context;
     uint64_t reply_capacity; // bytes that a reply may take: bounds every output array; used when the command asks for a reply
     const char *reason;      // static text, set on failure
+    uint64_t output_left;    // private to src/wire
 };
 
 struct wire_call {
@@ -58,11 +61,14 @@ struct wire_call {
 
 #define WIRE_FLAG_REPLY 1u
 
-// One command. On success the cursor stands behind it. On failure decoder->reason is set and the stream can't be continued.
+// One command. On success the cursor stands behind it. On failure decoder->reason is set, the cursor stands where it went wrong, and
+// the stream can't be continued.
 //
 // In `args`: handles of inputs are host handles (resolved), except the last handle or handle array of vkDestroy* and vkFree* commands and
 // all output handles, which are the guest's ids. Outputs are zeroed storage with their chain rebuilt. Structures are as a driver
-// takes them. A first handle (the one dispatched on) that is null fails; other null handles pass.
+// takes them. A first handle (the one dispatched on) that is null fails; other null handles pass. Enumerants, flags and counts that only
+// the driver's rules bound are not looked at. A pointer may be NULL although its counter is not 0 where vk.xml has
+// noautovalidity or optional: the counter then says what the guest left out.
 bool wire_decode(struct wire_decoder *decoder, struct wire_call *call);
 
 // ---- encoding ------------------------------------------------------------------------------------------------------------------

@@ -1,0 +1,186 @@
+"""Writes venus_driver.h, venus_driver.c (function tables of the host's driver) and venus_thunks.c (default handlers)."""
+from model import Model
+from tables import BANNER, upper_name
+
+# Whoever carries these out must know more than their signatures say.
+BY_HAND = {
+    'vkAllocateMemory', 'vkFreeMemory', 'vkAllocateCommandBuffers', 'vkFreeCommandBuffers', 'vkAllocateDescriptorSets',
+    'vkFreeDescriptorSets', 'vkResetDescriptorPool', 'vkCreateInstance', 'vkDestroyInstance', 'vkCreateDevice',
+    'vkDestroyDevice', 'vkEnumeratePhysicalDevices', 'vkEnumeratePhysicalDeviceGroups', 'vkGetDeviceQueue',
+    'vkGetDeviceQueue2',
+}
+
+
+class DriverWriter:
+    def __init__(self, model: Model):
+        self.model, self.registry = model, model.registry
+        names = [n for n in self.registry.commands if n in model.command_names and not self.registry.commands[n].private]
+        for element in model.venus.findall('driver/command'):
+            name = self.registry.command_name(element.get('name'))
+            if name in self.registry.commands and name not in names:
+                names.append(name)
+        self.aliases = {n: [a for a, target in self.registry.command_aliases.items() if target == n] for n in names}
+        self.instance, self.device = [], []
+        for name in names:
+            first = self.registry.commands[name].params[0]
+            kind = self.registry.type_name(first.type) if not first.pointers else None
+            if name in ('vkGetInstanceProcAddr', 'vkGetDeviceProcAddr'):
+                continue
+            if kind in ('VkInstance', 'VkPhysicalDevice'):
+                self.instance.append(name)
+            elif kind in ('VkDevice', 'VkQueue', 'VkCommandBuffer'):
+                self.device.append(name)
+        self.instance.append('vkGetDeviceProcAddr')
+
+    def header(self) -> str:
+        out = [BANNER, '''// Function tables of the host's driver. A member is NULL if the driver lacks the command under any of its names.
+#ifndef VENUS_DRIVER_H
+#define VENUS_DRIVER_H
+
+#include "wire/wire.h"
+''']
+        for kind, names in (('instance', self.instance), ('device', self.device)):
+            out.append('struct venus_%s_driver {' % kind)
+            out += ['    PFN_%s %s;' % (n, n[2:]) for n in names]
+            out.append('};\n')
+        out.append('''void venus_instance_driver_load(struct venus_instance_driver *driver, PFN_vkGetInstanceProcAddr get, VkInstance instance);
+void venus_device_driver_load(struct venus_device_driver *driver, PFN_vkGetDeviceProcAddr get, VkDevice device);
+
+// Destroys an object of the device, whatever its type; types that are not destroyed one by one are ignored.
+void venus_driver_destroy(const struct venus_device_driver *driver, VkDevice device, enum wire_handle type, uint64_t handle);
+
+#endif''')
+        return '\n'.join(out) + '\n'
+
+    def source(self) -> str:
+        out = [BANNER, '#include "venus_driver.h"\n']
+        for kind, names, getter, handle in (('instance', self.instance, 'PFN_vkGetInstanceProcAddr', 'VkInstance'),
+                                            ('device', self.device, 'PFN_vkGetDeviceProcAddr', 'VkDevice')):
+            out.append('// Names in the order of the members; those tried next begin with +.')
+            out.append('static const char *const %s_names[] = {' % kind)
+            for name in names:
+                out.append('    ' + ' '.join(['"%s",' % name] + ['"+%s",' % a for a in self.aliases.get(name, [])]))
+            out.append('};\n')
+            out.append('''void venus_%(kind)s_driver_load(struct venus_%(kind)s_driver *driver, %(getter)s get, %(handle)s object)
+{
+    PFN_vkVoidFunction *member = (PFN_vkVoidFunction *)driver - 1;
+    for (size_t i = 0; i < sizeof(%(kind)s_names) / sizeof(%(kind)s_names[0]); i++) {
+        const char *name = %(kind)s_names[i];
+        if (*name != '+')
+            *++member = get(object, name);
+        else if (!*member)
+            *member = get(object, name + 1);
+    }
+}
+''' % dict(kind=kind, getter=getter, handle=handle))
+            out.append('_Static_assert(sizeof(struct venus_%s_driver) == %d * sizeof(PFN_vkVoidFunction), "");\n' %
+                       (kind, len(names)))
+        out.append('''void venus_driver_destroy(const struct venus_device_driver *driver, VkDevice device, enum wire_handle type, uint64_t handle)
+{
+    if (!handle)
+        return;
+    switch (type) {''')
+        seen = set()
+        for name in self.device:
+            params = self.registry.commands[name].params
+            if not (name.startswith('vkDestroy') or name == 'vkFreeMemory') or len(params) != 3 or \
+                    not self.model.is_handle(params[1].type) or params[1].pointers:
+                continue
+            kind = self.registry.type_name(params[1].type)
+            if kind in seen or kind not in self.model.type_names:
+                continue
+            seen.add(kind)
+            out.append('    case WIRE_HANDLE_%s:' % upper_name(kind))
+            out.append('        if (driver->%s)' % name[2:])
+            out.append('            driver->%s(device, (%s)(uintptr_t)handle, NULL);' % (name[2:], kind))
+            out.append('        break;')
+        out.append('    default:\n        break;\n    }\n}')
+        return '\n'.join(out) + '\n'
+
+    # ---- thunks ----
+
+    def thunk(self, name):
+        """C text of the default handler, or None."""
+        command, model = self.registry.commands[name], self.model
+        if command.private or name in BY_HAND or name not in self.instance + self.device:
+            return None
+        params = command.params
+        table = 'call->instance->vk' if name in self.instance else 'call->device->vk'
+        function = '%s.%s' % (table, name[2:])
+        outputs = [p for p in params if model.is_output(p)]
+        handles = [p for p in outputs if model.is_handle(p.type)]
+        body = ['    struct wire_args_%s *args = data;' % name,
+                '    if (!%s)' % function, '        return venus_unsupported(call);']
+
+        def invoke(replaced=None):
+            given = [(replaced or {}).get(p.name, 'args->' + p.name) for p in params]
+            result = 'args->ret = ' if command.result != 'void' else ''
+            return '%s%s(%s);' % (result, function, ', '.join(given))
+
+        if handles:
+            if not name.startswith('vkCreate') or handles != outputs or len(outputs) != 1 or name in self.instance:
+                return None
+            out = handles[0]
+            kind = self.registry.type_name(out.type)
+            if out.len:
+                count = 'args->' + out.len[0]
+                body += [
+                    '    uint32_t count = %s;' % count,
+                    '    %s *handles = venus_scratch(call, sizeof(*handles) * (count ? count : 1));' % out.type,
+                    '    if (!handles)', '        return venus_fail(call, "out of memory");',
+                    '    ' + invoke({out.name: 'handles'}),
+                    '    return add_all(call, WIRE_HANDLE_%s, count, args->%s, handles);' % (upper_name(kind), out.name)]
+            else:
+                body += [
+                    '    %s handle = VK_NULL_HANDLE;' % out.type,
+                    '    ' + invoke({out.name: '&handle'}),
+                    '    if (args->ret < 0)', '        return true;',
+                    '    return venus_add(call, WIRE_HANDLE_%s, (uint64_t)(uintptr_t)*args->%s, (uint64_t)(uintptr_t)handle);' %
+                    (upper_name(kind), out.name)]
+        elif name.startswith('vkDestroy'):
+            target = [p for p in params if model.is_handle(p.type)][-1]
+            if target is params[0]:
+                return None
+            kind = self.registry.type_name(target.type)
+            body += [
+                '    uint64_t handle;',
+                '    if (!venus_take(call, WIRE_HANDLE_%s, (uint64_t)(uintptr_t)args->%s, &handle))' % (upper_name(kind), target.name),
+                '        return false;',
+                '    if (handle)',
+                '        ' + invoke({target.name: '(%s)(uintptr_t)handle' % target.type}),
+                '    return true;']
+        elif self.registry.type_name(params[0].type) == 'VkQueue':
+            body += ['    venus_queue_lock(call->self);', '    ' + invoke(), '    venus_queue_unlock(call->self);',
+                     '    return true;']
+        else:
+            body += ['    ' + invoke(), '    return true;']
+        return 'static bool thunk_%s(struct venus_call *call, void *data)\n{\n%s\n}\n' % (name, '\n'.join(body))
+
+    def thunks(self) -> str:
+        out = [BANNER, '''#include "venus/device.h"
+
+// Gives every pipeline (or what else is created in batches) to the object table; those that failed become id 0.
+static bool add_all(struct venus_call *call, enum wire_handle type, uint32_t count, void *ids, const void *handles)
+{
+    uint64_t *id = ids;
+    const uint64_t *handle = handles;
+    for (uint32_t i = 0; i < count; i++) {
+        if (!handle[i]) {
+            id[i] = 0;
+        } else if (!venus_add(call, type, id[i], handle[i])) {
+            while (++i < count)
+                venus_driver_destroy(&call->device->vk, venus_device_handle(call->device), type, handle[i]);
+            return false;
+        }
+    }
+    return true;
+}
+''']
+        table = ['const venus_handler venus_thunks[WIRE_COMMAND_COUNT] = {']
+        for name in self.model.commands:
+            text = self.thunk(name)
+            if text:
+                out.append(text)
+                table.append('    [WIRE_%s] = thunk_%s,' % (name, name))
+        table.append('};\nconst uint32_t venus_thunk_count = WIRE_COMMAND_COUNT;')
+        return '\n'.join(out + table) + '\n'

@@ -1,0 +1,44 @@
+#!/usr/bin/env python3
+"""Generates the tables of the Venus codec and the driver tables of the renderer from the Khronos registry. See docs/codec.md."""
+import argparse
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+sys.dont_write_bytecode = True
+
+from driver import DriverWriter  # noqa: E402
+from layout import Layouts  # noqa: E402
+from lower import Lowering  # noqa: E402
+from model import Model  # noqa: E402
+from registry import Registry  # noqa: E402
+import tables  # noqa: E402
+
+
+def load(xml, venus) -> Model:
+    registry = Registry()
+    registry.read(xml)
+    return Model(registry, registry.read(venus, private=True))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('--xml', required=True, help='vk.xml of the Khronos registry, 1.3.269 or newer')
+    parser.add_argument('--venus', required=True, help='venus.xml: what the protocol adds')
+    parser.add_argument('--out', required=True, help='folder for the generated files')
+    options = parser.parse_args()
+    model = load(options.xml, options.venus)
+    lowering = Lowering(model, Layouts(model))
+    driver = DriverWriter(model)
+    for name, text in (('wire_vulkan.h', tables.write_vulkan_h(model, lowering)),
+                       ('wire_tables.c', tables.write_tables_c(model, lowering)),
+                       ('wire_vocabulary.c', tables.write_vocabulary_c(model)),
+                       ('venus_driver.h', driver.header()),
+                       ('venus_driver.c', driver.source()),
+                       ('venus_thunks.c', driver.thunks())):
+        with open(os.path.join(options.out, name), 'w') as file:
+            file.write(text)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,105 @@
+#include "base/arena.h"
+
+#include <stdlib.h>
+
+struct arena_block {
+    struct arena_block *next;
+    size_t size; // usable bytes
+    _Alignas(16) uint8_t data[];
+};
+
+#define FIRST_BLOCK ((size_t)64 << 10)
+#define KEPT ((size_t)512 << 10) // over a reset
+
+void arena_init(struct arena *arena, size_t limit)
+{
+    memset(arena, 0, sizeof(*arena));
+    arena->limit = limit;
+    // Not NULL, so that the fast path never does arithmetic on a null pointer. Never written: there is no room in it.
+    static const _Alignas(16) uint8_t nothing[16];
+    arena->cursor = arena->end = (uint8_t *)(uintptr_t)nothing;
+}
+
+static void free_blocks(struct arena_block *block)
+{
+    while (block) {
+        struct arena_block *next = block->next;
+        free(block);
+        block = next;
+    }
+}
+
+void arena_finish(struct arena *arena)
+{
+    free_blocks(arena->first);
+    arena_init(arena, arena->limit);
+}
+
+static void enter(struct arena *arena, struct arena_block *block)
+{
+    arena->current = block;
+    arena->cursor = block->data;
+    size_t left = arena->limit - arena->used;
+    arena->end = block->data + (block->size < left ? block->size : left);
+}
+
+void arena_reset(struct arena *arena)
+{
+    arena->used = 0;
+    if (!arena->first)
+        return;
+    if (arena->current != arena->first) {
+        size_t kept = 0;
+        struct arena_block **link = &arena->first;
+        while (*link && kept + (*link)->size <= KEPT) {
+            kept += (*link)->size;
+            link = &(*link)->next;
+        }
+        free_blocks(*link);
+        *link = NULL;
+        if (!arena->first) {
+            arena_init(arena, arena->limit);
+            return;
+        }
+    }
+    enter(arena, arena->first);
+}
+
+void *arena_alloc_slow(struct arena *arena, size_t size)
+{
+    if (size > arena->limit || arena->limit - size < 15)
+        return NULL;
+    size = size ? (size + 15) & ~(size_t)15 : 16;
+    if (arena->current) {
+        size_t used = arena->used + (size_t)(arena->cursor - arena->current->data);
+        if (used > arena->limit || size > arena->limit - used)
+            return NULL;
+        arena->used = used;
+        // Blocks kept from before a reset are used in their order, those too small are passed over.
+        while (arena->current->next) {
+            enter(arena, arena->current->next);
+            if (size <= (size_t)(arena->end - arena->cursor)) {
+                arena->cursor += size;
+                return arena->current->data;
+            }
+        }
+    }
+    size_t left = (arena->limit - arena->used) & ~(size_t)15;
+    size_t block_size = arena->current ? arena->current->size * 2 : FIRST_BLOCK;
+    if (block_size > left)
+        block_size = left;
+    if (block_size < size)
+        block_size = size;
+    struct arena_block *block = malloc(sizeof(*block) + block_size);
+    if (!block)
+        return NULL;
+    block->next = NULL;
+    block->size = block_size;
+    if (arena->current)
+        arena->current->next = block;
+    else
+        arena->first = block;
+    enter(arena, block);
+    arena->cursor += size;
+    return block->data;
+}
