@@ -22,10 +22,9 @@ static void submit(struct venus_context *context, const struct link_submit *subm
         venus_context_fence(context, submit->ring_idx, submit->fence_id);
 }
 
-static bool attach(struct venus_context *context, const struct link_resource_attach *attach, int *fd, const char **reason)
+static bool attach(struct venus_context *context, const struct link_resource_attach *attach, int fd, const char **reason)
 {
-    struct venus_pages *pages = venus_pages_adopt(*fd, attach->offset, attach->size);
-    *fd = -1;
+    struct venus_pages *pages = venus_pages_adopt(fd, attach->offset, attach->size);
     if (!pages || !venus_resource_attach(&context->resources, attach->resource_id, attach->kind, pages)) {
         *reason = "a resource that can't be mapped, or is there already";
         return false;
@@ -52,7 +51,7 @@ static void export_blob(struct venus_context *context, const struct link_blob_ex
     link_send(context->link, LINK_BLOB_EXPORTED, &answer, sizeof(answer), NULL, 0, &fd, answer.result == 0);
 }
 
-static bool dispatch(struct venus_context *context, struct link_message *message, const char **reason)
+static bool dispatch(struct venus_context *context, const struct link_message *message, const char **reason)
 {
     const void *payload = message->payload;
     switch (message->type) {
@@ -60,7 +59,7 @@ static bool dispatch(struct venus_context *context, struct link_message *message
         submit(context, payload);
         return true;
     case LINK_RESOURCE_ATTACH:
-        return attach(context, payload, &message->fds[0], reason);
+        return attach(context, payload, link_take_fd(context->link, 0), reason);
     case LINK_RESOURCE_DETACH:
         return detach(context, payload, reason);
     case LINK_BLOB_EXPORT:
