@@ -1,0 +1,209 @@
+"""The test bed: programs of a Debian tree (scripts/tree), natively on its lavapipe or through Hesper.
+
+A Side says how a program's Vulkan reaches the driver: Native, Hesper (a profile each) or Peer.
+A Display is an Xvfb whose picture can be read. Only processes that were started here are ended.
+"""
+
+import glob
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+BUILD = os.environ.get("HESPER_BUILD", os.path.join(ROOT, "build"))
+sys.path.insert(0, os.path.join(ROOT, "scripts"))
+import picture  # noqa: E402
+
+SUITES = {"trixie": "25.0", "trixie-backports": "26.1", "sid": "26.2"}
+# What the caller's shell may hold and a test must not inherit.
+FOREIGN = ("VK_", "VN_", "VTEST_", "MESA_", "LIBGL_", "GALLIUM_", "ZINK_", "LP_", "GGML_", "DISPLAY", "WAYLAND_")
+
+
+class Result:
+    """What a finished program left: exit status (None: timed out), output, seconds."""
+
+    def __init__(self, status, out, err, seconds):
+        self.status, self.out, self.err, self.seconds = status, out, err, seconds
+
+    def why(self):
+        """One line on how it ended, for a failure report."""
+        tail = [l for l in self.err.decode(errors="replace").splitlines() if l.strip()][-1:]
+        how = "timed out" if self.status is None else f"exit status {self.status}"
+        return how + (": " + tail[0][:160] if tail else "")
+
+
+def end(process):
+    """Ends a process group that we started."""
+    if process.poll() is not None:
+        return
+    for sig, patience in ((signal.SIGTERM, 3), (signal.SIGKILL, 10)):
+        try:
+            os.killpg(process.pid, sig)
+            process.wait(patience)
+            return
+        except subprocess.TimeoutExpired:
+            continue
+        except ProcessLookupError:
+            return
+
+
+class Tree:
+    """One suite's tree, and a folder for what its programs write."""
+
+    def __init__(self, suite):
+        self.suite = suite
+        self.path = os.path.join(ROOT, "build/trees", suite)
+        self.lib = os.path.dirname(glob.glob(os.path.join(self.path, "usr/lib/*/libc.so.6"))[0])
+        self.work = os.path.join(BUILD, "vtest", suite)
+        os.makedirs(os.path.join(self.work, "cache"), exist_ok=True)
+
+    def has(self, program):
+        return os.path.exists(os.path.join(self.path, "usr/bin", program))
+
+    def adopt(self, program):
+        """Copies a program of ours into the tree, for its C library to run it."""
+        script = os.path.join(ROOT, "scripts/tree")
+        subprocess.run([script, "--program", self.suite, program], check=True)
+        return os.path.join(self.path, "usr/bin", os.path.basename(program))
+
+    def driver(self, name):
+        found = glob.glob(os.path.join(self.path, f"usr/share/vulkan/icd.d/{name}_icd*.json"))
+        return found[0] if found else None
+
+    def environment(self):
+        env = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
+        env.update(
+            PATH=os.path.join(self.path, "usr/bin") + ":" + env.get("PATH", "/usr/bin:/bin"),
+            XDG_DATA_DIRS=os.path.join(self.path, "usr/share"),
+            XDG_CACHE_HOME=os.path.join(self.work, "cache"),
+            XDG_RUNTIME_DIR=self.work,
+            VK_DRIVER_FILES=self.driver("lvp"),
+            LIBGL_DRIVERS_PATH=os.path.join(self.lib, "dri"),
+            GBM_BACKENDS_PATH=os.path.join(self.lib, "gbm"),
+            RENDER_SERVER_EXEC_PATH=os.path.join(self.path, "usr/libexec/virgl_render_server"),
+            LC_ALL="C.UTF-8",
+        )
+        env["__EGL_VENDOR_LIBRARY_DIRS"] = os.path.join(self.path, "usr/share/glvnd/egl_vendor.d")
+        return env
+
+
+class Side:
+    """A way for a program's Vulkan to reach the tree's lavapipe."""
+
+    name = "host"
+    native = True
+
+    def __init__(self, tree):
+        self.tree = tree
+
+    def command(self, argv):
+        return argv
+
+    def start(self, argv, env=None, **popen):
+        full = self.tree.environment()
+        full.update(env or {})
+        argv = [os.path.join(self.tree.path, "usr/bin", argv[0])] + argv[1:]
+        return subprocess.Popen(
+            self.command(argv), env=full, cwd=self.tree.work, start_new_session=True, **popen
+        )
+
+    def run(self, argv, env=None, timeout=120):
+        began = time.monotonic()
+        p = self.start(argv, env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        try:
+            out, err = p.communicate(timeout=timeout)
+            status = p.returncode
+        except subprocess.TimeoutExpired:
+            end(p)
+            out, err = p.communicate()
+            status = None
+        return Result(status, out, err, time.monotonic() - began)
+
+    def close(self):
+        pass
+
+
+class Hesper(Side):
+    native = False
+
+    def __init__(self, tree, profile, hesper=None):
+        super().__init__(tree)
+        self.profile = profile
+        self.name = profile
+        self.hesper = tree.adopt(hesper or os.environ.get("HESPER", os.path.join(BUILD, "hesper")))
+
+    def command(self, argv):
+        return [self.hesper, "vtest", f"--host-profile={self.profile}", "--"] + argv
+
+
+class Display:
+    """An Xvfb that nobody else uses; shot() is what it shows."""
+
+    def __init__(self, width=640, height=480):
+        self.folder = tempfile.mkdtemp(prefix="hesper-xvfb-")
+        read, write = os.pipe()
+        self.process = subprocess.Popen(
+            ["Xvfb", "-displayfd", str(write), "-screen", "0", f"{width}x{height}x24", "-fbdir", self.folder]
+            + ["-noreset", "-nolisten", "tcp"],
+            pass_fds=[write],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        os.close(write)
+        number = b""  # written piece by piece; a reader that leaves before the newline kills Xvfb
+        while not number.endswith(b"\n") and select.select([read], [], [], 20)[0]:
+            piece = os.read(read, 16)
+            if not piece:
+                break
+            number += piece
+        os.close(read)
+        if not number.endswith(b"\n"):
+            self.close()
+            raise RuntimeError("Xvfb does not start")
+        self.name = ":" + number.decode().strip()
+
+    def shot(self):
+        """(width, height, RGB bytes)"""
+        return picture.read(os.path.join(self.folder, "Xvfb_screen0"))
+
+    def close(self):
+        end(self.process)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def far_apart(a, b):
+    """Share of the pixels of two RGB strings that differ by more than 8 of 255 in some channel."""
+    far = {i // 3 for i, (x, y) in enumerate(zip(a, b)) if abs(x - y) > 8}
+    return len(far) / (len(a) / 3)
+
+
+def sample(rgb):
+    return b"".join(rgb[i : i + 3] for i in range(0, len(rgb), 3 * 61))
+
+
+def difference(a, b):
+    """Share of the pixels of two shots that differ visibly; 1 if their sizes do."""
+    if a[:2] != b[:2]:
+        return 1.0
+    if a[2] == b[2]:
+        return 0.0
+    rough = far_apart(sample(a[2]), sample(b[2]))
+    return rough if rough > 0.03 else far_apart(a[2], b[2])
+
+
+def colours(shot):
+    """How many different colours a picture has."""
+    rgb = shot[2]
+    return len({rgb[i : i + 3] for i in range(0, len(rgb), 3)})

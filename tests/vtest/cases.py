@@ -1,0 +1,332 @@
+"""The cases: real programs, natively and through Hesper. Each case is a function of (bench, side).
+
+A case returns None when all is well, or a short remark; it raises Failed, or Skip with the reason.
+"""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import bed
+
+
+class Failed(Exception):
+    pass
+
+
+class Skip(Exception):
+    pass
+
+
+class Bench:
+    """What the cases of one suite share: its native side and what natively came out."""
+
+    def __init__(self, tree):
+        self.tree = tree
+        self.native = bed.Side(tree)
+        self.seen = {}
+
+    def natively(self, key, make):
+        if key not in self.seen:
+            self.seen[key] = make()
+        return self.seen[key]
+
+
+def expect(ok, what):
+    if not ok:
+        raise Failed(what)
+
+
+def read(path):
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except FileNotFoundError:
+        return b""
+
+
+# --- programs of ours --------------------------------------------------------------------------------
+
+
+def program(name, *args, output=None):
+    """A program of tests/programs: output and file must be the same bytes as natively."""
+
+    def run(bench, side):
+        source = os.path.join(bed.BUILD, "tests/programs", name)
+        if not os.path.exists(source):
+            raise Skip(f"{source} is not built")
+
+        def once(at):
+            bench.tree.adopt(source)
+            path = os.path.join(bench.tree.work, f"{at.name}-{name}-{output}") if output else None
+            if path and os.path.exists(path):
+                os.remove(path)
+            # What only Hesper promises; see tests/programs/memory.c.
+            env = {} if at.native else {"EXPECT_ZERO": "1"}
+            argv = [name, *args] + ([path] if path else [])
+            return at.run(argv, env), read(path) if path else b""
+
+        want, picture = bench.natively((name, args), lambda: once(bench.native))
+        if side.native:
+            if want.status == 77:
+                raise Skip("natively: " + want.out.decode().strip())
+            expect(want.status == 0, want.why())
+            return None
+        got, pixels = once(side)
+        if got.status == 77:
+            said = got.out.decode().strip().splitlines()[-1]
+            expect(want.status == 77, "skips what runs natively: " + said)
+            raise Skip(said)
+        expect(got.status == 0, got.why())
+        if want.status == 77:
+            return "checked by itself; absent natively"
+        expect(want.status == 0, "natively: " + want.why())
+        expect(got.out == want.out, f"other output: {first_difference(got.out, want.out)}")
+        expect(pixels == picture, "other bytes in " + (output or ""))
+        return None
+
+    return run
+
+
+def first_difference(got, want):
+    for g, w in zip(got.decode(errors="replace").splitlines(), want.decode(errors="replace").splitlines()):
+        if g != w:
+            return f"{g!r}, natively {w!r}"
+    return f"{len(got)} bytes, natively {len(want)}"
+
+
+# --- vulkaninfo -----------------------------------------------------------------------------------
+
+
+def vulkaninfo(bench, side):
+    """Complete, without an error, with the version of Vulkan that this Mesa should offer."""
+    got = side.run(["vulkaninfo"])
+    text = got.out.decode(errors="replace")
+    with open(os.path.join(bench.tree.work, f"{side.name}-vulkaninfo.txt"), "w") as f:
+        f.write(text)
+    expect(got.status == 0, got.why())
+    expect("ERROR" not in text and b"ERROR" not in got.err, "an ERROR in its output")
+    expect(len(text.splitlines()) > 1000, f"only {len(text.splitlines())} lines")
+    expect("llvmpipe" in text, "no llvmpipe device")
+    if side.native:
+        return None
+    expect("Virtio-GPU Venus" in text, "no Venus device")
+    version = re.search(r"apiVersion\s*=\s*(\d+\.\d+)", text).group(1)
+    wanted = "1.3" if bench.tree.suite == "trixie" else "1.4"
+    expect(version == wanted, f"Vulkan {version}, not {wanted}")
+    for extension in ("VK_KHR_swapchain", "VK_EXT_external_memory_dma_buf", "VK_EXT_image_drm_format_modifier"):
+        expect(extension in text, "no " + extension)
+    return f"Vulkan {version}, {len(text.splitlines())} lines"
+
+
+# --- windows --------------------------------------------------------------------------------------
+
+
+def window_environment(side, display):
+    env = {"DISPLAY": display.name}
+    if side.native:
+        env["MESA_VK_WSI_DEBUG"] = "sw"  # hesper vtest finds out by itself
+    return env
+
+
+def frozen_shot(process, display):
+    """The picture while the program stands still, so that no frame is half drawn."""
+    try:
+        os.killpg(process.pid, signal.SIGSTOP)
+        time.sleep(0.15)
+        return display.shot()
+    finally:
+        os.killpg(process.pid, signal.SIGCONT)
+
+
+def cube_shots(side, count, until=None):
+    """Shots of the spinning cube; stops early when `until` says so of one."""
+    shots = []
+    with bed.Display(400, 300) as display:
+        process = side.start(
+            ["vkcube", "--width", "400", "--height", "300", "--suppress_popups"],
+            window_environment(side, display),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        try:
+            deadline = time.monotonic() + 60
+            while len(shots) < count and time.monotonic() < deadline:
+                if process.poll() is not None:
+                    err = process.stderr.read().decode(errors="replace").strip().splitlines()
+                    raise Failed(f"vkcube ended with {process.returncode}: {(err or [''])[-1][:160]}")
+                time.sleep(0.05 if shots else 0.3)
+                shot = frozen_shot(process, display)
+                if bed.colours(shot) < 50:  # nothing drawn yet
+                    continue
+                shots.append(shot)
+                if until and until(shot):
+                    break
+        finally:
+            bed.end(process)
+            process.stderr.close()
+    expect(shots, "no frame within a minute")
+    return shots
+
+
+def vkcube(bench, side):
+    """The cube turns by 4 degrees a frame: some frame must be one of those seen natively."""
+    # Rounding differs from one turn to the next, at the edges: 0.5 % of the pixels may differ.
+    natively = bench.natively("vkcube", lambda: cube_shots(bench.native, 40))
+    best = [1.0]
+
+    def known(shot):
+        best[0] = min(best[0], min(bed.difference(shot, n) for n in natively))
+        return best[0] <= 0.005
+
+    shots = cube_shots(side, 40, known)
+    path = os.path.join(bench.tree.work, f"{side.name}-vkcube.png")
+    bed.picture.write_png(path, *shots[-1])
+    expect(best[0] <= 0.005, f"no frame like a native one (nearest: {best[0]:.1%} of pixels differ)")
+    return f"{best[0]:.2%} of pixels differ"
+
+
+ZINK = {"MESA_LOADER_DRIVER_OVERRIDE": "zink", "LIBGL_KOPPER_DRI2": "1", "LIBGL_ALWAYS_SOFTWARE": "1"}
+
+
+def zink_info(bench, side):
+    with bed.Display() as display:
+        got = side.run(["glxinfo", "-B"], {**ZINK, **window_environment(side, display)})
+    expect(got.status == 0, got.why())
+    renderer = re.search(rb"OpenGL renderer string: (.*)", got.out)
+    expect(renderer and b"zink" in renderer.group(1), "not rendered by zink")
+    expect(side.native or b"Venus" in renderer.group(1), "not on Venus: " + renderer.group(1).decode())
+    return None
+
+
+def zink_shot(program):
+    """A program that draws one picture and waits: the same pixels as natively."""
+
+    def shoot(side):
+        with bed.Display() as display:
+            env = {**ZINK, **window_environment(side, display)}
+            process = side.start(
+                [program], env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            )
+            try:
+                deadline = time.monotonic() + 30
+                before, shot = None, display.shot()
+                while time.monotonic() < deadline:
+                    time.sleep(0.5)
+                    expect(process.poll() is None, f"{program} ended with {process.returncode}")
+                    before, shot = shot, display.shot()
+                    if bed.colours(shot) > 2 and shot == before:
+                        return shot
+            finally:
+                bed.end(process)
+        raise Failed("no picture within 30 s")
+
+    def run(bench, side):
+        want = bench.natively(("zink", program), lambda: shoot(bench.native))
+        if side.native:
+            return None
+        got = shoot(side)
+        bed.picture.write_png(os.path.join(bench.tree.work, f"{side.name}-{program}.png"), *got)
+        expect(got == want, f"{bed.difference(got, want):.2%} of the pixels differ from native")
+        return None
+
+    return run
+
+
+# --- benchmarks and compute -----------------------------------------------------------------------
+
+SCENES = [
+    "vertex:device-local=true",
+    "vertex:device-local=false",
+    "texture:anisotropy=0",
+    "texture:anisotropy=16",
+    "shading:shading=gouraud",
+    "shading:shading=blinn-phong-inf",
+    "shading:shading=phong",
+    "shading:shading=cel",
+    "effect2d:kernel=edge",
+    "effect2d:kernel=blur",
+    "desktop",
+    "cube",
+    "clear",
+]
+
+
+def vkmark(bench, side):
+    """Every scene, without a window."""
+    tree = bench.tree
+    argv = ["vkmark", "--winsys-dir", os.path.join(tree.lib, "vkmark"), "--winsys", "headless"]
+    argv += ["--data-dir", os.path.join(tree.path, "usr/share/vkmark"), "--size", "400x300"]
+    for scene in SCENES:
+        argv += ["-b", scene + ":duration=0.3"]
+    got = side.run(argv, timeout=240)
+    expect(got.status == 0, got.why())
+    rates = re.findall(rb"\[(\w+)\].*FPS: (\d+)", got.out)
+    expect(len(rates) == len(SCENES), f"{len(rates)} of {len(SCENES)} scenes")
+    expect(all(int(fps) > 0 for _, fps in rates), "a scene without a frame")
+    score = re.search(rb"Score: (\d+)", got.out)
+    return f"{len(rates)} scenes" + (f", score {score.group(1).decode()}" if score else "")
+
+
+def model(tree):
+    path = os.path.join(bed.BUILD, "vtest/model.gguf")
+    if not os.path.exists(path):
+        writer = os.path.join(os.path.dirname(os.path.abspath(__file__)), "model.py")
+        subprocess.run(["python3", writer, path + ".new"], check=True)
+        os.rename(path + ".new", path)
+    return path
+
+
+LLAMA = {"GGML_VK_VISIBLE_DEVICES": "0"}
+
+
+def llama_bench(bench, side):
+    if not bench.tree.has("llama-bench"):
+        raise Skip("this suite has no llama.cpp with Vulkan")
+    argv = ["llama-bench", "-m", model(bench.tree), "-ngl", "99", "-p", "32", "-n", "16", "-r", "1"]
+    got = side.run(argv, LLAMA, timeout=240)
+    expect(got.status == 0, got.why())
+    rows = re.findall(rb"\| *Vulkan *\|.*\| *(pp32|tg16) *\| *([0-9.]+)", got.out)
+    expect(len(rows) == 2, "not run on Vulkan")
+    return ", ".join(f"{test.decode()} {rate.decode()} t/s" for test, rate in rows)
+
+
+def llama_text(bench, side):
+    """The same words as natively."""
+    if not bench.tree.has("llama-completion"):
+        raise Skip("this suite has no llama.cpp with Vulkan")
+    argv = ["llama-completion", "-m", model(bench.tree), "-ngl", "99", "-no-cnv", "--temp", "0"]
+    argv += ["--seed", "1", "-n", "24", "-p", "the evening star"]
+    want = bench.natively("llama", lambda: bench.native.run(argv, LLAMA, timeout=240))
+    expect(want.status == 0, "natively: " + want.why())
+    if side.native:
+        return None
+    got = side.run(argv, LLAMA, timeout=240)
+    expect(got.status == 0, got.why())
+    expect(b"Venus" in got.err or b"Vulkan" in got.err or got.out == want.out, "not run on Vulkan")
+    expect(got.out == want.out, f"other text: {got.out[:80]!r}, natively {want.out[:80]!r}")
+    return None
+
+
+CASES = {
+    "vulkaninfo": vulkaninfo,
+    "compute": program("compute", output="words"),
+    "offscreen": program("offscreen", output="frame.ppm"),
+    "sync": program("sync"),
+    "memory": program("memory"),
+    "threads": program("threads"),
+    "interop-image": program("interop", "image", output="image.ppm"),
+    "interop-memory": program("interop", "memory"),
+    "interop-syncfile": program("interop", "syncfile"),
+    "vkcube": vkcube,
+    "vkmark": vkmark,
+    "zink-glxinfo": zink_info,
+    "zink-glxdemo": zink_shot("glxdemo"),
+    "zink-es2tri": zink_shot("es2tri"),
+    "llama-bench": llama_bench,
+    "llama-text": llama_text,
+}
+QUICK = ["vulkaninfo", "compute", "offscreen", "sync", "memory", "threads", "interop-image", "interop-syncfile"]
