@@ -1,0 +1,131 @@
+// Shared pages: zeroed for every owner, aligned, in one arena or in files of their own.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "os/os.h"
+#include "venus/pages.h"
+
+static int is_zero(const struct venus_pages *pages)
+{
+    const uint8_t *bytes = pages->address;
+    for (uint64_t i = 0; i < pages->size; i++) {
+        if (bytes[i])
+            return 0;
+    }
+    return 1;
+}
+
+static void ranges_share_one_file(void **state)
+{
+    struct venus_pages_pool *pool = venus_pages_pool_create();
+    struct venus_pages *a = venus_pages_alloc(pool, 100, 1, false);
+    struct venus_pages *b = venus_pages_alloc(pool, 70000, 65536, false);
+    assert_int_equal(a->fd, b->fd);
+    assert_int_equal(a->size, os_page_size());
+    assert_int_equal((uintptr_t)b->address % 65536, 0);
+    assert_int_equal(b->offset % os_page_size(), 0);
+    assert_true(a->offset + a->size <= b->offset || b->offset + b->size <= a->offset);
+    venus_pages_unref(pool, a);
+    venus_pages_unref(pool, b);
+    venus_pages_pool_destroy(pool);
+}
+
+static void the_next_owner_sees_zeroes(void **state)
+{
+    struct venus_pages_pool *pool = venus_pages_pool_create();
+    uint64_t first_offset = 0;
+    for (int i = 0; i < 3; i++) {
+        struct venus_pages *pages = venus_pages_alloc(pool, 1 << 20, 1, false);
+        assert_true(is_zero(pages));
+        if (i == 0)
+            first_offset = pages->offset;
+        assert_int_equal(pages->offset, first_offset); // reused, or the test shows nothing
+        memset(pages->address, 0xab, pages->size);
+        venus_pages_unref(pool, pages);
+    }
+    venus_pages_pool_destroy(pool);
+}
+
+static void holes_are_joined_again(void **state)
+{
+    struct venus_pages_pool *pool = venus_pages_pool_create();
+    struct venus_pages *pages[300];
+    // Small ones in every order of release; then one that needs nearly the whole arena must fit into it.
+    for (unsigned i = 0; i < 300; i++)
+        pages[i] = venus_pages_alloc(pool, 4096 * (1 + i % 7), 1, false);
+    int fd = pages[0]->fd;
+    for (unsigned i = 0; i < 300; i++)
+        venus_pages_unref(pool, pages[(i * 137) % 300]);
+    struct venus_pages *large = venus_pages_alloc(pool, (1ull << 30) - 4096, 1, false);
+    assert_non_null(large);
+    assert_int_equal(large->fd, fd);
+    venus_pages_unref(pool, large);
+    venus_pages_pool_destroy(pool);
+}
+
+static void live_ranges_never_overlap(void **state)
+{
+    struct venus_pages_pool *pool = venus_pages_pool_create();
+    struct venus_pages *live[64] = {0};
+    uint32_t random = 1;
+    for (unsigned round = 0; round < 5000; round++) {
+        random = random * 1664525 + 1013904223;
+        unsigned slot = (random >> 8) % 64;
+        if (live[slot]) {
+            const uint32_t *words = live[slot]->address;
+            assert_int_equal(words[0], slot);
+            assert_int_equal(words[live[slot]->size / 4 - 1], slot);
+            venus_pages_unref(pool, live[slot]);
+            live[slot] = NULL;
+        } else {
+            live[slot] = venus_pages_alloc(pool, 1 + (random >> 16) % 100000, 4096u << (random >> 28) % 3, false);
+            uint32_t *words = live[slot]->address;
+            assert_int_equal(words[0], 0);
+            words[0] = slot;
+            words[live[slot]->size / 4 - 1] = slot;
+        }
+    }
+    for (unsigned i = 0; i < 64; i++)
+        venus_pages_unref(pool, live[i]);
+    venus_pages_pool_destroy(pool);
+}
+
+static void what_is_shared_has_a_file_of_its_own(void **state)
+{
+    struct venus_pages_pool *pool = venus_pages_pool_create();
+    struct venus_pages *a = venus_pages_alloc(pool, 5000, 1, true), *b = venus_pages_alloc(pool, 5000, 1, true);
+    assert_int_not_equal(a->fd, b->fd);
+    assert_int_equal(a->offset, 0);
+    assert_true(is_zero(a));
+    venus_pages_ref(a);
+    venus_pages_unref(pool, a);
+    memset(a->address, 1, a->size); // still there
+    venus_pages_unref(pool, a);
+    venus_pages_unref(pool, b);
+    venus_pages_pool_destroy(pool);
+}
+
+static void nonsense_is_refused(void **state)
+{
+    struct venus_pages_pool *pool = venus_pages_pool_create();
+    assert_null(venus_pages_alloc(pool, 0, 1, false));
+    assert_null(venus_pages_alloc(pool, UINT64_MAX - 10, 1, false));
+    assert_null(venus_pages_alloc(pool, 1ull << 62, 1, false));
+    assert_null(venus_pages_alloc(pool, 1ull << 62, 1, true));
+    venus_pages_pool_destroy(pool);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(ranges_share_one_file),     cmocka_unit_test(the_next_owner_sees_zeroes),
+        cmocka_unit_test(holes_are_joined_again),    cmocka_unit_test(live_ranges_never_overlap),
+        cmocka_unit_test(what_is_shared_has_a_file_of_its_own), cmocka_unit_test(nonsense_is_refused),
+    };
+    os_init(&(struct os_options){.portable = argc > 1});
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
