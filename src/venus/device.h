@@ -5,28 +5,34 @@
 #include "venus/context.h"
 #include "venus_driver.h" // generated
 
+struct venus_profile;
+
 struct venus_instance {
     struct venus_object base;
     struct venus_instance_driver vk;
-    uint32_t api_version; // usable: what guest asked, raised to 1.1, at most what the host has
-    VkPhysicalDevice *host_physical_devices; // in the order shown to the guest; owned
-    uint32_t physical_device_count;
+    uint32_t api_version; // usable with every device: what the loader offers, at most what the codec knows
+    pthread_mutex_t enumeration_lock; // around the first enumeration and the binding of ids
+    bool enumerated;
+    struct venus_physical_device **physical_devices; // in the order shown to the guest; the array is owned
+    uint32_t physical_device_count;                  // at most 64
+    uint64_t named; // bit per index: the guest has given it an id, so it is a child in the table; the others are owned here
 };
 
 struct venus_physical_device {
     struct venus_object base;
     struct venus_instance *instance;
+    const struct venus_profile *profile;
     VkPhysicalDeviceProperties properties; // of the host, apiVersion capped
-    VkPhysicalDeviceMemoryProperties memory; // as the guest sees it
+    VkPhysicalDeviceMemoryProperties memory; // as the guest sees it; valid after venus_physical_device_probe
     uint32_t importable_types; // bits of memory types into which host pages can be imported; valid after venus_physical_device_probe
-    uint64_t import_alignment; // bytes: page size or minImportedHostPointerAlignment, whichever is larger
+    uint64_t import_alignment; // bytes: page size or minImportedHostPointerAlignment, whichever is larger; valid likewise
     atomic_bool probed;
     pthread_mutex_t probe_lock;
     uint32_t queue_family_count;
     VkQueueFamilyProperties *queue_families; // owned
     VkExtensionProperties *extensions; // as the guest sees them; owned
     uint32_t extension_count;
-    VkExtensionProperties *host_extensions; // after the host profile took its part away; owned
+    VkExtensionProperties *host_extensions; // all of them; owned
     uint32_t host_extension_count;
 };
 
@@ -50,10 +56,20 @@ static inline VkDevice venus_device_handle(const struct venus_device *device)
 }
 
 // Finds out importable_types and import_alignment and from them the memory properties that the guest sees. Idempotent, thread-safe.
-// Creates and destroys a device of the host.
+// Creates and destroys a device of the host. Done before a guest gets to know the device.
 void venus_physical_device_probe(struct venus_physical_device *physical_device);
-bool venus_physical_device_has_extension(const struct venus_physical_device *physical_device, const char *name); // host's, by profile
-// Releases what an object that was taken out of the table owns besides its host handle (called by teardown and vkDestroy*).
+// Does the host's driver have it, and does the host profile let us see it?
+bool venus_physical_device_has_extension(const struct venus_physical_device *physical_device, const char *name);
+// Does the guest see it?
+bool venus_physical_device_lists(const struct venus_physical_device *physical_device, const char *name);
+// Is it one that is shown on every host, carried out by us, and never asked of the host?
+bool venus_extension_is_emulated(const char *name);
+// Extensions that every device of the host is created with: for us, or because its driver demands it. Returns their number.
+#define VENUS_NEEDED_EXTENSIONS 2
+uint32_t venus_physical_device_needs(const struct venus_physical_device *physical_device, const char **names);
+// Takes host visibility from the types that a guest can't map: not importable, or not coherent.
+void venus_memory_types_hide(VkPhysicalDeviceMemoryProperties *memory, uint32_t importable);
+// Releases what an object that was taken out of the table owns besides its host handle and itself (called by teardown and vkDestroy*).
 void venus_instance_release(struct venus_context *context, struct venus_instance *instance);
 void venus_device_release(struct venus_context *context, struct venus_device *device);
 void venus_physical_device_release(struct venus_physical_device *physical_device);

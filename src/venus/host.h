@@ -7,11 +7,18 @@
 struct venus_host {
     void *library;
     PFN_vkGetInstanceProcAddr get_instance_proc_addr;
-    uint32_t api_version; // what the loader offers
+    PFN_vkCreateInstance create_instance;
+    uint32_t api_version; // what the loader offers, at most what the codec knows
     bool portable;
+    bool lists_portability; // VK_KHR_portability_enumeration: drivers that lack something are shown only to those who ask
+    VkInstance keep;        // keeps the driver libraries loaded until the guest makes its own instance
 };
 
-// False: `error` says in one line what is missing and what to do.
+// False: `error` says in one line what is missing and what to do. What was loaded stays loaded until the process ends.
 bool venus_host_load(struct venus_host *host, bool portable, char *error, size_t error_size);
+
+// An instance without layers and extensions (but those that the host needs to show all its drivers). `application` may be NULL; its
+// apiVersion is replaced by the host's. Any thread.
+VkResult venus_host_create_instance(const struct venus_host *host, const VkApplicationInfo *application, VkInstance *instance);
 
 #endif

@@ -1,0 +1,197 @@
+// Devices: what may be asked for, what the host is asked for instead, and their queues.
+#define VK_ENABLE_BETA_EXTENSIONS // VK_KHR_portability_subset
+#include "venus/device.h"
+
+#include <vulkan/vulkan_beta.h>
+
+#include "base/log.h"
+#include "venus/profile.h"
+#include "venus/queue.h"
+
+static const char *find_missing_extension(const struct venus_physical_device *physical_device, const VkDeviceCreateInfo *info)
+{
+    for (uint32_t i = 0; i < info->enabledExtensionCount; i++) {
+        if (!venus_physical_device_lists(physical_device, info->ppEnabledExtensionNames[i]))
+            return info->ppEnabledExtensionNames[i];
+    }
+    return NULL;
+}
+
+// Drivers index tables with these numbers, and don't look.
+static bool queues_exist(const struct venus_physical_device *physical_device, const VkDeviceCreateInfo *info)
+{
+    for (uint32_t i = 0; i < info->queueCreateInfoCount; i++) {
+        const VkDeviceQueueCreateInfo *queues = &info->pQueueCreateInfos[i];
+        if (queues->queueFamilyIndex >= physical_device->queue_family_count || !queues->queueCount ||
+            queues->queueCount > physical_device->queue_families[queues->queueFamilyIndex].queueCount)
+            return false;
+        for (uint32_t j = 0; j < i; j++) {
+            if (info->pQueueCreateInfos[j].queueFamilyIndex == queues->queueFamilyIndex &&
+                info->pQueueCreateInfos[j].flags == queues->flags)
+                return false;
+        }
+    }
+    return true;
+}
+
+// The guest's extensions without those that we carry out, and with those that we need.
+static bool choose_extensions(struct venus_call *call, const struct venus_physical_device *physical_device, VkDeviceCreateInfo *info)
+{
+    const char **names = venus_scratch(call, (info->enabledExtensionCount + VENUS_NEEDED_EXTENSIONS) * sizeof(*names));
+    if (!names)
+        return venus_fail(call, "out of memory");
+    uint32_t count = venus_physical_device_needs(physical_device, names);
+    for (uint32_t i = 0; i < info->enabledExtensionCount; i++) {
+        if (!venus_extension_is_emulated(info->ppEnabledExtensionNames[i]))
+            names[count++] = info->ppEnabledExtensionNames[i];
+    }
+    info->enabledExtensionCount = count;
+    info->ppEnabledExtensionNames = names;
+    return true;
+}
+
+// A driver with the portability subset offers what it has of full Vulkan as features of that extension. The guest takes them for
+// granted, so all that exist are switched on.
+static void enable_portability(struct venus_call *call, VkDeviceCreateInfo *info, VkPhysicalDevicePortabilitySubsetFeaturesKHR *subset)
+{
+    *subset = (VkPhysicalDevicePortabilitySubsetFeaturesKHR){.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PORTABILITY_SUBSET_FEATURES_KHR};
+    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = subset};
+    call->instance->vk.GetPhysicalDeviceFeatures2((VkPhysicalDevice)(uintptr_t)call->self->handle, &features);
+    subset->pNext = (void *)(uintptr_t)info->pNext;
+    info->pNext = subset;
+}
+
+// Makes `device` ours together with its queues. False: no memory; then the device is destroyed.
+static bool adopt(struct venus_call *call, struct venus_device *device, VkDevice handle, const VkDeviceCreateInfo *info)
+{
+    struct venus_context *context = call->context;
+    device->base.type = WIRE_HANDLE_DEVICE;
+    device->base.handle = (uintptr_t)handle;
+    device->base.device = device;
+    device->base.parent = &call->instance->base;
+    device->physical_device = (struct venus_physical_device *)call->self;
+    device->emulation = (struct venus_emulation){.external_memory = true, .sync_fd = true};
+    venus_device_driver_load(&device->vk, call->instance->vk.GetDeviceProcAddr, handle);
+    for (uint32_t i = 0; i < info->queueCreateInfoCount; i++) {
+        const VkDeviceQueueCreateInfo *queues = &info->pQueueCreateInfos[i];
+        for (uint32_t j = 0; j < queues->queueCount; j++) {
+            if (!venus_queue_create(context, device, queues->queueFamilyIndex, j, queues->flags)) {
+                venus_release_tree(context, &device->base);
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+static bool create_device(struct venus_call *call, void *data)
+{
+    struct wire_args_vkCreateDevice *args = data;
+    struct venus_physical_device *physical_device = (struct venus_physical_device *)call->self;
+    VkDeviceCreateInfo info = *args->pCreateInfo;
+
+    const char *name = find_missing_extension(physical_device, &info);
+    args->ret = VK_ERROR_EXTENSION_NOT_PRESENT;
+    if (!name) {
+        args->ret = VK_ERROR_FEATURE_NOT_PRESENT;
+        name = venus_profile_refuses(physical_device->profile, info.pEnabledFeatures, &info);
+    }
+    if (name) {
+        log_info("vkCreateDevice: refused %.255s, which was not offered", name);
+        return true;
+    }
+    if (!queues_exist(physical_device, &info)) {
+        args->ret = VK_ERROR_INITIALIZATION_FAILED;
+        return true;
+    }
+    // Device layers are a thing of the past and would be the host's.
+    info.enabledLayerCount = 0;
+    info.ppEnabledLayerNames = NULL;
+    if (!choose_extensions(call, physical_device, &info))
+        return false;
+    VkPhysicalDevicePortabilitySubsetFeaturesKHR subset;
+    const char *needed[VENUS_NEEDED_EXTENSIONS];
+    if (venus_physical_device_needs(physical_device, needed) > 1)
+        enable_portability(call, &info, &subset);
+
+    struct venus_device *device = venus_object_alloc(&call->context->objects, sizeof(*device));
+    VkDevice handle = VK_NULL_HANDLE;
+    args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
+    if (!device)
+        return true;
+    args->ret = call->instance->vk.CreateDevice(args->physicalDevice, &info, NULL, &handle);
+    if (args->ret != VK_SUCCESS) {
+        venus_object_free(&call->context->objects, &device->base);
+        return true;
+    }
+    if (!adopt(call, device, handle, &info)) {
+        args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
+        return true;
+    }
+    if (!venus_object_insert(&call->context->objects, &device->base, (uintptr_t)*args->pDevice)) {
+        venus_release_tree(call->context, &device->base);
+        return venus_fail(call, "the id of the new device is 0 or in use");
+    }
+    return true;
+}
+
+static bool destroy_device(struct venus_call *call, void *data)
+{
+    (void)data;
+    if (!call->self)
+        return true;
+    // By id, so that of two rings that destroy it only one does.
+    struct venus_object *root = venus_object_remove(&call->context->objects, WIRE_HANDLE_DEVICE, atomic_load(&call->self->id));
+    if (!root)
+        return venus_fail(call, "the device is being destroyed already");
+    venus_release_tree(call->context, root);
+    return true;
+}
+
+// Queues are released with the device in venus_release_tree; nothing else is its own.
+void venus_device_release(struct venus_context *context, struct venus_device *device)
+{
+    (void)context;
+    (void)device;
+}
+
+static struct venus_queue *find_queue(const struct venus_device *device, const VkDeviceQueueInfo2 *info)
+{
+    struct venus_queue *queue = device->queues;
+    while (queue && (queue->family != info->queueFamilyIndex || queue->index != info->queueIndex || queue->flags != info->flags))
+        queue = queue->next_of_device;
+    return queue;
+}
+
+static bool get_device_queue2(struct venus_call *call, void *data)
+{
+    struct wire_args_vkGetDeviceQueue2 *args = data;
+    struct venus_context *context = call->context;
+    const VkDeviceQueueTimelineInfoMESA *timeline = venus_chain_find(args->pQueueInfo, VK_STRUCTURE_TYPE_DEVICE_QUEUE_TIMELINE_INFO_MESA);
+    if (!timeline)
+        return venus_fail(call, "a queue needs a timeline");
+    struct venus_queue *queue = find_queue(call->device, args->pQueueInfo);
+    if (!queue)
+        return venus_fail(call, "the device has no such queue");
+    if (!venus_queue_bind(context, queue, timeline->ringIdx, &call->reason))
+        return false;
+    if (!venus_object_insert(&context->objects, &queue->base, (uintptr_t)*args->pQueue))
+        return venus_fail(call, "the id of the queue is 0 or in use");
+    queue->named = true;
+    return true;
+}
+
+// Without a timeline the guest could never fence it.
+static bool get_device_queue(struct venus_call *call, void *data)
+{
+    (void)data;
+    return venus_fail(call, "a queue needs a timeline: vkGetDeviceQueue2");
+}
+
+const struct venus_handler_entry venus_device_handlers[] = {
+    {WIRE_vkCreateDevice, create_device},
+    {WIRE_vkDestroyDevice, destroy_device},
+    {WIRE_vkGetDeviceQueue, get_device_queue},
+    {WIRE_vkGetDeviceQueue2, get_device_queue2},
+    {0},
+};

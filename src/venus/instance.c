@@ -1,0 +1,133 @@
+// The one instance of a context.
+#include <stdlib.h>
+
+#include "base/log.h"
+#include "venus/device.h"
+
+// What is private to Venus; the guest needs nothing else of an instance: windows are its own business.
+static const char *const instance_extensions[] = {"VK_EXT_command_serialization", "VK_MESA_venus_protocol"};
+#define INSTANCE_EXTENSION_COUNT (sizeof(instance_extensions) / sizeof(instance_extensions[0]))
+
+static bool enumerate_version(struct venus_call *call, void *data)
+{
+    struct wire_args_vkEnumerateInstanceVersion *args = data;
+    *args->pApiVersion = call->context->host->api_version;
+    args->ret = VK_SUCCESS;
+    return true;
+}
+
+static bool enumerate_extensions(struct venus_call *call, void *data)
+{
+    struct wire_args_vkEnumerateInstanceExtensionProperties *args = data;
+    if (args->pLayerName)
+        return venus_fail(call, "there are no layers");
+    args->ret = VK_SUCCESS;
+    if (!args->pProperties) {
+        *args->pPropertyCount = INSTANCE_EXTENSION_COUNT;
+        return true;
+    }
+    if (*args->pPropertyCount < INSTANCE_EXTENSION_COUNT)
+        args->ret = VK_INCOMPLETE;
+    else
+        *args->pPropertyCount = INSTANCE_EXTENSION_COUNT;
+    for (uint32_t i = 0; i < *args->pPropertyCount; i++) {
+        const struct wire_extension *extension = wire_find_extension(instance_extensions[i]);
+        strncpy(args->pProperties[i].extensionName, instance_extensions[i], VK_MAX_EXTENSION_NAME_SIZE - 1);
+        args->pProperties[i].specVersion = extension ? extension->spec_version : 0;
+    }
+    return true;
+}
+
+static bool enumerate_layers(struct venus_call *call, void *data)
+{
+    (void)call;
+    struct wire_args_vkEnumerateInstanceLayerProperties *args = data;
+    *args->pPropertyCount = 0;
+    args->ret = VK_SUCCESS;
+    return true;
+}
+
+static VkResult check(const VkInstanceCreateInfo *info)
+{
+    if (info->enabledLayerCount)
+        return VK_ERROR_LAYER_NOT_PRESENT;
+    for (uint32_t i = 0; i < info->enabledExtensionCount; i++) {
+        bool known = false;
+        for (size_t j = 0; j < INSTANCE_EXTENSION_COUNT; j++)
+            known |= strcmp(info->ppEnabledExtensionNames[i], instance_extensions[j]) == 0;
+        if (!known)
+            return VK_ERROR_EXTENSION_NOT_PRESENT;
+    }
+    return VK_SUCCESS;
+}
+
+static bool create(struct venus_call *call, void *data)
+{
+    struct wire_args_vkCreateInstance *args = data;
+    struct venus_context *context = call->context;
+    if (context->instance)
+        return venus_fail(call, "the context has its instance already");
+    args->ret = check(args->pCreateInfo);
+    if (args->ret != VK_SUCCESS)
+        return true;
+
+    struct venus_instance *instance = venus_object_alloc(&context->objects, sizeof(*instance));
+    if (!instance) {
+        args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
+        return true;
+    }
+    VkInstance handle = VK_NULL_HANDLE;
+    args->ret = venus_host_create_instance(context->host, args->pCreateInfo->pApplicationInfo, &handle);
+    if (args->ret != VK_SUCCESS) {
+        log_warning("the host's vkCreateInstance failed with VkResult %d", args->ret);
+        venus_object_free(&context->objects, &instance->base);
+        return true;
+    }
+    venus_instance_driver_load(&instance->vk, context->host->get_instance_proc_addr, handle);
+    instance->base.type = WIRE_HANDLE_INSTANCE;
+    instance->base.handle = (uintptr_t)handle;
+    instance->api_version = context->host->api_version;
+    pthread_mutex_init(&instance->enumeration_lock, NULL);
+    if (!venus_object_insert(&context->objects, &instance->base, (uint64_t)(uintptr_t)*args->pInstance)) {
+        venus_release_tree(context, &instance->base);
+        return venus_fail(call, "the id of the new instance is 0 or in use");
+    }
+    context->instance = instance;
+    return true;
+}
+
+static bool destroy(struct venus_call *call, void *data)
+{
+    (void)data;
+    if (!call->self)
+        return true;
+    // By id, so that of two rings that destroy it only one does.
+    struct venus_object *root = venus_object_remove(&call->context->objects, WIRE_HANDLE_INSTANCE, atomic_load(&call->self->id));
+    if (!root)
+        return venus_fail(call, "the instance is being destroyed already");
+    venus_release_tree(call->context, root);
+    return true;
+}
+
+void venus_instance_release(struct venus_context *context, struct venus_instance *instance)
+{
+    for (uint32_t i = 0; i < instance->physical_device_count; i++) {
+        if (instance->named & (1ull << i))
+            continue;
+        venus_physical_device_release(instance->physical_devices[i]);
+        venus_object_free(&context->objects, &instance->physical_devices[i]->base);
+    }
+    free(instance->physical_devices);
+    instance->physical_devices = NULL;
+    instance->physical_device_count = 0;
+    pthread_mutex_destroy(&instance->enumeration_lock);
+}
+
+const struct venus_handler_entry venus_instance_handlers[] = {
+    {WIRE_vkEnumerateInstanceVersion, enumerate_version},
+    {WIRE_vkEnumerateInstanceExtensionProperties, enumerate_extensions},
+    {WIRE_vkEnumerateInstanceLayerProperties, enumerate_layers},
+    {WIRE_vkCreateInstance, create},
+    {WIRE_vkDestroyInstance, destroy},
+    {0},
+};
