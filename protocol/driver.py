@@ -63,13 +63,14 @@ void venus_driver_destroy(const struct venus_device_driver *driver, VkDevice dev
             out.append('};\n')
             out.append('''void venus_%(kind)s_driver_load(struct venus_%(kind)s_driver *driver, %(getter)s get, %(handle)s object)
 {
-    PFN_vkVoidFunction *member = (PFN_vkVoidFunction *)driver - 1;
+    PFN_vkVoidFunction *members = (PFN_vkVoidFunction *)driver;
+    size_t count = 0;
     for (size_t i = 0; i < sizeof(%(kind)s_names) / sizeof(%(kind)s_names[0]); i++) {
         const char *name = %(kind)s_names[i];
         if (*name != '+')
-            *++member = get(object, name);
-        else if (!*member)
-            *member = get(object, name + 1);
+            members[count++] = get(object, name);
+        else if (!members[count - 1])
+            members[count - 1] = get(object, name + 1);
     }
 }
 ''' % dict(kind=kind, getter=getter, handle=handle))

@@ -95,6 +95,7 @@ class Lowering:
 
     @staticmethod
     def merged(ops: List[Op]) -> List[Op]:
+        """Neighbours in both worlds become one copy."""
         out: List[Op] = []
         for op in ops:
             last = out[-1] if out else None

@@ -91,6 +91,10 @@ class TableWriter:
         self.firsts[program] = self.count
         self.ops.append('    // %d: %s' % (self.count, program.name))
         for op in program.ops:
+            if op.code.startswith('ARRAY') and op.code != 'ARRAY_ARRAY' and self.lowering.lengths[op.b][0] == 'MEMBER32':
+                op.b, op.flags = self.lowering.lengths[op.b][1], op.flags + ('COUNT32',)
+            if op.code == 'COPY' and op.a in (4, 8, 16):
+                op.code = 'COPY%d' % op.a
             flags = '|'.join('WIRE_OP_' + f for f in op.flags) or '0'
             self.ops.append('    {WIRE_%s, %s, %d, %s, %s},' % (op.code, flags, op.offset, self.number(op.a), self.number(op.b)))
             self.count += 1
@@ -134,7 +138,17 @@ class TableWriter:
         out += children
         out.append('};\n')
         self.most_children = max(len(model.children.get(n, [])) for n in lowering.structs)
-        out.append('_Static_assert(%d <= WIRE_MAX_CHILDREN, "raise WIRE_MAX_CHILDREN");\n' % self.most_children)
+        out.append('_Static_assert(%d <= WIRE_MAX_CHILDREN, "raise WIRE_MAX_CHILDREN");' % self.most_children)
+        deepest = max(self.nesting(p, ()) for p in
+                      self.programs + list(lowering.requests.values()) + list(lowering.replies.values()))
+        out.append('_Static_assert(%d <= WIRE_MAX_NESTING, "raise WIRE_MAX_NESTING");\n' % deepest)
+
+    def nesting(self, program, above):
+        """How many arrays and pointers deep the decoder goes without calling itself."""
+        if program in above:
+            raise SystemExit('%s contains itself' % program.name)
+        inner = [op.a for op in program.ops if op.code in ('ARRAY', 'POINTER')]
+        return max([1 + self.nesting(p, above + (program,)) for p in inner], default=0)
 
     def _unions(self, out):
         arms, rows = [], []

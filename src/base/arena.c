@@ -1,5 +1,6 @@
 #include "base/arena.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 struct arena_block {
@@ -15,9 +16,10 @@ void arena_init(struct arena *arena, size_t limit)
 {
     memset(arena, 0, sizeof(*arena));
     arena->limit = limit;
-    // Not NULL, so that the fast path never does arithmetic on a null pointer. Never written: there is no room in it.
+    // Not NULL, so that the fast path never does arithmetic on a null pointer. Never written: there
+    // is no room in it.
     static const _Alignas(16) uint8_t nothing[16];
-    arena->cursor = arena->end = (uint8_t *)(uintptr_t)nothing;
+    arena->cursor = arena->end = arena->start = (uint8_t *)(uintptr_t)nothing;
 }
 
 static void free_blocks(struct arena_block *block)
@@ -43,47 +45,27 @@ static void enter(struct arena *arena, struct arena_block *block)
     arena->end = block->data + (block->size < left ? block->size : left);
 }
 
-void arena_reset(struct arena *arena)
+void arena_reset_slow(struct arena *arena)
 {
-    arena->used = 0;
-    if (!arena->first)
-        return;
-    if (arena->current != arena->first) {
-        size_t kept = 0;
-        struct arena_block **link = &arena->first;
-        while (*link && kept + (*link)->size <= KEPT) {
-            kept += (*link)->size;
-            link = &(*link)->next;
-        }
-        free_blocks(*link);
-        *link = NULL;
-        if (!arena->first) {
-            arena_init(arena, arena->limit);
-            return;
-        }
+    size_t kept = 0;
+    struct arena_block **link = &arena->first;
+    while (*link && kept + (*link)->size <= KEPT) {
+        kept += (*link)->size;
+        link = &(*link)->next;
     }
+    free_blocks(*link);
+    *link = NULL;
+    if (!arena->first) {
+        arena_init(arena, arena->limit);
+        return;
+    }
+    arena->used = 0;
     enter(arena, arena->first);
 }
 
-void *arena_alloc_slow(struct arena *arena, size_t size)
+// A new block behind the current one, for at least `size` bytes if the limit has room for them.
+static bool append(struct arena *arena, size_t size)
 {
-    if (size > arena->limit || arena->limit - size < 15)
-        return NULL;
-    size = size ? (size + 15) & ~(size_t)15 : 16;
-    if (arena->current) {
-        size_t used = arena->used + (size_t)(arena->cursor - arena->current->data);
-        if (used > arena->limit || size > arena->limit - used)
-            return NULL;
-        arena->used = used;
-        // Blocks kept from before a reset are used in their order, those too small are passed over.
-        while (arena->current->next) {
-            enter(arena, arena->current->next);
-            if (size <= (size_t)(arena->end - arena->cursor)) {
-                arena->cursor += size;
-                return arena->current->data;
-            }
-        }
-    }
     size_t left = (arena->limit - arena->used) & ~(size_t)15;
     size_t block_size = arena->current ? arena->current->size * 2 : FIRST_BLOCK;
     if (block_size > left)
@@ -92,14 +74,40 @@ void *arena_alloc_slow(struct arena *arena, size_t size)
         block_size = size;
     struct arena_block *block = malloc(sizeof(*block) + block_size);
     if (!block)
-        return NULL;
+        return false;
     block->next = NULL;
     block->size = block_size;
-    if (arena->current)
+    if (arena->current) {
         arena->current->next = block;
-    else
+    } else {
         arena->first = block;
+        arena->start = block->data;
+    }
     enter(arena, block);
+    return true;
+}
+
+void *arena_alloc_slow(struct arena *arena, size_t size)
+{
+    if (size > arena->limit || arena->limit - size < 15)
+        return NULL;
+    size = size ? (size + 15) & ~(size_t)15 : 16;
+    // The first block is a small one, whatever is asked for: it is kept for good.
+    if (!arena->current && !append(arena, 16))
+        return NULL;
+    while (size > (size_t)(arena->end - arena->cursor)) {
+        size_t used = arena->used + (size_t)(arena->cursor - arena->current->data);
+        if (used > arena->limit || size > arena->limit - used)
+            return NULL;
+        arena->used = used;
+        // Blocks kept from before a reset come next, in their order; those too small are passed
+        // over.
+        if (arena->current->next)
+            enter(arena, arena->current->next);
+        else if (!append(arena, size))
+            return NULL;
+    }
+    void *p = arena->cursor;
     arena->cursor += size;
-    return block->data;
+    return p;
 }

@@ -1,4 +1,5 @@
-// The encoder: runs the decoder's programs the other way. Writes to memory that the guest may see: once, in order, never reading back.
+// The encoder: runs the decoder's programs the other way. Writes to memory that the guest may see:
+// once, in order, never reading back.
 #include "wire/guest.h"
 #include "wire/table.h"
 
@@ -45,7 +46,8 @@ static bool put_string(struct wire_encoder *encoder, const char *text)
 }
 
 // What is chained but not of the protocol (a handler's own additions) is left out.
-static bool put_chain(struct wire_encoder *encoder, const struct wire_struct *root, const uint8_t *parent, bool partial)
+static bool put_chain(struct wire_encoder *encoder, const struct wire_struct *root,
+                      const uint8_t *parent, bool partial)
 {
     const struct wire_program *program = NULL;
     const uint8_t *child = parent;
@@ -56,14 +58,17 @@ static bool put_chain(struct wire_encoder *encoder, const struct wire_struct *ro
             return put64(encoder, 0);
         program = wire_chain_child(root, (int32_t)wire_load32(child), partial, &index);
     } while (!program);
-    return put64(encoder, 1) && put32(encoder, wire_load32(child)) && put_chain(encoder, root, child, partial) &&
+    return put64(encoder, 1) && put32(encoder, wire_load32(child)) &&
+           put_chain(encoder, root, child, partial) &&
            run(encoder, wire_ops + program->first + 1, child);
 }
 
-static bool put_elements(struct wire_encoder *encoder, uint32_t program, uint64_t count, const uint8_t *from)
+static bool put_elements(struct wire_encoder *encoder, uint32_t program, uint64_t count,
+                         const uint8_t *from)
 {
     for (uint64_t i = 0; i < count; i++) {
-        if (!run(encoder, wire_ops + wire_programs[program].first, from + i * wire_programs[program].size))
+        if (!run(encoder, wire_ops + wire_programs[program].first,
+                 from + i * wire_programs[program].size))
             return false;
     }
     return true;
@@ -72,7 +77,10 @@ static bool put_elements(struct wire_encoder *encoder, uint32_t program, uint64_
 static bool put_array(struct wire_encoder *encoder, const struct wire_op *op, const uint8_t *base)
 {
     const void *array = wire_load_pointer(base + op->offset);
-    uint64_t count = array ? wire_length(wire_lengths + op->b, base, 0) : 0;
+    uint64_t count = 0;
+    if (array)
+        count = op->flags & WIRE_OP_COUNT32 ? wire_load32(base + op->b)
+                                            : wire_length(wire_lengths + op->b, base, 0);
     const void *const *pointers = array;
     if (!put64(encoder, count))
         return false;
@@ -80,9 +88,11 @@ static bool put_array(struct wire_encoder *encoder, const struct wire_op *op, co
         return true;
     switch (op->code) {
     case WIRE_ARRAY_COPY:
-        return count <= (size_t)(encoder->end - encoder->cursor) && put_bytes(encoder, array, count * op->a);
+        return count <= (size_t)(encoder->end - encoder->cursor) &&
+               put_bytes(encoder, array, count * op->a);
     case WIRE_ARRAY_HANDLE:
-        return count <= (size_t)(encoder->end - encoder->cursor) && put_bytes(encoder, array, count * 8);
+        return count <= (size_t)(encoder->end - encoder->cursor) &&
+               put_bytes(encoder, array, count * 8);
     case WIRE_ARRAY:
         return put_elements(encoder, op->a, count, array);
     default:
@@ -96,7 +106,8 @@ static bool put_array(struct wire_encoder *encoder, const struct wire_op *op, co
             ok = put64(encoder, 1) && put_elements(encoder, op->a, 1, pointers[i]);
         } else { // WIRE_ARRAY_ARRAY
             uint64_t inner = wire_length(wire_lengths + op->b + 1, base, i);
-            ok = put64(encoder, inner) && inner <= (size_t)(encoder->end - encoder->cursor) && put_bytes(encoder, pointers[i], inner * op->a);
+            ok = put64(encoder, inner) && inner <= (size_t)(encoder->end - encoder->cursor) &&
+                 put_bytes(encoder, pointers[i], inner * op->a);
         }
         if (!ok)
             return false;
@@ -104,14 +115,16 @@ static bool put_array(struct wire_encoder *encoder, const struct wire_op *op, co
     return true;
 }
 
-static bool put_pointer(struct wire_encoder *encoder, const struct wire_op *op, const uint8_t *field)
+static bool put_pointer(struct wire_encoder *encoder, const struct wire_op *op,
+                        const uint8_t *field)
 {
     const void *target = wire_load_pointer(field);
     if (!put64(encoder, target != NULL))
         return false;
     if (!target || op->code == WIRE_POINTER_OUT)
         return true;
-    return op->code == WIRE_POINTER ? put_elements(encoder, op->a, 1, target) : put_bytes(encoder, target, op->a);
+    return op->code == WIRE_POINTER ? put_elements(encoder, op->a, 1, target)
+                                    : put_bytes(encoder, target, op->a);
 }
 
 static bool put_static(struct wire_encoder *encoder, const struct wire_op *op, const uint8_t *field)
@@ -135,7 +148,8 @@ static bool put_union(struct wire_encoder *encoder, const struct wire_op *op, co
     const struct wire_union *un = wire_unions + op->a;
     int32_t tag = op->code == WIRE_SELECT ? (int32_t)wire_load32(base + op->b) : un->written;
     const struct wire_program *arm = wire_union_arm(un, tag);
-    return arm && put32(encoder, (uint32_t)tag) && run(encoder, wire_ops + arm->first, base + op->offset);
+    return arm && put32(encoder, (uint32_t)tag) &&
+           run(encoder, wire_ops + arm->first, base + op->offset);
 }
 
 static bool run(struct wire_encoder *encoder, const struct wire_op *op, const uint8_t *base)
@@ -147,6 +161,9 @@ static bool run(struct wire_encoder *encoder, const struct wire_op *op, const ui
         case WIRE_END:
             return true;
         case WIRE_COPY:
+        case WIRE_COPY4:
+        case WIRE_COPY8:
+        case WIRE_COPY16:
             ok = left(encoder, op->a);
             if (ok) {
                 wire_copy_words(encoder->cursor, field, op->a);
@@ -163,7 +180,8 @@ static bool run(struct wire_encoder *encoder, const struct wire_op *op, const ui
             ok = put64(encoder, wire_load64(field));
             break;
         case WIRE_STRUCT:
-            ok = put32(encoder, (uint32_t)wire_structs[op->a].stype) && put_chain(encoder, wire_structs + op->a, field, op->flags & WIRE_OP_PARTIAL);
+            ok = put32(encoder, (uint32_t)wire_structs[op->a].stype) &&
+                 put_chain(encoder, wire_structs + op->a, field, op->flags & WIRE_OP_PARTIAL);
             break;
         case WIRE_UNION:
         case WIRE_SELECT:
@@ -211,5 +229,6 @@ bool wire_encode_reply(struct wire_encoder *encoder, const struct wire_call *cal
 bool wire_encode_request(struct wire_encoder *encoder, const struct wire_call *call)
 {
     const struct wire_command_info *info = wire_command_info(call->number);
-    return info && put32(encoder, call->number) && put32(encoder, call->flags) && run(encoder, info->request, call->args);
+    return info && put32(encoder, call->number) && put32(encoder, call->flags) &&
+           run(encoder, info->request, call->args);
 }

@@ -1,7 +1,9 @@
-// How the generated tables describe structures and commands: programs, lists of ops over a C object. Private to src/wire.
+// How the generated tables describe structures and commands: programs, lists of ops over a C
+// object. Private to src/wire.
 //
-// One program serves decoding and encoding. An op moves one item between the stream and the object at `offset` from the
-// program's base; nested structures without sType are flattened into the program of what holds them. docs/codec.md has the whole picture.
+// One program serves decoding and encoding. An op moves one item between the stream and the object
+// at `offset` from the program's base; nested structures without sType are flattened into the
+// program of what holds them. docs/codec.md has the whole picture.
 #ifndef WIRE_TABLE_H
 #define WIRE_TABLE_H
 
@@ -15,7 +17,10 @@
 
 enum wire_op_code {
     WIRE_END,
-    WIRE_COPY,     // a bytes (a multiple of 4), the same on the wire and in C
+    WIRE_COPY,  // a bytes (a multiple of 4), the same on the wire and in C
+    WIRE_COPY4, // the sizes that are common have ops of their own
+    WIRE_COPY8,
+    WIRE_COPY16,
     WIRE_NARROW8,  // 4 bytes on the wire, 1 in C
     WIRE_NARROW16, // 4 bytes on the wire, 2 in C
     WIRE_HANDLE,   // id of type a; type 0: stays an id
@@ -30,15 +35,17 @@ enum wire_op_code {
     WIRE_POINTER_COPY, // a bytes
     WIRE_POINTER_OUT,  // nothing; decoding gives zeroed storage of a bytes
 
-    // Arrays with length wire_lengths[b]: u64 count, then per element
+    // Arrays with length wire_lengths[b] (or see WIRE_OP_COUNT32): u64 count, then per element
     WIRE_ARRAY,         // program a
     WIRE_ARRAY_COPY,    // a bytes; the whole padded to 4
     WIRE_ARRAY_HANDLE,  // id of type a
     WIRE_ARRAY_STRING,  // string
     WIRE_ARRAY_POINTER, // u64 presence, program a; in C an array of pointers
-    WIRE_ARRAY_ARRAY,   // u64 count, elements of a bytes; length of the inner arrays: wire_lengths[b + 1]
-    WIRE_ARRAY_OUT,     // nothing; decoding gives zeroed storage. a: bytes of an element, or its program
-    WIRE_STRING,        // u64 length with NUL, bytes padded to 4
+    WIRE_ARRAY_ARRAY, // u64 count, elements of a bytes; length of the inner arrays: wire_lengths[b
+                      // + 1]
+    WIRE_ARRAY_OUT,   // nothing; decoding gives zeroed storage. a: bytes of an element, or its
+                      // program
+    WIRE_STRING,      // u64 length with NUL, bytes padded to 4
 
     // Arrays inside the object: u64 b, then b elements
     WIRE_STATIC,        // program a
@@ -54,6 +61,7 @@ enum wire_op_flags {
     WIRE_OP_WRITABLE = 8, // the driver writes to it: never a pointer into the stream
     WIRE_OP_ALIGN8 = 16,  // elements are 8-byte aligned in C; otherwise 4 bytes or less
     WIRE_OP_PROGRAM = 32, // of WIRE_ARRAY_OUT: a is a program
+    WIRE_OP_COUNT32 = 64, // of arrays: the length is the 32-bit member at offset b, as most are
 };
 
 struct wire_op {
@@ -69,14 +77,15 @@ struct wire_program {
 };
 
 enum wire_length_kind {
-    WIRE_LENGTH_CONSTANT,  // a
-    WIRE_LENGTH_MEMBER32,  // 32-bit member at a
-    WIRE_LENGTH_MEMBER64,  // 64-bit member at a
-    WIRE_LENGTH_DEREF32,   // what the pointer at a points to; 0 if that is NULL
+    WIRE_LENGTH_CONSTANT, // a
+    WIRE_LENGTH_MEMBER32, // 32-bit member at a
+    WIRE_LENGTH_MEMBER64, // 64-bit member at a
+    WIRE_LENGTH_DEREF32,  // what the pointer at a points to; 0 if that is NULL
     WIRE_LENGTH_DEREF64,
     WIRE_LENGTH_QUARTER64, // 64-bit member at a, in bytes, of 4-byte words; must divide
     WIRE_LENGTH_BITS32,    // one 32-bit word per 32 of the 32-bit member at a
-    WIRE_LENGTH_FOLLOW32,  // 32-bit member at b of what the pointer at a points to; 0 if that is NULL
+    WIRE_LENGTH_FOLLOW32,  // 32-bit member at b of what the pointer at a points to; 0 if that is
+                           // NULL
     WIRE_LENGTH_INDEX32,   // the same of its i-th element; elements are c bytes
 };
 
@@ -94,7 +103,8 @@ struct wire_child {
     uint16_t full, partial; // programs; their first op is the WIRE_STRUCT that chains skip
 };
 
-#define WIRE_MAX_CHILDREN 512
+#define WIRE_MAX_CHILDREN 256
+#define WIRE_MAX_NESTING 4 // of WIRE_ARRAY and WIRE_POINTER
 
 struct wire_union {
     uint16_t first, count; // in wire_arms
@@ -176,7 +186,8 @@ static inline size_t wire_pad(size_t size)
 }
 
 // WIRE_LENGTH_QUARTER64 of a size that does not divide gives UINT64_MAX, which no count equals.
-static inline uint64_t wire_length(const struct wire_length *length, const uint8_t *base, uint64_t i)
+static inline uint64_t wire_length(const struct wire_length *length, const uint8_t *base,
+                                   uint64_t i)
 {
     const uint8_t *field = base + length->a;
     const uint8_t *target;
@@ -208,8 +219,10 @@ static inline uint64_t wire_length(const struct wire_length *length, const uint8
     }
 }
 
-// The program of the structure with `stype` in the chain of `parent`, or NULL; *index is its place among the children.
-static inline const struct wire_program *wire_chain_child(const struct wire_struct *parent, int32_t stype, bool partial, uint32_t *index)
+// The program of the structure with `stype` in the chain of `parent`, or NULL; *index is its place
+// among the children.
+static inline const struct wire_program *
+wire_chain_child(const struct wire_struct *parent, int32_t stype, bool partial, uint32_t *index)
 {
     const struct wire_child *children = wire_children + parent->first;
     uint32_t low = 0, high = parent->count;

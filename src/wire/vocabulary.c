@@ -5,7 +5,8 @@
 
 const struct wire_command_info *wire_command_info(uint32_t number)
 {
-    return number < WIRE_COMMAND_COUNT && wire_commands[number].name ? &wire_commands[number] : NULL;
+    return number < WIRE_COMMAND_COUNT && wire_commands[number].name ? &wire_commands[number]
+                                                                     : NULL;
 }
 
 const struct wire_extension *wire_extensions(uint32_t *count)
@@ -21,7 +22,8 @@ static int compare_name(const void *name, const void *extension)
 
 const struct wire_extension *wire_find_extension(const char *name)
 {
-    return bsearch(name, wire_vocabulary_extensions, wire_vocabulary_extension_count, sizeof(*wire_vocabulary_extensions), compare_name);
+    return bsearch(name, wire_vocabulary_extensions, wire_vocabulary_extension_count,
+                   sizeof(*wire_vocabulary_extensions), compare_name);
 }
 
 uint32_t wire_vk_xml_version(void)
@@ -37,7 +39,17 @@ static uint32_t spec_version(const char *name)
 
 void wire_capset(uint8_t capset[WIRE_CAPSET_SIZE])
 {
-    enum { FORMAT, XML, SERIALIZATION, PROTOCOL, BLOB_ID_0, MASK, WAIT_SYNCS = MASK + 32, TIMELINES, GUEST_VRAM };
+    enum {
+        FORMAT,
+        XML,
+        SERIALIZATION,
+        PROTOCOL,
+        BLOB_ID_0,
+        MASK,
+        WAIT_SYNCS = MASK + 32,
+        TIMELINES,
+        GUEST_VRAM
+    };
     uint32_t words[WIRE_CAPSET_SIZE / 4] = {0};
     words[FORMAT] = 1;
     words[XML] = wire_vocabulary_version;

@@ -1,7 +1,9 @@
-// The Venus codec: bytes of a command stream ⇄ Vulkan structures. Knows no driver, no socket, no process.
+// The Venus codec: bytes of a command stream ⇄ Vulkan structures. Knows no driver, no socket, no
+// process.
 //
-// The tables behind it are generated from the Khronos registry and protocol/venus.xml (docs/codec.md). Everything here works on
-// memory private to the caller: copy a guest's bytes first. Nothing here locks, allocates (but from the arena given) or logs.
+// The tables behind it are generated from the Khronos registry and protocol/venus.xml
+// (docs/codec.md). Everything here works on memory private to the caller: copy a guest's bytes
+// first. Nothing here locks, allocates (but from the arena given) or logs.
 #ifndef WIRE_WIRE_H
 #define WIRE_WIRE_H
 
@@ -10,10 +12,11 @@
 #include "base/arena.h"
 #include "wire_vulkan.h" // generated: Vulkan headers, private structs, enum wire_command, enum wire_handle, struct wire_args_*
 
-// ---- the vocabulary ------------------------------------------------------------------------------------------------------------
+// ---- the vocabulary
+// ------------------------------------------------------------------------------------------------------------
 
 struct wire_command_info {
-    const char *name; // "vkCreateBuffer"; NULL: number unknown or never on the wire
+    const char *name;   // "vkCreateBuffer"; NULL: number unknown or never on the wire
     uint32_t args_size; // sizeof(struct wire_args_…)
     const struct wire_op *request, *reply; // programs; private to src/wire
 };
@@ -23,7 +26,7 @@ const struct wire_command_info *wire_command_info(uint32_t number);
 
 struct wire_extension {
     const char *name;
-    uint32_t number;       // registry number: bit number % 32 of word number / 32 in the capset's mask
+    uint32_t number; // registry number: bit number % 32 of word number / 32 in the capset's mask
     uint32_t spec_version; // of the codec
 };
 const struct wire_extension *wire_extensions(uint32_t *count); // sorted by name
@@ -34,20 +37,25 @@ uint32_t wire_vk_xml_version(void); // packed, as the capset carries it
 // Virtio-gpu capset 4 ("Venus"), version 0: what this codec covers. 40 little-endian words.
 void wire_capset(uint8_t capset[WIRE_CAPSET_SIZE]);
 
-// ---- decoding ------------------------------------------------------------------------------------------------------------------
+// ---- decoding
+// ------------------------------------------------------------------------------------------------------------------
 
-// Translates an object id (never 0) to the host's handle. `context` is the decoder's. False: *reason says why, the stream is broken.
-typedef bool (*wire_resolve)(void *context, enum wire_handle type, uint64_t id, uint64_t *handle, const char **reason);
+// Translates an object id (never 0) to the host's handle. `context` is the decoder's. False:
+// *reason says why, the stream is broken.
+typedef bool (*wire_resolve)(void *context, enum wire_handle type, uint64_t id, uint64_t *handle,
+                             const char **reason);
 
 struct wire_decoder {
-    // Private copy of the stream, 4-byte aligned. Input arrays, blobs and strings of the decoded command may point into it, so it
-    // must stay until the command is done.
+    // Private copy of the stream, 4-byte aligned. Input arrays, blobs and strings of the decoded
+    // command may point into it, so it must stay until the command is done.
     const uint8_t *cursor, *end;
-    struct arena *arena;         // decoded structures live here until its reset
-    // NULL: handles keep their ids (tests, traces). Called once per non-null input handle, in decoding order.
+    struct arena *arena; // decoded structures live here until its reset
+    // NULL: handles keep their ids (tests, traces). Called once per non-null input handle, in
+    // decoding order.
     wire_resolve resolve;
     void *resolve_context;
-    uint64_t reply_capacity; // bytes that a reply may take: bounds every output array; used when the command asks for a reply
+    uint64_t reply_capacity; // bytes that a reply may take: bounds every output array; used when
+                             // the command asks for a reply
     const char *reason;      // static text, set on failure
     uint64_t output_left;    // private to src/wire
 };
@@ -61,24 +69,27 @@ struct wire_call {
 
 #define WIRE_FLAG_REPLY 1u
 
-// One command. On success the cursor stands behind it. On failure decoder->reason is set, the cursor stands where it went wrong, and
-// the stream can't be continued.
+// One command. On success the cursor stands behind it. On failure decoder->reason is set, the
+// cursor stands where it went wrong, and the stream can't be continued.
 //
-// In `args`: handles of inputs are host handles (resolved), except the last handle or handle array of vkDestroy* and vkFree* commands and
-// all output handles, which are the guest's ids. Outputs are zeroed storage with their chain rebuilt. Structures are as a driver
-// takes them. A first handle (the one dispatched on) that is null fails; other null handles pass. Enumerants, flags and counts that only
-// the driver's rules bound are not looked at. A pointer may be NULL although its counter is not 0 where vk.xml has
-// noautovalidity or optional: the counter then says what the guest left out.
+// In `args`: handles of inputs are host handles (resolved), except the last handle or handle array
+// of vkDestroy* and vkFree* commands and all output handles, which are the guest's ids. Outputs are
+// zeroed storage with their chain rebuilt. Structures are as a driver takes them. A first handle
+// (the one dispatched on) that is null fails; other null handles pass. Enumerants, flags and counts
+// that only the driver's rules bound are not looked at. A pointer may be NULL although its counter
+// is not 0 where vk.xml has noautovalidity or optional: the counter then says what the guest left
+// out.
 bool wire_decode(struct wire_decoder *decoder, struct wire_call *call);
 
-// ---- encoding ------------------------------------------------------------------------------------------------------------------
+// ---- encoding
+// ------------------------------------------------------------------------------------------------------------------
 
 struct wire_encoder {
     uint8_t *cursor, *end; // may be memory that the guest sees: written once, in order, never read
 };
 
-// The reply of a call whose args hold the results (args->ret, outputs; output handles still as ids). False: it does not fit; what is
-// there is garbage and the stream is broken.
+// The reply of a call whose args hold the results (args->ret, outputs; output handles still as
+// ids). False: it does not fit; what is there is garbage and the stream is broken.
 bool wire_encode_reply(struct wire_encoder *encoder, const struct wire_call *call);
 
 #endif
