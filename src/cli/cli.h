@@ -1,0 +1,54 @@
+// Private to src/cli: the subcommands and what they share.
+#ifndef CLI_CLI_H
+#define CLI_CLI_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+// Exit statuses of our own; a program that was started passes on its own.
+enum {
+    CLI_OK = 0,
+    CLI_FAILED = 1,           // the host or the peer: one line on stderr says what and why
+    CLI_USAGE = 2,            // the command line
+    CLI_NOT_EXECUTABLE = 126, // as in a shell
+    CLI_NOT_FOUND = 127,
+    CLI_SIGNALLED = 128, // + number of the signal
+};
+
+// argv[0] is the subcommand's name. Returns the exit status.
+int cli_vtest(int argc, char **argv);
+int cli_worker(int argc, char **argv);
+int cli_janitor(int argc, char **argv);
+
+// What the command line says about the host; for this process and for the workers it starts.
+struct cli_host {
+    bool portable;
+    uint32_t page_size; // 0: the real one
+    unsigned verbose;   // 1: info, 2: debug
+};
+bool cli_parse_profile(const char *text, struct cli_host *host);
+bool cli_parse_page_size(const char *text, struct cli_host *host);
+// os_init, log level, SIGPIPE.
+void cli_host_apply(const struct cli_host *host);
+
+// "123", "64k", "512M", "8G". False: not a number, or more than `maximum`.
+bool cli_parse_size(const char *text, uint64_t maximum, uint64_t *value);
+
+// Logs the line for a bad option after getopt_long returned '?' or ':'. Returns CLI_USAGE.
+int cli_bad_option(const char *command, int result, char **argv);
+
+// A worker's command line: SELF worker …; `arguments` points into `storage`. False after a log
+// line.
+struct cli_worker_command {
+    const char *arguments[8];
+    char self[4096];
+    char page_size[40];
+};
+bool cli_worker_command(struct cli_worker_command *command, const struct cli_host *host);
+
+// Starts a process that removes `socket` and `folder` (may be NULL) when this one ends in whatever
+// way. Returns a descriptor to be kept open, or -1: nothing will be swept.
+int cli_start_janitor(const char *socket, const char *folder);
+
+#endif

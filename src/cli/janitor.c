@@ -1,0 +1,70 @@
+// hesper janitor: removes a server's socket when the server has ended, however it ended. kill -9
+// leaves nobody else to do it.
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "os/os.h"
+#include "os/process.h"
+#include "os/socket.h"
+
+enum { JANITOR_FD = 3 };
+
+// hesper janitor SOCKET [FOLDER], with a socket as descriptor 3 whose other end the server keeps
+// open.
+int cli_janitor(int argc, char **argv)
+{
+    struct stat before, after;
+    if (argc < 2 || argc > 3 || stat(argv[1], &before) < 0 || fcntl(JANITOR_FD, F_GETFD) < 0) {
+        log_error("janitor: hesper starts it itself");
+        return CLI_USAGE;
+    }
+    static const int survived[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
+    for (size_t i = 0; i < sizeof(survived) / sizeof(survived[0]); i++)
+        signal(survived[i], SIG_IGN);
+    // Holds nothing that somebody may wait for the end of.
+    close(STDIN_FILENO);
+    close(STDOUT_FILENO);
+    close(STDERR_FILENO);
+
+    char byte;
+    ssize_t got;
+    do
+        got = read(JANITOR_FD, &byte, 1);
+    while (got > 0 || (got < 0 && errno == EINTR));
+
+    // Another server may have taken the place.
+    if (stat(argv[1], &after) == 0 && after.st_dev == before.st_dev &&
+        after.st_ino == before.st_ino)
+        unlink(argv[1]);
+    if (argc > 2)
+        rmdir(argv[2]);
+    return CLI_OK;
+}
+
+int cli_start_janitor(const char *socket, const char *folder)
+{
+    char self[4096];
+    int fds[2];
+    if (!os_self_path(self, sizeof(self)) || !os_socket_pair(fds))
+        return -1;
+    char *argv[] = {self, "janitor", (char *)socket, (char *)folder, NULL};
+    struct os_fd_pass pass = {.parent_fd = fds[1], .child_fd = JANITOR_FD};
+    struct os_spawn_options options = {
+        .path = self, .argv = argv, .fds = &pass, .fd_count = 1, .own_group = true};
+    pid_t pid = os_spawn(&options);
+    close(fds[1]);
+    if (pid < 0) {
+        log_debug("no janitor: %s", strerror(-pid));
+        close(fds[0]);
+        return -1;
+    }
+    return fds[0];
+}

@@ -1,0 +1,13 @@
+// Finds the manifest of Mesa's Venus driver as the Vulkan loader would.
+#ifndef CLI_VENUS_ICD_H
+#define CLI_VENUS_ICD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+// Path of the best virtio_icd*.json for programs of `machine` ("x86_64", as uname says it) into
+// `path`. Looks at XDG_* and HOME. `root` is put before the folders of the system ("" but in
+// tests). False: there is none.
+bool venus_icd_find(const char *root, const char *machine, char *path, size_t size);
+
+#endif

@@ -1,0 +1,382 @@
+// hesper vtest: Venus over a socket, for many clients or for one program.
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/environment.h"
+#include "cli/venus_icd.h"
+#include "front/vtest/server.h"
+#include "link/worker.h"
+#include "os/clock.h"
+#include "os/loop.h"
+#include "os/os.h"
+#include "os/process.h"
+
+extern char **environ;
+
+static const char usage[] =
+    "usage: hesper vtest [OPTIONS]                        serve on a socket until interrupted\n"
+    "       hesper vtest [OPTIONS] -- PROGRAM [ARGS...]   run a program on a private server\n"
+    "\n"
+    "Vulkan programs reach this machine's Vulkan driver through Mesa's Venus driver, without a "
+    "virtual\n"
+    "machine. With PROGRAM, its environment is set up and its exit status is returned. Else start\n"
+    "clients with VN_DEBUG=vtest VTEST_SOCKET_NAME=PATH VK_DRIVER_FILES=.../virtio_icd.json.\n"
+    "\n"
+    "  --socket PATH            where to listen [/tmp/.virgl_test; with PROGRAM: a private place]\n"
+    "  --venus-icd PATH         manifest of the Venus driver for PROGRAM [searched as the loader "
+    "does]\n"
+    "  --host-profile=PROFILE   native: use what this host has; portable: only what every host "
+    "has\n"
+    "  --page-size=SIZE         pretend that pages have this size, like 16k\n"
+    "  --max-clients N          connections at a time [64]\n"
+    "  --max-memory SIZE        shared and host-visible memory per client [the machine's memory]\n"
+    "  --max-resources N        blobs per client [16384]\n"
+    "  -v, --verbose            say more; twice: much more\n"
+    "  --help\n";
+
+static const char default_socket[] = "/tmp/.virgl_test"; // Mesa's default too
+#define READY_PATIENCE_NS 30000000000ull
+
+struct session {
+    // From the command line.
+    struct cli_host host;
+    struct vtest_options options;
+    const char *socket; // NULL: choose
+    const char *manifest;
+    char **program; // NULL: only serve
+
+    struct os_loop *loop;
+    struct link_pool *pool;
+    struct vtest_server *server;
+    struct os_source *patience;
+    char folder[96]; // private, ours to remove; "": none
+    char socket_path[128];
+    char manifest_path[4096];
+    int janitor;
+    struct rlimit file_limit; // as it was
+    pid_t child;              // 0: not running
+};
+
+// ---- the program -------------------------------------------------------------------------------
+
+static void on_program_end(void *data, pid_t pid, int status)
+{
+    struct session *session = data;
+    (void)pid;
+    session->child = 0;
+    if (WIFSIGNALED(status))
+        os_loop_stop(session->loop, CLI_SIGNALLED + WTERMSIG(status));
+    else
+        os_loop_stop(session->loop, status == -1 ? CLI_FAILED : WEXITSTATUS(status));
+}
+
+static int start_program(struct session *session)
+{
+    char **environment =
+        environment_for_client(environ, session->socket_path, session->manifest_path);
+    if (!environment) {
+        log_error("out of memory");
+        return CLI_FAILED;
+    }
+    struct os_spawn_options options = {.path = session->program[0],
+                                       .argv = session->program,
+                                       .environment = environment,
+                                       .inherit_fds = true};
+    // We have raised the limit for ourselves; the program gets what it would have had.
+    struct rlimit raised;
+    bool lowered = getrlimit(RLIMIT_NOFILE, &raised) == 0 &&
+                   setrlimit(RLIMIT_NOFILE, &session->file_limit) == 0;
+    pid_t pid = os_spawn(&options);
+    if (lowered)
+        setrlimit(RLIMIT_NOFILE, &raised);
+    environment_free(environment);
+    if (pid < 0) {
+        log_error("cannot run '%s': %s", session->program[0], strerror(-pid));
+        return pid == -ENOENT ? CLI_NOT_FOUND : CLI_NOT_EXECUTABLE;
+    }
+    session->child = pid;
+    if (!os_loop_add_child(session->loop, pid, on_program_end, session)) {
+        log_error("out of memory");
+        return CLI_FAILED;
+    }
+    return CLI_OK;
+}
+
+static void on_signal(void *data, int number, bool from_process)
+{
+    struct session *session = data;
+    if (!session->program)
+        os_loop_stop(session->loop, CLI_OK); // the way to end a server
+    else if (!session->child)
+        os_loop_stop(session->loop, CLI_SIGNALLED + number);
+    else if (from_process) // the terminal has told the program itself
+        kill(session->child, number);
+}
+
+// ---- the server --------------------------------------------------------------------------------
+
+static bool open_private_folder(struct session *session)
+{
+    const char *bases[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
+    for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
+        if (!bases[i] || bases[i][0] != '/' ||
+            snprintf(session->folder, sizeof(session->folder), "%s/hesper-XXXXXX", bases[i]) >=
+                (int)sizeof(session->folder))
+            continue;                   // a socket's path has room for about 100 bytes
+        if (mkdtemp(session->folder)) { // mode 0700
+            snprintf(session->socket_path, sizeof(session->socket_path), "%s/vtest",
+                     session->folder);
+            return true;
+        }
+    }
+    session->folder[0] = 0;
+    log_error("no folder for the socket can be made in XDG_RUNTIME_DIR, TMPDIR or /tmp: %s",
+              strerror(errno));
+    return false;
+}
+
+static bool listen_on_socket(struct session *session)
+{
+    if (session->socket || !session->program) {
+        const char *path = session->socket ? session->socket : default_socket;
+        if (strlen(path) >= sizeof(session->socket_path)) {
+            log_error("cannot listen on '%s': %s", path, strerror(ENAMETOOLONG));
+            return false;
+        }
+        strcpy(session->socket_path, path);
+    } else if (!open_private_folder(session)) {
+        return false;
+    }
+    int error = vtest_server_listen(session->server, session->socket_path);
+    if (error == -EADDRINUSE)
+        log_error("cannot listen on '%s': another server does; stop it, or choose another place "
+                  "with --socket",
+                  session->socket_path);
+    else if (error == -EEXIST)
+        log_error("cannot listen on '%s': a file that is not a socket is in the way",
+                  session->socket_path);
+    else if (error)
+        log_error("cannot listen on '%s': %s", session->socket_path, strerror(-error));
+    if (error)
+        return false;
+    session->janitor =
+        cli_start_janitor(session->socket_path, session->folder[0] ? session->folder : NULL);
+    return true;
+}
+
+static void serve(struct session *session)
+{
+    os_source_remove(session->patience);
+    session->patience = NULL;
+    int status = CLI_OK;
+    if (!listen_on_socket(session)) {
+        status = CLI_FAILED;
+    } else if (session->program) {
+        status = start_program(session);
+    } else {
+        printf("hesper: listening on %s\n", session->socket_path);
+        fflush(stdout);
+    }
+    if (status != CLI_OK)
+        os_loop_stop(session->loop, status);
+}
+
+// Nothing starts before one worker has shown that there is a driver: else the error would come from
+// deep inside the program.
+static void on_ready(void *data, bool ready, int status)
+{
+    struct session *session = data;
+    if (ready) {
+        serve(session);
+        return;
+    }
+    // A worker that exits has said why.
+    if (status == -1 || WIFSIGNALED(status))
+        log_error("the worker did not start: %s",
+                  status == -1 ? "it could not be run" : strsignal(WTERMSIG(status)));
+    os_loop_stop(session->loop, CLI_FAILED);
+}
+
+static void on_impatience(void *data)
+{
+    struct session *session = data;
+    log_warning("the worker is still loading the host's Vulkan driver; going on without it");
+    link_pool_on_ready(session->pool, NULL, NULL);
+    serve(session);
+}
+
+static int start(struct session *session)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    struct cli_worker_command command;
+    if (!cli_worker_command(&command, &session->host))
+        return CLI_FAILED;
+    session->loop = os_loop_create();
+    if (!session->loop) {
+        log_error("no poll loop: %s", strerror(errno));
+        return CLI_FAILED;
+    }
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        struct sigaction current;
+        bool ignored =
+            sigaction(signals[i], NULL, &current) == 0 && current.sa_handler == SIG_IGN; // nohup
+        if (!ignored && !os_loop_add_signal(session->loop, signals[i], on_signal, session))
+            return CLI_FAILED;
+    }
+    session->pool =
+        link_pool_create(session->loop, &(struct link_pool_options){.command = command.arguments,
+                                                                    .keep_spare = true});
+    if (session->pool)
+        session->server = vtest_server_create(session->loop, session->pool, &session->options);
+    session->patience =
+        os_loop_add_timer(session->loop, os_now_ns() + READY_PATIENCE_NS, on_impatience, session);
+    if (!session->server || !session->patience) {
+        log_error("cannot start: %s", strerror(errno));
+        return CLI_FAILED;
+    }
+    link_pool_on_ready(session->pool, on_ready, session);
+    return CLI_OK;
+}
+
+static void finish(struct session *session)
+{
+    vtest_server_destroy(session->server);
+    link_pool_destroy(session->pool);
+    os_loop_destroy(session->loop);
+    if (session->folder[0])
+        rmdir(session->folder);
+    if (session->janitor >= 0)
+        close(session->janitor);
+}
+
+// ---- the command line --------------------------------------------------------------------------
+
+static bool parse_count(const char *option, const char *text, uint32_t *value)
+{
+    uint64_t number;
+    if (!cli_parse_size(text, UINT32_MAX / 2, &number) || !number) {
+        log_error("vtest: --%s is a positive number, not '%s'", option, text);
+        return false;
+    }
+    *value = (uint32_t)number;
+    return true;
+}
+
+// CLI_OK with *done: the answer was printed.
+static int parse(struct session *session, int argc, char **argv, bool *done)
+{
+    enum { SOCKET = 256, ICD, PROFILE, PAGE_SIZE, CLIENTS, MEMORY, RESOURCES, HELP };
+    static const struct option options[] = {
+        {"socket", required_argument, NULL, SOCKET},
+        {"venus-icd", required_argument, NULL, ICD},
+        {"host-profile", required_argument, NULL, PROFILE},
+        {"page-size", required_argument, NULL, PAGE_SIZE},
+        {"max-clients", required_argument, NULL, CLIENTS},
+        {"max-memory", required_argument, NULL, MEMORY},
+        {"max-resources", required_argument, NULL, RESOURCES},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, HELP},
+        {0},
+    };
+    int option;
+    bool good = true;
+    opterr = 0;
+    // "+": options behind PROGRAM are PROGRAM's.
+    while (good && (option = getopt_long(argc, argv, "+:vh", options, NULL)) != -1) {
+        switch (option) {
+        case SOCKET:
+            session->socket = optarg;
+            break;
+        case ICD:
+            session->manifest = optarg;
+            break;
+        case PROFILE:
+            good = cli_parse_profile(optarg, &session->host);
+            break;
+        case PAGE_SIZE:
+            good = cli_parse_page_size(optarg, &session->host);
+            break;
+        case CLIENTS:
+            good = parse_count("max-clients", optarg, &session->options.max_clients);
+            break;
+        case MEMORY:
+            good = cli_parse_size(optarg, INT64_MAX, &session->options.max_memory) &&
+                   session->options.max_memory;
+            if (!good)
+                log_error("vtest: --max-memory is a size like 4G, not '%s'", optarg);
+            break;
+        case RESOURCES:
+            good = parse_count("max-resources", optarg, &session->options.max_resources);
+            break;
+        case 'v':
+            session->host.verbose++;
+            break;
+        case 'h':
+        case HELP:
+            fputs(usage, stdout);
+            *done = true;
+            return CLI_OK;
+        default:
+            return cli_bad_option("vtest", option, argv);
+        }
+    }
+    if (optind < argc)
+        session->program = argv + optind;
+    return good ? CLI_OK : CLI_USAGE;
+}
+
+static bool find_manifest(struct session *session)
+{
+    struct utsname machine;
+    if (session->manifest) {
+        if (access(session->manifest, R_OK) == 0 &&
+            snprintf(session->manifest_path, sizeof(session->manifest_path), "%s",
+                     session->manifest) < (int)sizeof(session->manifest_path))
+            return true;
+        log_error("--venus-icd: cannot read '%s': %s", session->manifest, strerror(errno));
+        return false;
+    }
+    if (uname(&machine) == 0 &&
+        venus_icd_find("", machine.machine, session->manifest_path, sizeof(session->manifest_path)))
+        return true;
+    log_error("no Venus driver (virtio_icd.json) is installed for '%s' to use: install "
+              "mesa-vulkan-drivers 25 or newer "
+              "(Debian 12: from bookworm-backports), or say where it is with --venus-icd",
+              session->program[0]);
+    return false;
+}
+
+int cli_vtest(int argc, char **argv)
+{
+    struct session session = {.janitor = -1};
+    bool done = false;
+    int status = parse(&session, argc, argv, &done);
+    if (status != CLI_OK || done)
+        return status;
+    cli_host_apply(&session.host);
+    if (session.program && !find_manifest(&session))
+        return CLI_FAILED;
+    if (!session.options.max_memory)
+        session.options.max_memory =
+            (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    getrlimit(RLIMIT_NOFILE, &session.file_limit);
+    os_raise_file_limit();
+
+    status = start(&session);
+    if (status == CLI_OK)
+        status = os_loop_run(session.loop);
+    finish(&session);
+    return status;
+}

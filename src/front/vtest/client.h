@@ -1,0 +1,111 @@
+// Private to the vtest front: one connection.
+#ifndef VTEST_CLIENT_H
+#define VTEST_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "front/vtest/server.h"
+#include "front/vtest/sync.h"
+
+struct vtest_resource {
+    uint64_t
+        size; // bytes counted against max_memory; of shared memory only, the worker counts its own
+    bool used;
+};
+
+enum vtest_state {
+    VTEST_NEW,       // nothing said
+    VTEST_NAMED,     // CREATE_RENDERER
+    VTEST_VERSIONED, // PROTOCOL_VERSION
+    VTEST_CONTEXT,   // CONTEXT_INIT: has a worker
+};
+
+struct vtest_client {
+    struct vtest_server *server;
+    struct vtest_client *next, **at; // in the server's list
+    uint32_t context_id;
+    char name[64]; // printable ASCII
+    enum vtest_state state;
+    uint32_t version; // what the client asked for: it decides the layout of batches
+    bool failed;      // to be destroyed when the event is over
+
+    int fd;
+    struct os_source *source;
+
+    // Received and not yet carried out: buffer[start, end).
+    uint8_t *buffer;
+    size_t capacity, start, end;
+    uint32_t command; // being carried out, for log lines
+
+    // Replies: bytes, then at most one descriptor with a byte of its own. No command is carried out
+    // while something is left here that the socket did not take, so this bounds it.
+    uint8_t out[1024];
+    size_t out_start, out_end;
+    int out_fd; // -1: none
+    bool out_fd_is_ours;
+
+    struct link_worker *worker;
+    uint32_t exporting; // resource id of the LINK_BLOB_EXPORT that is under way; 0: none
+    uint64_t export_size;
+
+    struct vtest_resource *resources; // by id - 1
+    uint32_t *free_resources;         // a stack of ids
+    uint32_t resource_capacity, resource_used, resource_free;
+    uint64_t memory_used;
+
+    struct vtest_syncs syncs;
+    struct os_notifier
+        reached; // signalled for ever: what an already satisfied wait gets; made when needed
+    struct os_notifier never; // never signalled: what a wait of no time gets
+};
+
+struct vtest_server {
+    struct os_loop *loop;
+    struct link_pool *pool;
+    struct vtest_options options;
+    struct vtest_client *clients;
+    uint32_t client_count, next_context_id;
+    struct log_limit log_limit; // lines that clients can cause at will
+    uint8_t capset[160];
+
+    int listener;
+    struct os_source *listen_source, *retry_timer;
+    char *socket_path; // NULL: not listening
+    uint64_t socket_device, socket_inode;
+};
+
+// Takes over `fd`. NULL: out of memory.
+struct vtest_client *vtest_client_create(struct vtest_server *server, int fd);
+void vtest_client_destroy(struct vtest_client *client);
+void vtest_client_event(void *client, int fd, unsigned events); // os_fd_callback
+extern const struct link_worker_callbacks vtest_worker_callbacks;
+
+// One log line with context, command and reason; the client is disconnected when the event is over.
+void vtest_client_fail(struct vtest_client *client, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+// Replies; used by the commands. `words` may be NULL if there are none.
+void vtest_client_reply(struct vtest_client *client, uint32_t command, const uint32_t *words,
+                        uint32_t count);
+// Behind a reply. `ours`: close it when sent.
+void vtest_client_reply_fd(struct vtest_client *client, int fd, bool ours);
+
+// command.c: what a header asks for is legal now and has a possible length: payload bytes in *size.
+// Else fails the client.
+bool vtest_command_check(struct vtest_client *client, uint32_t command, uint32_t length,
+                         size_t *size);
+void vtest_command_run(struct vtest_client *client, uint32_t command, const uint8_t *payload,
+                       size_t size);
+const char *vtest_command_name(uint32_t command);
+// The worker's answer to the export that is under way.
+void vtest_command_exported(struct vtest_client *client, const struct link_message *message);
+
+// resource ids. 0: limit or memory.
+uint32_t vtest_resource_add(struct vtest_client *client, uint64_t size);
+bool vtest_resource_known(const struct vtest_client *client, uint32_t id);
+void vtest_resource_remove(struct vtest_client *client, uint32_t id);
+
+#endif

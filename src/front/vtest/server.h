@@ -1,0 +1,39 @@
+// The way in without a virtual machine: a server on a Unix socket that speaks Mesa's vtest
+// protocol. One connection is one context, carried out by one worker process. Everything runs on
+// the loop's thread and blocks on nobody.
+#ifndef VTEST_SERVER_H
+#define VTEST_SERVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "link/worker.h"
+#include "os/loop.h"
+
+struct vtest_server;
+
+// 0 stands for the default in brackets.
+struct vtest_options {
+    uint32_t max_clients;   // [64] connections at a time
+    uint32_t max_resources; // [16384] blobs per client
+    uint32_t max_syncs;     // [65536] sync objects per client
+    uint32_t max_waits;     // [4096] pending waits per client; each holds a descriptor
+    uint32_t max_fences;    // [16384] submissions in flight per client; more are left in the socket
+    uint32_t max_rings;     // [64] per client
+    uint64_t max_memory;    // [no limit] bytes of shared and host-visible memory per client
+    uint32_t max_queued_bytes; // [16 MiB] on their way to a worker before its client has to wait
+};
+
+// NULL: errno. `pool` and `loop` stay the caller's and must outlive the server.
+struct vtest_server *vtest_server_create(struct os_loop *loop, struct link_pool *pool,
+                                         const struct vtest_options *options);
+// Disconnects everybody, releases their workers, removes the socket file.
+void vtest_server_destroy(struct vtest_server *server);
+
+// Listens on `path`. 0 or -errno, as os_socket_listen. At most one per server.
+int vtest_server_listen(struct vtest_server *server, const char *path);
+// A connection made elsewhere; takes over the descriptor, also on failure (limit, memory).
+bool vtest_server_adopt(struct vtest_server *server, int fd);
+uint32_t vtest_server_client_count(const struct vtest_server *server);
+
+#endif

@@ -1,0 +1,295 @@
+#include "front/vtest/sync.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "os/clock.h"
+
+enum { FENCE_SLACK = 64, INLINE_SYNCS = 4, FIRST_PURGE = 64 };
+
+struct wait_entry {
+    struct vtest_wait *wait;
+    struct vtest_sync *sync;       // NULL: reached
+    struct wait_entry *next, **at; // in the sync's list
+    uint64_t target;
+};
+
+struct vtest_sync {
+    uint64_t value;
+    uint32_t references; // the table's, fences' and waits'
+    struct wait_entry *entries;
+};
+
+struct vtest_wait {
+    struct vtest_wait *next, **at;
+    int write_fd; // of a notifier; ours
+    uint64_t deadline_ns;
+    uint32_t left; // entries to be reached before the wait is satisfied
+    uint32_t count;
+    struct wait_entry entries[];
+};
+
+struct vtest_fence {
+    uint32_t generation; // makes the id of each use its own
+    uint32_t next_free;  // slot + 1
+    uint32_t count;
+    bool pending;
+    struct vtest_sync_value few[INLINE_SYNCS];
+    struct vtest_sync_value *many; // instead of `few` if there are more
+};
+
+void vtest_syncs_init(struct vtest_syncs *syncs, const struct vtest_sync_limits *limits)
+{
+    *syncs = (struct vtest_syncs){.limits = *limits, .purge_at = FIRST_PURGE};
+}
+
+static void unref(struct vtest_sync *sync)
+{
+    if (--sync->references == 0)
+        free(sync);
+}
+
+// ---- syncs -------------------------------------------------------------------------------------
+
+static bool grow_table(struct vtest_syncs *syncs)
+{
+    uint32_t capacity = syncs->capacity ? syncs->capacity * 2 : 16;
+    struct vtest_sync **table = realloc(syncs->table, capacity * sizeof(struct vtest_sync *));
+    if (table)
+        syncs->table = table;
+    uint32_t *free_ids = realloc(syncs->free_ids, capacity * sizeof(*free_ids));
+    if (free_ids)
+        syncs->free_ids = free_ids;
+    if (!table || !free_ids)
+        return false;
+    syncs->capacity = capacity;
+    return true;
+}
+
+uint32_t vtest_sync_create(struct vtest_syncs *syncs, uint64_t value)
+{
+    if (syncs->used - syncs->free_count >= syncs->limits.syncs)
+        return 0;
+    if (!syncs->free_count && syncs->used == syncs->capacity && !grow_table(syncs))
+        return 0;
+    struct vtest_sync *sync = calloc(1, sizeof(*sync));
+    if (!sync)
+        return 0;
+    sync->value = value;
+    sync->references = 1;
+    uint32_t id = syncs->free_count ? syncs->free_ids[--syncs->free_count] : ++syncs->used;
+    syncs->table[id - 1] = sync;
+    return id;
+}
+
+struct vtest_sync *vtest_sync_get(const struct vtest_syncs *syncs, uint32_t id)
+{
+    return id && id <= syncs->used ? syncs->table[id - 1] : NULL;
+}
+
+void vtest_sync_destroy(struct vtest_syncs *syncs, uint32_t id)
+{
+    struct vtest_sync *sync = vtest_sync_get(syncs, id);
+    if (!sync)
+        return;
+    syncs->table[id - 1] = NULL;
+    syncs->free_ids[syncs->free_count++] = id;
+    unref(sync);
+}
+
+uint64_t vtest_sync_read(const struct vtest_sync *sync)
+{
+    return sync->value;
+}
+
+// ---- waits -------------------------------------------------------------------------------------
+
+static void detach(struct wait_entry *entry)
+{
+    *entry->at = entry->next;
+    if (entry->next)
+        entry->next->at = entry->at;
+    unref(entry->sync);
+    entry->sync = NULL;
+}
+
+static void wait_free(struct vtest_syncs *syncs, struct vtest_wait *wait)
+{
+    for (uint32_t i = 0; i < wait->count; i++)
+        if (wait->entries[i].sync)
+            detach(&wait->entries[i]);
+    *wait->at = wait->next;
+    if (wait->next)
+        wait->next->at = wait->at;
+    syncs->wait_count--;
+    close(wait->write_fd);
+    free(wait);
+}
+
+void vtest_sync_write(struct vtest_syncs *syncs, struct vtest_sync *sync, uint64_t value)
+{
+    sync->value = value;
+    sync->references++; // the last wait may hold the only other one
+    for (struct wait_entry *entry = sync->entries; entry;) {
+        if (value < entry->target) {
+            entry = entry->next;
+            continue;
+        }
+        struct vtest_wait *wait = entry->wait;
+        struct wait_entry *next = entry->next;
+        detach(entry);
+        if (--wait->left == 0) {
+            os_notifier_signal(&(struct os_notifier){-1, wait->write_fd});
+            wait_free(syncs, wait);
+            next = sync->entries; // the wait may have held the next entry too
+        }
+        entry = next;
+    }
+    unref(sync);
+}
+
+bool vtest_sync_reached(const struct vtest_sync_value *values, uint32_t count, bool any)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        bool reached = values[i].sync->value >= values[i].value;
+        if (reached == any)
+            return any;
+    }
+    return !any;
+}
+
+static void purge_waits(struct vtest_syncs *syncs)
+{
+    uint64_t now = os_now_ns();
+    for (struct vtest_wait *wait = syncs->waits, *next; wait; wait = next) {
+        next = wait->next;
+        if (wait->deadline_ns < now)
+            wait_free(syncs, wait);
+    }
+    syncs->purge_at = syncs->wait_count < FIRST_PURGE / 2 ? FIRST_PURGE : syncs->wait_count * 2;
+}
+
+bool vtest_wait_add(struct vtest_syncs *syncs, const struct vtest_sync_value *values,
+                    uint32_t count, bool any, uint64_t deadline_ns,
+                    const struct os_notifier *notifier)
+{
+    // Timeouts need no timer: the client watches the clock itself. What it gave up is dropped when
+    // there is much of it.
+    if (syncs->wait_count >= syncs->purge_at || syncs->wait_count >= syncs->limits.waits)
+        purge_waits(syncs);
+    if (syncs->wait_count >= syncs->limits.waits)
+        return false;
+    struct vtest_wait *wait = malloc(sizeof(*wait) + count * sizeof(wait->entries[0]));
+    if (!wait)
+        return false;
+    *wait = (struct vtest_wait){
+        .write_fd = notifier->write_fd, .deadline_ns = deadline_ns, .count = count};
+    for (uint32_t i = 0; i < count; i++) {
+        struct vtest_sync *sync = values[i].sync;
+        struct wait_entry *entry = &wait->entries[i];
+        *entry = (struct wait_entry){.wait = wait, .target = values[i].value};
+        if (!any && sync->value >= entry->target)
+            continue; // stays reached, even if the value falls again
+        wait->left++;
+        entry->sync = sync;
+        sync->references++;
+        entry->next = sync->entries;
+        entry->at = &sync->entries;
+        if (entry->next)
+            entry->next->at = &entry->next;
+        sync->entries = entry;
+    }
+    if (any)
+        wait->left = 1;
+    wait->next = syncs->waits;
+    wait->at = &syncs->waits;
+    if (wait->next)
+        wait->next->at = &wait->next;
+    syncs->waits = wait;
+    syncs->wait_count++;
+    return true;
+}
+
+// ---- fences ------------------------------------------------------------------------------------
+
+uint64_t vtest_fence_create(struct vtest_syncs *syncs, const struct vtest_sync_value *values,
+                            uint32_t count)
+{
+    if (!syncs->first_free_fence) {
+        uint32_t capacity = syncs->fence_capacity ? syncs->fence_capacity * 2 : 64;
+        if (syncs->fence_capacity >= syncs->limits.fences + FENCE_SLACK ||
+            count > VTEST_FENCE_SYNCS)
+            return 0;
+        struct vtest_fence *fences = realloc(syncs->fences, capacity * sizeof(*fences));
+        if (!fences)
+            return 0;
+        syncs->fences = fences;
+        for (uint32_t i = syncs->fence_capacity; i < capacity; i++)
+            fences[i] = (struct vtest_fence){.next_free = i + 1 < capacity ? i + 2 : 0};
+        syncs->first_free_fence = syncs->fence_capacity + 1;
+        syncs->fence_capacity = capacity;
+    }
+    uint32_t slot = syncs->first_free_fence;
+    struct vtest_fence *fence = &syncs->fences[slot - 1];
+    struct vtest_sync_value *own = fence->few;
+    if (count > INLINE_SYNCS) {
+        own = fence->many = malloc(count * sizeof(*own));
+        if (!own)
+            return 0;
+    }
+    syncs->first_free_fence = fence->next_free;
+    syncs->fence_count++;
+    fence->generation++;
+    fence->pending = true;
+    fence->count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        own[i] = values[i];
+        own[i].sync->references++;
+    }
+    return (uint64_t)fence->generation << 32 | slot;
+}
+
+static void fence_release(struct vtest_fence *fence)
+{
+    const struct vtest_sync_value *values = fence->many ? fence->many : fence->few;
+    for (uint32_t i = 0; i < fence->count; i++)
+        unref(values[i].sync);
+    free(fence->many);
+    fence->many = NULL;
+    fence->count = 0;
+    fence->pending = false;
+}
+
+bool vtest_fence_retire(struct vtest_syncs *syncs, uint64_t fence_id)
+{
+    uint32_t slot = (uint32_t)fence_id;
+    if (!slot || slot > syncs->fence_capacity)
+        return false;
+    struct vtest_fence *fence = &syncs->fences[slot - 1];
+    if (!fence->pending || fence->generation != fence_id >> 32)
+        return false;
+    const struct vtest_sync_value *values = fence->many ? fence->many : fence->few;
+    for (uint32_t i = 0; i < fence->count; i++)
+        vtest_sync_write(syncs, values[i].sync, values[i].value);
+    fence_release(fence);
+    fence->next_free = syncs->first_free_fence;
+    syncs->first_free_fence = slot;
+    syncs->fence_count--;
+    return true;
+}
+
+void vtest_syncs_finish(struct vtest_syncs *syncs)
+{
+    while (syncs->waits)
+        wait_free(syncs, syncs->waits);
+    for (uint32_t i = 0; i < syncs->fence_capacity; i++)
+        fence_release(&syncs->fences[i]);
+    for (uint32_t i = 0; i < syncs->used; i++)
+        if (syncs->table[i])
+            unref(syncs->table[i]);
+    free(syncs->fences);
+    free(syncs->free_ids);
+    free(syncs->table);
+    *syncs = (struct vtest_syncs){0};
+}

@@ -1,0 +1,69 @@
+// Sync objects of one client: numbers that submissions and the client raise, waits for them, and
+// the fences that will raise them. Loop thread only.
+#ifndef VTEST_SYNC_H
+#define VTEST_SYNC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "os/notifier.h"
+
+struct vtest_sync;
+struct vtest_wait;
+struct vtest_fence;
+
+struct vtest_sync_value {
+    struct vtest_sync *sync;
+    uint64_t value;
+};
+
+struct vtest_sync_limits {
+    uint32_t syncs, waits, fences;
+};
+
+struct vtest_syncs {
+    struct vtest_sync_limits limits;
+
+    struct vtest_sync **table; // by id - 1; NULL: unused
+    uint32_t *free_ids;        // a stack
+    uint32_t capacity, used, free_count;
+
+    struct vtest_wait *waits; // pending
+    uint32_t wait_count, purge_at;
+
+    struct vtest_fence *fences;                             // slots, used again and again
+    uint32_t fence_capacity, fence_count, first_free_fence; // slot + 1; 0: none
+};
+
+void vtest_syncs_init(struct vtest_syncs *syncs, const struct vtest_sync_limits *limits);
+void vtest_syncs_finish(struct vtest_syncs *syncs); // pending waits are never satisfied
+
+// An id, or 0 at the limit or without memory.
+uint32_t vtest_sync_create(struct vtest_syncs *syncs, uint64_t value);
+struct vtest_sync *vtest_sync_get(const struct vtest_syncs *syncs, uint32_t id); // NULL: unknown
+void vtest_sync_destroy(struct vtest_syncs *syncs,
+                        uint32_t id); // fences and waits keep it alive, without the id
+uint64_t vtest_sync_read(const struct vtest_sync *sync);
+// Any value, also a lower one. Satisfies waits.
+void vtest_sync_write(struct vtest_syncs *syncs, struct vtest_sync *sync, uint64_t value);
+
+bool vtest_sync_reached(const struct vtest_sync_value *values, uint32_t count, bool any);
+// Waits until all (or any) of the values are reached; `notifier` is signalled then. On success the
+// write end is taken over (the read end of a pipe is not). `deadline_ns`: after it nobody looks any
+// more; UINT64_MAX: never. False: limit or memory.
+bool vtest_wait_add(struct vtest_syncs *syncs, const struct vtest_sync_value *values,
+                    uint32_t count, bool any, uint64_t deadline_ns,
+                    const struct os_notifier *notifier);
+
+enum { VTEST_FENCE_SYNCS = 256 }; // at most this many syncs of one fence
+// A number for LINK_SUBMIT, never 0; or 0 at the limit or without memory.
+uint64_t vtest_fence_create(struct vtest_syncs *syncs, const struct vtest_sync_value *values,
+                            uint32_t count);
+// Raises its syncs. False: no such fence is pending.
+bool vtest_fence_retire(struct vtest_syncs *syncs, uint64_t fence_id);
+static inline bool vtest_fences_full(const struct vtest_syncs *syncs)
+{
+    return syncs->fence_count >= syncs->limits.fences;
+}
+
+#endif
