@@ -137,13 +137,12 @@ static bool create_device(struct venus_call *call, void *data)
 
 static bool destroy_device(struct venus_call *call, void *data)
 {
-    (void)data;
-    if (!call->self)
+    const struct wire_args_vkDestroyDevice *args = data;
+    if (!args->device)
         return true;
-    // By id, so that of two rings that destroy it only one does.
-    struct venus_object *root = venus_object_remove(&call->context->objects, WIRE_HANDLE_DEVICE, atomic_load(&call->self->id));
+    struct venus_object *root = venus_object_remove(&call->context->objects, WIRE_HANDLE_DEVICE, (uintptr_t)args->device);
     if (!root)
-        return venus_fail(call, "the device is being destroyed already");
+        return venus_fail(call, "no device has this id");
     venus_release_tree(call->context, root);
     return true;
 }

@@ -98,13 +98,12 @@ static bool create(struct venus_call *call, void *data)
 
 static bool destroy(struct venus_call *call, void *data)
 {
-    (void)data;
-    if (!call->self)
+    const struct wire_args_vkDestroyInstance *args = data;
+    if (!args->instance)
         return true;
-    // By id, so that of two rings that destroy it only one does.
-    struct venus_object *root = venus_object_remove(&call->context->objects, WIRE_HANDLE_INSTANCE, atomic_load(&call->self->id));
+    struct venus_object *root = venus_object_remove(&call->context->objects, WIRE_HANDLE_INSTANCE, (uintptr_t)args->instance);
     if (!root)
-        return venus_fail(call, "the instance is being destroyed already");
+        return venus_fail(call, "no instance has this id");
     venus_release_tree(call->context, root);
     return true;
 }
