@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 // Exit statuses of our own; a program that was started passes on its own.
 enum {
@@ -19,7 +20,7 @@ enum {
 // argv[0] is the subcommand's name. Returns the exit status.
 int cli_vtest(int argc, char **argv);
 int cli_worker(int argc, char **argv);
-int cli_janitor(int argc, char **argv);
+int cli_janitor_main(int argc, char **argv);
 
 // What the command line says about the host; for this process and for the workers it starts.
 struct cli_host {
@@ -47,8 +48,12 @@ struct cli_worker_command {
 };
 bool cli_worker_command(struct cli_worker_command *command, const struct cli_host *host);
 
-// Starts a process that removes `socket` and `folder` (may be NULL) when this one ends in whatever
-// way. Returns a descriptor to be kept open, or -1: nothing will be swept.
-int cli_start_janitor(const char *socket, const char *folder);
+// A process that removes `socket` and `folder` (may be NULL) when this one ends in whatever way.
+struct cli_janitor {
+    int fd; // it waits for the end of this; -1: could not be started, nothing will be swept
+    pid_t pid;
+};
+void cli_janitor_start(struct cli_janitor *janitor, const char *socket, const char *folder);
+void cli_janitor_stop(struct cli_janitor *janitor); // lets it do its work, and reaps it
 
 #endif

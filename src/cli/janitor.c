@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -19,7 +20,7 @@ enum { JANITOR_FD = 3 };
 
 // hesper janitor SOCKET [FOLDER], with a socket as descriptor 3 whose other end the server keeps
 // open.
-int cli_janitor(int argc, char **argv)
+int cli_janitor_main(int argc, char **argv)
 {
     struct stat before, after;
     if (argc < 2 || argc > 3 || stat(argv[1], &before) < 0 || fcntl(JANITOR_FD, F_GETFD) < 0) {
@@ -49,12 +50,13 @@ int cli_janitor(int argc, char **argv)
     return CLI_OK;
 }
 
-int cli_start_janitor(const char *socket, const char *folder)
+void cli_janitor_start(struct cli_janitor *janitor, const char *socket, const char *folder)
 {
     char self[4096];
     int fds[2];
+    *janitor = (struct cli_janitor){.fd = -1};
     if (!os_self_path(self, sizeof(self)) || !os_socket_pair(fds))
-        return -1;
+        return;
     char *argv[] = {self, "janitor", (char *)socket, (char *)folder, NULL};
     struct os_fd_pass pass = {.parent_fd = fds[1], .child_fd = JANITOR_FD};
     struct os_spawn_options options = {
@@ -64,7 +66,17 @@ int cli_start_janitor(const char *socket, const char *folder)
     if (pid < 0) {
         log_debug("no janitor: %s", strerror(-pid));
         close(fds[0]);
-        return -1;
+        return;
     }
-    return fds[0];
+    *janitor = (struct cli_janitor){.fd = fds[0], .pid = pid};
+}
+
+void cli_janitor_stop(struct cli_janitor *janitor)
+{
+    if (janitor->fd < 0)
+        return;
+    close(janitor->fd);
+    janitor->fd = -1;
+    while (waitpid(janitor->pid, NULL, 0) < 0 && errno == EINTR)
+        ;
 }

@@ -26,7 +26,7 @@ static const struct {
 } commands[] = {
     {"vtest", cli_vtest},
     {"worker", cli_worker},
-    {"janitor", cli_janitor},
+    {"janitor", cli_janitor_main},
 };
 
 bool cli_parse_profile(const char *text, struct cli_host *host)

@@ -64,7 +64,7 @@ struct session {
     char folder[96]; // private, ours to remove; "": none
     char socket_path[128];
     char manifest_path[4096];
-    int janitor;
+    struct cli_janitor janitor;
     struct rlimit file_limit; // as it was
     pid_t child;              // 0: not running
 };
@@ -171,8 +171,8 @@ static bool listen_on_socket(struct session *session)
         log_error("cannot listen on '%s': %s", session->socket_path, strerror(-error));
     if (error)
         return false;
-    session->janitor =
-        cli_start_janitor(session->socket_path, session->folder[0] ? session->folder : NULL);
+    cli_janitor_start(&session->janitor, session->socket_path,
+                      session->folder[0] ? session->folder : NULL);
     return true;
 }
 
@@ -257,8 +257,7 @@ static void finish(struct session *session)
     os_loop_destroy(session->loop);
     if (session->folder[0])
         rmdir(session->folder);
-    if (session->janitor >= 0)
-        close(session->janitor);
+    cli_janitor_stop(&session->janitor);
 }
 
 // ---- the command line --------------------------------------------------------------------------
@@ -360,7 +359,7 @@ static bool find_manifest(struct session *session)
 
 int cli_vtest(int argc, char **argv)
 {
-    struct session session = {.janitor = -1};
+    struct session session = {.janitor.fd = -1};
     bool done = false;
     int status = parse(&session, argc, argv, &done);
     if (status != CLI_OK || done)

@@ -1,0 +1,147 @@
+#include "flavour.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "os/process.h"
+
+static int end_of(pid_t pid)
+{
+    int status;
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    return status;
+}
+
+// Runs a shell script with the write end of a pipe as descriptor 3; its output is in `text`.
+static void output_of(const char *script, struct os_spawn_options options, char *text, size_t size)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    fcntl(ends[1], F_SETFD, FD_CLOEXEC);
+    char *argv[] = {"sh", "-c", (char *)script, NULL};
+    struct os_fd_pass pass = {.parent_fd = ends[1], .child_fd = 3};
+    options.path = "sh";
+    options.argv = argv;
+    options.fds = &pass;
+    options.fd_count = 1;
+    pid_t pid = os_spawn(&options);
+    close(ends[1]);
+    ssize_t got = 0, more;
+    while ((more = read(ends[0], text + got, size - 1 - (size_t)got)) > 0)
+        got += more;
+    text[got] = 0;
+    close(ends[0]);
+    assert_int_equal(end_of(pid), 0);
+}
+
+static void the_exit_status_comes_back(void **state)
+{
+    char *argv[] = {"sh", "-c", "exit 42", NULL};
+    int status = end_of(os_spawn(&(struct os_spawn_options){.path = "sh", .argv = argv}));
+    assert_int_equal(WEXITSTATUS(status), 42);
+}
+
+static void a_missing_program_is_an_error(void **state)
+{
+    char *argv[] = {"x", NULL};
+    assert_int_equal(
+        os_spawn(&(struct os_spawn_options){.path = "no-such-program-here", .argv = argv}),
+        -ENOENT);
+    assert_int_equal(os_spawn(&(struct os_spawn_options){.path = "/", .argv = argv}), -EACCES);
+}
+
+static void only_passed_descriptors_reach_the_child(void **state)
+{
+    char text[256];
+    int leaked = fcntl(0, F_DUPFD, 20); // not close-on-exec, as a careless parent leaves it
+    output_of("for n in 3 20; do [ -e /dev/fd/$n ] && echo $n >&3; done; true",
+              (struct os_spawn_options){0}, text, sizeof(text));
+    assert_string_equal(text, "3\n");
+    output_of("for n in 3 20; do [ -e /dev/fd/$n ] && echo $n >&3; done; true",
+              (struct os_spawn_options){.inherit_fds = true}, text, sizeof(text));
+    assert_string_equal(text, "3\n20\n");
+    close(leaked);
+}
+
+static void descriptors_may_swap_numbers(void **state)
+{
+    int ends[2][2];
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(pipe(ends[i]), 0);
+    // Each gets the number that the other has here.
+    struct os_fd_pass pass[] = {{ends[0][1], ends[1][1]}, {ends[1][1], ends[0][1]}};
+    char script[64];
+    snprintf(script, sizeof(script), "echo one >&%d; echo two >&%d", ends[1][1], ends[0][1]);
+    char *argv[] = {"sh", "-c", script, NULL};
+    end_of(os_spawn(
+        &(struct os_spawn_options){.path = "sh", .argv = argv, .fds = pass, .fd_count = 2}));
+    char text[8] = {0};
+    assert_int_equal(read(ends[0][0], text, 4), 4);
+    assert_string_equal(text, "one\n");
+    assert_int_equal(read(ends[1][0], text, 4), 4);
+    assert_string_equal(text, "two\n");
+    for (int i = 0; i < 4; i++)
+        close(ends[i / 2][i % 2]);
+}
+
+static void the_environment_is_the_given_one(void **state)
+{
+    char text[64];
+    char *environment[] = {"COLOUR=blue", "PATH=/usr/bin:/bin", NULL};
+    output_of("echo $COLOUR >&3", (struct os_spawn_options){.environment = environment}, text,
+              sizeof(text));
+    assert_string_equal(text, "blue\n");
+}
+
+static void signals_start_afresh(void **state)
+{
+    signal(SIGPIPE, SIG_IGN);
+    char *argv[] = {"sh", "-c", "kill -PIPE $$; exit 0", NULL};
+    int status = end_of(os_spawn(&(struct os_spawn_options){.path = "sh", .argv = argv}));
+    assert_true(WIFSIGNALED(status));
+    assert_int_equal(WTERMSIG(status), SIGPIPE);
+    signal(SIGPIPE, SIG_DFL);
+}
+
+static void a_group_of_its_own(void **state)
+{
+    char *argv[] = {"sleep", "100", NULL};
+    pid_t pid =
+        os_spawn(&(struct os_spawn_options){.path = "sleep", .argv = argv, .own_group = true});
+    assert_int_equal(getpgid(pid), pid);
+    kill(pid, SIGKILL);
+    end_of(pid);
+}
+
+static void our_own_path_is_known(void **state)
+{
+    char path[PATH_MAX], tiny[4];
+    assert_true(os_self_path(path, sizeof(path)));
+    assert_non_null(strstr(path, "os_process_test"));
+    assert_int_equal(access(path, X_OK), 0);
+    assert_false(os_self_path(tiny, sizeof(tiny)));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_exit_status_comes_back),
+        cmocka_unit_test(a_missing_program_is_an_error),
+        cmocka_unit_test(only_passed_descriptors_reach_the_child),
+        cmocka_unit_test(descriptors_may_swap_numbers),
+        cmocka_unit_test(the_environment_is_the_given_one),
+        cmocka_unit_test(signals_start_afresh),
+        cmocka_unit_test(a_group_of_its_own),
+        cmocka_unit_test(our_own_path_is_known),
+    };
+    return RUN_IN_BOTH_FLAVOURS(tests);
+}
