@@ -12,7 +12,7 @@
 
 #define MAX_BUFFER_SIZE (16u << 20)
 // How long a ring that has run dry looks for more before it sleeps in steps, then for good (idleTimeout).
-#define SPIN_NS 20000
+#define SPIN_NS 2000
 #define YIELD_NS 100000
 #define MAX_NAP_NS 160000
 
