@@ -16,6 +16,7 @@
     VK_FUNCTION(GetPhysicalDeviceQueueFamilyProperties)                                            \
     VK_FUNCTION(GetPhysicalDeviceFormatProperties2)                                                \
     VK_FUNCTION(GetPhysicalDeviceImageFormatProperties2)                                           \
+    VK_FUNCTION(GetPhysicalDeviceExternalBufferProperties)                                         \
     VK_FUNCTION(GetPhysicalDeviceExternalSemaphoreProperties)                                      \
     VK_FUNCTION(GetPhysicalDeviceExternalFenceProperties)                                          \
     VK_FUNCTION(CreateDevice)                                                                      \

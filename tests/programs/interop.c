@@ -46,7 +46,8 @@ static bool linear_modifier(struct app *app)
     return false;
 }
 
-static void expect_external_features(struct app *app, VkImageUsageFlags usage)
+// Whether LINEAR images can be imported; that they can be exported is a must.
+static bool importable(struct app *app, VkImageUsageFlags usage)
 {
     VkExternalImageFormatProperties external = {
         .sType = VK_STRUCTURE_TYPE_EXTERNAL_IMAGE_FORMAT_PROPERTIES,
@@ -76,10 +77,11 @@ static void expect_external_features(struct app *app, VkImageUsageFlags usage)
             .usage = usage,
         },
         &properties));
-    const VkExternalMemoryFeatureFlags both =
-        VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT | VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT;
-    app_expect((external.externalMemoryProperties.externalMemoryFeatures & both) == both,
-               "LINEAR images to be exportable and importable");
+    const VkExternalMemoryFeatureFlags features =
+        external.externalMemoryProperties.externalMemoryFeatures;
+    app_expect(features & VK_EXTERNAL_MEMORY_FEATURE_EXPORTABLE_BIT,
+               "LINEAR images to be exportable");
+    return features & VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT;
 }
 
 static const VkExternalMemoryImageCreateInfo dma_buf_image = {
@@ -305,7 +307,7 @@ static int image(const char *path)
     app_init(&app, &wants);
     if (!linear_modifier(&app))
         app_skip("no LINEAR modifier");
-    expect_external_features(&app, usage);
+    const bool import = importable(&app, usage);
 
     const VkImageDrmFormatModifierListCreateInfoEXT modifiers = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_LIST_CREATE_INFO_EXT,
@@ -360,13 +362,16 @@ static int image(const char *path)
                                &fd));
     app_expect(fd >= 0, "a file descriptor");
     expect_mapped(fd, plane, hash);
-    const struct vk_functions first = vk; // the second device has functions of its own
-    app_init(&other, &wants);
-    const uint64_t seen = import_image(&other, fd, plane, need.size, usage);
-    app_expect(seen == hash, "the second device to see the same image");
-    puts("imported the same");
-    app_finish(&other);
-    vk = first;
+    if (import) {
+        const struct vk_functions first = vk; // the second device has functions of its own
+        app_init(&other, &wants);
+        const uint64_t seen = import_image(&other, fd, plane, need.size, usage);
+        app_expect(seen == hash, "the second device to see the same image");
+        app_finish(&other);
+        vk = first;
+    } else {
+        close(fd); // over vtest, Venus can export only
+    }
     vk.DestroyImage(app.device, image, NULL);
     vk.FreeMemory(app.device, memory, NULL);
     app_finish(&app);
@@ -402,6 +407,20 @@ static int memory(void)
     enum { SIZE = 100000 };
     struct app app;
     app_init(&app, &(struct app_wants){.extensions = extensions, .extension_count = 1});
+    VkExternalBufferProperties properties = {
+        .sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES,
+    };
+    vk.GetPhysicalDeviceExternalBufferProperties(
+        app.gpu,
+        &(VkPhysicalDeviceExternalBufferInfo){
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_BUFFER_INFO,
+            .usage = VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+            .handleType = handle,
+        },
+        &properties);
+    if (!(properties.externalMemoryProperties.externalMemoryFeatures &
+          VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT))
+        app_skip("no import of opaque file descriptors");
     const VkExternalMemoryBufferCreateInfo external = {
         .sType = VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO,
         .handleTypes = handle,

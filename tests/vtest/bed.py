@@ -1,6 +1,6 @@
 """The test bed: programs of a Debian tree (scripts/tree), natively on its lavapipe or through Hesper.
 
-A Side says how a program's Vulkan reaches the driver: Native, Hesper (a profile each) or Peer.
+A Side says how a program's Vulkan reaches the driver: natively (Side), Hesper, a profile each, or Peer.
 A Display is an Xvfb whose picture can be read. Only processes that were started here are ended.
 """
 
@@ -139,6 +139,52 @@ class Hesper(Side):
 
     def command(self, argv):
         return [self.hesper, "vtest", f"--host-profile={self.profile}", "--"] + argv
+
+
+class Peer(Side):
+    """virgl_test_server, which needs the stand-in for /dev/udmabuf where that is missing."""
+
+    native = False
+    name = "peer"
+
+    def __init__(self, tree):
+        super().__init__(tree)
+        self.socket = os.path.join(tempfile.mkdtemp(prefix="hesper-peer-"), "socket")
+        env = tree.environment()
+        env.update(udmabuf())
+        program = os.path.join(tree.path, "usr/bin/virgl_test_server")
+        self.server = subprocess.Popen(
+            [program, "--venus", "--no-virgl", "--multi-clients", "--socket-path=" + self.socket],
+            env=env,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        for _ in range(100):
+            if os.path.exists(self.socket):
+                break
+            time.sleep(0.05)
+
+    def start(self, argv, env=None, **popen):
+        venus = {
+            "VK_DRIVER_FILES": self.tree.driver("virtio"),
+            "VN_DEBUG": "vtest",
+            "VTEST_SOCKET_NAME": self.socket,
+            "MESA_VK_WSI_DEBUG": "sw",
+        }
+        return super().start(argv, {**venus, **(env or {})}, **popen)
+
+    def close(self):
+        end(self.server)
+        shutil.rmtree(os.path.dirname(self.socket), ignore_errors=True)
+
+
+def udmabuf():
+    """What makes a native program find a /dev/udmabuf: nothing where there is one."""
+    module = os.path.join(BUILD, "tests/programs/udmabuf.so")
+    if os.path.exists("/dev/udmabuf") or not os.path.exists(module):
+        return {}
+    return {"LD_PRELOAD": module}
 
 
 class Display:
