@@ -1,6 +1,7 @@
 // A stand-in for /dev/udmabuf, to be preloaded on a machine without it: its "dma-buf" of a memfd is
 // the memfd itself. Enough for lavapipe and for what maps its exports: with it, dma-buf programs
 // run natively, and Hesper can be compared with servers that need the device.
+#undef _FILE_OFFSET_BITS // with 64, open would be another name of open64
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
