@@ -35,3 +35,9 @@ int os_native_shm_punch(int fd, uint64_t offset, uint64_t size)
     while (result < 0 && errno == EINTR);
     return result < 0 ? -errno : 0;
 }
+
+int os_native_shm_is_fixed(int fd)
+{
+    int seals = fcntl(fd, F_GET_SEALS);
+    return seals >= 0 && (seals & F_SEAL_SHRINK);
+}

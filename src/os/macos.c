@@ -28,6 +28,12 @@ int os_native_shm_punch(int fd, uint64_t offset, uint64_t size)
     return -ENOSYS;
 }
 
+int os_native_shm_is_fixed(int fd)
+{
+    (void)fd;
+    return -ENOSYS;
+}
+
 int os_native_notifier_init(struct os_notifier *notifier)
 {
     (void)notifier;

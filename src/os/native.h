@@ -17,6 +17,9 @@ int os_native_shm_create(const char *label, uint64_t size);
 // 0 or -errno.
 int os_native_shm_punch(int fd, uint64_t offset, uint64_t size);
 
+// 1: nobody can shorten the file, 0: somebody could.
+int os_native_shm_is_fixed(int fd);
+
 // 0 or -errno.
 int os_native_notifier_init(struct os_notifier *notifier);
 

@@ -90,6 +90,12 @@ bool os_shm_punch(int fd, void *address, uint64_t offset, uint64_t size)
     return true;
 }
 
+bool os_shm_is_fixed(int fd)
+{
+    int result = os_is_portable() ? -ENOSYS : os_native_shm_is_fixed(fd);
+    return result == -ENOSYS || result > 0;
+}
+
 int64_t os_shm_size(int fd)
 {
     struct stat status;

@@ -17,6 +17,10 @@ void os_shm_unmap(void *address, uint64_t size);
 // (some platforms need it). True if the pages are gone or zero; false: errno.
 bool os_shm_punch(int fd, void *address, uint64_t offset, uint64_t size);
 
+// Can nobody make this file of another process shorter? Else touching a mapping of it may end in a signal. True as well where the platform
+// can't tell (POSIX shared memory on Linux can be cut short, on macOS it can't).
+bool os_shm_is_fixed(int fd);
+
 // Size in bytes of any file descriptor that can be mapped, or -errno.
 int64_t os_shm_size(int fd);
 
