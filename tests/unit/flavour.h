@@ -2,13 +2,12 @@
 #ifndef TESTS_FLAVOUR_H
 #define TESTS_FLAVOUR_H
 
-// clang-format off: cmocka wants these first, in this order
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-// clang-format on
+
+#include <cmocka.h> // needs the four above
 
 #include "os/os.h"
 

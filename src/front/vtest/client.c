@@ -96,18 +96,19 @@ static bool out_waits(const struct vtest_client *client)
 // Sends what the socket takes. A broken socket ends the client without a line: it has gone.
 static void flush_out(struct vtest_client *client)
 {
-    while (client->out_start < client->out_end && !client->failed) {
+    while (client->out_start < client->out_end) {
         ssize_t sent = os_socket_send(client->fd, client->out + client->out_start,
                                       client->out_end - client->out_start, NULL, 0);
         if (sent == -EAGAIN || sent == -EWOULDBLOCK)
             return;
-        if (sent < 0)
+        if (sent < 0) {
             client->failed = true;
-        else
-            client->out_start += (size_t)sent;
+            break;
+        }
+        client->out_start += (size_t)sent;
     }
     client->out_start = client->out_end = 0;
-    if (client->out_fd < 0 || client->failed)
+    if (client->out_fd < 0)
         return;
     uint8_t dummy = 0;
     ssize_t sent = os_socket_send(client->fd, &dummy, 1, &client->out_fd, 1);

@@ -1,0 +1,324 @@
+// The pool of workers, with real processes: this program, started again, plays the worker.
+#include "flavour.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "link/worker.h"
+#include "os/clock.h"
+
+#define MS 1000000ull
+
+// ---- the worker --------------------------------------------------------------------------------
+
+static int serve(struct link *link, const char *role)
+{
+    struct link_message message;
+    if (!strcmp(role, "no-driver"))
+        return 1;
+    if (!strcmp(role, "crash"))
+        raise(SIGKILL);
+    link_send(link, LINK_WORKER_READY, NULL, 0, NULL, 0, NULL, 0);
+    if (!strcmp(role, "silent")) // neither reads nor ends
+        for (;;)
+            pause();
+    if (!strcmp(role, "slow")) // reads late
+        os_sleep_ns(50 * MS);
+    while (link_receive(link, &message) == LINK_OK) {
+        if (message.type == LINK_SUBMIT) {
+            const struct link_submit *submit = (const void *)message.payload;
+            struct link_fence_retired fence = {.fence_id = submit->fence_id};
+            link_send(link, LINK_FENCE_RETIRED, &fence, sizeof(fence), NULL, 0, NULL, 0);
+        }
+        if (message.type == LINK_RESOURCE_DETACH) {
+            link_send(link, LINK_CONTEXT_LOST, "bad luck", 8, NULL, 0, NULL, 0);
+            return 3;
+        }
+    }
+    return 0;
+}
+
+static int play_worker(const char *role, int fd)
+{
+    os_init(&(struct os_options){0});
+    struct link *link = link_create(fd, true);
+    int status = serve(link, role);
+    link_destroy(link);
+    return status;
+}
+
+// ---- the owner ---------------------------------------------------------------------------------
+
+struct fixture {
+    struct os_loop *loop;
+    struct link_pool *pool;
+    struct link_worker *worker;
+    bool ready_told, ready, release_when_gone;
+    int status, gone_calls, fences, drained;
+    char how[128], text[64];
+};
+
+static struct fixture fixture;
+
+static void on_timeout(void *data)
+{
+    os_loop_stop(fixture.loop, -1);
+}
+
+static bool on_message(void *data, const struct link_message *message)
+{
+    if (message->type == LINK_FENCE_RETIRED)
+        fixture.fences++;
+    if (message->type == LINK_CONTEXT_LOST)
+        snprintf(fixture.text, sizeof(fixture.text), "%.*s", (int)message->size,
+                 (const char *)message->payload);
+    if (message->type == LINK_FENCE_RETIRED)
+        os_loop_stop(fixture.loop, 0);
+    return true;
+}
+
+static void on_drained(void *data)
+{
+    fixture.drained++;
+}
+
+static void on_gone(void *data, const char *how)
+{
+    fixture.gone_calls++;
+    snprintf(fixture.how, sizeof(fixture.how), "%s", how);
+    if (fixture.release_when_gone) {
+        link_worker_release(fixture.worker);
+        fixture.worker = NULL;
+    }
+    os_loop_stop(fixture.loop, 0);
+}
+
+static const struct link_worker_callbacks callbacks = {on_message, on_drained, on_gone};
+
+static void on_ready(void *data, bool ready, int status)
+{
+    fixture.ready_told = true;
+    fixture.ready = ready;
+    fixture.status = status;
+    os_loop_stop(fixture.loop, 0);
+}
+
+static void start(const char *role, bool spare)
+{
+    static char self[4096];
+    assert_true(os_self_path(self, sizeof(self)));
+    const char *command[] = {self, role, NULL};
+    fixture = (struct fixture){.loop = os_loop_create()};
+    os_loop_add_timer(fixture.loop, os_now_ns() + 20000 * MS, on_timeout, NULL);
+    fixture.pool = link_pool_create(
+        fixture.loop,
+        &(struct link_pool_options){.command = command, .keep_spare = spare, .grace_ns = 100 * MS});
+    assert_non_null(fixture.pool);
+    link_pool_on_ready(fixture.pool, on_ready, NULL);
+}
+
+static void take(void)
+{
+    fixture.worker = link_pool_take(fixture.pool, &callbacks, NULL);
+    assert_non_null(fixture.worker);
+}
+
+static void run(void)
+{
+    assert_int_equal(os_loop_run(fixture.loop), 0);
+}
+
+static void finish(void)
+{
+    link_worker_release(fixture.worker);
+    link_pool_destroy(fixture.pool);
+    os_loop_destroy(fixture.loop);
+    errno = 0;
+    assert_true(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD); // every child was reaped
+}
+
+static enum link_status submit(uint64_t fence_id)
+{
+    struct link_submit submit = {.fence_id = fence_id};
+    return link_worker_send(fixture.worker, LINK_SUBMIT, &submit, sizeof(submit), NULL, 0, NULL, 0);
+}
+
+static void a_spare_is_ready_and_then_serves(void **state)
+{
+    start("good", true);
+    run();
+    assert_true(fixture.ready);
+    take();
+    assert_int_equal(submit(1), LINK_OK);
+    run();
+    assert_int_equal(fixture.fences, 1);
+    finish();
+}
+
+static void without_a_spare_one_is_started(void **state)
+{
+    start("good", false);
+    take();
+    submit(1);
+    while (!fixture.fences)
+        run();
+    finish();
+}
+
+static void a_host_without_a_driver_is_told_with_the_status(void **state)
+{
+    start("no-driver", true);
+    run();
+    assert_true(fixture.ready_told);
+    assert_false(fixture.ready);
+    assert_true(WIFEXITED(fixture.status));
+    assert_int_equal(WEXITSTATUS(fixture.status), 1);
+    finish();
+}
+
+static void a_crash_at_the_start_is_told(void **state)
+{
+    start("crash", true);
+    run();
+    assert_false(fixture.ready);
+    assert_true(WIFSIGNALED(fixture.status));
+    finish();
+}
+
+static void a_missing_binary_is_told(void **state)
+{
+    const char *command[] = {"/no/such/binary", NULL};
+    fixture = (struct fixture){.loop = os_loop_create()};
+    fixture.pool = link_pool_create(fixture.loop, &(struct link_pool_options){.command = command});
+    assert_null(link_pool_take(fixture.pool, &callbacks, NULL));
+    assert_int_equal(errno, ENOENT);
+    finish();
+}
+
+static void a_killed_worker_is_gone_with_its_signal(void **state)
+{
+    start("good", true);
+    run();
+    take();
+    kill((pid_t)link_worker_pid(fixture.worker), SIGKILL);
+    run();
+    assert_int_equal(fixture.gone_calls, 1);
+    assert_non_null(strstr(fixture.how, "killed by signal 9"));
+    assert_int_equal(submit(1), LINK_CLOSED);
+    finish();
+}
+
+static void a_worker_may_be_released_when_it_is_gone(void **state)
+{
+    start("good", true);
+    run();
+    take();
+    fixture.release_when_gone = true;
+    kill((pid_t)link_worker_pid(fixture.worker), SIGKILL);
+    run();
+    assert_int_equal(fixture.gone_calls, 1);
+    assert_null(fixture.worker);
+    finish();
+}
+
+static void last_words_come_before_the_end(void **state)
+{
+    start("good", true);
+    run();
+    take();
+    struct link_resource_detach detach = {1, 0};
+    link_worker_send(fixture.worker, LINK_RESOURCE_DETACH, &detach, sizeof(detach), NULL, 0, NULL,
+                     0);
+    run();
+    assert_string_equal(fixture.text, "bad luck");
+    assert_string_equal(fixture.how, "exit status 3");
+    finish();
+}
+
+static void a_released_worker_that_hangs_is_killed(void **state)
+{
+    start("silent", true);
+    run();
+    take();
+    pid_t pid = (pid_t)link_worker_pid(fixture.worker);
+    link_worker_release(fixture.worker);
+    fixture.worker = NULL;
+    os_loop_add_timer(fixture.loop, os_now_ns() + 400 * MS, on_timeout, NULL);
+    os_loop_run(fixture.loop);
+    assert_int_equal(kill(pid, 0), -1);
+    assert_int_equal(fixture.gone_calls, 0); // nobody asked any more
+    finish();
+}
+
+static void hanging_workers_do_not_hold_up_the_end(void **state)
+{
+    start("silent", true);
+    run();
+    take();
+    uint64_t begin = os_now_ns();
+    finish();
+    assert_true(os_now_ns() - begin < 2000 * MS);
+}
+
+static void what_a_slow_worker_has_not_read_waits(void **state)
+{
+    enum { COUNT = 20, SIZE = 200000 };
+    start("slow", false);
+    take();
+    uint8_t *bytes = calloc(1, SIZE);
+    bool waited = false;
+    for (uint64_t i = 1; i <= COUNT; i++) {
+        struct link_submit submit = {.fence_id = i, .byte_count = SIZE};
+        waited |= link_worker_send(fixture.worker, LINK_SUBMIT, &submit, sizeof(submit), bytes,
+                                   SIZE, NULL, 0) == LINK_AGAIN;
+    }
+    assert_true(waited);
+    while (fixture.fences < COUNT)
+        run();
+    assert_int_equal(fixture.drained, 1);
+    free(bytes);
+    finish();
+}
+
+static void the_next_spare_follows(void **state)
+{
+    start("good", true);
+    run();
+    take();
+    long first = link_worker_pid(fixture.worker);
+    link_worker_release(fixture.worker);
+    os_loop_add_timer(fixture.loop, os_now_ns() + 700 * MS, on_timeout, NULL);
+    os_loop_run(fixture.loop);
+    take(); // the one that was started in the meantime
+    assert_true(link_worker_pid(fixture.worker) != first);
+    submit(1);
+    while (!fixture.fences)
+        run();
+    finish();
+}
+
+int main(int argc, char **argv)
+{
+    if (argc > 3)
+        return play_worker(argv[1], atoi(argv[3]));
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_spare_is_ready_and_then_serves),
+        cmocka_unit_test(without_a_spare_one_is_started),
+        cmocka_unit_test(a_host_without_a_driver_is_told_with_the_status),
+        cmocka_unit_test(a_crash_at_the_start_is_told),
+        cmocka_unit_test(a_missing_binary_is_told),
+        cmocka_unit_test(a_killed_worker_is_gone_with_its_signal),
+        cmocka_unit_test(a_worker_may_be_released_when_it_is_gone),
+        cmocka_unit_test(last_words_come_before_the_end),
+        cmocka_unit_test(a_released_worker_that_hangs_is_killed),
+        cmocka_unit_test(hanging_workers_do_not_hold_up_the_end),
+        cmocka_unit_test(what_a_slow_worker_has_not_read_waits),
+        cmocka_unit_test(the_next_spare_follows),
+    };
+    return RUN_IN_BOTH_FLAVOURS(tests);
+}
