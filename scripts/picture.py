@@ -50,6 +50,12 @@ def read(path):
     return read_xwd(data)
 
 
+def crop(shot, x, y, width, height):
+    stride, rgb = 3 * shot[0], shot[2]
+    rows = (rgb[r * stride + 3 * x : r * stride + 3 * (x + width)] for r in range(y, y + height))
+    return width, height, b"".join(rows)
+
+
 def write_png(path, width, height, rgb):
     def chunk(kind, body):
         crc = zlib.crc32(kind + body)

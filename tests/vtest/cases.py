@@ -148,9 +148,10 @@ def frozen_shot(process, display):
 def cube_shots(side, count, until=None):
     """Shots of the spinning cube; stops early when `until` says so of one."""
     shots = []
-    with bed.Display(400, 300) as display:
+    width, height = 400, 320
+    with bed.Display() as display:
         process = side.start(
-            ["vkcube", "--width", "400", "--height", "300", "--suppress_popups"],
+            ["vkcube", "--width", str(width), "--height", str(height), "--suppress_popups"],
             window_environment(side, display),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
@@ -163,7 +164,8 @@ def cube_shots(side, count, until=None):
                     err = process.stderr.read().decode(errors="replace").strip().splitlines()
                     raise Failed(f"vkcube ended with {process.returncode}: {(err or [''])[-1][:160]}")
                 time.sleep(0.05 if shots else 0.3)
-                shot = frozen_shot(process, display)
+                # vkcube puts its window at 100,100
+                shot = bed.picture.crop(frozen_shot(process, display), 100, 100, width, height)
                 if bed.colours(shot) < 50:  # nothing drawn yet
                     continue
                 shots.append(shot)
