@@ -31,6 +31,8 @@ static inline bool put64(struct wire_encoder *encoder, uint64_t v)
 static bool put_bytes(struct wire_encoder *encoder, const void *from, uint64_t size)
 {
     size_t have = (size_t)(encoder->end - encoder->cursor);
+    if (!size)
+        return true;
     if (size > have || wire_pad(size) > have)
         return false;
     memcpy(encoder->cursor, from, size);
