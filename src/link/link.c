@@ -142,6 +142,8 @@ static bool well_formed(const struct link_header *header, const uint8_t *payload
         return size == sizeof *exported && exported->result <= 0 &&
                fds == (exported->result == 0 ? 1u : 0u);
     }
+    case LINK_RESOURCE_ATTACHED:
+        return size == sizeof(struct link_resource_attached) && !fds;
     case LINK_CONTEXT_LOST:
         return size <= LINK_MAX_TEXT && !fds;
     }

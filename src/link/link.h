@@ -26,6 +26,7 @@ enum link_type {
     LINK_WORKER_READY = 64,  // driver loaded, sandbox closed (no payload); may come long before a CONTEXT_CREATE
     LINK_FENCE_RETIRED,      // array of struct link_fence_retired, at least one
     LINK_BLOB_EXPORTED,      // struct link_blob_exported, + 1 fd if result is 0
+    LINK_RESOURCE_ATTACHED,  // struct link_resource_attached: answers an attach that asked for it
     LINK_CONTEXT_LOST,       // text, no NUL, at most LINK_MAX_TEXT: command, offset and reason; the worker ends after it. The device
                              // process writes the log line, as only it knows who the client is
 };
@@ -60,11 +61,23 @@ enum link_resource_kind {
     LINK_RESOURCE_MEMORY = 2, // pages of a VkDeviceMemory (this context's or another's)
 };
 
+enum link_attach_flags {
+    // Answer when it is done. Rings run beside this link: a guest may name a resource in one only after that, so whoever tells the
+    // guest that a ring, reply or stream buffer exists waits for the answer first.
+    LINK_ATTACH_ANSWER = 1,
+};
+
 struct link_resource_attach {
     uint32_t resource_id; // non-zero
-    uint32_t kind;
+    uint16_t kind;
+    uint16_t flags;
     uint64_t offset; // in the file
     uint64_t size;
+};
+
+struct link_resource_attached {
+    uint32_t resource_id;
+    uint32_t pad;
 };
 
 struct link_resource_detach {

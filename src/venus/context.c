@@ -68,11 +68,10 @@ void venus_context_lose(struct venus_context *context, const char *where, const 
         return;
     venus_ring_list_fatal(context->rings);
     char text[256];
-    int length = snprintf(text, sizeof(text), "context %u (%s): %s: %s at byte %llu: %s", context->id, context->name, where, command,
-                          (unsigned long long)offset, reason);
+    int length = snprintf(text, sizeof(text), "%s: %s at byte %llu: %s", where, command, (unsigned long long)offset, reason);
     if (length >= (int)sizeof(text))
         length = sizeof(text) - 1;
-    // The device process writes the log line.
+    // The device process writes the log line, with the name of the context.
     link_send(context->link, LINK_CONTEXT_LOST, text, (size_t)length, NULL, 0, NULL, 0);
     venus_context_stop(context);
 }

@@ -29,6 +29,10 @@ static bool attach(struct venus_context *context, const struct link_resource_att
         *reason = "a resource that can't be mapped, or is there already";
         return false;
     }
+    if (attach->flags & LINK_ATTACH_ANSWER) {
+        struct link_resource_attached answer = {.resource_id = attach->resource_id};
+        link_send(context->link, LINK_RESOURCE_ATTACHED, &answer, sizeof(answer), NULL, 0, NULL, 0);
+    }
     return true;
 }
 

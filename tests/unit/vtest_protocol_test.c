@@ -330,14 +330,27 @@ static void clients_are_bounded(void **state)
 
 // ---- blobs -------------------------------------------------------------------------------------
 
+// The worker says that it has the resource. False: the client is gone.
+static bool attached(uint32_t id)
+{
+    struct link_resource_attached answer = {.resource_id = id};
+    struct link_message message = {
+        .type = LINK_RESOURCE_ATTACHED, .size = sizeof(answer), .payload = (void *)&answer};
+    return peer_worker->callbacks.message(peer_worker->data, &message);
+}
+
 static void shared_memory_goes_to_both(void **state)
 {
     start_context(4);
     COMMAND(VTEST_RESOURCE_CREATE_BLOB, 2, 1, 131268, 0, 0, 0);
-    REPLY(VTEST_RESOURCE_CREATE_BLOB, 1);
-    int fd = expect_fd();
     struct link_message *message = expect_message(LINK_RESOURCE_ATTACH);
     const struct link_resource_attach *attach = (const void *)message->payload;
+    // A client that knows of it writes its id into a ring, which may be read before the link.
+    expect_nothing();
+    assert_int_equal(attach->flags, LINK_ATTACH_ANSWER);
+    assert_true(attached(1));
+    REPLY(VTEST_RESOURCE_CREATE_BLOB, 1);
+    int fd = expect_fd();
     assert_int_equal(attach->resource_id, 1);
     assert_int_equal(attach->kind, LINK_RESOURCE_SHM);
     assert_int_equal(attach->offset, 0);
@@ -426,11 +439,15 @@ static void resources_and_memory_are_bounded(void **state)
     start_context(4);
     for (uint32_t i = 1; i <= 8; i++) {
         COMMAND(VTEST_RESOURCE_CREATE_BLOB, 2, 1, 1 << 20, 0, 0, 0);
+        pump();
+        assert_true(attached(i));
         REPLY(VTEST_RESOURCE_CREATE_BLOB, i);
         close(expect_fd());
     }
     COMMAND(VTEST_RESOURCE_UNREF, 3);
     COMMAND(VTEST_RESOURCE_CREATE_BLOB, 2, 1, 8 << 20, 0, 0, 0);
+    pump();
+    assert_true(attached(3));
     REPLY(VTEST_RESOURCE_CREATE_BLOB, 3);
     close(expect_fd());
     COMMAND(VTEST_RESOURCE_UNREF, 1);
@@ -441,8 +458,11 @@ static void resources_and_memory_are_bounded(void **state)
 static void too_many_resources(void **state)
 {
     start_context(4);
-    for (uint32_t i = 1; i <= 8; i++)
+    for (uint32_t i = 1; i <= 8; i++) {
         COMMAND(VTEST_RESOURCE_CREATE_BLOB, 2, 1, 4096, 0, 0, 0);
+        pump();
+        assert_true(attached(i));
+    }
     COMMAND(VTEST_RESOURCE_CREATE_BLOB, 2, 1, 4096, 0, 0, 0);
     expect_disconnected("more than 8 resources");
 }
@@ -728,6 +748,22 @@ static void a_worker_is_not_trusted(void **state)
     expect_disconnected("the worker retired a fence that was not pending");
 }
 
+static void answers_to_nothing_are_not_trusted(void **state)
+{
+    start_context(4);
+    assert_false(attached(1));
+    expect_disconnected("which nobody asked for");
+}
+
+static void an_attach_is_not_answered_by_an_export(void **state)
+{
+    start_context(4);
+    COMMAND(VTEST_RESOURCE_CREATE_BLOB, 2, 1, 4096, 0, 0, 0);
+    pump();
+    exported(1, 0, 0, 4096, true);
+    expect_disconnected("which nobody asked for");
+}
+
 static void a_worker_may_only_answer(void **state)
 {
     start_context(4);
@@ -876,6 +912,8 @@ int main(void)
         TEST(a_lost_context_is_logged_with_its_reason),
         TEST(a_dead_worker_ends_its_client_only),
         TEST(a_worker_is_not_trusted),
+        TEST(answers_to_nothing_are_not_trusted),
+        TEST(an_attach_is_not_answered_by_an_export),
         TEST(a_worker_may_only_answer),
         TEST(malformed_messages_disconnect),
         TEST(commands_out_of_order_disconnect),

@@ -32,6 +32,7 @@ struct vtest_client *vtest_client_create(struct vtest_server *server, int fd)
     client->server = server;
     client->fd = fd;
     client->out_fd = -1;
+    client->blob.fd = -1;
     client->buffer = buffer;
     client->capacity = BUFFER_SIZE;
     client->reached = client->never = (struct os_notifier){-1, -1};
@@ -55,6 +56,8 @@ void vtest_client_destroy(struct vtest_client *client)
     os_notifier_finish(&client->never);
     if (client->out_fd >= 0 && client->out_fd_is_ours)
         close(client->out_fd);
+    if (client->blob.fd >= 0)
+        close(client->blob.fd);
     close(client->fd);
     free(client->resources);
     free(client->free_resources);
@@ -154,7 +157,7 @@ void vtest_client_reply_fd(struct vtest_client *client, int fd, bool ours)
 // Whatever holds a client up empties by itself: its own socket, its worker's, its fences.
 static bool may_run(const struct vtest_client *client)
 {
-    if (client->failed || client->exporting || client->out_fd >= 0 ||
+    if (client->failed || client->blob.id || client->out_fd >= 0 ||
         client->out_end > OUT_FLUSH_AT || vtest_fences_full(&client->syncs))
         return false;
     struct link *link = client->worker ? link_worker_link(client->worker) : NULL;
@@ -291,6 +294,9 @@ static bool on_message(void *data, const struct link_message *message)
     case LINK_FENCE_RETIRED:
         if (!retire_fences(client, message))
             vtest_client_fail(client, "the worker retired a fence that was not pending");
+        break;
+    case LINK_RESOURCE_ATTACHED:
+        vtest_command_attached(client, message);
         break;
     case LINK_BLOB_EXPORTED:
         vtest_command_exported(client, message);

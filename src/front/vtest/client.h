@@ -48,8 +48,12 @@ struct vtest_client {
     bool out_fd_is_ours;
 
     struct link_worker *worker;
-    uint32_t exporting; // resource id of the LINK_BLOB_EXPORT that is under way; 0: none
-    uint64_t export_size;
+    // The blob that the worker is making or attaching; the client's reply waits for its answer.
+    struct {
+        uint32_t id;   // of the resource; 0: none
+        int fd;        // of shared memory; -1: the worker has the file
+        uint64_t size; // of memory
+    } blob;
 
     struct vtest_resource *resources; // by id - 1
     uint32_t *free_resources;         // a stack of ids
@@ -100,7 +104,8 @@ bool vtest_command_check(struct vtest_client *client, uint32_t command, uint32_t
 void vtest_command_run(struct vtest_client *client, uint32_t command, const uint8_t *payload,
                        size_t size);
 const char *vtest_command_name(uint32_t command);
-// The worker's answer to the export that is under way.
+// The worker's answers about the blob that is under way.
+void vtest_command_attached(struct vtest_client *client, const struct link_message *message);
 void vtest_command_exported(struct vtest_client *client, const struct link_message *message);
 
 // resource ids. 0: limit or memory.

@@ -166,7 +166,8 @@ void vtest_resource_remove(struct vtest_client *client, uint32_t id)
     client->free_resources[client->resource_free++] = id;
 }
 
-// Rings, replies and streams: our file, for the client and its worker.
+// Rings, replies and streams: our file, for the client and its worker. The client may name it in a
+// ring as soon as it has our reply, and rings overtake the link: so the worker must have it first.
 static void create_shared_memory(struct vtest_client *client, uint64_t size)
 {
     uint64_t limit = client->server->options.max_memory;
@@ -187,11 +188,13 @@ static void create_shared_memory(struct vtest_client *client, uint64_t size)
         close(fd);
         return;
     }
-    struct link_resource_attach attach = {
-        .resource_id = id, .kind = LINK_RESOURCE_SHM, .size = (uint64_t)os_shm_size(fd)};
+    struct link_resource_attach attach = {.resource_id = id,
+                                          .kind = LINK_RESOURCE_SHM,
+                                          .flags = LINK_ATTACH_ANSWER,
+                                          .size = (uint64_t)os_shm_size(fd)};
     if (send_worker(client, LINK_RESOURCE_ATTACH, &attach, sizeof(attach), NULL, 0, &fd, 1)) {
-        vtest_client_reply(client, VTEST_RESOURCE_CREATE_BLOB, &id, 1);
-        vtest_client_reply_fd(client, fd, true);
+        client->blob.id = id;
+        client->blob.fd = fd;
     } else {
         close(fd);
     }
@@ -210,30 +213,44 @@ static void export_memory(struct vtest_client *client, uint32_t flags, uint64_t 
     struct link_blob_export export = {
         .resource_id = id, .blob_flags = flags, .memory_id = memory_id, .size = size};
     if (send_worker(client, LINK_BLOB_EXPORT, &export, sizeof(export), NULL, 0, NULL, 0)) {
-        client->exporting = id;
-        client->export_size = size;
+        client->blob.id = id;
+        client->blob.size = size;
     }
+}
+
+static void reply_blob(struct vtest_client *client, int fd)
+{
+    uint32_t id = client->blob.id;
+    client->blob.id = 0;
+    client->blob.fd = -1;
+    vtest_client_reply(client, VTEST_RESOURCE_CREATE_BLOB, &id, 1);
+    vtest_client_reply_fd(client, fd, true);
+}
+
+void vtest_command_attached(struct vtest_client *client, const struct link_message *message)
+{
+    const struct link_resource_attached *attached = (const void *)message->payload;
+    if (!client->blob.id || client->blob.fd < 0 || attached->resource_id != client->blob.id)
+        vtest_client_fail(client, "the worker answered for resource %u, which nobody asked for",
+                          attached->resource_id);
+    else
+        reply_blob(client, client->blob.fd);
 }
 
 void vtest_command_exported(struct vtest_client *client, const struct link_message *message)
 {
     const struct link_blob_exported *exported = (const void *)message->payload;
-    uint32_t id = client->exporting;
     client->command = VTEST_RESOURCE_CREATE_BLOB;
-    if (!id || exported->resource_id != id) {
+    if (!client->blob.id || client->blob.fd >= 0 || exported->resource_id != client->blob.id)
         vtest_client_fail(client, "the worker answered for resource %u, which nobody asked for",
                           exported->resource_id);
-    } else if (exported->result) {
+    else if (exported->result)
         vtest_client_fail(client, "the worker can't export the memory: %s",
                           strerror(-exported->result));
-    } else if (exported->offset || exported->size < client->export_size) {
+    else if (exported->offset || exported->size < client->blob.size)
         vtest_client_fail(client, "the worker exported something else");
-    } else {
-        int fd = link_take_fd(link_worker_link(client->worker), 0);
-        client->exporting = 0;
-        vtest_client_reply(client, VTEST_RESOURCE_CREATE_BLOB, &id, 1);
-        vtest_client_reply_fd(client, fd, true);
-    }
+    else
+        reply_blob(client, link_take_fd(link_worker_link(client->worker), 0));
     client->command = 0;
 }
 
