@@ -2,7 +2,8 @@
 
 void *venus_chain_find(const void *root, VkStructureType type)
 {
-    for (VkBaseOutStructure *node = ((const VkBaseOutStructure *)root)->pNext; node; node = node->pNext) {
+    for (VkBaseOutStructure *node = ((const VkBaseOutStructure *)root)->pNext; node;
+         node = node->pNext) {
         if (node->sType == type)
             return node;
     }
@@ -13,7 +14,8 @@ void *venus_chain_lift(const void *root, VkStructureType type, struct venus_chai
 {
     *gap = (struct venus_chain_gap){0};
     // Decoded structures are the worker's own memory, const only because a driver takes them so.
-    for (VkBaseOutStructure *previous = (VkBaseOutStructure *)(uintptr_t)root; previous->pNext; previous = previous->pNext) {
+    for (VkBaseOutStructure *previous = (VkBaseOutStructure *)(uintptr_t)root; previous->pNext;
+         previous = previous->pNext) {
         VkBaseOutStructure *node = previous->pNext;
         if (node->sType == type) {
             previous->pNext = node->pNext;

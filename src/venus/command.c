@@ -1,7 +1,9 @@
-// Commands that are recorded otherwise than the guest wrote them: ownership transfers to and from what is outside of Vulkan.
+// Commands that are recorded otherwise than the guest wrote them: ownership transfers to and from
+// what is outside of Vulkan.
 //
-// VK_QUEUE_FAMILY_FOREIGN_EXT is ours alone (docs/emulation.md). For the host it becomes VK_QUEUE_FAMILY_EXTERNAL, which is core: the
-// reader is a driver of the same kind in another process, or a CPU that reads linear rows.
+// VK_QUEUE_FAMILY_FOREIGN_EXT is ours alone (docs/emulation.md). For the host it becomes
+// VK_QUEUE_FAMILY_EXTERNAL, which is core: the reader is a driver of the same kind in another
+// process, or a CPU that reads linear rows.
 #include "venus/device.h"
 
 #include "venus/chain.h"
@@ -11,19 +13,21 @@ static inline uint32_t translate(uint32_t family, uint32_t count)
 {
     if (family < count || family == VK_QUEUE_FAMILY_IGNORED || family == VK_QUEUE_FAMILY_EXTERNAL)
         return family;
-    return family == VK_QUEUE_FAMILY_FOREIGN_EXT ? VK_QUEUE_FAMILY_EXTERNAL : VK_QUEUE_FAMILY_IGNORED;
+    return family == VK_QUEUE_FAMILY_FOREIGN_EXT ? VK_QUEUE_FAMILY_EXTERNAL
+                                                 : VK_QUEUE_FAMILY_IGNORED;
 }
 
 // The decoded barriers are private memory of this thread.
-#define TRANSLATE(type, barriers, n, families)                                                                                     \
-    do {                                                                                                                           \
-        type *barrier_ = (type *)(uintptr_t)(barriers);                                                                            \
-        for (uint32_t i_ = 0; i_ < (n); i_++, barrier_++) {                                                                        \
-            if ((barrier_->srcQueueFamilyIndex & barrier_->dstQueueFamilyIndex) == VK_QUEUE_FAMILY_IGNORED)                        \
-                continue;                                                                                                          \
-            barrier_->srcQueueFamilyIndex = translate(barrier_->srcQueueFamilyIndex, families);                                    \
-            barrier_->dstQueueFamilyIndex = translate(barrier_->dstQueueFamilyIndex, families);                                    \
-        }                                                                                                                          \
+#define TRANSLATE(type, barriers, n, families)                                                     \
+    do {                                                                                           \
+        type *barrier_ = (type *)(uintptr_t)(barriers);                                            \
+        for (uint32_t i_ = 0; i_ < (n); i_++, barrier_++) {                                        \
+            if ((barrier_->srcQueueFamilyIndex & barrier_->dstQueueFamilyIndex) ==                 \
+                VK_QUEUE_FAMILY_IGNORED)                                                           \
+                continue;                                                                          \
+            barrier_->srcQueueFamilyIndex = translate(barrier_->srcQueueFamilyIndex, families);    \
+            barrier_->dstQueueFamilyIndex = translate(barrier_->dstQueueFamilyIndex, families);    \
+        }                                                                                          \
     } while (0)
 
 static inline uint32_t families_of(const struct venus_call *call)
@@ -33,26 +37,33 @@ static inline uint32_t families_of(const struct venus_call *call)
 
 static void translate_dependency(const struct venus_call *call, const VkDependencyInfo *info)
 {
-    TRANSLATE(VkBufferMemoryBarrier2, info->pBufferMemoryBarriers, info->bufferMemoryBarrierCount, families_of(call));
-    TRANSLATE(VkImageMemoryBarrier2, info->pImageMemoryBarriers, info->imageMemoryBarrierCount, families_of(call));
+    TRANSLATE(VkBufferMemoryBarrier2, info->pBufferMemoryBarriers, info->bufferMemoryBarrierCount,
+              families_of(call));
+    TRANSLATE(VkImageMemoryBarrier2, info->pImageMemoryBarriers, info->imageMemoryBarrierCount,
+              families_of(call));
 }
 
 static bool pipeline_barrier(struct venus_call *call, void *data)
 {
     const struct wire_args_vkCmdPipelineBarrier *args = data;
-    TRANSLATE(VkBufferMemoryBarrier, args->pBufferMemoryBarriers, args->bufferMemoryBarrierCount, families_of(call));
-    TRANSLATE(VkImageMemoryBarrier, args->pImageMemoryBarriers, args->imageMemoryBarrierCount, families_of(call));
-    call->device->vk.CmdPipelineBarrier(args->commandBuffer, args->srcStageMask, args->dstStageMask, args->dependencyFlags,
-                                        args->memoryBarrierCount, args->pMemoryBarriers, args->bufferMemoryBarrierCount,
-                                        args->pBufferMemoryBarriers, args->imageMemoryBarrierCount, args->pImageMemoryBarriers);
+    TRANSLATE(VkBufferMemoryBarrier, args->pBufferMemoryBarriers, args->bufferMemoryBarrierCount,
+              families_of(call));
+    TRANSLATE(VkImageMemoryBarrier, args->pImageMemoryBarriers, args->imageMemoryBarrierCount,
+              families_of(call));
+    call->device->vk.CmdPipelineBarrier(
+        args->commandBuffer, args->srcStageMask, args->dstStageMask, args->dependencyFlags,
+        args->memoryBarrierCount, args->pMemoryBarriers, args->bufferMemoryBarrierCount,
+        args->pBufferMemoryBarriers, args->imageMemoryBarrierCount, args->pImageMemoryBarriers);
     return true;
 }
 
 static bool wait_events(struct venus_call *call, void *data)
 {
     const struct wire_args_vkCmdWaitEvents *args = data;
-    TRANSLATE(VkBufferMemoryBarrier, args->pBufferMemoryBarriers, args->bufferMemoryBarrierCount, families_of(call));
-    TRANSLATE(VkImageMemoryBarrier, args->pImageMemoryBarriers, args->imageMemoryBarrierCount, families_of(call));
+    TRANSLATE(VkBufferMemoryBarrier, args->pBufferMemoryBarriers, args->bufferMemoryBarrierCount,
+              families_of(call));
+    TRANSLATE(VkImageMemoryBarrier, args->pImageMemoryBarriers, args->imageMemoryBarrierCount,
+              families_of(call));
     return venus_thunks[WIRE_vkCmdWaitEvents](call, data);
 }
 

@@ -8,7 +8,8 @@
 #include "venus/profile.h"
 #include "venus/queue.h"
 
-static const char *find_missing_extension(const struct venus_physical_device *physical_device, const VkDeviceCreateInfo *info)
+static const char *find_missing_extension(const struct venus_physical_device *physical_device,
+                                          const VkDeviceCreateInfo *info)
 {
     for (uint32_t i = 0; i < info->enabledExtensionCount; i++) {
         if (!venus_physical_device_lists(physical_device, info->ppEnabledExtensionNames[i]))
@@ -18,12 +19,15 @@ static const char *find_missing_extension(const struct venus_physical_device *ph
 }
 
 // Drivers index tables with these numbers, and don't look.
-static bool queues_exist(const struct venus_physical_device *physical_device, const VkDeviceCreateInfo *info)
+static bool queues_exist(const struct venus_physical_device *physical_device,
+                         const VkDeviceCreateInfo *info)
 {
     for (uint32_t i = 0; i < info->queueCreateInfoCount; i++) {
         const VkDeviceQueueCreateInfo *queues = &info->pQueueCreateInfos[i];
-        if (queues->queueFamilyIndex >= physical_device->queue_family_count || !queues->queueCount ||
-            queues->queueCount > physical_device->queue_families[queues->queueFamilyIndex].queueCount)
+        if (queues->queueFamilyIndex >= physical_device->queue_family_count ||
+            !queues->queueCount ||
+            queues->queueCount >
+                physical_device->queue_families[queues->queueFamilyIndex].queueCount)
             return false;
         for (uint32_t j = 0; j < i; j++) {
             if (info->pQueueCreateInfos[j].queueFamilyIndex == queues->queueFamilyIndex &&
@@ -35,9 +39,12 @@ static bool queues_exist(const struct venus_physical_device *physical_device, co
 }
 
 // The guest's extensions without those that we carry out, and with those that we need.
-static bool choose_extensions(struct venus_call *call, const struct venus_physical_device *physical_device, VkDeviceCreateInfo *info)
+static bool choose_extensions(struct venus_call *call,
+                              const struct venus_physical_device *physical_device,
+                              VkDeviceCreateInfo *info)
 {
-    const char **names = venus_scratch(call, (info->enabledExtensionCount + VENUS_NEEDED_EXTENSIONS) * sizeof(*names));
+    const char **names = venus_scratch(
+        call, (info->enabledExtensionCount + VENUS_NEEDED_EXTENSIONS) * sizeof(*names));
     if (!names)
         return venus_fail(call, "out of memory");
     uint32_t count = venus_physical_device_needs(physical_device, names);
@@ -50,19 +57,24 @@ static bool choose_extensions(struct venus_call *call, const struct venus_physic
     return true;
 }
 
-// A driver with the portability subset offers what it has of full Vulkan as features of that extension. The guest takes them for
-// granted, so all that exist are switched on.
-static void enable_portability(struct venus_call *call, VkDeviceCreateInfo *info, VkPhysicalDevicePortabilitySubsetFeaturesKHR *subset)
+// A driver with the portability subset offers what it has of full Vulkan as features of that
+// extension. The guest takes them for granted, so all that exist are switched on.
+static void enable_portability(struct venus_call *call, VkDeviceCreateInfo *info,
+                               VkPhysicalDevicePortabilitySubsetFeaturesKHR *subset)
 {
-    *subset = (VkPhysicalDevicePortabilitySubsetFeaturesKHR){.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PORTABILITY_SUBSET_FEATURES_KHR};
-    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = subset};
-    call->instance->vk.GetPhysicalDeviceFeatures2((VkPhysicalDevice)(uintptr_t)call->self->handle, &features);
+    *subset = (VkPhysicalDevicePortabilitySubsetFeaturesKHR){
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PORTABILITY_SUBSET_FEATURES_KHR};
+    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                          .pNext = subset};
+    call->instance->vk.GetPhysicalDeviceFeatures2((VkPhysicalDevice)(uintptr_t)call->self->handle,
+                                                  &features);
     subset->pNext = (void *)(uintptr_t)info->pNext;
     info->pNext = subset;
 }
 
 // Makes `device` ours together with its queues. False: no memory; then the device is destroyed.
-static bool adopt(struct venus_call *call, struct venus_device *device, VkDevice handle, const VkDeviceCreateInfo *info)
+static bool adopt(struct venus_call *call, struct venus_device *device, VkDevice handle,
+                  const VkDeviceCreateInfo *info)
 {
     struct venus_context *context = call->context;
     device->base.type = WIRE_HANDLE_DEVICE;
@@ -140,7 +152,8 @@ static bool destroy_device(struct venus_call *call, void *data)
     const struct wire_args_vkDestroyDevice *args = data;
     if (!args->device)
         return true;
-    struct venus_object *root = venus_object_remove(&call->context->objects, WIRE_HANDLE_DEVICE, (uintptr_t)args->device);
+    struct venus_object *root =
+        venus_object_remove(&call->context->objects, WIRE_HANDLE_DEVICE, (uintptr_t)args->device);
     if (!root)
         return venus_fail(call, "no device has this id");
     venus_release_tree(call->context, root);
@@ -154,10 +167,12 @@ void venus_device_release(struct venus_context *context, struct venus_device *de
     (void)device;
 }
 
-static struct venus_queue *find_queue(const struct venus_device *device, const VkDeviceQueueInfo2 *info)
+static struct venus_queue *find_queue(const struct venus_device *device,
+                                      const VkDeviceQueueInfo2 *info)
 {
     struct venus_queue *queue = device->queues;
-    while (queue && (queue->family != info->queueFamilyIndex || queue->index != info->queueIndex || queue->flags != info->flags))
+    while (queue && (queue->family != info->queueFamilyIndex || queue->index != info->queueIndex ||
+                     queue->flags != info->flags))
         queue = queue->next_of_device;
     return queue;
 }
@@ -166,7 +181,8 @@ static bool get_device_queue2(struct venus_call *call, void *data)
 {
     struct wire_args_vkGetDeviceQueue2 *args = data;
     struct venus_context *context = call->context;
-    const VkDeviceQueueTimelineInfoMESA *timeline = venus_chain_find(args->pQueueInfo, VK_STRUCTURE_TYPE_DEVICE_QUEUE_TIMELINE_INFO_MESA);
+    const VkDeviceQueueTimelineInfoMESA *timeline =
+        venus_chain_find(args->pQueueInfo, VK_STRUCTURE_TYPE_DEVICE_QUEUE_TIMELINE_INFO_MESA);
     if (!timeline)
         return venus_fail(call, "a queue needs a timeline");
     struct venus_queue *queue = find_queue(call->device, args->pQueueInfo);

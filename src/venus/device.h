@@ -9,13 +9,17 @@ struct venus_profile;
 
 struct venus_instance {
     struct venus_object base;
+    const struct venus_host *host;
     struct venus_instance_driver vk;
-    uint32_t api_version; // usable with every device: what the loader offers, at most what the codec knows
+    uint32_t api_version; // usable with every device: what the loader offers, at most what the
+                          // codec knows
     pthread_mutex_t enumeration_lock; // around the first enumeration and the binding of ids
     bool enumerated;
-    struct venus_physical_device **physical_devices; // in the order shown to the guest; the array is owned
-    uint32_t physical_device_count;                  // at most 64
-    uint64_t named; // bit per index: the guest has given it an id, so it is a child in the table; the others are owned here
+    struct venus_physical_device *
+        *physical_devices;          // in the order shown to the guest; the array is owned
+    uint32_t physical_device_count; // at most 64
+    uint64_t named; // bit per index: the guest has given it an id, so it is a child in the table;
+                    // the others are owned here
 };
 
 struct venus_physical_device {
@@ -23,14 +27,17 @@ struct venus_physical_device {
     struct venus_instance *instance;
     const struct venus_profile *profile;
     VkPhysicalDeviceProperties properties; // of the host, apiVersion capped
-    VkPhysicalDeviceMemoryProperties memory; // as the guest sees it; valid after venus_physical_device_probe
-    uint32_t importable_types; // bits of memory types into which host pages can be imported; valid after venus_physical_device_probe
-    uint64_t import_alignment; // bytes: page size or minImportedHostPointerAlignment, whichever is larger; valid likewise
+    VkPhysicalDeviceMemoryProperties
+        memory;                // as the guest sees it; valid after venus_physical_device_probe
+    uint32_t importable_types; // bits of memory types into which host pages can be imported; valid
+                               // after venus_physical_device_probe
+    uint64_t import_alignment; // bytes: page size or minImportedHostPointerAlignment, whichever is
+                               // larger; valid likewise
     atomic_bool probed;
     pthread_mutex_t probe_lock;
     uint32_t queue_family_count;
     VkQueueFamilyProperties *queue_families; // owned
-    VkExtensionProperties *extensions; // as the guest sees them; owned
+    VkExtensionProperties *extensions;       // as the guest sees them; owned
     uint32_t extension_count;
     VkExtensionProperties *host_extensions; // all of them; owned
     uint32_t host_extension_count;
@@ -38,7 +45,8 @@ struct venus_physical_device {
 
 // Which of our own extensions stand in for the host's on a device (design §6).
 struct venus_emulation {
-    bool external_memory; // external_memory_fd, _dma_buf, LINEAR modifiers, queue_family_foreign are ours
+    bool external_memory; // external_memory_fd, _dma_buf, LINEAR modifiers, queue_family_foreign
+                          // are ours
     bool sync_fd;         // SYNC_FD semaphores and fences are ours
 };
 
@@ -55,27 +63,32 @@ static inline VkDevice venus_device_handle(const struct venus_device *device)
     return (VkDevice)(uintptr_t)device->base.handle;
 }
 
-// Finds out importable_types and import_alignment and from them the memory properties that the guest sees. Idempotent, thread-safe.
-// Creates and destroys a device of the host. Done before a guest gets to know the device.
+// Finds out importable_types and import_alignment and from them the memory properties that the
+// guest sees. Idempotent, thread-safe. Done before a guest gets to know the device.
 void venus_physical_device_probe(struct venus_physical_device *physical_device);
 // Does the host's driver have it, and does the host profile let us see it?
-bool venus_physical_device_has_extension(const struct venus_physical_device *physical_device, const char *name);
+bool venus_physical_device_has_extension(const struct venus_physical_device *physical_device,
+                                         const char *name);
 // Does the guest see it?
-bool venus_physical_device_lists(const struct venus_physical_device *physical_device, const char *name);
+bool venus_physical_device_lists(const struct venus_physical_device *physical_device,
+                                 const char *name);
 // Is it one that is shown on every host, carried out by us, and never asked of the host?
 bool venus_extension_is_emulated(const char *name);
-// Extensions that every device of the host is created with: for us, or because its driver demands it. Returns their number.
+// Extensions that every device of the host is created with: for us, or because its driver demands
+// it. Returns their number.
 #define VENUS_NEEDED_EXTENSIONS 2
-uint32_t venus_physical_device_needs(const struct venus_physical_device *physical_device, const char **names);
+uint32_t venus_physical_device_needs(const struct venus_physical_device *physical_device,
+                                     const char **names);
 // Takes host visibility from the types that a guest can't map: not importable, or not coherent.
 void venus_memory_types_hide(VkPhysicalDeviceMemoryProperties *memory, uint32_t importable);
-// Releases what an object that was taken out of the table owns besides its host handle and itself (called by teardown and vkDestroy*).
+// Releases what an object that was taken out of the table owns besides its host handle and itself
+// (called by teardown and vkDestroy*).
 void venus_instance_release(struct venus_context *context, struct venus_instance *instance);
 void venus_device_release(struct venus_context *context, struct venus_device *device);
 void venus_physical_device_release(struct venus_physical_device *physical_device);
 
-// Teardown of a removed subtree of objects, children first; waits for the device to be idle once if there is one. object.c's
-// lists are consumed. In release.c.
+// Teardown of a removed subtree of objects, children first; waits for the device to be idle once if
+// there is one. object.c's lists are consumed. In release.c.
 void venus_release_tree(struct venus_context *context, struct venus_object *root);
 
 #endif

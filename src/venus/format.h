@@ -5,10 +5,11 @@
 #include "venus/device.h"
 
 struct venus_format_info {
-    uint8_t planes;                                     // 1, or the number of planes of a multi-planar format
-    uint8_t block_size;                                 // bytes of a block; 0 has no meaning for multi-planar formats
-    uint8_t block_width, block_height, block_depth;     // texels; 1 if not compressed
-    uint8_t depth_size, stencil_size;                   // bytes of a texel of the aspect in a buffer; 0: the format lacks it
+    uint8_t planes;     // 1, or the number of planes of a multi-planar format
+    uint8_t block_size; // bytes of a block; 0 has no meaning for multi-planar formats
+    uint8_t block_width, block_height, block_depth; // texels; 1 if not compressed
+    uint8_t depth_size,
+        stencil_size; // bytes of a texel of the aspect in a buffer; 0: the format lacks it
     struct {
         uint8_t size, width_divisor, height_divisor;
     } plane[3];
@@ -23,13 +24,17 @@ bool venus_format_has_modifier(VkFormat format);
 // DRM_FORMAT_MOD_LINEAR
 #define VENUS_MODIFIER_LINEAR 0ull
 
-// Handle types of external memory that a guest may ask for. All are the same thing here: shared pages.
-#define VENUS_EXTERNAL_HANDLES (VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT | VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT)
+// Handle types of external memory that a guest may ask for. All are the same thing here: shared
+// pages.
+#define VENUS_EXTERNAL_HANDLES                                                                     \
+    (VK_EXTERNAL_MEMORY_HANDLE_TYPE_OPAQUE_FD_BIT | VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT)
 
-// Does the host's driver say that such an image or buffer can be bound to imported host memory? The infos may have chains, but none that
-// asks about external memory.
-bool venus_host_imports_image(const struct venus_physical_device *physical_device, const VkPhysicalDeviceImageFormatInfo2 *info);
-bool venus_host_imports_buffer(const struct venus_physical_device *physical_device, VkBufferCreateFlags flags, VkBufferUsageFlags usage,
+// Does the host's driver say that such an image or buffer can be bound to imported host memory? The
+// infos may have chains, but none that asks about external memory.
+bool venus_host_imports_image(const struct venus_physical_device *physical_device,
+                              const VkPhysicalDeviceImageFormatInfo2 *info);
+bool venus_host_imports_buffer(const struct venus_physical_device *physical_device,
+                               VkBufferCreateFlags flags, VkBufferUsageFlags usage,
                                const VkBufferUsageFlags2CreateInfo *usage2);
 
 #endif

@@ -12,14 +12,18 @@ static bool open_library(struct venus_host *host, char *error, size_t error_size
     for (unsigned i = 0; names[i] && !host->library; i++)
         host->library = dlopen(names[i], RTLD_NOW | RTLD_LOCAL);
     if (!host->library) {
-        snprintf(error, error_size, "no Vulkan on this machine (%s not found): %s", names[0], os_vulkan_loader_hint());
+        snprintf(error, error_size, "no Vulkan on this machine (%s not found): %s", names[0],
+                 os_vulkan_loader_hint());
         return false;
     }
-    host->get_instance_proc_addr = (PFN_vkGetInstanceProcAddr)dlsym(host->library, "vkGetInstanceProcAddr");
+    host->get_instance_proc_addr =
+        (PFN_vkGetInstanceProcAddr)dlsym(host->library, "vkGetInstanceProcAddr");
     if (host->get_instance_proc_addr)
-        host->create_instance = (PFN_vkCreateInstance)host->get_instance_proc_addr(NULL, "vkCreateInstance");
+        host->create_instance =
+            (PFN_vkCreateInstance)host->get_instance_proc_addr(NULL, "vkCreateInstance");
     if (!host->create_instance) {
-        snprintf(error, error_size, "the Vulkan library lacks vkCreateInstance: %s", os_vulkan_loader_hint());
+        snprintf(error, error_size, "the Vulkan library lacks vkCreateInstance: %s",
+                 os_vulkan_loader_hint());
         return false;
     }
     return true;
@@ -28,7 +32,8 @@ static bool open_library(struct venus_host *host, char *error, size_t error_size
 static bool loader_lists(const struct venus_host *host, const char *name)
 {
     PFN_vkEnumerateInstanceExtensionProperties enumerate =
-        (PFN_vkEnumerateInstanceExtensionProperties)host->get_instance_proc_addr(NULL, "vkEnumerateInstanceExtensionProperties");
+        (PFN_vkEnumerateInstanceExtensionProperties)host->get_instance_proc_addr(
+            NULL, "vkEnumerateInstanceExtensionProperties");
     uint32_t count = 0;
     if (!enumerate || enumerate(NULL, &count, NULL) != VK_SUCCESS || !count)
         return false;
@@ -42,15 +47,16 @@ static bool loader_lists(const struct venus_host *host, const char *name)
     return found;
 }
 
-VkResult venus_host_create_instance(const struct venus_host *host, const VkApplicationInfo *application, VkInstance *instance)
+VkResult venus_host_create_instance(const struct venus_host *host,
+                                    const VkApplicationInfo *application, VkInstance *instance)
 {
     static const char *const portability[] = {VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME};
     VkApplicationInfo app = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO};
     if (application)
         app = *application;
     app.pNext = NULL;
-    // The guest's driver is the real application here: it uses commands of any version whatever its own application asked for, and
-    // some drivers hide commands newer than apiVersion.
+    // The guest's driver is the real application here: it uses commands of any version whatever its
+    // own application asked for, and some drivers hide commands newer than apiVersion.
     app.apiVersion = host->api_version;
     VkInstanceCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
@@ -62,44 +68,71 @@ VkResult venus_host_create_instance(const struct venus_host *host, const VkAppli
     return host->create_instance(&info, NULL, instance);
 }
 
-// A driver that opens and shows a device. Its libraries stay loaded with host->keep.
-static bool find_driver(struct venus_host *host, char *error, size_t error_size)
+// A driver that opens and shows a device. Its libraries stay loaded with host->keep. A worker that
+// waits as a spare has time to try out the devices; a guest would have to wait for it.
+static bool find_devices(struct venus_host *host, char *error, size_t error_size)
 {
+    struct venus_instance_driver vk;
+    VkPhysicalDevice devices[64];
+    uint32_t count = sizeof(devices) / sizeof(devices[0]);
     VkResult result = venus_host_create_instance(host, NULL, &host->keep);
-    uint32_t count = 0;
     if (result == VK_SUCCESS) {
-        PFN_vkEnumeratePhysicalDevices enumerate =
-            (PFN_vkEnumeratePhysicalDevices)host->get_instance_proc_addr(host->keep, "vkEnumeratePhysicalDevices");
-        result = enumerate ? enumerate(host->keep, &count, NULL) : VK_ERROR_INCOMPATIBLE_DRIVER;
+        venus_instance_driver_load(&vk, host->get_instance_proc_addr, host->keep);
+        result = vk.EnumeratePhysicalDevices(host->keep, &count, devices);
     }
-    if (result == VK_SUCCESS && count > 0)
+    if (result >= VK_SUCCESS && count > 0) {
+        host->probes = calloc(count, sizeof(*host->probes));
+        for (uint32_t i = 0; host->probes && i < count; i++) {
+            VkPhysicalDeviceProperties properties;
+            vk.GetPhysicalDeviceProperties(devices[i], &properties);
+            if (properties.apiVersion >= VK_API_VERSION_1_1)
+                venus_probe_device(&vk, devices[i], &host->probes[host->probe_count++]);
+        }
         return true;
-    if (result == VK_SUCCESS || result == VK_ERROR_INCOMPATIBLE_DRIVER || result == VK_ERROR_INITIALIZATION_FAILED)
-        snprintf(error, error_size, "the Vulkan loader finds no driver with a device: %s", os_vulkan_driver_hint());
+    }
+    if (result >= VK_SUCCESS || result == VK_ERROR_INCOMPATIBLE_DRIVER ||
+        result == VK_ERROR_INITIALIZATION_FAILED)
+        snprintf(error, error_size, "the Vulkan loader finds no driver with a device: %s",
+                 os_vulkan_driver_hint());
     else
         snprintf(error, error_size, "the host's vkCreateInstance failed with VkResult %d", result);
+    return false;
+}
+
+bool venus_host_recall(const struct venus_host *host, struct venus_probe *probe)
+{
+    for (uint32_t i = 0; i < host->probe_count; i++) {
+        if (memcmp(host->probes[i].device_uuid, probe->device_uuid, VK_UUID_SIZE) == 0 &&
+            memcmp(host->probes[i].driver_uuid, probe->driver_uuid, VK_UUID_SIZE) == 0) {
+            *probe = host->probes[i];
+            return true;
+        }
+    }
     return false;
 }
 
 bool venus_host_load(struct venus_host *host, bool portable, char *error, size_t error_size)
 {
     *host = (struct venus_host){.portable = portable};
-    // Overlays, device pickers and the like belong to the guest's application, not to a renderer. A person may set it otherwise.
+    // Overlays, device pickers and the like belong to the guest's application, not to a renderer. A
+    // person may set it otherwise.
     setenv("VK_LOADER_LAYERS_DISABLE", "~implicit~", 0);
     if (!open_library(host, error, error_size))
         return false;
 
     PFN_vkEnumerateInstanceVersion version =
-        (PFN_vkEnumerateInstanceVersion)host->get_instance_proc_addr(NULL, "vkEnumerateInstanceVersion");
+        (PFN_vkEnumerateInstanceVersion)host->get_instance_proc_addr(NULL,
+                                                                     "vkEnumerateInstanceVersion");
     host->api_version = VK_API_VERSION_1_0;
     if (version)
         version(&host->api_version);
     if (host->api_version < VK_API_VERSION_1_1) {
-        snprintf(error, error_size, "the host offers only Vulkan 1.0, guests need 1.1: %s", os_vulkan_loader_hint());
+        snprintf(error, error_size, "the host offers only Vulkan 1.0, guests need 1.1: %s",
+                 os_vulkan_loader_hint());
         return false;
     }
     if (host->api_version > wire_vk_xml_version())
         host->api_version = wire_vk_xml_version();
     host->lists_portability = loader_lists(host, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME);
-    return find_driver(host, error, error_size);
+    return find_devices(host, error, error_size);
 }

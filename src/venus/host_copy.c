@@ -1,12 +1,13 @@
-// Copies between images and memory of the host, and descriptors written by the host: commands of VK_EXT_host_image_copy and
-// VK_EXT_descriptor_heap that come with their bytes on the wire, because the guest's pointers mean nothing here. The driver is told no
-// size, so that what it will touch is computed here first.
+// Copies between images and memory of the host, and descriptors written by the host: commands of
+// VK_EXT_host_image_copy and VK_EXT_descriptor_heap that come with their bytes on the wire, because
+// the guest's pointers mean nothing here. The driver is told no size, so that what it will touch is
+// computed here first.
 #include "base/checked.h"
 #include "venus/image.h"
 
 #include "venus/chain.h"
 
-// ---- images ------------------------------------------------------------------------------------------------------------------------
+// ---- images -------------------------------------------------------------------------------------
 
 struct copy {
     VkHostImageCopyFlagsEXT flags;
@@ -35,9 +36,12 @@ static bool find_aspect(VkFormat format, VkImageAspectFlags mask, struct aspect 
             }
         }
     } else if (info->depth_size || info->stencil_size) {
-        aspect->block_size = mask == VK_IMAGE_ASPECT_DEPTH_BIT ? info->depth_size : mask == VK_IMAGE_ASPECT_STENCIL_BIT ? info->stencil_size : 0;
+        aspect->block_size = mask == VK_IMAGE_ASPECT_DEPTH_BIT     ? info->depth_size
+                             : mask == VK_IMAGE_ASPECT_STENCIL_BIT ? info->stencil_size
+                                                                   : 0;
     } else if (mask == VK_IMAGE_ASPECT_COLOR_BIT) {
-        *aspect = (struct aspect){info->block_size, info->block_width, info->block_height, info->block_depth, 1, 1};
+        *aspect = (struct aspect){
+            info->block_size, info->block_width, info->block_height, info->block_depth, 1, 1};
     }
     return aspect->block_size != 0;
 }
@@ -59,59 +63,76 @@ static bool inside(int32_t offset, uint32_t extent, uint32_t size)
     return offset >= 0 && checked_range((uint32_t)offset, extent, size);
 }
 
-uint64_t venus_host_copy_size(const struct venus_image *image, VkImageSubresourceLayers *subresource, VkOffset3D offset, VkExtent3D extent,
-                              uint32_t row_length, uint32_t image_height)
+uint64_t venus_host_copy_size(const struct venus_image *image,
+                              VkImageSubresourceLayers *subresource, VkOffset3D offset,
+                              VkExtent3D extent, uint32_t row_length, uint32_t image_height)
 {
     struct aspect a;
-    if (subresource->mipLevel >= image->mip_levels || subresource->baseArrayLayer >= image->array_layers ||
+    if (subresource->mipLevel >= image->mip_levels ||
+        subresource->baseArrayLayer >= image->array_layers ||
         !find_aspect(image->format, subresource->aspectMask, &a))
         return 0;
     if (subresource->layerCount == VK_REMAINING_ARRAY_LAYERS)
         subresource->layerCount = image->array_layers - subresource->baseArrayLayer;
-    if (!subresource->layerCount || subresource->layerCount > image->array_layers - subresource->baseArrayLayer)
+    if (!subresource->layerCount ||
+        subresource->layerCount > image->array_layers - subresource->baseArrayLayer)
         return 0;
-    if (!extent.width || !extent.height || !extent.depth || (row_length && row_length < extent.width) ||
+    if (!extent.width || !extent.height || !extent.depth ||
+        (row_length && row_length < extent.width) ||
         (image_height && image_height < extent.height) ||
-        !inside(offset.x, extent.width, mip_size(image->extent.width, subresource->mipLevel, a.width_divisor, a.block_width)) ||
-        !inside(offset.y, extent.height, mip_size(image->extent.height, subresource->mipLevel, a.height_divisor, a.block_height)) ||
-        !inside(offset.z, extent.depth, mip_size(image->extent.depth, subresource->mipLevel, 1, a.block_depth)))
+        !inside(
+            offset.x, extent.width,
+            mip_size(image->extent.width, subresource->mipLevel, a.width_divisor, a.block_width)) ||
+        !inside(offset.y, extent.height,
+                mip_size(image->extent.height, subresource->mipLevel, a.height_divisor,
+                         a.block_height)) ||
+        !inside(offset.z, extent.depth,
+                mip_size(image->extent.depth, subresource->mipLevel, 1, a.block_depth)))
         return 0;
 
     // Up to the last block of the last row of the last slice.
     uint64_t row = divide_up(row_length ? row_length : extent.width, a.block_width);
     uint64_t rows = divide_up(image_height ? image_height : extent.height, a.block_height);
     uint64_t slices = (uint64_t)divide_up(extent.depth, a.block_depth) * subresource->layerCount;
-    uint64_t last = (divide_up(extent.height, a.block_height) - 1) * row + divide_up(extent.width, a.block_width);
+    uint64_t last = (divide_up(extent.height, a.block_height) - 1) * row +
+                    divide_up(extent.width, a.block_width);
     uint64_t blocks;
-    if (__builtin_mul_overflow(row * rows, slices - 1, &blocks) || !checked_add_u64(blocks, last, &blocks) ||
+    if (__builtin_mul_overflow(row * rows, slices - 1, &blocks) ||
+        !checked_add_u64(blocks, last, &blocks) ||
         __builtin_mul_overflow(blocks, a.block_size, &blocks))
         return UINT64_MAX;
     return blocks;
 }
 
 // With VK_HOST_IMAGE_COPY_MEMCPY the bytes are the driver's own layout of whole subresources.
-static uint64_t memcpy_size(const struct venus_call *call, const struct venus_image *image, const VkImageSubresourceLayers *layers)
+static uint64_t memcpy_size(const struct venus_call *call, const struct venus_image *image,
+                            const VkImageSubresourceLayers *layers)
 {
     if (!call->device->vk.GetImageSubresourceLayout2)
         return 0;
     uint64_t total = 0;
     for (uint32_t i = 0; i < layers->layerCount; i++) {
-        VkSubresourceHostMemcpySizeEXT size = {.sType = VK_STRUCTURE_TYPE_SUBRESOURCE_HOST_MEMCPY_SIZE_EXT};
-        VkSubresourceLayout2EXT layout = {.sType = VK_STRUCTURE_TYPE_SUBRESOURCE_LAYOUT_2_EXT, .pNext = &size};
+        VkSubresourceHostMemcpySizeEXT size = {
+            .sType = VK_STRUCTURE_TYPE_SUBRESOURCE_HOST_MEMCPY_SIZE_EXT};
+        VkSubresourceLayout2EXT layout = {.sType = VK_STRUCTURE_TYPE_SUBRESOURCE_LAYOUT_2_EXT,
+                                          .pNext = &size};
         const VkImageSubresource2EXT subresource = {
             .sType = VK_STRUCTURE_TYPE_IMAGE_SUBRESOURCE_2_EXT,
             .imageSubresource = {layers->aspectMask, layers->mipLevel, layers->baseArrayLayer + i},
         };
-        call->device->vk.GetImageSubresourceLayout2(venus_device_handle(call->device), (VkImage)image->base.handle, &subresource, &layout);
+        call->device->vk.GetImageSubresourceLayout2(
+            venus_device_handle(call->device), (VkImage)image->base.handle, &subresource, &layout);
         total += size.size;
     }
     return total;
 }
 
 // Does the driver stay inside `size` bytes?
-static bool copy_fits(const struct venus_call *call, const struct venus_image *image, struct copy *copy, uint64_t size)
+static bool copy_fits(const struct venus_call *call, const struct venus_image *image,
+                      struct copy *copy, uint64_t size)
 {
-    uint64_t needed = venus_host_copy_size(image, &copy->subresource, copy->offset, copy->extent, copy->row_length, copy->image_height);
+    uint64_t needed = venus_host_copy_size(image, &copy->subresource, copy->offset, copy->extent,
+                                           copy->row_length, copy->image_height);
     if (needed && (copy->flags & VK_HOST_IMAGE_COPY_MEMCPY_EXT))
         needed = memcpy_size(call, image, &copy->subresource);
     return needed && needed <= size;
@@ -119,7 +140,9 @@ static bool copy_fits(const struct venus_call *call, const struct venus_image *i
 
 static const struct venus_image *subject(const struct venus_call *call)
 {
-    return call->object_count > 1 && call->objects[1]->type == WIRE_HANDLE_IMAGE ? (const struct venus_image *)call->objects[1] : NULL;
+    return call->object_count > 1 && call->objects[1]->type == WIRE_HANDLE_IMAGE
+               ? (const struct venus_image *)call->objects[1]
+               : NULL;
 }
 
 static bool copy_image_to_memory(struct venus_call *call, void *data)
@@ -129,8 +152,12 @@ static bool copy_image_to_memory(struct venus_call *call, void *data)
     const struct venus_image *image = subject(call);
     if (!call->device->vk.CopyImageToMemory)
         return venus_unsupported(call);
-    struct copy copy = {guest->flags,       guest->memoryRowLength, guest->memoryImageHeight, guest->imageSubresource,
-                        guest->imageOffset, guest->imageExtent};
+    struct copy copy = {guest->flags,
+                        guest->memoryRowLength,
+                        guest->memoryImageHeight,
+                        guest->imageSubresource,
+                        guest->imageOffset,
+                        guest->imageExtent};
     args->ret = VK_ERROR_UNKNOWN;
     if (!image || !args->pData || !copy_fits(call, image, &copy, args->dataSize))
         return true;
@@ -170,8 +197,8 @@ static bool copy_memory_to_image(struct venus_call *call, void *data)
         return true;
     for (uint32_t i = 0; i < guest->regionCount; i++) {
         const VkMemoryToImageCopyMESA *from = &guest->pRegions[i];
-        struct copy copy = {guest->flags,      from->memoryRowLength, from->memoryImageHeight, from->imageSubresource,
-                            from->imageOffset, from->imageExtent};
+        struct copy copy = {guest->flags,           from->memoryRowLength, from->memoryImageHeight,
+                            from->imageSubresource, from->imageOffset,     from->imageExtent};
         if (!from->pData || !copy_fits(call, image, &copy, from->dataSize))
             return true;
         regions[i] = (VkMemoryToImageCopyEXT){
@@ -196,13 +223,15 @@ static bool copy_memory_to_image(struct venus_call *call, void *data)
     return true;
 }
 
-// ---- descriptors -------------------------------------------------------------------------------------------------------------------
+// ---- descriptors --------------------------------------------------------------------------------
 
 #ifdef VK_EXT_descriptor_heap
 // Bytes of a descriptor of this type, 0: no such type. Drivers index tables with it.
-static VkDeviceSize descriptor_size(const struct venus_call *call, VkPhysicalDevice physical_device, VkDescriptorType type)
+static VkDeviceSize descriptor_size(const struct venus_call *call, VkPhysicalDevice physical_device,
+                                    VkDescriptorType type)
 {
-    if ((uint32_t)type > VK_DESCRIPTOR_TYPE_INPUT_ATTACHMENT && type != VK_DESCRIPTOR_TYPE_ACCELERATION_STRUCTURE_KHR)
+    if ((uint32_t)type > VK_DESCRIPTOR_TYPE_INPUT_ATTACHMENT &&
+        type != VK_DESCRIPTOR_TYPE_ACCELERATION_STRUCTURE_KHR)
         return 0;
     if (!call->instance->vk.GetPhysicalDeviceDescriptorSizeEXT)
         return 0;
@@ -218,7 +247,8 @@ static bool get_descriptor_size(struct venus_call *call, void *data)
 
 static bool descriptor_fits(const struct venus_call *call, VkDescriptorType type, uint64_t size)
 {
-    VkPhysicalDevice physical_device = (VkPhysicalDevice)(uintptr_t)call->device->physical_device->base.handle;
+    VkPhysicalDevice physical_device =
+        (VkPhysicalDevice)(uintptr_t)call->device->physical_device->base.handle;
     VkDeviceSize needed = descriptor_size(call, physical_device, type);
     return needed && needed <= size;
 }
@@ -231,7 +261,8 @@ static bool write_sampler_descriptor(struct venus_call *call, void *data)
     const VkHostAddressRangeEXT range = {args->pDescriptor, args->dataSize};
     args->ret = VK_ERROR_UNKNOWN;
     if (args->pDescriptor && descriptor_fits(call, VK_DESCRIPTOR_TYPE_SAMPLER, args->dataSize))
-        args->ret = call->device->vk.WriteSamplerDescriptorsEXT(args->device, 1, args->pSampler, &range);
+        args->ret =
+            call->device->vk.WriteSamplerDescriptorsEXT(args->device, 1, args->pSampler, &range);
     return true;
 }
 
@@ -243,7 +274,8 @@ static bool write_resource_descriptor(struct venus_call *call, void *data)
     const VkHostAddressRangeEXT range = {args->pDescriptor, args->dataSize};
     args->ret = VK_ERROR_UNKNOWN;
     if (args->pDescriptor && descriptor_fits(call, args->pResource->type, args->dataSize))
-        args->ret = call->device->vk.WriteResourceDescriptorsEXT(args->device, 1, args->pResource, &range);
+        args->ret =
+            call->device->vk.WriteResourceDescriptorsEXT(args->device, 1, args->pResource, &range);
     return true;
 }
 #endif

@@ -1,18 +1,21 @@
-// Images and buffers. Those that leave the context are, for the host, linear images and plain buffers on imported host memory; DRM
-// modifiers (only LINEAR), dma-bufs and descriptors exist between us and the guest only. docs/emulation.md says why.
+// Images and buffers. Those that leave the context are, for the host, linear images and plain
+// buffers on imported host memory; DRM modifiers (only LINEAR), dma-bufs and descriptors exist
+// between us and the guest only. docs/emulation.md says why.
 #include "venus/image.h"
 
 #include "venus/chain.h"
 
-// ---- create infos ------------------------------------------------------------------------------------------------------------------
+// ---- create infos -------------------------------------------------------------------------------
 
 // What had to be done to a VkImageCreateInfo before the host may see it.
 struct image_rewrite {
     bool external, modifier;
-    const VkSubresourceLayout *layout; // that the guest insists on, of an image made elsewhere; NULL: any
+    const VkSubresourceLayout
+        *layout; // that the guest insists on, of an image made elsewhere; NULL: any
 };
 
-static bool families_exist(const struct venus_physical_device *physical_device, uint32_t count, const uint32_t *families)
+static bool families_exist(const struct venus_physical_device *physical_device, uint32_t count,
+                           const uint32_t *families)
 {
     if (count && !families)
         return false;
@@ -24,13 +27,16 @@ static bool families_exist(const struct venus_physical_device *physical_device, 
 }
 
 // Drivers index tables with these, or assert that they make sense.
-static bool image_is_sane(const struct venus_physical_device *physical_device, const VkImageCreateInfo *info)
+static bool image_is_sane(const struct venus_physical_device *physical_device,
+                          const VkImageCreateInfo *info)
 {
-    return venus_format_info(info->format) && (uint32_t)info->imageType <= VK_IMAGE_TYPE_3D && (uint32_t)info->tiling <= VK_IMAGE_TILING_LINEAR &&
-           info->extent.width && info->extent.height && info->extent.depth && info->mipLevels && info->mipLevels <= 32 && info->arrayLayers &&
-           info->samples && !(info->samples & (info->samples - 1)) &&
+    return venus_format_info(info->format) && (uint32_t)info->imageType <= VK_IMAGE_TYPE_3D &&
+           (uint32_t)info->tiling <= VK_IMAGE_TILING_LINEAR && info->extent.width &&
+           info->extent.height && info->extent.depth && info->mipLevels && info->mipLevels <= 32 &&
+           info->arrayLayers && info->samples && !(info->samples & (info->samples - 1)) &&
            (info->sharingMode != VK_SHARING_MODE_CONCURRENT ||
-            families_exist(physical_device, info->queueFamilyIndexCount, info->pQueueFamilyIndices));
+            families_exist(physical_device, info->queueFamilyIndexCount,
+                           info->pQueueFamilyIndices));
 }
 
 static bool offers_linear(const VkImageDrmFormatModifierListCreateInfoEXT *list)
@@ -46,14 +52,15 @@ static VkResult rewrite_modifier(VkImageCreateInfo *info, struct image_rewrite *
 {
     const VkImageDrmFormatModifierListCreateInfoEXT *list =
         venus_chain_unlink(info, VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_LIST_CREATE_INFO_EXT);
-    const VkImageDrmFormatModifierExplicitCreateInfoEXT *layout =
-        venus_chain_unlink(info, VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_EXPLICIT_CREATE_INFO_EXT);
+    const VkImageDrmFormatModifierExplicitCreateInfoEXT *layout = venus_chain_unlink(
+        info, VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_EXPLICIT_CREATE_INFO_EXT);
     if (info->tiling != VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT)
         return VK_SUCCESS;
     if (!venus_format_has_modifier(info->format))
         return VK_ERROR_FORMAT_NOT_SUPPORTED;
     if (layout) {
-        if (layout->drmFormatModifier != VENUS_MODIFIER_LINEAR || layout->drmFormatModifierPlaneCount != 1 || !layout->pPlaneLayouts)
+        if (layout->drmFormatModifier != VENUS_MODIFIER_LINEAR ||
+            layout->drmFormatModifierPlaneCount != 1 || !layout->pPlaneLayouts)
             return VK_ERROR_INVALID_DRM_FORMAT_MODIFIER_PLANE_LAYOUT_EXT;
         rewrite->layout = layout->pPlaneLayouts;
     } else if (!offers_linear(list)) {
@@ -64,11 +71,14 @@ static VkResult rewrite_modifier(VkImageCreateInfo *info, struct image_rewrite *
     return VK_SUCCESS;
 }
 
-// Valid usage wants images on imported host memory to name that handle type. A driver that does not know such images is given a plain
-// one: what it then makes of the binding is no other than for a type that it does list.
-static void rewrite_external(const struct venus_physical_device *physical_device, VkImageCreateInfo *info, struct image_rewrite *rewrite)
+// Valid usage wants images on imported host memory to name that handle type. A driver that does not
+// know such images is given a plain one: what it then makes of the binding is no other than for a
+// type that it does list.
+static void rewrite_external(const struct venus_physical_device *physical_device,
+                             VkImageCreateInfo *info, struct image_rewrite *rewrite)
 {
-    VkExternalMemoryImageCreateInfo *external = venus_chain_unlink(info, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO);
+    VkExternalMemoryImageCreateInfo *external =
+        venus_chain_unlink(info, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_IMAGE_CREATE_INFO);
     if (!external || !(external->handleTypes & VENUS_EXTERNAL_HANDLES))
         return;
     rewrite->external = true;
@@ -84,8 +94,10 @@ static void rewrite_external(const struct venus_physical_device *physical_device
         .usage = info->usage,
         .flags = info->flags,
     };
-    const VkImageFormatListCreateInfo *guest_formats = venus_chain_find(info, VK_STRUCTURE_TYPE_IMAGE_FORMAT_LIST_CREATE_INFO);
-    const VkImageStencilUsageCreateInfo *guest_stencil = venus_chain_find(info, VK_STRUCTURE_TYPE_IMAGE_STENCIL_USAGE_CREATE_INFO);
+    const VkImageFormatListCreateInfo *guest_formats =
+        venus_chain_find(info, VK_STRUCTURE_TYPE_IMAGE_FORMAT_LIST_CREATE_INFO);
+    const VkImageStencilUsageCreateInfo *guest_stencil =
+        venus_chain_find(info, VK_STRUCTURE_TYPE_IMAGE_STENCIL_USAGE_CREATE_INFO);
     if (guest_formats) {
         formats = *guest_formats;
         venus_chain_push(&query, &formats);
@@ -100,10 +112,12 @@ static void rewrite_external(const struct venus_physical_device *physical_device
     venus_chain_push(info, external);
 }
 
-static VkResult rewrite_image(const struct venus_physical_device *physical_device, VkImageCreateInfo *info, struct image_rewrite *rewrite)
+static VkResult rewrite_image(const struct venus_physical_device *physical_device,
+                              VkImageCreateInfo *info, struct image_rewrite *rewrite)
 {
     *rewrite = (struct image_rewrite){0};
-    if (__builtin_expect(info->pNext != NULL || info->tiling == VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT, 0)) {
+    if (__builtin_expect(
+            info->pNext != NULL || info->tiling == VK_IMAGE_TILING_DRM_FORMAT_MODIFIER_EXT, 0)) {
         VkResult result = rewrite_modifier(info, rewrite);
         if (result != VK_SUCCESS)
             return result;
@@ -119,22 +133,26 @@ static VkResult rewrite_image(const struct venus_physical_device *physical_devic
     return VK_SUCCESS;
 }
 
-static VkResult rewrite_buffer(const struct venus_physical_device *physical_device, VkBufferCreateInfo *info, bool *is_external)
+static VkResult rewrite_buffer(const struct venus_physical_device *physical_device,
+                               VkBufferCreateInfo *info, bool *is_external)
 {
     *is_external = false;
     if (info->sharingMode != VK_SHARING_MODE_CONCURRENT) {
         info->queueFamilyIndexCount = 0;
         info->pQueueFamilyIndices = NULL;
-    } else if (!families_exist(physical_device, info->queueFamilyIndexCount, info->pQueueFamilyIndices)) {
+    } else if (!families_exist(physical_device, info->queueFamilyIndexCount,
+                               info->pQueueFamilyIndices)) {
         return VK_ERROR_INITIALIZATION_FAILED;
     }
     if (__builtin_expect(!info->pNext, 1))
         return VK_SUCCESS;
-    VkExternalMemoryBufferCreateInfo *external = venus_chain_unlink(info, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO);
+    VkExternalMemoryBufferCreateInfo *external =
+        venus_chain_unlink(info, VK_STRUCTURE_TYPE_EXTERNAL_MEMORY_BUFFER_CREATE_INFO);
     if (!external || !(external->handleTypes & VENUS_EXTERNAL_HANDLES))
         return VK_SUCCESS;
     *is_external = true;
-    const VkBufferUsageFlags2CreateInfo *usage2 = venus_chain_find(info, VK_STRUCTURE_TYPE_BUFFER_USAGE_FLAGS_2_CREATE_INFO);
+    const VkBufferUsageFlags2CreateInfo *usage2 =
+        venus_chain_find(info, VK_STRUCTURE_TYPE_BUFFER_USAGE_FLAGS_2_CREATE_INFO);
     if (venus_host_imports_buffer(physical_device, info->flags, info->usage, usage2)) {
         external->handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
         venus_chain_push(info, external);
@@ -142,14 +160,16 @@ static VkResult rewrite_buffer(const struct venus_physical_device *physical_devi
     return VK_SUCCESS;
 }
 
-// ---- creation ----------------------------------------------------------------------------------------------------------------------
+// ---- creation -----------------------------------------------------------------------------------
 
 // An image made elsewhere can be taken over only if this driver lays it out in the same way.
-static bool layout_matches(const struct venus_call *call, VkImage image, const VkSubresourceLayout *wanted)
+static bool layout_matches(const struct venus_call *call, VkImage image,
+                           const VkSubresourceLayout *wanted)
 {
     const VkImageSubresource first = {.aspectMask = VK_IMAGE_ASPECT_COLOR_BIT};
     VkSubresourceLayout layout;
-    call->device->vk.GetImageSubresourceLayout(venus_device_handle(call->device), image, &first, &layout);
+    call->device->vk.GetImageSubresourceLayout(venus_device_handle(call->device), image, &first,
+                                               &layout);
     return layout.rowPitch == wanted->rowPitch && layout.offset == wanted->offset;
 }
 
@@ -168,7 +188,8 @@ static bool create_image(struct venus_call *call, void *data)
 
     VkImage handle = VK_NULL_HANDLE;
     args->ret = vk->CreateImage(args->device, info, NULL, &handle);
-    if (args->ret == VK_SUCCESS && rewrite.layout && !layout_matches(call, handle, rewrite.layout)) {
+    if (args->ret == VK_SUCCESS && rewrite.layout &&
+        !layout_matches(call, handle, rewrite.layout)) {
         vk->DestroyImage(args->device, handle, NULL);
         args->ret = VK_ERROR_INVALID_DRM_FORMAT_MODIFIER_PLANE_LAYOUT_EXT;
     }
@@ -245,12 +266,15 @@ static bool create_buffer_view(struct venus_call *call, void *data)
     return true;
 }
 
-// ---- memory requirements -----------------------------------------------------------------------------------------------------------
+// ---- memory requirements ------------------------------------------------------------------------
 
-static void restrict_types(const struct venus_call *call, bool external, VkMemoryRequirements *requirements)
+static void restrict_types(const struct venus_call *call, bool external,
+                           VkMemoryRequirements *requirements)
 {
-    if (external)
-        requirements->memoryTypeBits &= call->device->physical_device->importable_types;
+    uint32_t types = requirements->memoryTypeBits & call->device->physical_device->importable_types;
+    // No type at all is nothing that a guest is prepared for: then let its allocation fail.
+    if (external && types)
+        requirements->memoryTypeBits = types;
 }
 
 // The image or buffer that a command is about: its second handle.
@@ -273,7 +297,8 @@ static bool get_image_requirements(struct venus_call *call, void *data)
     struct venus_image *image = subject_image(call);
     if (!image)
         return false;
-    call->device->vk.GetImageMemoryRequirements(args->device, args->image, args->pMemoryRequirements);
+    call->device->vk.GetImageMemoryRequirements(args->device, args->image,
+                                                args->pMemoryRequirements);
     restrict_types(call, image->external, args->pMemoryRequirements);
     return true;
 }
@@ -301,7 +326,8 @@ static bool get_image_requirements2(struct venus_call *call, void *data)
         venus_chain_find(args->pInfo, VK_STRUCTURE_TYPE_IMAGE_PLANE_MEMORY_REQUIREMENTS_INFO);
     if (plane && !has_plane(image->format, plane->planeAspect))
         venus_chain_unlink(args->pInfo, VK_STRUCTURE_TYPE_IMAGE_PLANE_MEMORY_REQUIREMENTS_INFO);
-    call->device->vk.GetImageMemoryRequirements2(args->device, args->pInfo, args->pMemoryRequirements);
+    call->device->vk.GetImageMemoryRequirements2(args->device, args->pInfo,
+                                                 args->pMemoryRequirements);
     restrict_types(call, image->external, &args->pMemoryRequirements->memoryRequirements);
     return true;
 }
@@ -318,7 +344,8 @@ static bool get_device_image_requirements(struct venus_call *call, void *data)
     VkDeviceImageMemoryRequirements query = *args->pInfo;
     if (!has_plane(info->format, query.planeAspect))
         query.planeAspect = 0;
-    call->device->vk.GetDeviceImageMemoryRequirements(args->device, &query, args->pMemoryRequirements);
+    call->device->vk.GetDeviceImageMemoryRequirements(args->device, &query,
+                                                      args->pMemoryRequirements);
     restrict_types(call, rewrite.external, &args->pMemoryRequirements->memoryRequirements);
     return true;
 }
@@ -331,7 +358,8 @@ static bool get_device_sparse_requirements(struct venus_call *call, void *data)
         return venus_unsupported(call);
     VkImageCreateInfo *info = (VkImageCreateInfo *)(uintptr_t)args->pInfo->pCreateInfo;
     if (rewrite_image(call->device->physical_device, info, &rewrite) == VK_SUCCESS)
-        call->device->vk.GetDeviceImageSparseMemoryRequirements(args->device, args->pInfo, args->pSparseMemoryRequirementCount,
+        call->device->vk.GetDeviceImageSparseMemoryRequirements(args->device, args->pInfo,
+                                                                args->pSparseMemoryRequirementCount,
                                                                 args->pSparseMemoryRequirements);
     else
         *args->pSparseMemoryRequirementCount = 0;
@@ -344,7 +372,8 @@ static bool get_buffer_requirements(struct venus_call *call, void *data)
     struct venus_buffer *buffer = (struct venus_buffer *)subject(call, WIRE_HANDLE_BUFFER);
     if (!buffer)
         return venus_fail(call, "the buffer is null");
-    call->device->vk.GetBufferMemoryRequirements(args->device, args->buffer, args->pMemoryRequirements);
+    call->device->vk.GetBufferMemoryRequirements(args->device, args->buffer,
+                                                 args->pMemoryRequirements);
     restrict_types(call, buffer->external, args->pMemoryRequirements);
     return true;
 }
@@ -357,7 +386,8 @@ static bool get_buffer_requirements2(struct venus_call *call, void *data)
         return venus_fail(call, "the buffer is null");
     if (!call->device->vk.GetBufferMemoryRequirements2)
         return venus_unsupported(call);
-    call->device->vk.GetBufferMemoryRequirements2(args->device, args->pInfo, args->pMemoryRequirements);
+    call->device->vk.GetBufferMemoryRequirements2(args->device, args->pInfo,
+                                                  args->pMemoryRequirements);
     restrict_types(call, buffer->external, &args->pMemoryRequirements->memoryRequirements);
     return true;
 }
@@ -371,25 +401,32 @@ static bool get_device_buffer_requirements(struct venus_call *call, void *data)
     VkBufferCreateInfo *info = (VkBufferCreateInfo *)(uintptr_t)args->pInfo->pCreateInfo;
     if (rewrite_buffer(call->device->physical_device, info, &external) != VK_SUCCESS)
         return true;
-    call->device->vk.GetDeviceBufferMemoryRequirements(args->device, args->pInfo, args->pMemoryRequirements);
+    call->device->vk.GetDeviceBufferMemoryRequirements(args->device, args->pInfo,
+                                                       args->pMemoryRequirements);
     restrict_types(call, external, &args->pMemoryRequirements->memoryRequirements);
     return true;
 }
 
-// ---- layouts -----------------------------------------------------------------------------------------------------------------------
+// ---- layouts ------------------------------------------------------------------------------------
 
-// Makes the subresource one that the host's driver can be asked about. False: there is none, the answer is zero.
-static bool fix_subresource(VkFormat format, uint32_t mip_levels, uint32_t array_layers, VkImageSubresource *subresource)
+// Makes the subresource one that the host's driver can be asked about. False: there is none, the
+// answer is zero.
+static bool fix_subresource(VkFormat format, uint32_t mip_levels, uint32_t array_layers,
+                            VkImageSubresource *subresource)
 {
     const struct venus_format_info *info = venus_format_info(format);
     // The memory plane of a linear image is its colour.
     if (subresource->aspectMask == VK_IMAGE_ASPECT_MEMORY_PLANE_0_BIT_EXT)
-        subresource->aspectMask = info->planes > 1 ? VK_IMAGE_ASPECT_PLANE_0_BIT : VK_IMAGE_ASPECT_COLOR_BIT;
-    VkImageAspectFlags aspects = info->planes > 1                          ? ((VK_IMAGE_ASPECT_PLANE_0_BIT << info->planes) - 1) & ~0xfu
-                                 : info->depth_size || info->stencil_size ? (info->depth_size ? VK_IMAGE_ASPECT_DEPTH_BIT : 0) |
-                                                                                 (info->stencil_size ? VK_IMAGE_ASPECT_STENCIL_BIT : 0)
-                                                                           : VK_IMAGE_ASPECT_COLOR_BIT;
-    return (subresource->aspectMask & aspects) && !(subresource->aspectMask & (subresource->aspectMask - 1)) &&
+        subresource->aspectMask =
+            info->planes > 1 ? VK_IMAGE_ASPECT_PLANE_0_BIT : VK_IMAGE_ASPECT_COLOR_BIT;
+    VkImageAspectFlags aspects = info->planes > 1
+                                     ? ((VK_IMAGE_ASPECT_PLANE_0_BIT << info->planes) - 1) & ~0xfu
+                                 : info->depth_size || info->stencil_size
+                                     ? (info->depth_size ? VK_IMAGE_ASPECT_DEPTH_BIT : 0) |
+                                           (info->stencil_size ? VK_IMAGE_ASPECT_STENCIL_BIT : 0)
+                                     : VK_IMAGE_ASPECT_COLOR_BIT;
+    return (subresource->aspectMask & aspects) &&
+           !(subresource->aspectMask & (subresource->aspectMask - 1)) &&
            subresource->mipLevel < mip_levels && subresource->arrayLayer < array_layers;
 }
 
@@ -401,7 +438,8 @@ static bool get_subresource_layout(struct venus_call *call, void *data)
         return false;
     VkImageSubresource subresource = *args->pSubresource;
     if (fix_subresource(image->format, image->mip_levels, image->array_layers, &subresource))
-        call->device->vk.GetImageSubresourceLayout(args->device, args->image, &subresource, args->pLayout);
+        call->device->vk.GetImageSubresourceLayout(args->device, args->image, &subresource,
+                                                   args->pLayout);
     return true;
 }
 
@@ -414,8 +452,10 @@ static bool get_subresource_layout2(struct venus_call *call, void *data)
     if (!call->device->vk.GetImageSubresourceLayout2)
         return venus_unsupported(call);
     VkImageSubresource2 subresource = *args->pSubresource;
-    if (fix_subresource(image->format, image->mip_levels, image->array_layers, &subresource.imageSubresource))
-        call->device->vk.GetImageSubresourceLayout2(args->device, args->image, &subresource, args->pLayout);
+    if (fix_subresource(image->format, image->mip_levels, image->array_layers,
+                        &subresource.imageSubresource))
+        call->device->vk.GetImageSubresourceLayout2(args->device, args->image, &subresource,
+                                                    args->pLayout);
     return true;
 }
 
@@ -428,7 +468,8 @@ static bool get_device_subresource_layout(struct venus_call *call, void *data)
     VkImageCreateInfo *info = (VkImageCreateInfo *)(uintptr_t)args->pInfo->pCreateInfo;
     VkImageSubresource2 *subresource = (VkImageSubresource2 *)(uintptr_t)args->pInfo->pSubresource;
     if (rewrite_image(call->device->physical_device, info, &rewrite) == VK_SUCCESS &&
-        fix_subresource(info->format, info->mipLevels, info->arrayLayers, &subresource->imageSubresource))
+        fix_subresource(info->format, info->mipLevels, info->arrayLayers,
+                        &subresource->imageSubresource))
         call->device->vk.GetDeviceImageSubresourceLayout(args->device, args->pInfo, args->pLayout);
     return true;
 }

@@ -18,9 +18,11 @@ struct venus_buffer {
     bool external; // as above
 };
 
-// Bytes of host memory, from its pointer on, that a copy of this region touches. `subresource` gets its layer count resolved. 0: the
-// region is not one of this image; UINT64_MAX: more than can be said.
-uint64_t venus_host_copy_size(const struct venus_image *image, VkImageSubresourceLayers *subresource, VkOffset3D offset, VkExtent3D extent,
-                              uint32_t row_length, uint32_t image_height);
+// Bytes of host memory, from its pointer on, that a copy of this region touches. `subresource` gets
+// its layer count resolved. 0: the region is not one of this image; UINT64_MAX: more than can be
+// said.
+uint64_t venus_host_copy_size(const struct venus_image *image,
+                              VkImageSubresourceLayers *subresource, VkOffset3D offset,
+                              VkExtent3D extent, uint32_t row_length, uint32_t image_height);
 
 #endif

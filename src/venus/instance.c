@@ -4,8 +4,10 @@
 #include "base/log.h"
 #include "venus/device.h"
 
-// What is private to Venus; the guest needs nothing else of an instance: windows are its own business.
-static const char *const instance_extensions[] = {"VK_EXT_command_serialization", "VK_MESA_venus_protocol"};
+// What is private to Venus; the guest needs nothing else of an instance: windows are its own
+// business.
+static const char *const instance_extensions[] = {"VK_EXT_command_serialization",
+                                                  "VK_MESA_venus_protocol"};
 #define INSTANCE_EXTENSION_COUNT (sizeof(instance_extensions) / sizeof(instance_extensions[0]))
 
 static bool enumerate_version(struct venus_call *call, void *data)
@@ -32,7 +34,8 @@ static bool enumerate_extensions(struct venus_call *call, void *data)
         *args->pPropertyCount = INSTANCE_EXTENSION_COUNT;
     for (uint32_t i = 0; i < *args->pPropertyCount; i++) {
         const struct wire_extension *extension = wire_find_extension(instance_extensions[i]);
-        strncpy(args->pProperties[i].extensionName, instance_extensions[i], VK_MAX_EXTENSION_NAME_SIZE - 1);
+        strncpy(args->pProperties[i].extensionName, instance_extensions[i],
+                VK_MAX_EXTENSION_NAME_SIZE - 1);
         args->pProperties[i].specVersion = extension ? extension->spec_version : 0;
     }
     return true;
@@ -77,7 +80,8 @@ static bool create(struct venus_call *call, void *data)
         return true;
     }
     VkInstance handle = VK_NULL_HANDLE;
-    args->ret = venus_host_create_instance(context->host, args->pCreateInfo->pApplicationInfo, &handle);
+    args->ret =
+        venus_host_create_instance(context->host, args->pCreateInfo->pApplicationInfo, &handle);
     if (args->ret != VK_SUCCESS) {
         log_warning("the host's vkCreateInstance failed with VkResult %d", args->ret);
         venus_object_free(&context->objects, &instance->base);
@@ -86,9 +90,11 @@ static bool create(struct venus_call *call, void *data)
     venus_instance_driver_load(&instance->vk, context->host->get_instance_proc_addr, handle);
     instance->base.type = WIRE_HANDLE_INSTANCE;
     instance->base.handle = (uintptr_t)handle;
+    instance->host = context->host;
     instance->api_version = context->host->api_version;
     pthread_mutex_init(&instance->enumeration_lock, NULL);
-    if (!venus_object_insert(&context->objects, &instance->base, (uint64_t)(uintptr_t)*args->pInstance)) {
+    if (!venus_object_insert(&context->objects, &instance->base,
+                             (uint64_t)(uintptr_t)*args->pInstance)) {
         venus_release_tree(context, &instance->base);
         return venus_fail(call, "the id of the new instance is 0 or in use");
     }
@@ -101,7 +107,8 @@ static bool destroy(struct venus_call *call, void *data)
     const struct wire_args_vkDestroyInstance *args = data;
     if (!args->instance)
         return true;
-    struct venus_object *root = venus_object_remove(&call->context->objects, WIRE_HANDLE_INSTANCE, (uintptr_t)args->instance);
+    struct venus_object *root = venus_object_remove(&call->context->objects, WIRE_HANDLE_INSTANCE,
+                                                    (uintptr_t)args->instance);
     if (!root)
         return venus_fail(call, "no instance has this id");
     venus_release_tree(call->context, root);

@@ -1,27 +1,30 @@
-// What a guest sees of the host's devices: which ones, their extensions, memory types, features and limits.
+// What a guest sees of the host's devices: which ones, their extensions, memory types, features and
+// limits.
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "base/log.h"
-#include "os/os.h"
-#include "os/shm.h"
 #include "venus/device.h"
+#include "venus/probe.h"
 #include "venus/profile.h"
 
 #define MAX_PHYSICAL_DEVICES 64
 
-// ---- extensions ------------------------------------------------------------------------------------------------------------------
+// ---- extensions ---------------------------------------------------------------------------------
 
-// Carried out by us on every host (docs/emulation.md): the host's own are not used, so it need not have them.
+// Carried out by us on every host (docs/emulation.md): the host's own are not used, so it need not
+// have them.
 static const char *const emulated_extensions[] = {
-    "VK_EXT_external_memory_dma_buf", "VK_KHR_external_memory_fd",    "VK_EXT_image_drm_format_modifier",
-    "VK_EXT_queue_family_foreign",    "VK_KHR_external_semaphore_fd", "VK_KHR_external_fence_fd",
+    "VK_EXT_external_memory_dma_buf",   "VK_KHR_external_memory_fd",
+    "VK_EXT_image_drm_format_modifier", "VK_EXT_queue_family_foreign",
+    "VK_KHR_external_semaphore_fd",     "VK_KHR_external_fence_fd",
 };
 
-// In the vocabulary, but the guest carries them out itself, or they mean nothing once their counterpart is emulated.
+// In the vocabulary, but the guest carries them out itself, or they mean nothing once their
+// counterpart is emulated.
 static const char *const withheld_extensions[] = {
-    "VK_EXT_command_serialization",   "VK_MESA_venus_protocol", "VK_EXT_tooling_info",
-    "VK_KHR_deferred_host_operations", "VK_KHR_map_memory2",    "VK_EXT_external_memory_acquire_unmodified",
+    "VK_EXT_command_serialization", "VK_MESA_venus_protocol",
+    "VK_EXT_tooling_info",          "VK_KHR_deferred_host_operations",
+    "VK_KHR_map_memory2",           "VK_EXT_external_memory_acquire_unmodified",
 };
 
 static bool contains(const char *const *names, size_t count, const char *name)
@@ -39,7 +42,8 @@ bool venus_extension_is_emulated(const char *name)
     return LISTS(emulated_extensions, name);
 }
 
-static const VkExtensionProperties *find_extension(const VkExtensionProperties *list, uint32_t count, const char *name)
+static const VkExtensionProperties *find_extension(const VkExtensionProperties *list,
+                                                   uint32_t count, const char *name)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (strcmp(list[i].extensionName, name) == 0)
@@ -48,22 +52,27 @@ static const VkExtensionProperties *find_extension(const VkExtensionProperties *
     return NULL;
 }
 
-bool venus_physical_device_lists(const struct venus_physical_device *physical_device, const char *name)
+bool venus_physical_device_lists(const struct venus_physical_device *physical_device,
+                                 const char *name)
 {
     return find_extension(physical_device->extensions, physical_device->extension_count, name);
 }
 
 static bool host_lists(const struct venus_physical_device *physical_device, const char *name)
 {
-    return find_extension(physical_device->host_extensions, physical_device->host_extension_count, name);
+    return find_extension(physical_device->host_extensions, physical_device->host_extension_count,
+                          name);
 }
 
-bool venus_physical_device_has_extension(const struct venus_physical_device *physical_device, const char *name)
+bool venus_physical_device_has_extension(const struct venus_physical_device *physical_device,
+                                         const char *name)
 {
-    return !venus_profile_hides_extension(physical_device->profile, name) && host_lists(physical_device, name);
+    return !venus_profile_hides_extension(physical_device->profile, name) &&
+           host_lists(physical_device, name);
 }
 
-uint32_t venus_physical_device_needs(const struct venus_physical_device *physical_device, const char **names)
+uint32_t venus_physical_device_needs(const struct venus_physical_device *physical_device,
+                                     const char **names)
 {
     uint32_t count = 0;
     names[count++] = VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
@@ -97,9 +106,11 @@ static bool load_extensions(struct venus_physical_device *physical_device)
         bool emulated = venus_extension_is_emulated(known[i].name);
         if (LISTS(withheld_extensions, known[i].name))
             continue;
-        if (!emulated && (!of_host || venus_profile_hides_extension(physical_device->profile, known[i].name)))
+        if (!emulated &&
+            (!of_host || venus_profile_hides_extension(physical_device->profile, known[i].name)))
             continue;
-        VkExtensionProperties *shown = &physical_device->extensions[physical_device->extension_count++];
+        VkExtensionProperties *shown =
+            &physical_device->extensions[physical_device->extension_count++];
         strncpy(shown->extensionName, known[i].name, VK_MAX_EXTENSION_NAME_SIZE - 1);
         shown->specVersion = known[i].spec_version;
         if (!emulated && of_host->specVersion < shown->specVersion)
@@ -108,80 +119,15 @@ static bool load_extensions(struct venus_physical_device *physical_device)
     return true;
 }
 
-// ---- memory types ------------------------------------------------------------------------------------------------------------------
+// ---- memory types -------------------------------------------------------------------------------
 
-// Which types take these pages? The driver's word, and then the deed: some list a type and refuse the import.
-static uint32_t importable_types(const struct venus_instance_driver *vk, VkDevice device, const VkPhysicalDeviceMemoryProperties *memory,
-                                 void *pointer, uint64_t size)
-{
-    PFN_vkGetMemoryHostPointerPropertiesEXT get_properties =
-        (PFN_vkGetMemoryHostPointerPropertiesEXT)vk->GetDeviceProcAddr(device, "vkGetMemoryHostPointerPropertiesEXT");
-    PFN_vkAllocateMemory allocate = (PFN_vkAllocateMemory)vk->GetDeviceProcAddr(device, "vkAllocateMemory");
-    PFN_vkFreeMemory free_memory = (PFN_vkFreeMemory)vk->GetDeviceProcAddr(device, "vkFreeMemory");
-    VkMemoryHostPointerPropertiesEXT properties = {.sType = VK_STRUCTURE_TYPE_MEMORY_HOST_POINTER_PROPERTIES_EXT};
-    if (!get_properties || !allocate || !free_memory ||
-        get_properties(device, VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT, pointer, &properties) != VK_SUCCESS)
-        return 0;
-
-    uint32_t types = 0;
-    for (uint32_t i = 0; i < memory->memoryTypeCount; i++) {
-        const VkImportMemoryHostPointerInfoEXT import = {
-            .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT,
-            .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
-            .pHostPointer = pointer,
-        };
-        const VkMemoryAllocateInfo info = {
-            .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO, .pNext = &import, .allocationSize = size, .memoryTypeIndex = i};
-        VkDeviceMemory imported;
-        if (!(properties.memoryTypeBits & (1u << i)) || allocate(device, &info, NULL, &imported) != VK_SUCCESS)
-            continue;
-        types |= 1u << i;
-        free_memory(device, imported, NULL);
-    }
-    return types;
-}
-
-static uint32_t probe_import(const struct venus_physical_device *physical_device, const VkPhysicalDeviceMemoryProperties *memory)
-{
-    const struct venus_instance_driver *vk = &physical_device->instance->vk;
-    const float priority = 1.0f;
-    const char *extensions[VENUS_NEEDED_EXTENSIONS];
-    const VkDeviceQueueCreateInfo queue = {
-        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_CREATE_INFO, .queueCount = 1, .pQueuePriorities = &priority};
-    const VkDeviceCreateInfo info = {
-        .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-        .queueCreateInfoCount = 1,
-        .pQueueCreateInfos = &queue,
-        .enabledExtensionCount = venus_physical_device_needs(physical_device, extensions),
-        .ppEnabledExtensionNames = extensions,
-    };
-    VkDevice device = VK_NULL_HANDLE;
-    if (vk->CreateDevice((VkPhysicalDevice)(uintptr_t)physical_device->base.handle, &info, NULL, &device) != VK_SUCCESS)
-        return 0;
-
-    // The pages must lie at a multiple of the alignment in this process, which may be more than a page.
-    uint32_t types = 0;
-    uint64_t alignment = physical_device->import_alignment;
-    int fd = os_shm_create("probe", 2 * alignment);
-    void *pages = fd < 0 ? NULL : os_shm_map(fd, 0, 2 * alignment);
-    if (pages) {
-        uintptr_t aligned = ((uintptr_t)pages + alignment - 1) & ~(uintptr_t)(alignment - 1);
-        types = importable_types(vk, device, memory, (void *)aligned, alignment);
-    }
-    PFN_vkDestroyDevice destroy = (PFN_vkDestroyDevice)vk->GetDeviceProcAddr(device, "vkDestroyDevice");
-    destroy(device, NULL);
-    if (pages)
-        os_shm_unmap(pages, 2 * alignment);
-    if (fd >= 0)
-        close(fd);
-    return types;
-}
-
-// A guest maps only pages that we gave the driver, and never flushes: what is not both importable and coherent is not mappable.
+// A guest maps only pages that we gave the driver, and never flushes: what is not both importable
+// and coherent is not mappable.
 void venus_memory_types_hide(VkPhysicalDeviceMemoryProperties *memory, uint32_t importable)
 {
-    const VkMemoryPropertyFlags mappable =
-        VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT | VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
+    const VkMemoryPropertyFlags mappable = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                           VK_MEMORY_PROPERTY_HOST_COHERENT_BIT |
+                                           VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
     for (uint32_t i = 0; i < memory->memoryTypeCount; i++) {
         VkMemoryPropertyFlags *flags = &memory->memoryTypes[i].propertyFlags;
         if (!(importable & (1u << i)) || !(*flags & VK_MEMORY_PROPERTY_HOST_COHERENT_BIT))
@@ -191,7 +137,8 @@ void venus_memory_types_hide(VkPhysicalDeviceMemoryProperties *memory, uint32_t 
 
 static bool has_mappable_type(const VkPhysicalDeviceMemoryProperties *memory)
 {
-    const VkMemoryPropertyFlags wanted = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
+    const VkMemoryPropertyFlags wanted =
+        VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
     for (uint32_t i = 0; i < memory->memoryTypeCount; i++) {
         if ((memory->memoryTypes[i].propertyFlags & wanted) == wanted)
             return true;
@@ -205,26 +152,22 @@ void venus_physical_device_probe(struct venus_physical_device *physical_device)
         return;
     pthread_mutex_lock(&physical_device->probe_lock);
     if (!atomic_load_explicit(&physical_device->probed, memory_order_relaxed)) {
-        const struct venus_instance_driver *vk = &physical_device->instance->vk;
+        const struct venus_instance *instance = physical_device->instance;
         VkPhysicalDevice handle = (VkPhysicalDevice)(uintptr_t)physical_device->base.handle;
-        vk->GetPhysicalDeviceMemoryProperties(handle, &physical_device->memory);
-        physical_device->import_alignment = os_page_size();
-        if (host_lists(physical_device, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME)) {
-            VkPhysicalDeviceExternalMemoryHostPropertiesEXT host = {
-                .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_MEMORY_HOST_PROPERTIES_EXT};
-            VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &host};
-            vk->GetPhysicalDeviceProperties2(handle, &properties);
-            if (host.minImportedHostPointerAlignment > physical_device->import_alignment)
-                physical_device->import_alignment = host.minImportedHostPointerAlignment;
-            physical_device->importable_types = probe_import(physical_device, &physical_device->memory);
-        }
+        struct venus_probe probe;
+        venus_probe_identify(&instance->vk, handle, &probe);
+        if (!venus_host_recall(instance->host, &probe))
+            venus_probe_device(&instance->vk, handle, &probe);
+        physical_device->importable_types = probe.importable_types;
+        physical_device->import_alignment = probe.import_alignment;
+        instance->vk.GetPhysicalDeviceMemoryProperties(handle, &physical_device->memory);
         venus_memory_types_hide(&physical_device->memory, physical_device->importable_types);
         atomic_store_explicit(&physical_device->probed, true, memory_order_release);
     }
     pthread_mutex_unlock(&physical_device->probe_lock);
 }
 
-// ---- enumeration -------------------------------------------------------------------------------------------------------------------
+// ---- enumeration --------------------------------------------------------------------------------
 
 void venus_physical_device_release(struct venus_physical_device *physical_device)
 {
@@ -249,18 +192,22 @@ static const char *load(struct venus_physical_device *physical_device)
         physical_device->properties.apiVersion = wire_vk_xml_version();
 
     vk->GetPhysicalDeviceQueueFamilyProperties(handle, &physical_device->queue_family_count, NULL);
-    physical_device->queue_families = calloc(physical_device->queue_family_count + 1, sizeof(*physical_device->queue_families));
+    physical_device->queue_families =
+        calloc(physical_device->queue_family_count + 1, sizeof(*physical_device->queue_families));
     if (!physical_device->queue_families)
         return "out of memory";
-    vk->GetPhysicalDeviceQueueFamilyProperties(handle, &physical_device->queue_family_count, physical_device->queue_families);
+    vk->GetPhysicalDeviceQueueFamilyProperties(handle, &physical_device->queue_family_count,
+                                               physical_device->queue_families);
 
     if (!load_extensions(physical_device))
         return "its extensions can't be read";
     if (!host_lists(physical_device, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME))
-        return "its driver lacks VK_EXT_external_memory_host, without which a guest can't map memory";
+        return "its driver lacks VK_EXT_external_memory_host, without which a guest can't map "
+               "memory";
     venus_physical_device_probe(physical_device);
     if (!has_mappable_type(&physical_device->memory))
-        return "its driver takes shared memory in no coherent memory type, so that a guest can't map any";
+        return "its driver takes shared memory in no coherent memory type, so that a guest can't "
+               "map any";
     return NULL;
 }
 
@@ -268,14 +215,16 @@ static VkResult enumerate(struct venus_context *context, struct venus_instance *
 {
     VkPhysicalDevice handles[MAX_PHYSICAL_DEVICES];
     uint32_t count = MAX_PHYSICAL_DEVICES;
-    VkResult result = instance->vk.EnumeratePhysicalDevices((VkInstance)(uintptr_t)instance->base.handle, &count, handles);
+    VkResult result = instance->vk.EnumeratePhysicalDevices(
+        (VkInstance)(uintptr_t)instance->base.handle, &count, handles);
     if (result < VK_SUCCESS)
         return result;
     instance->physical_devices = calloc(count + 1, sizeof(*instance->physical_devices));
     if (!instance->physical_devices)
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     for (uint32_t i = 0; i < count; i++) {
-        struct venus_physical_device *physical_device = venus_object_alloc(&context->objects, sizeof(*physical_device));
+        struct venus_physical_device *physical_device =
+            venus_object_alloc(&context->objects, sizeof(*physical_device));
         if (!physical_device)
             return VK_ERROR_OUT_OF_HOST_MEMORY;
         physical_device->base.type = WIRE_HANDLE_PHYSICAL_DEVICE;
@@ -286,7 +235,8 @@ static VkResult enumerate(struct venus_context *context, struct venus_instance *
         pthread_mutex_init(&physical_device->probe_lock, NULL);
         const char *hidden = load(physical_device);
         if (hidden) {
-            log_warning("%s is not shown to guests: %s", physical_device->properties.deviceName, hidden);
+            log_warning("%s is not shown to guests: %s", physical_device->properties.deviceName,
+                        hidden);
             venus_physical_device_release(physical_device);
             venus_object_free(&context->objects, &physical_device->base);
         } else {
@@ -297,8 +247,10 @@ static VkResult enumerate(struct venus_context *context, struct venus_instance *
     return VK_SUCCESS;
 }
 
-// The guest chooses an id for each when it first asks for them; later it must come with the same ones.
-static bool name_devices(struct venus_call *call, struct venus_instance *instance, const VkPhysicalDevice *ids, uint32_t count)
+// The guest chooses an id for each when it first asks for them; later it must come with the same
+// ones.
+static bool name_devices(struct venus_call *call, struct venus_instance *instance,
+                         const VkPhysicalDevice *ids, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         struct venus_object *object = &instance->physical_devices[i]->base;
@@ -341,7 +293,9 @@ static uint64_t id_of(const struct venus_instance *instance, VkPhysicalDevice ha
 {
     for (uint32_t i = 0; i < instance->physical_device_count; i++) {
         if (instance->physical_devices[i]->base.handle == (uintptr_t)handle)
-            return instance->named & (1ull << i) ? atomic_load(&instance->physical_devices[i]->base.id) : 0;
+            return instance->named & (1ull << i)
+                       ? atomic_load(&instance->physical_devices[i]->base.id)
+                       : 0;
     }
     return 0;
 }
@@ -350,7 +304,8 @@ static bool enumerate_groups(struct venus_call *call, void *data)
 {
     struct wire_args_vkEnumeratePhysicalDeviceGroups *args = data;
     struct venus_instance *instance = call->instance;
-    VkPhysicalDeviceGroupProperties *groups = venus_scratch(call, MAX_PHYSICAL_DEVICES * sizeof(*groups));
+    VkPhysicalDeviceGroupProperties *groups =
+        venus_scratch(call, MAX_PHYSICAL_DEVICES * sizeof(*groups));
     if (!groups)
         return venus_fail(call, "out of memory");
     for (uint32_t i = 0; i < MAX_PHYSICAL_DEVICES; i++)
@@ -358,7 +313,8 @@ static bool enumerate_groups(struct venus_call *call, void *data)
     uint32_t count = MAX_PHYSICAL_DEVICES;
     args->ret = VK_ERROR_INITIALIZATION_FAILED;
     if (instance->vk.EnumeratePhysicalDeviceGroups)
-        args->ret = instance->vk.EnumeratePhysicalDeviceGroups((VkInstance)(uintptr_t)instance->base.handle, &count, groups);
+        args->ret = instance->vk.EnumeratePhysicalDeviceGroups(
+            (VkInstance)(uintptr_t)instance->base.handle, &count, groups);
     if (args->ret < VK_SUCCESS) {
         *args->pPhysicalDeviceGroupCount = 0;
         return true;
@@ -368,7 +324,8 @@ static bool enumerate_groups(struct venus_call *call, void *data)
     uint32_t shown = 0;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t members = 0;
-        for (uint32_t j = 0; j < groups[i].physicalDeviceCount && j < VK_MAX_DEVICE_GROUP_SIZE; j++) {
+        for (uint32_t j = 0; j < groups[i].physicalDeviceCount && j < VK_MAX_DEVICE_GROUP_SIZE;
+             j++) {
             uint64_t id = id_of(instance, groups[i].physicalDevices[j]);
             if (id)
                 groups[i].physicalDevices[members++] = (VkPhysicalDevice)(uintptr_t)id;
@@ -389,7 +346,8 @@ static bool enumerate_groups(struct venus_call *call, void *data)
             VkPhysicalDeviceGroupProperties *out = &args->pPhysicalDeviceGroupProperties[i];
             memset(out->physicalDevices, 0, sizeof(out->physicalDevices));
             out->physicalDeviceCount = groups[i].physicalDeviceCount;
-            memcpy(out->physicalDevices, groups[i].physicalDevices, out->physicalDeviceCount * sizeof(out->physicalDevices[0]));
+            memcpy(out->physicalDevices, groups[i].physicalDevices,
+                   out->physicalDeviceCount * sizeof(out->physicalDevices[0]));
             out->subsetAllocation = groups[i].subsetAllocation;
         }
     }
@@ -397,7 +355,7 @@ static bool enumerate_groups(struct venus_call *call, void *data)
     return true;
 }
 
-// ---- queries -----------------------------------------------------------------------------------------------------------------------
+// ---- queries ------------------------------------------------------------------------------------
 
 static struct venus_physical_device *self(struct venus_call *call)
 {
@@ -422,7 +380,8 @@ static bool enumerate_extensions(struct venus_call *call, void *data)
         args->ret = VK_INCOMPLETE;
     else
         *args->pPropertyCount = physical_device->extension_count;
-    memcpy(args->pProperties, physical_device->extensions, *args->pPropertyCount * sizeof(*args->pProperties));
+    memcpy(args->pProperties, physical_device->extensions,
+           *args->pPropertyCount * sizeof(*args->pProperties));
     return true;
 }
 
@@ -466,7 +425,8 @@ static bool get_features2(struct venus_call *call, void *data)
 static bool get_properties(struct venus_call *call, void *data)
 {
     struct wire_args_vkGetPhysicalDeviceProperties *args = data;
-    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
+    VkPhysicalDeviceProperties2 properties = {.sType =
+                                                  VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
     properties.properties = self(call)->properties;
     venus_profile_filter_limits(self(call)->profile, &properties);
     *args->pProperties = properties.properties;
@@ -485,8 +445,8 @@ static bool get_properties2(struct venus_call *call, void *data)
 static bool get_queue_families(struct venus_call *call, void *data)
 {
     struct wire_args_vkGetPhysicalDeviceQueueFamilyProperties *args = data;
-    call->instance->vk.GetPhysicalDeviceQueueFamilyProperties(args->physicalDevice, args->pQueueFamilyPropertyCount,
-                                                              args->pQueueFamilyProperties);
+    call->instance->vk.GetPhysicalDeviceQueueFamilyProperties(
+        args->physicalDevice, args->pQueueFamilyPropertyCount, args->pQueueFamilyProperties);
     for (uint32_t i = 0; args->pQueueFamilyProperties && i < *args->pQueueFamilyPropertyCount; i++)
         args->pQueueFamilyProperties[i].queueFlags &= ~self(call)->profile->queue_flags;
     return true;
@@ -495,10 +455,11 @@ static bool get_queue_families(struct venus_call *call, void *data)
 static bool get_queue_families2(struct venus_call *call, void *data)
 {
     struct wire_args_vkGetPhysicalDeviceQueueFamilyProperties2 *args = data;
-    call->instance->vk.GetPhysicalDeviceQueueFamilyProperties2(args->physicalDevice, args->pQueueFamilyPropertyCount,
-                                                               args->pQueueFamilyProperties);
+    call->instance->vk.GetPhysicalDeviceQueueFamilyProperties2(
+        args->physicalDevice, args->pQueueFamilyPropertyCount, args->pQueueFamilyProperties);
     for (uint32_t i = 0; args->pQueueFamilyProperties && i < *args->pQueueFamilyPropertyCount; i++)
-        args->pQueueFamilyProperties[i].queueFamilyProperties.queueFlags &= ~self(call)->profile->queue_flags;
+        args->pQueueFamilyProperties[i].queueFamilyProperties.queueFlags &=
+            ~self(call)->profile->queue_flags;
     return true;
 }
 
@@ -514,20 +475,22 @@ static bool get_memory_properties2(struct venus_call *call, void *data)
     struct wire_args_vkGetPhysicalDeviceMemoryProperties2 *args = data;
     // What is chained (budgets) changes with time.
     if (args->pMemoryProperties->pNext)
-        call->instance->vk.GetPhysicalDeviceMemoryProperties2(args->physicalDevice, args->pMemoryProperties);
+        call->instance->vk.GetPhysicalDeviceMemoryProperties2(args->physicalDevice,
+                                                              args->pMemoryProperties);
     args->pMemoryProperties->memoryProperties = self(call)->memory;
     return true;
 }
 
-// The host's clocks mean something only to a guest on the same kernel: over vtest, where each memory is a file for the client.
+// The host's clocks mean something only to a guest on the same kernel: over vtest, where each
+// memory is a file for the client.
 static bool get_time_domains(struct venus_call *call, void *data)
 {
     struct wire_args_vkGetPhysicalDeviceCalibrateableTimeDomainsKHR *args = data;
     if (!call->instance->vk.GetPhysicalDeviceCalibrateableTimeDomainsKHR)
         return venus_unsupported(call);
     if (call->context->own_files) {
-        args->ret = call->instance->vk.GetPhysicalDeviceCalibrateableTimeDomainsKHR(args->physicalDevice, args->pTimeDomainCount,
-                                                                                     args->pTimeDomains);
+        args->ret = call->instance->vk.GetPhysicalDeviceCalibrateableTimeDomainsKHR(
+            args->physicalDevice, args->pTimeDomainCount, args->pTimeDomains);
         return true;
     }
     args->ret = VK_SUCCESS;

@@ -2,28 +2,41 @@
 
 #include <stddef.h>
 
-#define CORE(member)                                                                                                               \
-    {VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, offsetof(VkPhysicalDeviceFeatures2, features.member), #member}
-#define IN(stype, structure, member) {VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_##stype##_FEATURES, offsetof(structure, member), #member}
-#define LIMIT(kind, member, most)                                                                                                  \
-    {VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, offsetof(VkPhysicalDeviceProperties2, properties.limits.member),              \
-     VENUS_LIMIT_##kind, most}
+#define CORE(member)                                                                               \
+    {                                                                                              \
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,                                              \
+            offsetof(VkPhysicalDeviceFeatures2, features.member), #member                          \
+    }
+#define IN(stype, structure, member)                                                               \
+    {                                                                                              \
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_##stype##_FEATURES, offsetof(structure, member), #member \
+    }
+#define LIMIT(kind, member, most)                                                                  \
+    {                                                                                              \
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2,                                            \
+            offsetof(VkPhysicalDeviceProperties2, properties.limits.member), VENUS_LIMIT_##kind,   \
+            most                                                                                   \
+    }
 
 // The wire has no commands that build acceleration structures on the host's CPU.
-#define NOT_ON_THE_WIRE                                                                                                            \
-    {VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ACCELERATION_STRUCTURE_FEATURES_KHR,                                                        \
-     offsetof(VkPhysicalDeviceAccelerationStructureFeaturesKHR, accelerationStructureHostCommands),                                \
-     "accelerationStructureHostCommands"}
+#define NOT_ON_THE_WIRE                                                                            \
+    {                                                                                              \
+        VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ACCELERATION_STRUCTURE_FEATURES_KHR,                     \
+            offsetof(VkPhysicalDeviceAccelerationStructureFeaturesKHR,                             \
+                     accelerationStructureHostCommands),                                           \
+            "accelerationStructureHostCommands"                                                    \
+    }
 
 static const struct venus_profile_feature native_features[] = {NOT_ON_THE_WIRE, {0}};
 
 static const struct venus_profile native_profile = {.name = "native", .features = native_features};
 
-// ---- portable: a Mac -----------------------------------------------------------------------------------------------------------
+// ---- portable: a Mac ----------------------------------------------------------------------------
 //
-// What MoltenVK publishes about itself (its runtime guide's list of extensions, and the features that its documentation and Metal's
-// feature set rule out), laid over whatever driver the host has. Nothing here names a descriptor of the kernel: external memory,
-// semaphores and fences by fd, modifiers and the bus address don't exist on a Mac.
+// What MoltenVK publishes about itself (its runtime guide's list of extensions, and the features
+// that its documentation and Metal's feature set rule out), laid over whatever driver the host has.
+// Nothing here names a descriptor of the kernel: external memory, semaphores and fences by fd,
+// modifiers and the bus address don't exist on a Mac.
 
 static const char *const portable_extensions[] = {
     // clang-format off
@@ -90,8 +103,10 @@ static const struct venus_profile_feature portable_features[] = {
     IN(VULKAN_1_1, VkPhysicalDeviceVulkan11Features, multiviewTessellationShader),
     IN(VULKAN_1_1, VkPhysicalDeviceVulkan11Features, protectedMemory),
     IN(SHADER_ATOMIC_INT64, VkPhysicalDeviceShaderAtomicInt64Features, shaderSharedInt64Atomics),
-    IN(BUFFER_DEVICE_ADDRESS, VkPhysicalDeviceBufferDeviceAddressFeatures, bufferDeviceAddressCaptureReplay),
-    IN(BUFFER_DEVICE_ADDRESS, VkPhysicalDeviceBufferDeviceAddressFeatures, bufferDeviceAddressMultiDevice),
+    IN(BUFFER_DEVICE_ADDRESS, VkPhysicalDeviceBufferDeviceAddressFeatures,
+       bufferDeviceAddressCaptureReplay),
+    IN(BUFFER_DEVICE_ADDRESS, VkPhysicalDeviceBufferDeviceAddressFeatures,
+       bufferDeviceAddressMultiDevice),
     IN(VULKAN_1_2, VkPhysicalDeviceVulkan12Features, shaderSharedInt64Atomics),
     IN(VULKAN_1_2, VkPhysicalDeviceVulkan12Features, samplerFilterMinmax),
     IN(VULKAN_1_2, VkPhysicalDeviceVulkan12Features, bufferDeviceAddressCaptureReplay),
@@ -128,7 +143,7 @@ static const struct venus_profile portable_profile = {
     .queue_flags = VK_QUEUE_SPARSE_BINDING_BIT | VK_QUEUE_PROTECTED_BIT,
 };
 
-// ---- applying one --------------------------------------------------------------------------------------------------------------
+// ---- applying one -------------------------------------------------------------------------------
 
 const struct venus_profile *venus_profile_get(bool portable)
 {
@@ -151,25 +166,31 @@ static VkBool32 *feature_in(const void *structure, const struct venus_profile_fe
     return (VkBool32 *)((uint8_t *)(uintptr_t)structure + feature->offset);
 }
 
-void venus_profile_filter_features(const struct venus_profile *profile, VkPhysicalDeviceFeatures2 *features)
+void venus_profile_filter_features(const struct venus_profile *profile,
+                                   VkPhysicalDeviceFeatures2 *features)
 {
     for (VkBaseOutStructure *node = (VkBaseOutStructure *)features; node; node = node->pNext) {
-        for (const struct venus_profile_feature *feature = profile->features; feature->type; feature++) {
+        for (const struct venus_profile_feature *feature = profile->features; feature->type;
+             feature++) {
             if (feature->type == node->sType)
                 *feature_in(node, feature) = VK_FALSE;
         }
     }
 }
 
-const char *venus_profile_refuses(const struct venus_profile *profile, const VkPhysicalDeviceFeatures *core, const void *root)
+const char *venus_profile_refuses(const struct venus_profile *profile,
+                                  const VkPhysicalDeviceFeatures *core, const void *root)
 {
-    for (const struct venus_profile_feature *feature = profile->features; feature->type; feature++) {
+    for (const struct venus_profile_feature *feature = profile->features; feature->type;
+         feature++) {
         if (core && feature->type == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2) {
-            const uint8_t *bytes = (const uint8_t *)core - offsetof(VkPhysicalDeviceFeatures2, features);
+            const uint8_t *bytes =
+                (const uint8_t *)core - offsetof(VkPhysicalDeviceFeatures2, features);
             if (*feature_in(bytes, feature))
                 return feature->name;
         }
-        for (const VkBaseInStructure *node = ((const VkBaseInStructure *)root)->pNext; node; node = node->pNext) {
+        for (const VkBaseInStructure *node = ((const VkBaseInStructure *)root)->pNext; node;
+             node = node->pNext) {
             if (feature->type == node->sType && *feature_in(node, feature))
                 return feature->name;
         }
@@ -177,7 +198,8 @@ const char *venus_profile_refuses(const struct venus_profile *profile, const VkP
     return NULL;
 }
 
-void venus_profile_filter_limits(const struct venus_profile *profile, VkPhysicalDeviceProperties2 *properties)
+void venus_profile_filter_limits(const struct venus_profile *profile,
+                                 VkPhysicalDeviceProperties2 *properties)
 {
     if (!profile->limits)
         return;

@@ -1,6 +1,8 @@
-// What a guest may see of a host's devices besides what the codec knows: tables of things taken away.
+// What a guest may see of a host's devices besides what the codec knows: tables of things taken
+// away.
 //
-// A profile is data. Queries and vkCreateDevice use the same tables, so what is not shown can't be used either.
+// A profile is data. Queries and vkCreateDevice use the same tables, so what is not shown can't be
+// used either.
 #ifndef VENUS_PROFILE_H
 #define VENUS_PROFILE_H
 
@@ -13,7 +15,8 @@ struct venus_profile_feature {
     const char *name; // for log lines
 };
 
-// A limit is lowered to `most` if the host's is higher. Core limits are members of VkPhysicalDeviceProperties2.
+// A limit is lowered to `most` if the host's is higher. Core limits are members of
+// VkPhysicalDeviceProperties2.
 struct venus_profile_limit {
     VkStructureType type;
     uint16_t offset;
@@ -23,7 +26,8 @@ struct venus_profile_limit {
 
 struct venus_profile {
     const char *name;
-    const char *const *extensions; // device extensions that the host's driver may show, if it has them; ended by NULL; NULL: all
+    const char *const *extensions; // device extensions that the host's driver may show, if it has
+                                   // them; ended by NULL; NULL: all
     const struct venus_profile_feature *features; // ended by type 0
     const struct venus_profile_limit *limits;     // ended by type 0; NULL: none
     VkQueueFlags queue_flags;                     // that no queue family has
@@ -36,11 +40,15 @@ const struct venus_profile *venus_profile_get(bool portable);
 bool venus_profile_hides_extension(const struct venus_profile *profile, const char *name);
 
 // `features` is an output of the driver with its chain.
-void venus_profile_filter_features(const struct venus_profile *profile, VkPhysicalDeviceFeatures2 *features);
-// A feature that is on in `core` (may be NULL) or in the chain behind `root` although the profile lacks it: its name, else NULL.
-const char *venus_profile_refuses(const struct venus_profile *profile, const VkPhysicalDeviceFeatures *core, const void *root);
+void venus_profile_filter_features(const struct venus_profile *profile,
+                                   VkPhysicalDeviceFeatures2 *features);
+// A feature that is on in `core` (may be NULL) or in the chain behind `root` although the profile
+// lacks it: its name, else NULL.
+const char *venus_profile_refuses(const struct venus_profile *profile,
+                                  const VkPhysicalDeviceFeatures *core, const void *root);
 
 // `properties` is an output of the driver with its chain.
-void venus_profile_filter_limits(const struct venus_profile *profile, VkPhysicalDeviceProperties2 *properties);
+void venus_profile_filter_limits(const struct venus_profile *profile,
+                                 VkPhysicalDeviceProperties2 *properties);
 
 #endif

@@ -1,7 +1,9 @@
-// Host profiles: what is not shown can't be used either. And the small helpers they rest on: chains and the table of formats.
+// Host profiles: what is not shown can't be used either. And the small helpers they rest on: chains
+// and the table of formats.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+
 #include <cmocka.h>
 
 #include "venus/chain.h"
@@ -24,9 +26,14 @@ static void portable_looks_like_a_mac(void **state)
 {
     const struct venus_profile *portable = venus_profile_get(true);
     static const char *const hidden[] = {
-        "VK_KHR_external_memory_fd",    "VK_EXT_external_memory_dma_buf", "VK_EXT_image_drm_format_modifier",
-        "VK_KHR_external_semaphore_fd", "VK_KHR_external_fence_fd",       "VK_EXT_queue_family_foreign",
-        "VK_EXT_pci_bus_info",          "VK_EXT_transform_feedback",
+        "VK_KHR_external_memory_fd",
+        "VK_EXT_external_memory_dma_buf",
+        "VK_EXT_image_drm_format_modifier",
+        "VK_KHR_external_semaphore_fd",
+        "VK_KHR_external_fence_fd",
+        "VK_EXT_queue_family_foreign",
+        "VK_EXT_pci_bus_info",
+        "VK_EXT_transform_feedback",
     };
     for (size_t i = 0; i < sizeof(hidden) / sizeof(hidden[0]); i++)
         assert_true(venus_profile_hides_extension(portable, hidden[i]));
@@ -37,12 +44,16 @@ static void portable_looks_like_a_mac(void **state)
 static void features_of_a_chain_are_filtered(void **state)
 {
     VkPhysicalDeviceRobustness2FeaturesEXT robustness = {
-        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT, .nullDescriptor = VK_TRUE, .robustImageAccess2 = VK_TRUE};
-    VkPhysicalDeviceVulkan11Features core11 = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
-                                               .pNext = &robustness,
-                                               .multiview = VK_TRUE,
-                                               .multiviewGeometryShader = VK_TRUE};
-    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, .pNext = &core11};
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT,
+        .nullDescriptor = VK_TRUE,
+        .robustImageAccess2 = VK_TRUE};
+    VkPhysicalDeviceVulkan11Features core11 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
+        .pNext = &robustness,
+        .multiview = VK_TRUE,
+        .multiviewGeometryShader = VK_TRUE};
+    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                          .pNext = &core11};
     features.features.geometryShader = features.features.tessellationShader = VK_TRUE;
     venus_profile_filter_features(venus_profile_get(true), &features);
     assert_false(features.features.geometryShader);
@@ -53,23 +64,27 @@ static void features_of_a_chain_are_filtered(void **state)
     assert_true(robustness.robustImageAccess2);
 }
 
-// Every feature that a query shows as absent is refused when it is asked for, in both places where it can be asked for.
+// Every feature that a query shows as absent is refused when it is asked for, in both places where
+// it can be asked for.
 static void queries_and_creation_agree(void **state)
 {
     for (int portable = 0; portable < 2; portable++) {
         const struct venus_profile *profile = venus_profile_get(portable);
-        for (const struct venus_profile_feature *feature = profile->features; feature->type; feature++) {
+        for (const struct venus_profile_feature *feature = profile->features; feature->type;
+             feature++) {
             _Alignas(8) uint8_t structure[512] = {0};
             VkBaseOutStructure *node = (VkBaseOutStructure *)structure;
             node->sType = feature->type;
-            VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO, .pNext = structure};
+            VkDeviceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
+                                       .pNext = structure};
             assert_true(feature->offset + sizeof(VkBool32) <= sizeof(structure));
             assert_null(venus_profile_refuses(profile, NULL, &info));
             *(VkBool32 *)(structure + feature->offset) = VK_TRUE;
             assert_string_equal(venus_profile_refuses(profile, NULL, &info), feature->name);
             if (feature->type == VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2) {
                 VkDeviceCreateInfo plain = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO};
-                const VkPhysicalDeviceFeatures *core = &((VkPhysicalDeviceFeatures2 *)structure)->features;
+                const VkPhysicalDeviceFeatures *core =
+                    &((VkPhysicalDeviceFeatures2 *)structure)->features;
                 assert_string_equal(venus_profile_refuses(profile, core, &plain), feature->name);
             }
         }
@@ -78,7 +93,8 @@ static void queries_and_creation_agree(void **state)
 
 static void limits_are_only_lowered(void **state)
 {
-    VkPhysicalDeviceProperties2 properties = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
+    VkPhysicalDeviceProperties2 properties = {.sType =
+                                                  VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
     properties.properties.limits.lineWidthRange[0] = 0.5f;
     properties.properties.limits.lineWidthRange[1] = 64.0f;
     properties.properties.limits.maxVertexInputAttributes = 16;
@@ -92,7 +108,8 @@ static void limits_are_only_lowered(void **state)
 
 static void a_lifted_structure_returns_to_its_place(void **state)
 {
-    VkBaseOutStructure c = {.sType = 3}, b = {.sType = 2, .pNext = &c}, a = {.sType = 1, .pNext = &b}, root = {.pNext = &a};
+    VkBaseOutStructure c = {.sType = 3}, b = {.sType = 2, .pNext = &c},
+                       a = {.sType = 1, .pNext = &b}, root = {.pNext = &a};
     struct venus_chain_gap first, second, nothing;
     assert_ptr_equal(venus_chain_lift(&root, 2, &first), &b);
     assert_ptr_equal(venus_chain_lift(&root, 1, &second), &a);
@@ -133,11 +150,13 @@ static void modifiers_are_for_plain_colour(void **state)
     assert_false(venus_format_has_modifier(VK_FORMAT_UNDEFINED));
 }
 
-// ---- what a copy touches ---------------------------------------------------------------------------------------------------------
+// ---- what a copy touches ------------------------------------------------------------------------
 
-static uint64_t size_of(VkFormat format, VkImageAspectFlags aspect, uint32_t layers, VkExtent3D extent, uint32_t row, uint32_t rows)
+static uint64_t size_of(VkFormat format, VkImageAspectFlags aspect, uint32_t layers,
+                        VkExtent3D extent, uint32_t row, uint32_t rows)
 {
-    const struct venus_image image = {.format = format, .extent = {64, 32, 4}, .mip_levels = 2, .array_layers = 3};
+    const struct venus_image image = {
+        .format = format, .extent = {64, 32, 4}, .mip_levels = 2, .array_layers = 3};
     VkImageSubresourceLayers subresource = {aspect, 0, 0, layers};
     return venus_host_copy_size(&image, &subresource, (VkOffset3D){0, 0, 0}, extent, row, rows);
 }
@@ -150,16 +169,27 @@ static void copies_touch_up_to_their_last_block(void **state)
     // A longer row in memory: all rows but the last are whole.
     assert_int_equal(size_of(rgba, color, 1, (VkExtent3D){10, 3, 1}, 100, 0), (2 * 100 + 10) * 4);
     // Layers and depth follow each other at the height of an image.
-    assert_int_equal(size_of(rgba, color, 2, (VkExtent3D){10, 3, 1}, 0, 8), (8 * 10 + 2 * 10 + 10) * 4);
+    assert_int_equal(size_of(rgba, color, 2, (VkExtent3D){10, 3, 1}, 0, 8),
+                     (8 * 10 + 2 * 10 + 10) * 4);
     assert_int_equal(size_of(rgba, color, 1, (VkExtent3D){64, 32, 4}, 0, 0), 4 * 64 * 32 * 4);
-    assert_int_equal(size_of(rgba, color, VK_REMAINING_ARRAY_LAYERS, (VkExtent3D){64, 32, 1}, 0, 0), 3 * 64 * 32 * 4);
+    assert_int_equal(size_of(rgba, color, VK_REMAINING_ARRAY_LAYERS, (VkExtent3D){64, 32, 1}, 0, 0),
+                     3 * 64 * 32 * 4);
     // Blocks at the edge are whole.
-    assert_int_equal(size_of(VK_FORMAT_BC1_RGB_UNORM_BLOCK, color, 1, (VkExtent3D){64, 32, 1}, 0, 0), 16 * 8 * 8);
-    assert_int_equal(size_of(VK_FORMAT_BC1_RGB_UNORM_BLOCK, color, 1, (VkExtent3D){5, 5, 1}, 0, 0), 2 * 2 * 8);
+    assert_int_equal(
+        size_of(VK_FORMAT_BC1_RGB_UNORM_BLOCK, color, 1, (VkExtent3D){64, 32, 1}, 0, 0),
+        16 * 8 * 8);
+    assert_int_equal(size_of(VK_FORMAT_BC1_RGB_UNORM_BLOCK, color, 1, (VkExtent3D){5, 5, 1}, 0, 0),
+                     2 * 2 * 8);
     // Aspects have sizes of their own; planes are smaller than the image.
-    assert_int_equal(size_of(VK_FORMAT_D32_SFLOAT_S8_UINT, VK_IMAGE_ASPECT_STENCIL_BIT, 1, (VkExtent3D){64, 32, 1}, 0, 0), 64 * 32);
-    assert_int_equal(size_of(VK_FORMAT_D32_SFLOAT_S8_UINT, VK_IMAGE_ASPECT_DEPTH_BIT, 1, (VkExtent3D){64, 32, 1}, 0, 0), 64 * 32 * 4);
-    assert_int_equal(size_of(VK_FORMAT_G8_B8R8_2PLANE_420_UNORM, VK_IMAGE_ASPECT_PLANE_1_BIT, 1, (VkExtent3D){32, 16, 1}, 0, 0), 32 * 16 * 2);
+    assert_int_equal(size_of(VK_FORMAT_D32_SFLOAT_S8_UINT, VK_IMAGE_ASPECT_STENCIL_BIT, 1,
+                             (VkExtent3D){64, 32, 1}, 0, 0),
+                     64 * 32);
+    assert_int_equal(size_of(VK_FORMAT_D32_SFLOAT_S8_UINT, VK_IMAGE_ASPECT_DEPTH_BIT, 1,
+                             (VkExtent3D){64, 32, 1}, 0, 0),
+                     64 * 32 * 4);
+    assert_int_equal(size_of(VK_FORMAT_G8_B8R8_2PLANE_420_UNORM, VK_IMAGE_ASPECT_PLANE_1_BIT, 1,
+                             (VkExtent3D){32, 16, 1}, 0, 0),
+                     32 * 16 * 2);
 }
 
 static void copies_outside_the_image_are_refused(void **state)
@@ -174,33 +204,52 @@ static void copies_outside_the_image_are_refused(void **state)
     assert_int_equal(size_of(rgba, color, 0, (VkExtent3D){64, 32, 1}, 0, 0), 0);
     assert_int_equal(size_of(rgba, color, 1, (VkExtent3D){64, 32, 1}, 63, 0), 0);
     assert_int_equal(size_of(rgba, VK_IMAGE_ASPECT_DEPTH_BIT, 1, (VkExtent3D){64, 32, 1}, 0, 0), 0);
-    assert_int_equal(size_of(rgba, VK_IMAGE_ASPECT_COLOR_BIT | VK_IMAGE_ASPECT_DEPTH_BIT, 1, (VkExtent3D){64, 32, 1}, 0, 0), 0);
-    assert_int_equal(size_of(VK_FORMAT_G8_B8R8_2PLANE_420_UNORM, VK_IMAGE_ASPECT_PLANE_1_BIT, 1, (VkExtent3D){64, 32, 1}, 0, 0), 0);
-    assert_int_equal(size_of(VK_FORMAT_G8_B8R8_2PLANE_420_UNORM, VK_IMAGE_ASPECT_PLANE_2_BIT, 1, (VkExtent3D){8, 8, 1}, 0, 0), 0);
+    assert_int_equal(size_of(rgba, VK_IMAGE_ASPECT_COLOR_BIT | VK_IMAGE_ASPECT_DEPTH_BIT, 1,
+                             (VkExtent3D){64, 32, 1}, 0, 0),
+                     0);
+    assert_int_equal(size_of(VK_FORMAT_G8_B8R8_2PLANE_420_UNORM, VK_IMAGE_ASPECT_PLANE_1_BIT, 1,
+                             (VkExtent3D){64, 32, 1}, 0, 0),
+                     0);
+    assert_int_equal(size_of(VK_FORMAT_G8_B8R8_2PLANE_420_UNORM, VK_IMAGE_ASPECT_PLANE_2_BIT, 1,
+                             (VkExtent3D){8, 8, 1}, 0, 0),
+                     0);
 
-    const struct venus_image image = {.format = rgba, .extent = {64, 32, 1}, .mip_levels = 2, .array_layers = 1};
+    const struct venus_image image = {
+        .format = rgba, .extent = {64, 32, 1}, .mip_levels = 2, .array_layers = 1};
     VkImageSubresourceLayers mip = {color, 2, 0, 1};
-    assert_int_equal(venus_host_copy_size(&image, &mip, (VkOffset3D){0, 0, 0}, (VkExtent3D){1, 1, 1}, 0, 0), 0);
+    assert_int_equal(
+        venus_host_copy_size(&image, &mip, (VkOffset3D){0, 0, 0}, (VkExtent3D){1, 1, 1}, 0, 0), 0);
     VkImageSubresourceLayers first = {color, 1, 0, 1};
-    assert_int_equal(venus_host_copy_size(&image, &first, (VkOffset3D){-1, 0, 0}, (VkExtent3D){1, 1, 1}, 0, 0), 0);
-    assert_int_equal(venus_host_copy_size(&image, &first, (VkOffset3D){31, 15, 0}, (VkExtent3D){1, 1, 1}, 0, 0), 4);
-    assert_int_equal(venus_host_copy_size(&image, &first, (VkOffset3D){31, 15, 0}, (VkExtent3D){2, 1, 1}, 0, 0), 0);
-    assert_int_equal(venus_host_copy_size(&image, &first, (VkOffset3D){INT32_MAX, 0, 0}, (VkExtent3D){UINT32_MAX, 1, 1}, 0, 0), 0);
+    assert_int_equal(
+        venus_host_copy_size(&image, &first, (VkOffset3D){-1, 0, 0}, (VkExtent3D){1, 1, 1}, 0, 0),
+        0);
+    assert_int_equal(
+        venus_host_copy_size(&image, &first, (VkOffset3D){31, 15, 0}, (VkExtent3D){1, 1, 1}, 0, 0),
+        4);
+    assert_int_equal(
+        venus_host_copy_size(&image, &first, (VkOffset3D){31, 15, 0}, (VkExtent3D){2, 1, 1}, 0, 0),
+        0);
+    assert_int_equal(venus_host_copy_size(&image, &first, (VkOffset3D){INT32_MAX, 0, 0},
+                                          (VkExtent3D){UINT32_MAX, 1, 1}, 0, 0),
+                     0);
 }
 
 static void huge_pitches_do_not_overflow(void **state)
 {
     const VkImageAspectFlags color = VK_IMAGE_ASPECT_COLOR_BIT;
     const VkFormat rgba = VK_FORMAT_R32G32B32A32_SFLOAT;
-    assert_true(size_of(rgba, color, 3, (VkExtent3D){64, 32, 4}, UINT32_MAX, UINT32_MAX) == UINT64_MAX);
+    assert_true(size_of(rgba, color, 3, (VkExtent3D){64, 32, 4}, UINT32_MAX, UINT32_MAX) ==
+                UINT64_MAX);
 }
 
-// ---- memory types ----------------------------------------------------------------------------------------------------------------
+// ---- memory types -------------------------------------------------------------------------------
 
 static void only_importable_coherent_types_can_be_mapped(void **state)
 {
-    const VkMemoryPropertyFlags visible = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT, coherent = VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
-                                cached = VK_MEMORY_PROPERTY_HOST_CACHED_BIT, local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
+    const VkMemoryPropertyFlags visible = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT,
+                                coherent = VK_MEMORY_PROPERTY_HOST_COHERENT_BIT,
+                                cached = VK_MEMORY_PROPERTY_HOST_CACHED_BIT,
+                                local = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
     VkPhysicalDeviceMemoryProperties memory = {.memoryTypeCount = 4};
     memory.memoryTypes[0].propertyFlags = local;
     memory.memoryTypes[1].propertyFlags = visible | coherent | cached;
