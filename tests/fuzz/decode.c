@@ -1,0 +1,112 @@
+// Fuzzes the decoder, and the encoder with what it let through. Input: one word of options, then a
+// stream of commands.
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "wire/guest.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum {
+    OPTION_RESOLVE = 1,
+    OPTION_SMALL_REPLIES = 2,
+    OPTION_SMALL_ARENA = 4,
+};
+
+#define OUT_SIZE ((size_t)1 << 20)
+
+// Some ids are unknown.
+static bool resolve(void *context, enum wire_handle type, uint64_t id, uint64_t *handle,
+                    const char **reason)
+{
+    if (type <= WIRE_HANDLE_NONE || type >= WIRE_HANDLE_COUNT || !id)
+        abort();
+    *reason = "unknown object";
+    *handle = id ^ (uint64_t)1 << 63;
+    return id % 16 != 15 && *handle;
+}
+
+static void *exact_copy(const uint8_t *data, size_t size)
+{
+    uint8_t *copy = malloc(size ? size : 1);
+    if (!copy)
+        abort();
+    memcpy(copy, data, size);
+    return copy;
+}
+
+// What was decoded, encoded and decoded again gives the same bytes: nothing was lost or invented on
+// the way.
+static void check_request(const struct wire_call *call, uint8_t *out, size_t limit)
+{
+    struct wire_encoder encoder = {out, out + OUT_SIZE};
+    if (!wire_encode_request(&encoder, call))
+        return; // too long for us
+    size_t size = (size_t)(encoder.cursor - out);
+    struct arena arena;
+    arena_init(&arena, limit);
+    uint8_t *first = exact_copy(out, size);
+    struct wire_decoder decoder = {
+        .cursor = first, .end = first + size, .arena = &arena, .reply_capacity = UINT64_MAX};
+    struct wire_call again;
+    if (!wire_decode(&decoder, &again) || decoder.cursor != decoder.end) {
+        fprintf(stderr, "%s: %s\n", call->info->name, decoder.reason);
+        abort();
+    }
+    encoder = (struct wire_encoder){out, out + OUT_SIZE};
+    if (!wire_encode_request(&encoder, &again) || (size_t)(encoder.cursor - out) != size ||
+        memcmp(out, first, size)) {
+        fprintf(stderr, "%s: another request came out\n", call->info->name);
+        abort();
+    }
+    free(first);
+    arena_finish(&arena);
+}
+
+// A reply goes into a range of just the size that was reserved for it.
+static void check_reply(const struct wire_call *call, size_t capacity)
+{
+    uint8_t *out = malloc(capacity);
+    struct wire_encoder encoder = {out, out + capacity};
+    if (wire_encode_reply(&encoder, call) && (size_t)(encoder.cursor - out) > capacity)
+        abort();
+    free(out);
+}
+
+static uint8_t out[OUT_SIZE];
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    uint32_t options;
+    if (size < sizeof(options))
+        return 0;
+    memcpy(&options, data, sizeof(options));
+    size -= sizeof(options);
+    uint8_t *stream = exact_copy(data + sizeof(options), size);
+    size_t limit = options & OPTION_SMALL_ARENA ? 4096 : 4 << 20;
+    size_t capacity = options & OPTION_SMALL_REPLIES ? 256 : 65536;
+    struct arena arena;
+    arena_init(&arena, limit);
+    struct wire_decoder decoder = {.cursor = stream,
+                                   .end = stream + size,
+                                   .arena = &arena,
+                                   .resolve = options & OPTION_RESOLVE ? resolve : NULL,
+                                   .reply_capacity = capacity};
+    while (decoder.cursor < decoder.end) {
+        const uint8_t *start = decoder.cursor;
+        struct wire_call call;
+        if (!wire_decode(&decoder, &call)) {
+            if (!decoder.reason || decoder.cursor < start || decoder.cursor > decoder.end)
+                abort();
+            break;
+        }
+        if (decoder.cursor < start + 8 || decoder.cursor > decoder.end)
+            abort();
+        check_reply(&call, capacity);
+        check_request(&call, out, 64 << 20);
+        arena_reset(&arena);
+    }
+    arena_finish(&arena);
+    free(stream);
+    return 0;
+}
