@@ -64,3 +64,8 @@ void os_thread_set_nice(int nice)
 {
     setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
 }
+
+void os_thread_set_timer_slack(unsigned long ns)
+{
+    prctl(PR_SET_TIMERSLACK, ns, 0, 0, 0);
+}

@@ -110,6 +110,10 @@ void os_thread_set_nice(int nice)
     pthread_set_qos_class_self_np(class, 0);
 }
 
+void os_thread_set_timer_slack(unsigned long ns)
+{
+}
+
 // seatbelt's profiles are private API: not used.
 bool os_sandbox_enter(char *summary, size_t summary_size)
 {

@@ -13,8 +13,9 @@
 #define MAX_BUFFER_SIZE (16u << 20)
 // How long a ring that has run dry looks for more before it sleeps in steps, then for good (idleTimeout).
 #define SPIN_NS 2000
-#define YIELD_NS 100000
+#define YIELD_NS 20000
 #define MAX_NAP_NS 160000
+#define NAP_SLACK_NS 2000
 
 struct venus_ring {
     struct venus_ring *next;
@@ -171,6 +172,7 @@ static void *ring_main(void *data)
 {
     struct venus_ring *ring = data;
     os_thread_set_name("venus-ring");
+    os_thread_set_timer_slack(NAP_SLACK_NS);
     if (ring->priority)
         os_thread_set_nice(ring->priority);
 
