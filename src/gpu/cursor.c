@@ -1,0 +1,140 @@
+// The hardware cursor: its shape is copied when it is set, so that it needs no resource afterwards.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gpu/file.h"
+#include "gpu/screen.h"
+#include "os/shm.h"
+
+enum {
+    MAX_CURSOR = 512, // pixels, each way
+    BLOB_CURSOR = 64, // a blob has no size in pixels: cursors are this large, in B8G8R8A8
+};
+
+static void tell(const struct gpu_device *device, uint32_t output)
+{
+    if (device->listener.cursor)
+        device->listener.cursor(device->listener.data, output);
+}
+
+static struct gpu_output *find_output(struct gpu_device *device, struct gpu_request *request)
+{
+    uint32_t id = request->body.cursor.scanout_id;
+    if (id < device->options.outputs)
+        return &device->outputs[id];
+    gpu_refuse(device, request, GPU_RESP_ERR_INVALID_SCANOUT_ID, "no scanout %u", id);
+    return NULL;
+}
+
+// 0 or -errno: copies width × height pixels of the resource into `rgba`.
+static int read_shape(struct gpu_device *device, const struct gpu_resource *resource,
+                      uint32_t width, uint32_t height, uint8_t *rgba)
+{
+    const uint64_t size = (uint64_t)width * height * 4;
+    const uint32_t format =
+        resource->kind == GPU_RESOURCE_2D ? resource->format : GPU_FORMAT_B8G8R8A8;
+    if (resource->kind == GPU_RESOURCE_GUEST) {
+        uint8_t *pixels = malloc(size);
+        int result = !pixels                                                         ? -ENOMEM
+                     : gpu_backing_copy(device, &resource->backing, 0, pixels, size) ? 0
+                                                                                     : -EFAULT;
+        if (!result)
+            gpu_pixels_to_rgba(format, pixels, rgba, width * height, false);
+        free(pixels);
+        return result;
+    }
+    void *mapping;
+    uint64_t mapping_size;
+    const uint8_t *pixels =
+        gpu_file_map(resource->file, resource->offset, size, &mapping, &mapping_size);
+    if (!pixels)
+        return -errno;
+    gpu_pixels_to_rgba(format, pixels, rgba, width * height, false);
+    os_shm_unmap(mapping, mapping_size);
+    return 0;
+}
+
+static bool set_shape(struct gpu_device *device, struct gpu_request *request,
+                      struct gpu_output *output)
+{
+    const struct gpu_update_cursor *body = &request->body.cursor;
+    const struct gpu_resource *resource = gpu_resource_find(device, body->resource_id);
+    if (!resource) {
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_RESOURCE_ID, "no resource %u",
+                   body->resource_id);
+        return false;
+    }
+    bool pixels = resource->kind == GPU_RESOURCE_2D;
+    uint32_t width = pixels ? resource->width : BLOB_CURSOR,
+             height = pixels ? resource->height : BLOB_CURSOR;
+    if (width > MAX_CURSOR || height > MAX_CURSOR ||
+        resource->size < (uint64_t)width * height * 4) {
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
+                   "resource %u is too %s for a cursor", resource->id, pixels ? "large" : "small");
+        return false;
+    }
+    uint8_t *rgba = malloc((size_t)width * height * 4);
+    int error = rgba ? read_shape(device, resource, width, height, rgba) : -ENOMEM;
+    if (error) {
+        free(rgba);
+        gpu_refuse(device, request,
+                   error == -ENOMEM ? GPU_RESP_ERR_OUT_OF_MEMORY : GPU_RESP_ERR_UNSPEC,
+                   "resource %u can't be read: %s", resource->id, strerror(-error));
+        return false;
+    }
+    struct gpu_output_cursor *cursor = &output->cursor;
+    // Guests set the same shape again and again: readers need not be told.
+    if (!cursor->rgba || cursor->width != width || cursor->height != height ||
+        cursor->hot_x != body->hot_x || cursor->hot_y != body->hot_y ||
+        memcmp(cursor->rgba, rgba, (size_t)width * height * 4))
+        cursor->shape_serial = ++device->serial;
+    free(cursor->rgba);
+    cursor->rgba = rgba;
+    cursor->width = width;
+    cursor->height = height;
+    cursor->hot_x = body->hot_x;
+    cursor->hot_y = body->hot_y;
+    return true;
+}
+
+void gpu_cursor_update(struct gpu_device *device, struct gpu_request *request)
+{
+    const struct gpu_update_cursor *body = &request->body.cursor;
+    struct gpu_output *output = find_output(device, request);
+    if (!output || (body->resource_id && !set_shape(device, request, output)))
+        return;
+    output->cursor.resource_id = body->resource_id;
+    output->cursor.x = body->x;
+    output->cursor.y = body->y;
+    tell(device, body->scanout_id);
+    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+}
+
+void gpu_cursor_move(struct gpu_device *device, struct gpu_request *request)
+{
+    const struct gpu_update_cursor *body = &request->body.cursor;
+    struct gpu_output *output = find_output(device, request);
+    if (!output)
+        return;
+    output->cursor.x = body->x;
+    output->cursor.y = body->y;
+    tell(device, body->scanout_id);
+    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+}
+
+void gpu_scanout_cursor(const struct gpu_device *device, uint32_t index, struct gpu_cursor *cursor)
+{
+    const struct gpu_output_cursor *own = &device->outputs[index].cursor;
+    *cursor = (struct gpu_cursor){
+        .visible = own->resource_id && own->rgba,
+        .x = (int32_t)own->x,
+        .y = (int32_t)own->y,
+        .hot_x = own->hot_x,
+        .hot_y = own->hot_y,
+        .width = own->width,
+        .height = own->height,
+        .rgba = own->rgba,
+        .shape_serial = own->shape_serial,
+    };
+}

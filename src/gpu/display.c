@@ -1,0 +1,50 @@
+// What the guest is told about its outputs.
+#include "gpu/device.h"
+#include "gpu/edid.h"
+
+void gpu_get_display_info(struct gpu_device *device, struct gpu_request *request)
+{
+    struct gpu_display_info info = {0};
+    uint32_t x = 0;
+    for (uint32_t i = 0; i < device->options.outputs; i++) {
+        const struct gpu_output *output = &device->outputs[i];
+        if (!output->width)
+            continue;
+        // Side by side, as a suggestion.
+        info.modes[i].rect = (struct gpu_rect){x, 0, output->width, output->height};
+        info.modes[i].enabled = 1;
+        x += output->width;
+    }
+    gpu_answer_with(device, request, GPU_RESP_OK_DISPLAY_INFO, &info, sizeof info);
+}
+
+void gpu_get_edid(struct gpu_device *device, struct gpu_request *request)
+{
+    uint32_t id = request->body.get_edid.scanout_id;
+    if (id >= device->options.outputs) {
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_SCANOUT_ID, "no scanout %u", id);
+        return;
+    }
+    const struct gpu_output *output = &device->outputs[id];
+    struct gpu_edid answer = {0};
+    // An unplugged output has the EDID of the mode that it would have.
+    answer.size =
+        (uint32_t)gpu_edid_make(answer.edid, output->width ? output->width : device->options.width,
+                                output->width ? output->height : device->options.height, id);
+    gpu_answer_with(device, request, GPU_RESP_OK_EDID, &answer, sizeof answer);
+}
+
+bool gpu_device_set_mode(struct gpu_device *device, uint32_t id, uint32_t width, uint32_t height)
+{
+    if (id >= device->options.outputs || (width && (width < GPU_MIN_SIZE || height < GPU_MIN_SIZE ||
+                                                    width > GPU_MAX_SIZE || height > GPU_MAX_SIZE)))
+        return false;
+    struct gpu_output *output = &device->outputs[id];
+    if (output->width == width && (!width || output->height == height))
+        return true;
+    output->width = width;
+    output->height = width ? height : 0;
+    device->events |= GPU_EVENT_DISPLAY;
+    device->front.config_changed(device->front.data);
+    return true;
+}

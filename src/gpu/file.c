@@ -1,0 +1,92 @@
+#include "gpu/file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gpu/device.h"
+#include "os/shm.h"
+
+static struct gpu_file **bucket_of(struct gpu_device *device, uint64_t inode)
+{
+    return &device->files[inode % GPU_FILE_BUCKETS];
+}
+
+struct gpu_file *gpu_file_create(const char *label, uint64_t size, bool mapped)
+{
+    struct gpu_file *file = malloc(sizeof *file);
+    if (!file)
+        return NULL;
+    int fd = os_shm_create(label, size);
+    *file = (struct gpu_file){.references = 1, .fd = fd, .size = size};
+    if (fd >= 0 && (!mapped || (file->address = os_shm_map(fd, 0, size))))
+        return file;
+    int error = fd < 0 ? -fd : errno;
+    if (fd >= 0)
+        close(fd);
+    free(file);
+    errno = error;
+    return NULL;
+}
+
+struct gpu_file *gpu_file_adopt(struct gpu_device *device, int fd)
+{
+    struct stat status;
+    int64_t size = -EBADF;
+    if (fstat(fd, &status) < 0 || (size = os_shm_size(fd)) < 0) {
+        int error = size < 0 && size != -EBADF ? (int)-size : errno;
+        close(fd);
+        errno = error;
+        return NULL;
+    }
+    uint64_t id_device = (uint64_t)status.st_dev, inode = (uint64_t)status.st_ino;
+    for (struct gpu_file *file = inode ? *bucket_of(device, inode) : NULL; file;
+         file = file->next) {
+        if (file->inode == inode && file->device == id_device) {
+            close(fd);
+            return gpu_file_ref(file);
+        }
+    }
+    struct gpu_file *file = NULL;
+    if (!os_shm_is_fixed(fd))
+        errno = EPERM;
+    else
+        file = malloc(sizeof *file);
+    if (!file) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return NULL;
+    }
+    *file = (struct gpu_file){
+        .references = 1, .fd = fd, .device = id_device, .inode = inode, .size = (uint64_t)size};
+    if (inode) {
+        struct gpu_file **bucket = bucket_of(device, inode);
+        file->next = *bucket;
+        *bucket = file;
+    }
+    return file;
+}
+
+struct gpu_file *gpu_file_ref(struct gpu_file *file)
+{
+    if (file)
+        file->references++;
+    return file;
+}
+
+void gpu_file_unref(struct gpu_device *device, struct gpu_file *file)
+{
+    if (!file || --file->references)
+        return;
+    if (file->inode) {
+        struct gpu_file **link = bucket_of(device, file->inode);
+        while (*link != file)
+            link = &(*link)->next;
+        *link = file->next;
+    }
+    os_shm_unmap(file->address, file->size);
+    close(file->fd);
+    free(file);
+}

@@ -1,0 +1,28 @@
+// Private to src/gpu: files that hold pixels and memory, shared by reference. A worker's arena
+// reaches us once per exported range: it is kept open once.
+#ifndef GPU_FILE_H
+#define GPU_FILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct gpu_device;
+
+struct gpu_file {
+    struct gpu_file *next; // of its bucket
+    uint32_t references;
+    int fd;
+    uint64_t device, inode; // identity; inode 0: not known, never shared
+    uint64_t size;
+    uint8_t *address; // all of it, if it is ours and mapped; else NULL
+};
+
+// A new file of `size` bytes, mapped if wanted. NULL: errno.
+struct gpu_file *gpu_file_create(const char *label, uint64_t size, bool mapped);
+// Takes over `fd`, also on failure. NULL: errno; EPERM: the file could still be cut short by who
+// sent it.
+struct gpu_file *gpu_file_adopt(struct gpu_device *device, int fd);
+struct gpu_file *gpu_file_ref(struct gpu_file *file); // NULL passes
+void gpu_file_unref(struct gpu_device *device, struct gpu_file *file);
+
+#endif

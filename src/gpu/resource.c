@@ -1,0 +1,208 @@
+#include "gpu/resource.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "gpu/context.h"
+#include "gpu/file.h"
+#include "gpu/screen.h"
+#include "gpu/window.h"
+
+struct gpu_resource *gpu_resource_find(const struct gpu_device *device, uint32_t id)
+{
+    return id_table_find(&device->resources, id);
+}
+
+struct gpu_resource *gpu_resource_create(struct gpu_device *device, struct gpu_request *request,
+                                         uint32_t id, enum gpu_resource_kind kind)
+{
+    if (!id || gpu_resource_find(device, id)) {
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_RESOURCE_ID, "resource id %u %s", id,
+                   id ? "is in use" : "is not allowed");
+        return NULL;
+    }
+    if (device->resources.count >= device->options.max_resources) {
+        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY,
+                   "the limit of %u resources is reached", device->options.max_resources);
+        return NULL;
+    }
+    struct gpu_resource *resource = calloc(1, sizeof *resource);
+    if (!resource || !id_table_insert(&device->resources, id, resource)) {
+        free(resource);
+        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+        return NULL;
+    }
+    resource->id = id;
+    resource->kind = kind;
+    return resource;
+}
+
+static void release(struct gpu_device *device, struct gpu_resource *resource)
+{
+    if (resource->kind == GPU_RESOURCE_2D && resource->file)
+        gpu_uncharge(device, resource->size);
+    device->shm_bytes -= resource->owner_bytes;
+    gpu_backing_free(device, &resource->backing);
+    gpu_file_unref(device, resource->file);
+    if (resource->placement ==
+        GPU_STUCK) // keeps its range of the window from others until the reset
+        *resource = (struct gpu_resource){.placement = GPU_STUCK,
+                                          .window_offset = resource->window_offset,
+                                          .window_size = resource->window_size};
+    else
+        free(resource);
+}
+
+void gpu_resource_destroy(struct gpu_device *device, struct gpu_resource *resource)
+{
+    gpu_screen_resource_gone(device, resource);
+    while (resource->attachments) {
+        struct gpu_attachment *attachment = resource->attachments;
+        struct link_resource_detach detach = {.resource_id = resource->id};
+        // Sending may lose the context, which keeps its attachments.
+        if (attachment->context->worker)
+            gpu_context_send(attachment->context, LINK_RESOURCE_DETACH, &detach, sizeof detach,
+                             NULL, 0, NULL, 0);
+        gpu_attachment_free(attachment);
+    }
+    struct gpu_context *owner =
+        resource->owner_bytes ? gpu_context_find(device, resource->owner_id) : NULL;
+    if (owner && owner->serial == resource->owner_serial)
+        owner->shm_bytes -= resource->owner_bytes;
+    id_table_remove(&device->resources, resource->id);
+    release(device, resource);
+}
+
+void gpu_resources_reset(struct gpu_device *device)
+{
+    uint32_t cursor = 0;
+    for (struct gpu_resource *resource; (resource = id_table_next(&device->resources, &cursor));) {
+        resource->placement = GPU_UNPLACED; // the window has been reset
+        release(device, resource);
+    }
+    id_table_finish(&device->resources);
+}
+
+// ---- commands
+// ------------------------------------------------------------------------------------------------------------------
+
+void gpu_resource_create_2d(struct gpu_device *device, struct gpu_request *request)
+{
+    const struct gpu_create_2d *body = &request->body.create_2d;
+    if (!gpu_format_known(body->format)) {
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "unknown format %u",
+                   body->format);
+        return;
+    }
+    if (!body->width || !body->height || body->width > GPU_MAX_SIZE ||
+        body->height > GPU_MAX_SIZE) {
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "%ux%u pixels", body->width,
+                   body->height);
+        return;
+    }
+    struct gpu_resource *resource =
+        gpu_resource_create(device, request, body->resource_id, GPU_RESOURCE_2D);
+    if (!resource)
+        return;
+    resource->format = body->format;
+    resource->width = body->width;
+    resource->height = body->height;
+    resource->stride = body->width * 4;
+    resource->size = (uint64_t)resource->stride * resource->height;
+    const char *why = "host copies of 2D resources have reached their limit";
+    if (gpu_charge(device, resource->size)) {
+        // In a file, so that whoever shows it needs no copy.
+        resource->file = gpu_file_create("hesper-2d", resource->size, true);
+        if (resource->file) {
+            gpu_answer(device, request, GPU_RESP_OK_NODATA);
+            return;
+        }
+        why = strerror(errno);
+        gpu_uncharge(device, resource->size);
+    }
+    gpu_resource_destroy(device, resource);
+    gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "%ux%u pixels: %s", body->width,
+               body->height, why);
+}
+
+// The resource that the command names, or NULL and the request is refused.
+static struct gpu_resource *named(struct gpu_device *device, struct gpu_request *request)
+{
+    uint32_t id = request->body.resource.resource_id;
+    struct gpu_resource *resource = gpu_resource_find(device, id);
+    if (!resource)
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_RESOURCE_ID, "no resource %u", id);
+    return resource;
+}
+
+void gpu_resource_unref(struct gpu_device *device, struct gpu_request *request)
+{
+    struct gpu_resource *resource = named(device, request);
+    if (!resource)
+        return;
+    // Its pages must not be handed to somebody else while the guest still sees them.
+    if (resource->placement == GPU_PLACED) {
+        gpu_window_remove(device, resource, request);
+        return;
+    }
+    gpu_resource_destroy(device, resource);
+    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+}
+
+void gpu_resource_attach_backing(struct gpu_device *device, struct gpu_request *request)
+{
+    const struct gpu_attach_backing *body = &request->body.attach_backing;
+    struct gpu_resource *resource = named(device, request);
+    if (!resource)
+        return;
+    if (resource->kind == GPU_RESOURCE_SHM || resource->kind == GPU_RESOURCE_MEMORY ||
+        resource->backing.entries) {
+        gpu_refuse(device, request, GPU_RESP_ERR_UNSPEC, "resource %u %s", resource->id,
+                   resource->backing.entries ? "has backing already" : "takes no backing");
+        return;
+    }
+    const char *why;
+    enum gpu_response_type result =
+        gpu_backing_read(device, request, sizeof(struct gpu_header) + sizeof *body,
+                         body->nr_entries, resource->size, &resource->backing, &why);
+    if (result == GPU_RESP_OK_NODATA)
+        gpu_answer(device, request, result);
+    else
+        gpu_refuse(device, request, result, "%s", why);
+}
+
+void gpu_resource_detach_backing(struct gpu_device *device, struct gpu_request *request)
+{
+    struct gpu_resource *resource = named(device, request);
+    if (!resource)
+        return;
+    if (!resource->backing.entries) {
+        gpu_refuse(device, request, GPU_RESP_ERR_UNSPEC, "resource %u has no backing",
+                   resource->id);
+        return;
+    }
+    gpu_backing_free(device, &resource->backing);
+    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+}
+
+void gpu_resource_assign_uuid(struct gpu_device *device, struct gpu_request *request)
+{
+    struct gpu_resource *resource = named(device, request);
+    if (!resource)
+        return;
+    if (!resource->has_uuid) {
+        // Unique among the devices of this machine, not secret: it names a resource, it grants
+        // nothing.
+        uint64_t low = ++device->serial;
+        memcpy(resource->uuid, &device->uuid_seed, 8);
+        memcpy(resource->uuid + 8, &low, 8);
+        resource->uuid[6] = (resource->uuid[6] & 0x0f) | 0x80; // version 8: our own layout
+        resource->uuid[8] = (resource->uuid[8] & 0x3f) | 0x80;
+        resource->has_uuid = true;
+    }
+    struct gpu_uuid answer;
+    memcpy(answer.uuid, resource->uuid, sizeof answer.uuid);
+    gpu_answer_with(device, request, GPU_RESP_OK_RESOURCE_UUID, &answer, sizeof answer);
+}

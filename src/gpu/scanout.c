@@ -1,0 +1,389 @@
+#include "gpu/scanout.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gpu/file.h"
+#include "gpu/screen.h"
+
+bool gpu_format_known(uint32_t format)
+{
+    switch (format) {
+    case GPU_FORMAT_B8G8R8A8:
+    case GPU_FORMAT_B8G8R8X8:
+    case GPU_FORMAT_A8R8G8B8:
+    case GPU_FORMAT_X8R8G8B8:
+    case GPU_FORMAT_R8G8B8A8:
+    case GPU_FORMAT_X8B8G8R8:
+    case GPU_FORMAT_A8B8G8R8:
+    case GPU_FORMAT_R8G8B8X8:
+        return true;
+    }
+    return false;
+}
+
+bool gpu_rect_fits(const struct gpu_rect *rect, uint32_t width, uint32_t height)
+{
+    return rect->x <= width && rect->width <= width - rect->x && rect->y <= height &&
+           rect->height <= height - rect->y;
+}
+
+// ---- changes
+// -------------------------------------------------------------------------------------------------------------------
+
+static void tell(struct gpu_device *device, const struct gpu_output *output,
+                 void (*callback)(void *data, uint32_t output))
+{
+    if (callback)
+        callback(device->listener.data, (uint32_t)(output - device->outputs));
+}
+
+static void changed(struct gpu_device *device, struct gpu_output *output)
+{
+    output->generation = ++device->serial;
+    output->damage = (struct gpu_rect){0, 0, output->source.width, output->source.height};
+    tell(device, output, device->listener.changed);
+}
+
+static void damaged(struct gpu_device *device, struct gpu_output *output,
+                    const struct gpu_rect *rect)
+{
+    struct gpu_rect *damage = &output->damage;
+    if (!damage->width) {
+        *damage = *rect;
+    } else {
+        uint32_t right = damage->x + damage->width, bottom = damage->y + damage->height;
+        if (rect->x + rect->width > right)
+            right = rect->x + rect->width;
+        if (rect->y + rect->height > bottom)
+            bottom = rect->y + rect->height;
+        damage->x = rect->x < damage->x ? rect->x : damage->x;
+        damage->y = rect->y < damage->y ? rect->y : damage->y;
+        damage->width = right - damage->x;
+        damage->height = bottom - damage->y;
+    }
+    tell(device, output, device->listener.damaged);
+}
+
+static void switch_off(struct gpu_device *device, struct gpu_output *output)
+{
+    output->resource_id = 0;
+    if (output->enabled) {
+        output->enabled = false;
+        changed(device, output);
+    }
+}
+
+// Takes over the reference of `file`. Flipping between buffers of one resource is a change too:
+// readers look at generations.
+static void show(struct gpu_device *device, struct gpu_output *output, struct gpu_file *file,
+                 uint64_t offset, uint32_t stride, uint32_t format, const struct gpu_rect *source,
+                 uint32_t resource_id)
+{
+    bool same = output->enabled && output->file == file && output->offset == offset &&
+                output->stride == stride && output->format == format &&
+                !memcmp(&output->source, source, sizeof *source);
+    gpu_file_unref(device, output->file);
+    output->file = file;
+    output->offset = offset;
+    output->stride = stride;
+    output->format = format;
+    output->source = *source;
+    output->resource_id = resource_id;
+    output->enabled = true;
+    if (!same)
+        changed(device, output);
+}
+
+void gpu_screen_resource_gone(struct gpu_device *device, const struct gpu_resource *resource)
+{
+    for (uint32_t i = 0; i < device->options.outputs; i++) {
+        struct gpu_output *output = &device->outputs[i];
+        if (output->resource_id == resource->id)
+            switch_off(device, output);
+        if (output->shadow_of == resource->id)
+            output->shadow_of = 0;
+    }
+}
+
+static void hide_cursor(struct gpu_device *device, struct gpu_output *output)
+{
+    if (output->cursor.resource_id) {
+        output->cursor.resource_id = 0;
+        tell(device, output, device->listener.cursor);
+    }
+}
+
+void gpu_screen_reset(struct gpu_device *device)
+{
+    for (uint32_t i = 0; i < device->options.outputs; i++) {
+        switch_off(device, &device->outputs[i]);
+        device->outputs[i].shadow_of = 0;
+        hide_cursor(device, &device->outputs[i]);
+    }
+}
+
+static void drop_shadow(struct gpu_device *device, struct gpu_output *output)
+{
+    if (output->shadow)
+        gpu_uncharge(device, output->shadow->size);
+    gpu_file_unref(device, output->shadow);
+    output->shadow = NULL;
+}
+
+void gpu_screen_finish(struct gpu_device *device)
+{
+    for (uint32_t i = 0; i < device->options.outputs; i++) {
+        drop_shadow(device, &device->outputs[i]);
+        gpu_file_unref(device, device->outputs[i].file);
+        free(device->outputs[i].cursor.rgba);
+    }
+}
+
+// ---- guest blobs
+// ---------------------------------------------------------------------------------------------------------------
+
+// Gathers a part of the picture out of guest pages; `rect` is of the picture.
+static bool gather(struct gpu_device *device, struct gpu_output *output,
+                   const struct gpu_resource *resource, const struct gpu_rect *rect)
+{
+    uint64_t from =
+        output->blob_offset + (uint64_t)rect->y * output->blob_stride + (uint64_t)rect->x * 4;
+    uint64_t to = (uint64_t)rect->y * output->stride + (uint64_t)rect->x * 4;
+    return gpu_backing_copy_rows(device, &resource->backing, from, output->blob_stride,
+                                 output->shadow->address + to, output->stride,
+                                 (uint64_t)rect->width * 4, rect->height);
+}
+
+// A file for the pixels of a guest blob. 0 or -errno.
+static int make_shadow(struct gpu_device *device, struct gpu_output *output, uint32_t width,
+                       uint32_t height)
+{
+    if (output->shadow && output->shadow_width == width && output->shadow_height == height)
+        return 0;
+    uint64_t size = (uint64_t)width * height * 4;
+    if (!gpu_charge(device, size))
+        return -ENOMEM;
+    struct gpu_file *shadow = gpu_file_create("hesper-scanout", size, true);
+    if (!shadow) {
+        int error = -errno;
+        gpu_uncharge(device, size);
+        return error;
+    }
+    drop_shadow(device, output);
+    output->shadow = shadow;
+    output->shadow_width = width;
+    output->shadow_height = height;
+    output->shadow_of = 0;
+    return 0;
+}
+
+// ---- commands
+// ------------------------------------------------------------------------------------------------------------------
+
+// NULL: the request is refused.
+static struct gpu_output *find_output(struct gpu_device *device, struct gpu_request *request,
+                                      uint32_t id)
+{
+    if (id < device->options.outputs)
+        return &device->outputs[id];
+    gpu_refuse(device, request, GPU_RESP_ERR_INVALID_SCANOUT_ID, "no scanout %u", id);
+    return NULL;
+}
+
+static bool check_source(struct gpu_device *device, struct gpu_request *request,
+                         const struct gpu_rect *source, uint32_t width, uint32_t height)
+{
+    if (source->width && source->height && width <= GPU_MAX_SIZE && height <= GPU_MAX_SIZE &&
+        gpu_rect_fits(source, width, height))
+        return true;
+    gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "%ux%u at %u,%u of %ux%u pixels",
+               source->width, source->height, source->x, source->y, width, height);
+    return false;
+}
+
+void gpu_set_scanout(struct gpu_device *device, struct gpu_request *request)
+{
+    const struct gpu_set_scanout *body = &request->body.set_scanout;
+    struct gpu_output *output = find_output(device, request, body->scanout_id);
+    if (!output)
+        return;
+    if (!body->resource_id) {
+        switch_off(device, output);
+        gpu_answer(device, request, GPU_RESP_OK_NODATA);
+        return;
+    }
+    struct gpu_resource *resource = gpu_resource_find(device, body->resource_id);
+    if (!resource || resource->kind != GPU_RESOURCE_2D) {
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_RESOURCE_ID,
+                   "resource %u is no 2D resource", body->resource_id);
+        return;
+    }
+    if (!check_source(device, request, &body->rect, resource->width, resource->height))
+        return;
+    uint64_t offset = (uint64_t)body->rect.y * resource->stride + (uint64_t)body->rect.x * 4;
+    show(device, output, gpu_file_ref(resource->file), offset, resource->stride, resource->format,
+         &body->rect, resource->id);
+    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+}
+
+static void show_guest_blob(struct gpu_device *device, struct gpu_request *request,
+                            struct gpu_output *output, const struct gpu_resource *resource,
+                            uint64_t offset)
+{
+    const struct gpu_set_scanout_blob *body = &request->body.set_scanout_blob;
+    int error = make_shadow(device, output, body->rect.width, body->rect.height);
+    if (error) {
+        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "no copy of %ux%u pixels: %s",
+                   body->rect.width, body->rect.height, strerror(-error));
+        return;
+    }
+    if (output->blob_offset != offset || output->blob_stride != body->strides[0])
+        output->shadow_of = 0;
+    output->blob_offset = offset;
+    output->blob_stride = body->strides[0];
+    // The pixels come with the next flush.
+    show(device, output, gpu_file_ref(output->shadow), 0, body->rect.width * 4, body->format,
+         &body->rect, resource->id);
+    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+}
+
+void gpu_set_scanout_blob(struct gpu_device *device, struct gpu_request *request)
+{
+    const struct gpu_set_scanout_blob *body = &request->body.set_scanout_blob;
+    struct gpu_output *output = find_output(device, request, body->scanout_id);
+    if (!output)
+        return;
+    if (!body->resource_id) {
+        switch_off(device, output);
+        gpu_answer(device, request, GPU_RESP_OK_NODATA);
+        return;
+    }
+    struct gpu_resource *resource = gpu_resource_find(device, body->resource_id);
+    if (!resource || resource->kind == GPU_RESOURCE_2D) {
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_RESOURCE_ID, "resource %u is no blob",
+                   body->resource_id);
+        return;
+    }
+    if (!gpu_format_known(body->format)) {
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "unknown format %u",
+                   body->format);
+        return;
+    }
+    if (!check_source(device, request, &body->rect, body->width, body->height))
+        return;
+    // All of the picture lies in the blob; the sizes are small enough for 64 bits.
+    uint64_t end = body->offsets[0] + (uint64_t)body->strides[0] * (body->height - 1) +
+                   (uint64_t)body->width * 4;
+    if (body->strides[0] < body->width * 4 || end > resource->size) {
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
+                   "%ux%u pixels, stride %u, offset %u: blob %u has %llu bytes", body->width,
+                   body->height, body->strides[0], body->offsets[0], resource->id,
+                   (unsigned long long)resource->size);
+        return;
+    }
+    uint64_t offset =
+        body->offsets[0] + (uint64_t)body->rect.y * body->strides[0] + (uint64_t)body->rect.x * 4;
+    if (resource->kind == GPU_RESOURCE_GUEST) {
+        show_guest_blob(device, request, output, resource, offset);
+        return;
+    }
+    show(device, output, gpu_file_ref(resource->file), resource->offset + offset, body->strides[0],
+         body->format, &body->rect, resource->id);
+    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+}
+
+// The part of `rect` (of the resource) that the output shows, in pixels of the picture. False:
+// none.
+static bool visible_part(const struct gpu_output *output, const struct gpu_rect *rect,
+                         struct gpu_rect *part)
+{
+    const struct gpu_rect *source = &output->source;
+    uint64_t left = rect->x > source->x ? rect->x : source->x,
+             top = rect->y > source->y ? rect->y : source->y;
+    uint64_t right = (uint64_t)rect->x + rect->width, bottom = (uint64_t)rect->y + rect->height;
+    if (right > (uint64_t)source->x + source->width)
+        right = (uint64_t)source->x + source->width;
+    if (bottom > (uint64_t)source->y + source->height)
+        bottom = (uint64_t)source->y + source->height;
+    if (left >= right || top >= bottom)
+        return false;
+    *part = (struct gpu_rect){(uint32_t)(left - source->x), (uint32_t)(top - source->y),
+                              (uint32_t)(right - left), (uint32_t)(bottom - top)};
+    return true;
+}
+
+void gpu_resource_flush(struct gpu_device *device, struct gpu_request *request)
+{
+    const struct gpu_flush *body = &request->body.flush;
+    struct gpu_resource *resource = gpu_resource_find(device, body->resource_id);
+    if (!resource) {
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_RESOURCE_ID, "no resource %u",
+                   body->resource_id);
+        return;
+    }
+    if (resource->kind == GPU_RESOURCE_2D &&
+        !gpu_rect_fits(&body->rect, resource->width, resource->height)) {
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
+                   "%ux%u at %u,%u of %ux%u pixels", body->rect.width, body->rect.height,
+                   body->rect.x, body->rect.y, resource->width, resource->height);
+        return;
+    }
+    for (uint32_t i = 0; i < device->options.outputs; i++) {
+        struct gpu_output *output = &device->outputs[i];
+        struct gpu_rect part;
+        if (!output->enabled || output->resource_id != resource->id ||
+            !visible_part(output, &body->rect, &part))
+            continue;
+        if (resource->kind == GPU_RESOURCE_GUEST) {
+            if (output->shadow_of != resource->id) // it holds another buffer's pixels
+                part = (struct gpu_rect){0, 0, output->source.width, output->source.height};
+            if (!gather(device, output, resource, &part)) {
+                gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
+                           "the backing of resource %u is too short or gone", resource->id);
+                return;
+            }
+            output->shadow_of = resource->id;
+        }
+        damaged(device, output, &part);
+    }
+    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+}
+
+// ---- readers
+// -------------------------------------------------------------------------------------------------------------------
+
+uint32_t gpu_device_outputs(const struct gpu_device *device)
+{
+    return device->options.outputs;
+}
+
+void gpu_device_listen(struct gpu_device *device, const struct gpu_scanout_listener *listener)
+{
+    device->listener = listener ? *listener : (struct gpu_scanout_listener){0};
+}
+
+void gpu_scanout_picture(const struct gpu_device *device, uint32_t index,
+                         struct gpu_picture *picture)
+{
+    const struct gpu_output *output = &device->outputs[index];
+    *picture = (struct gpu_picture){
+        .fd = output->file ? output->file->fd : -1,
+        .offset = output->offset,
+        .stride = output->stride,
+        .format = output->format,
+        .width = output->source.width,
+        .height = output->source.height,
+        .enabled = output->enabled,
+        .generation = output->generation,
+    };
+}
+
+bool gpu_scanout_take_damage(struct gpu_device *device, uint32_t index, struct gpu_rect *damage)
+{
+    struct gpu_output *output = &device->outputs[index];
+    *damage = output->damage;
+    output->damage = (struct gpu_rect){0};
+    return damage->width;
+}

@@ -1,0 +1,87 @@
+// What the screens of the device show, for those who read it: the display process, screenshots. On
+// the device's thread.
+#ifndef GPU_SCANOUT_H
+#define GPU_SCANOUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gpu_device;
+
+struct gpu_rect {
+    uint32_t x, y, width, height; // pixels
+};
+
+// Names give the order of the bytes of a pixel in memory; numbers are the specification's.
+enum gpu_format {
+    GPU_FORMAT_B8G8R8A8 = 1,
+    GPU_FORMAT_B8G8R8X8 = 2,
+    GPU_FORMAT_A8R8G8B8 = 3,
+    GPU_FORMAT_X8R8G8B8 = 4,
+    GPU_FORMAT_R8G8B8A8 = 67,
+    GPU_FORMAT_X8B8G8R8 = 68,
+    GPU_FORMAT_A8B8G8R8 = 121,
+    GPU_FORMAT_R8G8B8X8 = 134,
+};
+bool gpu_format_known(uint32_t format);
+
+// A picture is a range of a file. The guest (or its GPU) may be writing to it at any time.
+struct gpu_picture {
+    int fd; // borrowed until the next event of the loop (dup it to keep it); -1: nothing was shown
+            // yet
+    uint64_t offset; // of the first pixel in the file, bytes; any multiple of what the guest chose,
+                     // not of a page
+    uint32_t stride; // bytes
+    uint32_t format; // enum gpu_format
+    uint32_t width, height; // pixels
+    bool enabled; // false: the guest has switched the output off; the rest is the last picture
+    uint64_t generation; // another number whenever anything above has changed
+};
+
+// The hardware cursor. `x`, `y`: of its upper left corner on the output, in pixels, negative when
+// it hangs over.
+struct gpu_cursor {
+    bool visible;
+    int32_t x, y;
+    uint32_t hot_x, hot_y, width, height;
+    const uint8_t
+        *rgba; // width × height × 4, premultiplied; valid until the next event of the loop
+    uint64_t shape_serial; // another number whenever the shape has changed
+};
+
+// `output` must be below the number of outputs in all functions.
+uint32_t gpu_device_outputs(const struct gpu_device *device);
+void gpu_scanout_picture(const struct gpu_device *device, uint32_t output,
+                         struct gpu_picture *picture);
+void gpu_scanout_cursor(const struct gpu_device *device, uint32_t output,
+                        struct gpu_cursor *cursor);
+
+// The union of what was flushed since the last call, in pixels of the picture. False: nothing.
+bool gpu_scanout_take_damage(struct gpu_device *device, uint32_t output, struct gpu_rect *damage);
+
+// What a screen would show: copies the picture as R, G, B, A bytes (A = 255) into `rgba`, rows of
+// width × 4 bytes, with the cursor drawn over it if wanted. 0; -ENODATA: nothing was shown yet;
+// -ENOSPC: `size` is less than width × height × 4; -errno: it can't be read.
+int gpu_scanout_snapshot(struct gpu_device *device, uint32_t output, uint8_t *rgba, size_t size,
+                         bool with_cursor);
+
+// Told of changes, one listener at a time. Members may be NULL. Nothing of the device may be called
+// from inside but the functions above.
+struct gpu_scanout_listener {
+    void *data;
+    void (*changed)(
+        void *data,
+        uint32_t output); // gpu_scanout_picture has another generation; all of it is damaged
+    void (*damaged)(void *data, uint32_t output); // gpu_scanout_take_damage has something
+    void (*cursor)(void *data, uint32_t output);  // moved, hidden, shown or another shape
+};
+void gpu_device_listen(struct gpu_device *device,
+                       const struct gpu_scanout_listener *listener); // NULL: nobody
+
+// Another mode for an output: what a person's window has become. Width 0 unplugs it. The guest is
+// told by a configuration event. False: `output` or a size (16…16384) is out of range.
+bool gpu_device_set_mode(struct gpu_device *device, uint32_t output, uint32_t width,
+                         uint32_t height);
+
+#endif

@@ -1,0 +1,238 @@
+// Ranges in use are pointers to their resources in one array sorted by offset: searching takes a
+// few cache lines, inserting moves some memory; both are far below the cost of a placement, up to
+// tens of thousands.
+#include "gpu/window.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/checked.h"
+#include "gpu/file.h"
+
+// Index of the first range that ends behind `offset`.
+static uint32_t first_behind(const struct gpu_window *window, uint64_t offset)
+{
+    uint32_t low = 0, high = window->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct gpu_resource *resource = window->ranges[middle];
+        if (resource->window_offset + resource->window_size > offset)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+static bool insert(struct gpu_window *window, uint32_t index, struct gpu_resource *resource)
+{
+    if (window->count == window->capacity) {
+        uint32_t capacity = window->capacity ? window->capacity * 2 : 64;
+        struct gpu_resource **larger = realloc(window->ranges, capacity * sizeof(*larger));
+        if (!larger)
+            return false;
+        window->ranges = larger;
+        window->capacity = capacity;
+    }
+    memmove(&window->ranges[index + 1], &window->ranges[index],
+            (window->count - index) * sizeof(*window->ranges));
+    window->ranges[index] = resource;
+    window->count++;
+    return true;
+}
+
+static void take_out(struct gpu_window *window, struct gpu_resource *resource)
+{
+    uint32_t index = first_behind(window, resource->window_offset);
+    window->count--;
+    memmove(&window->ranges[index], &window->ranges[index + 1],
+            (window->count - index) * sizeof(*window->ranges));
+    resource->placement = GPU_UNPLACED;
+}
+
+// Those who wait for a range try again, each in its turn.
+static void wake_waiting(struct gpu_device *device)
+{
+    struct gpu_request *waiting = device->window.waiting;
+    device->window.waiting = NULL;
+    while (waiting) {
+        struct gpu_request *request = waiting;
+        waiting = request->next_ready;
+        request->command->handler(device, request);
+    }
+}
+
+static void wait_for_range(struct gpu_device *device, struct gpu_request *request)
+{
+    if (!gpu_lanes_hold(device, request, GPU_SLOT_BOTH)) {
+        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+        return;
+    }
+    struct gpu_request **last = &device->window.waiting;
+    while (*last)
+        last = &(*last)->next_ready;
+    request->next_ready = NULL;
+    *last = request;
+}
+
+static void answer_mapped(struct gpu_device *device, struct gpu_resource *resource,
+                          struct gpu_request *request)
+{
+    struct gpu_map_info info = {.map_info = resource->map_info};
+    gpu_answer_with(device, request, GPU_RESP_OK_MAP_INFO, &info, sizeof info);
+}
+
+static const char *place_error(int error)
+{
+    return error == -ENOSPC ? "no more placements are possible" : strerror(-error);
+}
+
+// The request is kept for gpu_device_placed. False: no memory.
+static bool expect(struct gpu_device *device, struct gpu_resource *resource,
+                   struct gpu_request *request, enum gpu_placement placement)
+{
+    resource->cookie = ++device->serial;
+    if (!gpu_lanes_hold(device, request, GPU_SLOT_BOTH) ||
+        !id_table_insert(&device->window.pending, resource->cookie, resource))
+        return false;
+    resource->placement = placement;
+    resource->mover = request;
+    return true;
+}
+
+// Why mapping fails on a host with large pages under an older guest: said once.
+static void say_alignment(struct gpu_device *device)
+{
+    if (device->told_alignment || device->options.page_size <= 4096 ||
+        device->features & 1u << GPU_F_BLOB_ALIGNMENT)
+        return;
+    device->told_alignment = true;
+    log_warning("the guest's virtio-gpu driver does not align memory to this host's pages of %u "
+                "KiB, so it can't map it: the guest needs "
+                "Linux 7.2 and Mesa 26.2.4 or newer",
+                device->options.page_size / 1024);
+}
+
+void gpu_window_place(struct gpu_device *device, struct gpu_resource *resource, uint64_t offset,
+                      struct gpu_request *request)
+{
+    struct gpu_window *window = &device->window;
+    uint64_t page = device->options.page_size, size;
+    if (offset % page || resource->offset % page ||
+        !checked_align_u64(resource->size, page, &size) ||
+        !checked_range(offset, size, device->options.window_size)) {
+        say_alignment(device);
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
+                   "%llu bytes at %llu of a window of %llu bytes: outside it, or no multiple of "
+                   "the page size %llu",
+                   (unsigned long long)resource->size, (unsigned long long)offset,
+                   (unsigned long long)device->options.window_size, (unsigned long long)page);
+        return;
+    }
+    uint32_t index = first_behind(window, offset);
+    for (uint32_t i = index; i < window->count && window->ranges[i]->window_offset < offset + size;
+         i++) {
+        if (window->ranges[i]->placement == GPU_REMOVING)
+            continue;
+        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
+                   "the range at %llu of the window is in use by resource %u",
+                   (unsigned long long)offset, window->ranges[i]->id);
+        return;
+    }
+    if (index < window->count && window->ranges[index]->window_offset < offset + size) {
+        wait_for_range(device, request);
+        return;
+    }
+
+    resource->window_offset = offset;
+    resource->window_size = size;
+    if (!expect(device, resource, request, GPU_PLACING)) {
+        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+        return;
+    }
+    if (!insert(window, index, resource)) {
+        id_table_remove(&window->pending, resource->cookie);
+        resource->placement = GPU_UNPLACED;
+        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+        return;
+    }
+    uint64_t cookie = resource->cookie;
+    int result = device->front.place(device->front.data, offset, resource->file->fd,
+                                     resource->offset, size, true, cookie);
+    if (result < 0)
+        gpu_device_placed(device, cookie, result);
+}
+
+void gpu_window_remove(struct gpu_device *device, struct gpu_resource *resource,
+                       struct gpu_request *request)
+{
+    if (!expect(device, resource, request, GPU_REMOVING)) {
+        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+        return;
+    }
+    uint64_t cookie = resource->cookie;
+    int result = device->front.unplace(device->front.data, resource->window_offset,
+                                       resource->window_size, cookie);
+    if (result < 0)
+        gpu_device_placed(device, cookie, result);
+}
+
+static void placed(struct gpu_device *device, struct gpu_resource *resource,
+                   struct gpu_request *request, int error)
+{
+    if (!error) {
+        resource->placement = GPU_PLACED;
+        answer_mapped(device, resource, request);
+        return;
+    }
+    take_out(&device->window, resource);
+    gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY,
+               "resource %u can't be placed in the window: %s", resource->id, place_error(error));
+    wake_waiting(device);
+}
+
+static void removed(struct gpu_device *device, struct gpu_resource *resource,
+                    struct gpu_request *request, int error)
+{
+    if (error) {
+        // The guest may still see its pages there: the range must never show anything else.
+        resource->placement = GPU_STUCK;
+        gpu_complain(
+            device,
+            "virtio-gpu: %llu bytes at %llu of the window can't be taken out (%s) and stay unused",
+            (unsigned long long)resource->window_size, (unsigned long long)resource->window_offset,
+            place_error(error));
+    } else {
+        take_out(&device->window, resource);
+    }
+    if (request->command->type == GPU_CMD_RESOURCE_UNREF)
+        gpu_resource_destroy(device, resource);
+    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+    wake_waiting(device);
+}
+
+void gpu_device_placed(struct gpu_device *device, uint64_t cookie, int error)
+{
+    struct gpu_resource *resource = id_table_remove(&device->window.pending, cookie);
+    if (!resource)
+        return; // of a driver that is gone
+    struct gpu_request *request = resource->mover;
+    resource->mover = NULL;
+    if (resource->placement == GPU_PLACING)
+        placed(device, resource, request, error);
+    else
+        removed(device, resource, request, error);
+    gpu_lanes_run(device);
+}
+
+void gpu_window_reset(struct gpu_device *device)
+{
+    struct gpu_window *window = &device->window;
+    for (uint32_t i = 0; i < window->count; i++)
+        if (!window->ranges[i]->id)
+            free(window->ranges[i]); // of a resource that went while it was stuck
+    free(window->ranges);
+    id_table_finish(&window->pending);
+    *window = (struct gpu_window){0};
+}
