@@ -15,6 +15,7 @@ enum {
     BUFFER_SIZE = 64 << 10, // one recvmsg takes as many small messages as fit
     BUFFER_KEEP = 1 << 20,  // a larger one is given back when it is empty
     FD_QUEUE = 64,          // descriptors received ahead of their messages
+    HELD_SIZE = 4096,       // of small messages that link_hold gathers
 };
 
 // What the socket did not take, of a non-blocking link.
@@ -45,6 +46,9 @@ struct link {
     pthread_mutex_t lock;
     struct chunk *first, **last;
     atomic_size_t queued;
+    bool holding;
+    size_t held;
+    uint8_t held_bytes[HELD_SIZE];
 };
 
 struct link *link_create(int fd, bool blocking)
@@ -332,25 +336,64 @@ static enum link_status send_locked(struct link *link, struct iovec *parts, unsi
     return LINK_OK;
 }
 
+static void gather(struct link *link, const struct iovec *parts, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++) {
+        memcpy(link->held_bytes + link->held, parts[i].iov_base, parts[i].iov_len);
+        link->held += parts[i].iov_len;
+    }
+}
+
+static enum link_status send_held(struct link *link)
+{
+    struct iovec part = {link->held_bytes, link->held};
+    link->held = 0;
+    return part.iov_len ? send_locked(link, &part, 1, NULL, 0) : LINK_OK;
+}
+
 enum link_status link_send(struct link *link, enum link_type type, const void *payload, size_t size,
                            const void *tail, size_t tail_size, const int *fds, unsigned fd_count)
 {
     if (size > LINK_MAX_PAYLOAD || tail_size > LINK_MAX_PAYLOAD - size || fd_count > LINK_MAX_FDS)
         return LINK_BROKEN;
     static const uint8_t zeroes[8];
-    size_t total = size + tail_size;
+    size_t total = size + tail_size, padding = (8 - total % 8) % 8;
     struct link_header header = {
         .size = (uint32_t)total, .type = (uint16_t)type, .fd_count = (uint16_t)fd_count};
     struct iovec parts[4] = {
         {&header, sizeof header},
         {(void *)payload, size},
         {(void *)tail, tail_size},
-        {(void *)zeroes, (8 - total % 8) % 8},
+        {(void *)zeroes, padding},
     };
     unsigned count = advance(parts, 4, 0); // leaves out the empty ones
+    enum link_status status = LINK_OK;
 
     pthread_mutex_lock(&link->lock);
-    enum link_status status = send_locked(link, parts, count, fds, fd_count);
+    if (link->holding && !fd_count && sizeof header + total + padding <= HELD_SIZE - link->held) {
+        gather(link, parts, count);
+    } else {
+        if (link->held)
+            status = send_held(link);
+        if (status == LINK_OK || status == LINK_AGAIN)
+            status = send_locked(link, parts, count, fds, fd_count);
+    }
+    pthread_mutex_unlock(&link->lock);
+    return status;
+}
+
+void link_hold(struct link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    link->holding = true;
+    pthread_mutex_unlock(&link->lock);
+}
+
+enum link_status link_release(struct link *link)
+{
+    pthread_mutex_lock(&link->lock);
+    link->holding = false;
+    enum link_status status = send_held(link);
     pthread_mutex_unlock(&link->lock);
     return status;
 }

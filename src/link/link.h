@@ -145,6 +145,11 @@ int link_take_fd(struct link *link, unsigned index);
 enum link_status link_send(struct link *link, enum link_type type, const void *payload, size_t size, const void *tail, size_t tail_size,
                            const int *fds, unsigned fd_count);
 
+// From here on small messages are gathered, until link_release sends them as one (LINK_OK, or as link_send). Larger ones go out at once,
+// behind what was gathered. The order stays. For one sender that knows when it will pause.
+void link_hold(struct link *link);
+enum link_status link_release(struct link *link);
+
 // For a non-blocking link: bytes waiting in the send queue, and trying to send them (LINK_OK when it is empty).
 size_t link_queued(struct link *link);
 enum link_status link_flush(struct link *link);

@@ -424,3 +424,19 @@ enum link_status link_worker_send(struct link_worker *worker, enum link_type typ
         update_events(worker);
     return status;
 }
+
+void link_worker_hold(struct link_worker *worker)
+{
+    if (worker->link)
+        link_hold(worker->link);
+}
+
+enum link_status link_worker_flush(struct link_worker *worker)
+{
+    if (!worker->link)
+        return LINK_CLOSED;
+    enum link_status status = link_release(worker->link);
+    if (status == LINK_AGAIN)
+        update_events(worker);
+    return status;
+}

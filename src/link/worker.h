@@ -49,5 +49,8 @@ struct link *link_worker_link(struct link_worker *worker);
 long link_worker_pid(const struct link_worker *worker);
 enum link_status link_worker_send(struct link_worker *worker, enum link_type type, const void *payload, size_t size,
                                   const void *tail, size_t tail_size, const int *fds, unsigned fd_count);
+// As link_hold and link_release.
+void link_worker_hold(struct link_worker *worker);
+enum link_status link_worker_flush(struct link_worker *worker);
 
 #endif

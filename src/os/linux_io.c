@@ -25,6 +25,20 @@ int os_native_accept(int listener)
     return fd < 0 ? -errno : fd;
 }
 
+ssize_t os_native_send_two(int fd, struct msghdr messages[2])
+{
+    struct mmsghdr both[2] = {{.msg_hdr = messages[0]}, {.msg_hdr = messages[1]}};
+    int sent;
+    do
+        sent = sendmmsg(fd, both, 2, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent < 0)
+        return -errno;
+    // The second goes out only behind a whole first one: a cut first message would be followed by
+    // the descriptor's byte.
+    return (ssize_t)both[0].msg_len + (sent > 1 ? (ssize_t)both[1].msg_len : 0);
+}
+
 int os_native_send_flags(void)
 {
     return MSG_NOSIGNAL;

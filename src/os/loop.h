@@ -35,6 +35,11 @@ struct os_source *os_loop_add_signal(struct os_loop *loop, int signal_number, os
 // Safe inside any callback, also the source's own.
 void os_source_remove(struct os_source *source);
 
+// Called whenever the loop is about to sleep (it has looked once more and nothing was there), and after a few rounds if it is too busy
+// to sleep. One per loop; NULL: none. It may do all that other callbacks may.
+typedef void (*os_idle_callback)(void *data);
+void os_loop_set_idle(struct os_loop *loop, os_idle_callback callback, void *data);
+
 // Runs until os_loop_stop; returns what that was given. May be run again.
 int os_loop_run(struct os_loop *loop);
 void os_loop_stop(struct os_loop *loop, int status);

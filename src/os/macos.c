@@ -52,6 +52,12 @@ int os_native_accept(int listener)
     return -ENOSYS;
 }
 
+ssize_t os_native_send_two(int fd, struct msghdr messages[2])
+{
+    (void)fd, (void)messages;
+    return -ENOSYS;
+}
+
 int os_native_send_flags(void)
 {
     return 0;

@@ -26,6 +26,8 @@ int os_native_notifier_init(struct os_notifier *notifier);
 // Sockets that are close-on-exec from birth. 0/descriptor or -errno.
 int os_native_socket_pair(int fds[2]);
 int os_native_accept(int listener);
+// Two messages by one call. Bytes sent, or -errno if none.
+ssize_t os_native_send_two(int fd, struct msghdr messages[2]);
 // Flags for sendmsg and recvmsg that the platform has, in both flavours: no SIGPIPE; descriptors
 // arrive close-on-exec (0: set it after).
 int os_native_send_flags(void);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -150,6 +151,19 @@ union control {
     struct cmsghdr alignment;
 };
 
+static void attach_fds(struct msghdr *header, union control *control, const int *fds,
+                       unsigned fd_count)
+{
+    memset(control, 0, sizeof(*control));
+    header->msg_control = control->bytes;
+    header->msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
+    struct cmsghdr *cmsg = CMSG_FIRSTHDR(header);
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
+    memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * fd_count);
+}
+
 ssize_t os_socket_send_vector(int fd, const struct iovec *parts, unsigned part_count,
                               const int *fds, unsigned fd_count)
 {
@@ -157,21 +171,33 @@ ssize_t os_socket_send_vector(int fd, const struct iovec *parts, unsigned part_c
     union control control;
     if (fd_count > OS_SOCKET_MAX_FDS)
         return -EINVAL;
-    if (fd_count) {
-        memset(&control, 0, sizeof control);
-        header.msg_control = control.bytes;
-        header.msg_controllen = CMSG_SPACE(sizeof(int) * fd_count);
-        struct cmsghdr *cmsg = CMSG_FIRSTHDR(&header);
-        cmsg->cmsg_level = SOL_SOCKET;
-        cmsg->cmsg_type = SCM_RIGHTS;
-        cmsg->cmsg_len = CMSG_LEN(sizeof(int) * fd_count);
-        memcpy(CMSG_DATA(cmsg), fds, sizeof(int) * fd_count);
-    }
+    if (fd_count)
+        attach_fds(&header, &control, fds, fd_count);
     ssize_t sent;
     do
         sent = sendmsg(fd, &header, os_native_send_flags());
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
+}
+
+ssize_t os_socket_send_then_fd(int fd, const void *data, size_t size, int passed)
+{
+    uint8_t byte = 0;
+    struct iovec parts[2] = {{(void *)data, size}, {&byte, 1}};
+    struct msghdr headers[2] = {{.msg_iov = &parts[0], .msg_iovlen = 1},
+                                {.msg_iov = &parts[1], .msg_iovlen = 1}};
+    union control control;
+    attach_fds(&headers[1], &control, &passed, 1);
+    if (!os_is_portable()) {
+        ssize_t sent = os_native_send_two(fd, headers);
+        if (sent != -ENOSYS)
+            return sent;
+    }
+    ssize_t first = os_socket_send_vector(fd, &parts[0], 1, NULL, 0);
+    if (first != (ssize_t)size)
+        return first;
+    ssize_t second = os_socket_send_vector(fd, &parts[1], 1, &passed, 1);
+    return second < 0 ? first : first + second;
 }
 
 ssize_t os_socket_send(int fd, const void *data, size_t size, const int *fds, unsigned fd_count)

@@ -26,6 +26,9 @@ bool os_socket_set_nonblocking(int fd, bool on);
 ssize_t os_socket_send(int fd, const void *data, size_t size, const int *fds, unsigned fd_count);
 ssize_t os_socket_send_vector(int fd, const struct iovec *parts, unsigned part_count, const int *fds,
                               unsigned fd_count);
+// Sends `data`, then behind it, as a message of its own, one byte with `passed`: a reader that does not expect descriptors may read the
+// data alone. One system call where the platform can. Returns how many of the size + 1 bytes went out, or -errno if none.
+ssize_t os_socket_send_then_fd(int fd, const void *data, size_t size, int passed);
 // recvmsg: returns bytes (0 at end) or -errno. Received descriptors (close-on-exec) are put in fds[*fd_count..], at most
 // `fd_capacity` in all; surplus ones are closed and -EMFILE returned. The bytes are lost then: close the socket.
 ssize_t os_socket_recv(int fd, void *data, size_t size, int *fds, unsigned fd_capacity, unsigned *fd_count);

@@ -323,6 +323,49 @@ static void a_non_blocking_link_queues(void **state)
     free(bytes);
 }
 
+static void held_messages_go_out_as_one(void **state)
+{
+    struct fixture *fixture = *state;
+    static uint8_t bytes[8192], large[8192];
+    struct link_resource_detach detach = {1, 0};
+    struct link_submit submit = {.byte_count = sizeof(large)};
+    link_hold(fixture->link);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(link_send(fixture->link, LINK_RESOURCE_DETACH, &detach, sizeof(detach),
+                                   NULL, 0, NULL, 0),
+                         LINK_OK);
+    os_socket_set_nonblocking(fixture->raw, true);
+    unsigned count = 0;
+    assert_true(os_socket_recv(fixture->raw, bytes, sizeof(bytes), NULL, 0, &count) < 0);
+    assert_int_equal(link_release(fixture->link), LINK_OK);
+    assert_int_equal(os_socket_recv(fixture->raw, bytes, sizeof(bytes), NULL, 0, &count), 32);
+    assert_int_equal(link_release(fixture->link), LINK_OK); // of nothing
+
+    // Large ones and those with descriptors push out what was gathered before them.
+    link_hold(fixture->link);
+    link_send(fixture->link, LINK_RESOURCE_DETACH, &detach, sizeof(detach), NULL, 0, NULL, 0);
+    link_send(fixture->link, LINK_SUBMIT, &submit, sizeof(submit), large, sizeof(large), NULL, 0);
+    link_send(fixture->link, LINK_RESOURCE_DETACH, &detach, sizeof(detach), NULL, 0, NULL, 0);
+    struct link_resource_attach attach = {.resource_id = 4};
+    link_send(fixture->link, LINK_RESOURCE_ATTACH, &attach, sizeof(attach), NULL, 0, &(int){0}, 1);
+    static const uint16_t order[] = {LINK_RESOURCE_DETACH, LINK_SUBMIT, LINK_RESOURCE_DETACH,
+                                     LINK_RESOURCE_ATTACH};
+    struct link *receiver = link_create(dup(fixture->raw), true);
+    for (int i = 0; i < 4; i++) {
+        struct link_message message;
+        assert_int_equal(link_receive(receiver, &message), LINK_OK);
+        assert_int_equal(message.type, order[i]);
+    }
+    for (int i = 0; i < 300; i++) // more than is gathered at a time
+        link_send(fixture->link, LINK_RESOURCE_DETACH, &detach, sizeof(detach), NULL, 0, NULL, 0);
+    link_release(fixture->link);
+    for (int i = 0; i < 300; i++) {
+        struct link_message message;
+        assert_int_equal(link_receive(receiver, &message), LINK_OK);
+    }
+    link_destroy(receiver);
+}
+
 static void a_queue_is_dropped_with_the_link(void **state)
 {
     struct fixture *fixture = *state;
@@ -391,6 +434,7 @@ int main(void)
         BLOCKING(unannounced_descriptors_are_bounded_and_closed),
         BLOCKING(an_end_in_mid_message_is_a_break),
         NON_BLOCKING(a_non_blocking_link_queues),
+        NON_BLOCKING(held_messages_go_out_as_one),
         NON_BLOCKING(a_queue_is_dropped_with_the_link),
         BLOCKING(threads_do_not_mix_their_messages),
     };

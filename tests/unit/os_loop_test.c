@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os/clock.h"
@@ -160,6 +161,65 @@ static void timers_fire_once_and_can_be_armed_again(void **state)
     assert_true(os_now_ns() - start >= 15 * MS);
 }
 
+static void on_idle(void *data)
+{
+    struct fixture *fixture = data;
+    fixture->other_calls++;
+    if (fixture->other_calls == 1)
+        os_notifier_signal(&fixture->first); // what idle work makes ready is seen at once
+}
+
+static void idle_comes_before_sleep(void **state)
+{
+    struct fixture *fixture = *state;
+    os_loop_set_idle(fixture->loop, on_idle, fixture);
+    os_loop_add_fd(fixture->loop, fixture->first.read_fd, OS_READABLE, count_fd, fixture);
+    assert_int_equal(os_loop_run(fixture->loop), 7);
+    assert_int_equal(fixture->other_calls, 1);
+    assert_int_equal(os_loop_run(fixture->loop), 7); // still readable: nothing to sleep for
+    assert_int_equal(fixture->other_calls, 1);
+}
+
+static void count_rounds(void *data, int fd, unsigned events)
+{
+    struct fixture *fixture = data;
+    if (++fixture->calls == 100)
+        os_loop_stop(fixture->loop, 0);
+}
+
+static void a_busy_loop_does_not_starve_idle_work(void **state)
+{
+    struct fixture *fixture = *state;
+    os_loop_set_idle(fixture->loop, on_idle, fixture);
+    os_loop_add_fd(fixture->loop, fixture->second.read_fd, OS_READABLE, count_rounds, fixture);
+    os_notifier_signal(&fixture->second);
+    os_loop_run(fixture->loop);
+    assert_true(fixture->other_calls >= 10);
+}
+
+static void quick_tick(void *data, int fd, unsigned events)
+{
+    struct fixture *fixture = data;
+    os_notifier_clear(&fixture->first);
+    if (++fixture->calls < 100)
+        os_notifier_signal(&fixture->first);
+}
+
+static void a_brisk_loop_still_sleeps(void **state)
+{
+    struct fixture *fixture = *state;
+    os_loop_add_fd(fixture->loop, fixture->first.read_fd, OS_READABLE, quick_tick, fixture);
+    os_notifier_signal(&fixture->first);
+    os_loop_add_timer(fixture->loop, os_now_ns() + 100 * MS, stop_timer, fixture);
+    struct timespec before, after;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &before);
+    os_loop_run(fixture->loop);
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &after);
+    int64_t used = (after.tv_sec - before.tv_sec) * 1000000000ll + after.tv_nsec - before.tv_nsec;
+    assert_int_equal(fixture->calls, 100);
+    assert_true(used < (int64_t)(50 * MS));
+}
+
 static void on_child(void *data, pid_t pid, int status)
 {
     struct fixture *fixture = data;
@@ -241,11 +301,19 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(a_ready_descriptor_is_told),        TEST(no_events_means_silence),
-        TEST(sources_may_go_in_a_callback),      TEST(hang_up_is_told_unasked),
-        TEST(sources_may_come_in_a_callback),    TEST(timers_fire_once_and_can_be_armed_again),
-        TEST(the_end_of_a_child_is_told),        TEST(a_child_that_ended_before_is_told_too),
-        TEST(children_of_others_are_left_alone), TEST(signals_are_told_and_given_back),
+        TEST(a_ready_descriptor_is_told),
+        TEST(no_events_means_silence),
+        TEST(sources_may_go_in_a_callback),
+        TEST(hang_up_is_told_unasked),
+        TEST(sources_may_come_in_a_callback),
+        TEST(timers_fire_once_and_can_be_armed_again),
+        TEST(idle_comes_before_sleep),
+        TEST(a_busy_loop_does_not_starve_idle_work),
+        TEST(a_brisk_loop_still_sleeps),
+        TEST(the_end_of_a_child_is_told),
+        TEST(a_child_that_ended_before_is_told_too),
+        TEST(children_of_others_are_left_alone),
+        TEST(signals_are_told_and_given_back),
     };
     return RUN_IN_BOTH_FLAVOURS(tests);
 }

@@ -42,6 +42,45 @@ static void descriptors_travel_with_the_first_byte(void **state)
     }
 }
 
+static void a_descriptor_follows_with_a_byte_of_its_own(void **state)
+{
+    int pair[2], fd = os_shm_create("a", 4096);
+    os_socket_pair(pair);
+    assert_int_equal(os_socket_send_then_fd(pair[0], "reply", 5, fd), 6);
+    char text[8];
+    assert_int_equal(read(pair[1], text, 5), 5); // by a reader that knows nothing of descriptors
+    int fds[2];
+    unsigned count = 0;
+    assert_int_equal(os_socket_recv(pair[1], text, sizeof(text), fds, 2, &count), 1);
+    assert_int_equal(count, 1);
+    close(fds[0]);
+    close(pair[1]);
+    assert_int_equal(os_socket_send_then_fd(pair[0], "reply", 5, fd), -EPIPE);
+    close(pair[0]);
+    close(fd);
+}
+
+static void a_full_socket_takes_the_descriptor_later(void **state)
+{
+    int pair[2], fd = os_shm_create("a", 4096);
+    static char bytes[300000];
+    os_socket_pair(pair);
+    os_socket_set_nonblocking(pair[0], true);
+    ssize_t sent = os_socket_send_then_fd(pair[0], bytes, sizeof(bytes), fd);
+    assert_true(sent > 0 &&
+                sent < (ssize_t)sizeof(bytes)); // a cut reply is not followed by the byte
+    int fds[2];
+    unsigned count = 0;
+    ssize_t got = 0;
+    while (got < sent)
+        got += os_socket_recv(pair[1], bytes, sizeof(bytes), fds, 2, &count);
+    assert_int_equal(got, sent);
+    assert_int_equal(count, 0);
+    close(pair[0]);
+    close(pair[1]);
+    close(fd);
+}
+
 static void surplus_descriptors_are_an_error_and_closed(void **state)
 {
     int pair[2], probe = dup(0);
@@ -167,6 +206,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(descriptors_travel_with_the_first_byte),
+        cmocka_unit_test(a_descriptor_follows_with_a_byte_of_its_own),
+        cmocka_unit_test(a_full_socket_takes_the_descriptor_later),
         cmocka_unit_test(surplus_descriptors_are_an_error_and_closed),
         cmocka_unit_test(a_closed_peer_is_an_error_code),
         cmocka_unit_test(a_non_blocking_socket_says_again),

@@ -68,4 +68,14 @@ enum link_status link_worker_send(struct link_worker *worker, enum link_type typ
     return link_send(worker->link, type, payload, size, tail, tail_size, fds, fd_count);
 }
 
+void link_worker_hold(struct link_worker *worker)
+{
+    link_hold(worker->link);
+}
+
+enum link_status link_worker_flush(struct link_worker *worker)
+{
+    return link_release(worker->link);
+}
+
 #endif

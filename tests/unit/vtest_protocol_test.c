@@ -36,7 +36,7 @@ static void on_pause(void *data)
 // Lets the server do whatever it can do without anything new from us.
 static void pump(void)
 {
-    for (int i = 0; i < 6; i++) {
+    for (int i = 0; i < 8; i++) {
         os_source_set_deadline(pause_timer, os_now_ns());
         os_loop_run(loop);
     }
@@ -181,12 +181,17 @@ static void start_up(uint32_t version)
     assert_non_null(peer_worker);
 }
 
-static enum link_status receive(struct link_message *message)
+static enum link_status receive_now(struct link_message *message)
 {
-    pump();
     enum link_status status = link_receive(peer_worker->peer, message);
     // A link need not look again before poll says so.
     return status == LINK_AGAIN ? link_receive(peer_worker->peer, message) : status;
+}
+
+static enum link_status receive(struct link_message *message)
+{
+    pump();
+    return receive_now(message);
 }
 
 static struct link_message *expect_message(enum link_type type)
@@ -517,6 +522,52 @@ static void waiting_for_nothing_is_over_at_once(void **state)
     int fd = expect_fd();
     assert_true(readable(fd));
     close(fd);
+}
+
+// Reads what has come, without an idle moment.
+static void read_commands(void)
+{
+    os_source_set_deadline(pause_timer, os_now_ns());
+    os_loop_run(loop);
+}
+
+static void a_wait_that_is_soon_over_makes_no_descriptor(void **state)
+{
+    start_context(4);
+    uint32_t id = make_sync(0);
+    COMMAND(VTEST_SUBMIT_CMD2, 1, 1, 0, 0, 9, 1, 1, 0, 0, id, 1, 0);
+    COMMAND(VTEST_SYNC_WAIT, 0, UINT32_MAX, id, 1, 0);
+    COMMAND(VTEST_SYNC_READ, id); // waits its turn
+    read_commands();
+    char byte;
+    assert_true(recv(client, &byte, 1, 0) < 0);
+    struct link_message message;
+    assert_int_equal(receive_now(&message), LINK_OK);
+    retire(((const struct link_submit *)message.payload)->fence_id);
+    expect_reply(VTEST_SYNC_WAIT, NULL, 0);
+    int first = expect_fd();
+    assert_true(readable(first));
+    REPLY(VTEST_SYNC_READ, 1, 0);
+
+    COMMAND(VTEST_SYNC_WAIT, 0, UINT32_MAX, id, 1, 0);
+    expect_reply(VTEST_SYNC_WAIT, NULL, 0);
+    int second = expect_fd(); // the same object, which nobody else has
+    assert_true(readable(second));
+    close(first);
+    close(second);
+}
+
+static void a_client_may_leave_in_a_wait(void **state)
+{
+    start_context(4);
+    uint32_t id = make_sync(0);
+    COMMAND(VTEST_SYNC_WAIT, 0, UINT32_MAX, id, 1, 0);
+    read_commands();
+    close(client);
+    client = -1;
+    pump();
+    assert_int_equal(vtest_server_client_count(server), 0);
+    assert_int_equal(lines_logged(), 0);
 }
 
 static void too_many_waits(void **state)
@@ -897,6 +948,8 @@ int main(void)
         TEST(syncs_are_numbers),
         TEST(waits_are_descriptors),
         TEST(waiting_for_nothing_is_over_at_once),
+        TEST(a_wait_that_is_soon_over_makes_no_descriptor),
+        TEST(a_client_may_leave_in_a_wait),
         TEST(too_many_waits),
         TEST(too_many_syncs),
         TEST(submissions_reach_the_worker),

@@ -47,15 +47,23 @@ struct vtest_client *vtest_client_create(struct vtest_server *server, int fd)
     return client;
 }
 
+static void drop_out_fd(struct vtest_client *client)
+{
+    if (client->out_fd >= 0 && client->out_fd_is_ours)
+        close(client->out_fd);
+    client->out_fd = -1;
+}
+
 void vtest_client_destroy(struct vtest_client *client)
 {
     os_source_remove(client->source);
     link_worker_release(client->worker);
+    if (client->wait.count)
+        vtest_client_held(client, false);
     vtest_syncs_finish(&client->syncs);
     os_notifier_finish(&client->reached);
     os_notifier_finish(&client->never);
-    if (client->out_fd >= 0 && client->out_fd_is_ours)
-        close(client->out_fd);
+    drop_out_fd(client);
     if (client->blob.fd >= 0)
         close(client->blob.fd);
     close(client->fd);
@@ -99,29 +107,30 @@ static bool out_waits(const struct vtest_client *client)
 // Sends what the socket takes. A broken socket ends the client without a line: it has gone.
 static void flush_out(struct vtest_client *client)
 {
-    while (client->out_start < client->out_end) {
-        ssize_t sent = os_socket_send(client->fd, client->out + client->out_start,
-                                      client->out_end - client->out_start, NULL, 0);
+    while (out_waits(client)) {
+        const uint8_t *bytes = client->out + client->out_start;
+        size_t size = client->out_end - client->out_start;
+        ssize_t sent;
+        if (client->out_fd < 0)
+            sent = os_socket_send(client->fd, bytes, size, NULL, 0);
+        else if (size)
+            sent = os_socket_send_then_fd(client->fd, bytes, size, client->out_fd);
+        else
+            sent = os_socket_send(client->fd, &(uint8_t){0}, 1, &client->out_fd, 1);
         if (sent == -EAGAIN || sent == -EWOULDBLOCK)
             return;
         if (sent < 0) {
             client->failed = true;
-            break;
+            client->out_start = client->out_end;
+        }
+        if (sent < 0 || (size_t)sent > size) {
+            drop_out_fd(client);
+            sent = (ssize_t)size;
         }
         client->out_start += (size_t)sent;
+        if (client->out_start >= client->out_end)
+            client->out_start = client->out_end = 0;
     }
-    client->out_start = client->out_end = 0;
-    if (client->out_fd < 0)
-        return;
-    uint8_t dummy = 0;
-    ssize_t sent = os_socket_send(client->fd, &dummy, 1, &client->out_fd, 1);
-    if (sent == -EAGAIN || sent == -EWOULDBLOCK)
-        return;
-    if (sent < 0)
-        client->failed = true;
-    if (client->out_fd_is_ours)
-        close(client->out_fd);
-    client->out_fd = -1;
 }
 
 void vtest_client_reply(struct vtest_client *client, uint32_t command, const uint32_t *words,
@@ -157,7 +166,7 @@ void vtest_client_reply_fd(struct vtest_client *client, int fd, bool ours)
 // Whatever holds a client up empties by itself: its own socket, its worker's, its fences.
 static bool may_run(const struct vtest_client *client)
 {
-    if (client->failed || client->blob.id || client->out_fd >= 0 ||
+    if (client->failed || client->blob.id || client->wait.count || client->out_fd >= 0 ||
         client->out_end > OUT_FLUSH_AT || vtest_fences_full(&client->syncs))
         return false;
     struct link *link = client->worker ? link_worker_link(client->worker) : NULL;
@@ -200,6 +209,8 @@ static bool reserve(struct vtest_client *client, size_t size)
 static bool run_commands(struct vtest_client *client)
 {
     bool hungry = false;
+    if (client->worker)
+        link_worker_hold(client->worker);
     for (;;) {
         size_t held = client->end - client->start, size;
         uint32_t header[2];
@@ -224,6 +235,8 @@ static bool run_commands(struct vtest_client *client)
         client->start += sizeof(header) + size;
     }
     client->command = 0;
+    if (client->worker && link_worker_flush(client->worker) == LINK_BROKEN)
+        vtest_client_fail(client, "nothing can be sent to its worker: %s", strerror(errno));
     return hungry && !client->failed;
 }
 
@@ -237,6 +250,8 @@ static void update_events(struct vtest_client *client)
 // afterwards.
 static void proceed(struct vtest_client *client, bool readable)
 {
+    if (client->wait.count)
+        vtest_command_finish_wait(client, false);
     flush_out(client);
     bool hungry = !out_waits(client) && run_commands(client);
     // One command often comes in several pieces: look again before sleeping.
@@ -275,6 +290,25 @@ void vtest_client_event(void *data, int fd, unsigned events)
     proceed(client, events & OS_READABLE);
 }
 
+void vtest_client_idle(void *data)
+{
+    struct vtest_server *server = data;
+    for (struct vtest_client *client = server->clients, *next; client; client = next) {
+        next = client->next;
+        if (client->wait.count) {
+            vtest_command_finish_wait(client, true);
+            proceed(client, false);
+        }
+    }
+}
+
+void vtest_client_held(struct vtest_client *client, bool held)
+{
+    struct vtest_server *server = client->server;
+    server->held_waits += held ? 1 : -1;
+    os_loop_set_idle(server->loop, server->held_waits ? vtest_client_idle : NULL, server);
+}
+
 // ---- the worker's side -------------------------------------------------------------------------
 
 static bool retire_fences(struct vtest_client *client, const struct link_message *message)
@@ -309,7 +343,7 @@ static bool on_message(void *data, const struct link_message *message)
         break;
     }
     bool failed = client->failed;
-    if (failed || (held_up && may_run(client)))
+    if (failed || client->wait.count || (held_up && may_run(client)))
         proceed(client, false);
     return !failed;
 }

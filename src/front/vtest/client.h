@@ -16,6 +16,8 @@ struct vtest_resource {
     bool used;
 };
 
+enum { VTEST_HELD_SYNCS = 8 }; // a wait for more is answered at once
+
 enum vtest_state {
     VTEST_NEW,       // nothing said
     VTEST_NAMED,     // CREATE_RENDERER
@@ -55,6 +57,15 @@ struct vtest_client {
         uint64_t size; // of memory
     } blob;
 
+    // A SYNC_WAIT whose reply waits for the loop to have nothing else to do: often it is over by
+    // then, and costs no descriptor.
+    struct {
+        uint32_t count; // 0: none
+        uint32_t timeout_ms;
+        bool any;
+        struct vtest_sync_value values[VTEST_HELD_SYNCS];
+    } wait;
+
     struct vtest_resource *resources; // by id - 1
     uint32_t *free_resources;         // a stack of ids
     uint32_t resource_capacity, resource_used, resource_free;
@@ -72,6 +83,7 @@ struct vtest_server {
     struct vtest_options options;
     struct vtest_client *clients;
     uint32_t client_count, next_context_id;
+    uint32_t held_waits;        // clients with one
     struct log_limit log_limit; // lines that clients can cause at will
     uint8_t capset[160];
 
@@ -85,6 +97,7 @@ struct vtest_server {
 struct vtest_client *vtest_client_create(struct vtest_server *server, int fd);
 void vtest_client_destroy(struct vtest_client *client);
 void vtest_client_event(void *client, int fd, unsigned events); // os_fd_callback
+void vtest_client_idle(void *server); // os_idle_callback, while a wait is held
 extern const struct link_worker_callbacks vtest_worker_callbacks;
 
 // One log line with context, command and reason; the client is disconnected when the event is over.
@@ -107,6 +120,11 @@ const char *vtest_command_name(uint32_t command);
 // The worker's answers about the blob that is under way.
 void vtest_command_attached(struct vtest_client *client, const struct link_message *message);
 void vtest_command_exported(struct vtest_client *client, const struct link_message *message);
+
+// The wait is over: answers it. Else, if `now`, answers with a descriptor that tells later. False:
+// still held.
+bool vtest_command_finish_wait(struct vtest_client *client, bool now);
+void vtest_client_held(struct vtest_client *client, bool held); // keeps count
 
 // resource ids. 0: limit or memory.
 uint32_t vtest_resource_add(struct vtest_client *client, uint64_t size);

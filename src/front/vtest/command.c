@@ -347,21 +347,20 @@ static int constant_fd(struct vtest_client *client, bool reached)
     return notifier->read_fd;
 }
 
-static void wait_fd(struct vtest_client *client, const struct vtest_sync_value *values,
-                    uint32_t count, bool any, uint32_t timeout_ms)
+// Answers a wait. `later`: not reached yet; the descriptor tells when it is.
+static void answer_wait(struct vtest_client *client, const struct vtest_sync_value *values,
+                        uint32_t count, bool any, uint32_t timeout_ms, bool later)
 {
-    bool reached = !count || vtest_sync_reached(values, count, any);
     struct os_notifier notifier = {-1, -1};
-    if (reached || timeout_ms == 0)
-        notifier.read_fd = constant_fd(client, reached);
-    else
+    bool pending = later && timeout_ms;
+    if (pending)
         os_notifier_init(&notifier);
+    else
+        notifier.read_fd = constant_fd(client, !later);
     if (notifier.read_fd < 0) {
         vtest_client_fail(client, "no descriptor for the wait: %s", strerror(errno));
         return;
     }
-
-    bool pending = notifier.write_fd >= 0;
     uint64_t deadline =
         timeout_ms == UINT32_MAX ? UINT64_MAX : os_now_ns() + timeout_ms * 1000000ull;
     if (pending && !vtest_wait_add(&client->syncs, values, count, any, deadline, &notifier)) {
@@ -375,6 +374,36 @@ static void wait_fd(struct vtest_client *client, const struct vtest_sync_value *
     vtest_client_reply_fd(client, notifier.read_fd, ours);
 }
 
+bool vtest_command_finish_wait(struct vtest_client *client, bool now)
+{
+    uint32_t count = client->wait.count;
+    bool reached = vtest_sync_reached(client->wait.values, count, client->wait.any);
+    if (!reached && !now)
+        return false;
+    client->wait.count = 0;
+    vtest_client_held(client, false);
+    client->command = VTEST_SYNC_WAIT;
+    answer_wait(client, client->wait.values, count, client->wait.any, client->wait.timeout_ms,
+                !reached);
+    client->command = 0;
+    return true;
+}
+
+static void start_wait(struct vtest_client *client, const struct vtest_sync_value *values,
+                       uint32_t count, bool any, uint32_t timeout_ms)
+{
+    bool reached = !count || vtest_sync_reached(values, count, any);
+    if (reached || !timeout_ms || count > VTEST_HELD_SYNCS) {
+        answer_wait(client, values, count, any, timeout_ms, !reached);
+        return;
+    }
+    client->wait.count = count;
+    client->wait.any = any;
+    client->wait.timeout_ms = timeout_ms;
+    memcpy(client->wait.values, values, count * sizeof(*values));
+    vtest_client_held(client, true);
+}
+
 static void sync_wait(struct vtest_client *client, const uint8_t *payload, uint32_t words)
 {
     uint32_t flags = word(payload, 0), count = (words - 2) / 3;
@@ -384,7 +413,7 @@ static void sync_wait(struct vtest_client *client, const uint8_t *payload, uint3
     else if (flags & ~(uint32_t)VTEST_WAIT_ANY)
         vtest_client_fail(client, "wait flags 0x%x are not known", flags);
     else if (read_values(client, payload, 2, count, values))
-        wait_fd(client, values, count, flags & VTEST_WAIT_ANY, word(payload, 1));
+        start_wait(client, values, count, flags & VTEST_WAIT_ANY, word(payload, 1));
 }
 
 // ---- submissions -------------------------------------------------------------------------------
