@@ -144,8 +144,9 @@ void gpu_lanes_finish(struct gpu_device *device);
 struct gpu_window {
     struct gpu_resource **ranges;
     uint32_t count, capacity;
-    struct id_table pending;     // cookie → resource
-    struct gpu_request *waiting; // maps of ranges that are being taken out
+    struct id_table pending;        // cookie → resource
+    struct gpu_resource *postponed; // their placements or removals can't be carried out now
+    struct gpu_request *waiting;    // maps of ranges that are being taken out
 };
 
 struct gpu_output {

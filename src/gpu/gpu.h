@@ -42,8 +42,10 @@ struct gpu_front {
     // Places [file_offset, file_offset + size) of `fd` at `window_offset` of the shared-memory
     // region; all page multiples, the range is free. `fd` stays the caller's and may be closed
     // after the call. Calls gpu_device_placed(device, cookie, error) when the guest can use it,
-    // perhaps at once, from inside. 0 or -errno if it can't be begun (-ENOSPC: the carrier's number
-    // of placements is used up); gpu_device_placed is not called then.
+    // perhaps at once, from inside. 0, or -errno if it can't be begun; gpu_device_placed is not
+    // called then. -ENOSPC: the carrier's number of placements is used up; -EAGAIN (also as the
+    // error of gpu_device_placed): not while the driver is stopped, perhaps only for a pause; the
+    // device asks again in gpu_device_resumed.
     int (*place)(void *data, uint64_t window_offset, int fd, uint64_t file_offset, uint64_t size,
                  bool writable, uint64_t cookie);
     // Takes it out again; calls gpu_device_placed likewise.
@@ -98,6 +100,8 @@ void gpu_device_request(struct gpu_device *device, enum gpu_queue queue,
 // The answer to gpu_front.place or unplace; `error` is 0 or -errno. Cookies from before a reset are
 // ignored.
 void gpu_device_placed(struct gpu_device *device, uint64_t cookie, int error);
+// The driver runs on after a pause (of the virtual machine): placements that had to wait are begun.
+void gpu_device_resumed(struct gpu_device *device);
 
 // The driver is gone (reset, unbind, reboot): all contexts and resources end, outstanding tokens
 // are forgotten, placements are void (nothing is unplaced). Scanouts are disabled but keep their

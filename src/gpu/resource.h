@@ -46,6 +46,8 @@ struct gpu_resource {
     enum gpu_placement placement;
     uint64_t window_offset, window_size;
     uint64_t cookie;
+    bool postponed; // in window.postponed
+    struct gpu_resource *next_postponed;
     struct gpu_request *mover; // the MAP, UNMAP or UNREF that waits for the placement to change
 
     // Shared memory made here is counted against its context, as long as that lives.

@@ -101,6 +101,21 @@ static bool expect(struct gpu_device *device, struct gpu_resource *resource,
     return true;
 }
 
+static void begin(struct gpu_device *device, struct gpu_resource *resource)
+{
+    const struct gpu_front *front = &device->front;
+    uint64_t cookie = resource->cookie; // the resource may be gone after the call
+    int result;
+    if (resource->placement == GPU_PLACING)
+        result = front->place(front->data, resource->window_offset, resource->file->fd,
+                              resource->offset, resource->window_size, true, cookie);
+    else
+        result =
+            front->unplace(front->data, resource->window_offset, resource->window_size, cookie);
+    if (result < 0)
+        gpu_device_placed(device, cookie, result);
+}
+
 // Why mapping fails on a host with large pages under an older guest: said once.
 static void say_alignment(struct gpu_device *device)
 {
@@ -157,11 +172,7 @@ void gpu_window_place(struct gpu_device *device, struct gpu_resource *resource, 
         gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
         return;
     }
-    uint64_t cookie = resource->cookie;
-    int result = device->front.place(device->front.data, offset, resource->file->fd,
-                                     resource->offset, size, true, cookie);
-    if (result < 0)
-        gpu_device_placed(device, cookie, result);
+    begin(device, resource);
 }
 
 void gpu_window_remove(struct gpu_device *device, struct gpu_resource *resource,
@@ -171,11 +182,7 @@ void gpu_window_remove(struct gpu_device *device, struct gpu_resource *resource,
         gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
         return;
     }
-    uint64_t cookie = resource->cookie;
-    int result = device->front.unplace(device->front.data, resource->window_offset,
-                                       resource->window_size, cookie);
-    if (result < 0)
-        gpu_device_placed(device, cookie, result);
+    begin(device, resource);
 }
 
 static void placed(struct gpu_device *device, struct gpu_resource *resource,
@@ -214,9 +221,17 @@ static void removed(struct gpu_device *device, struct gpu_resource *resource,
 
 void gpu_device_placed(struct gpu_device *device, uint64_t cookie, int error)
 {
-    struct gpu_resource *resource = id_table_remove(&device->window.pending, cookie);
-    if (!resource)
+    struct gpu_window *window = &device->window;
+    struct gpu_resource *resource = id_table_find(&window->pending, cookie);
+    if (!resource || resource->postponed)
         return; // of a driver that is gone
+    if (error == -EAGAIN) {
+        resource->postponed = true;
+        resource->next_postponed = window->postponed;
+        window->postponed = resource;
+        return;
+    }
+    id_table_remove(&window->pending, cookie);
     struct gpu_request *request = resource->mover;
     resource->mover = NULL;
     if (resource->placement == GPU_PLACING)
@@ -224,6 +239,18 @@ void gpu_device_placed(struct gpu_device *device, uint64_t cookie, int error)
     else
         removed(device, resource, request, error);
     gpu_lanes_run(device);
+}
+
+void gpu_device_resumed(struct gpu_device *device)
+{
+    struct gpu_resource *resource = device->window.postponed;
+    device->window.postponed = NULL;
+    while (resource) {
+        struct gpu_resource *next = resource->next_postponed;
+        resource->postponed = false;
+        begin(device, resource);
+        resource = next;
+    }
 }
 
 void gpu_window_reset(struct gpu_device *device)

@@ -317,6 +317,47 @@ static void a_carrier_that_fails_gives_an_error(void **state)
     assert_int_equal(answer_type(map_blob(machine, 5, PAGE)), GPU_RESP_OK_MAP_INFO);
 }
 
+// The virtual machine is paused while the worker works: what it finishes must not fail.
+static void placements_wait_while_the_driver_is_stopped(void **state)
+{
+    struct machine *machine = *state;
+    for (uint32_t id = 5; id <= 7; id++)
+        assert_int_equal(answer_type(create_blob(machine, 1, id, HOST, MAP, 0, PAGE)), OK);
+    assert_int_equal(answer_type(map_blob(machine, 5, 0)), GPU_RESP_OK_MAP_INFO);
+    machine->place_mode = PLACE_STOPPED;
+    struct answer *unmap = unmap_blob(machine, 5), *map = map_blob(machine, 6, PAGE);
+    struct gpu_resource_only body = {.resource_id = 5};
+    struct answer *gone =
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_UNREF, &body, sizeof body);
+    gpu_device_resumed(machine->device); // stopped again at once
+    assert_false(unmap->done || map->done || gone->done);
+    machine->place_mode = PLACE_LATER; // this one is under way when the driver is stopped
+    struct answer *caught = map_blob(machine, 7, 2 * PAGE);
+    uint64_t cookie = machine->cookies[0];
+    machine->placement_count = 1; // the front has given it up
+    machine->cookie_count = 0;
+    close(machine->placements[1].fd);
+    gpu_device_placed(machine->device, cookie, -EAGAIN);
+    gpu_device_placed(machine->device, cookie, -EAGAIN); // says nothing new
+    assert_false(caught->done);
+    machine->place_mode = PLACE_AT_ONCE;
+    gpu_device_resumed(machine->device);
+    assert_int_equal(answer_type(unmap), OK);
+    assert_int_equal(answer_type(map), GPU_RESP_OK_MAP_INFO);
+    assert_int_equal(answer_type(gone), OK);
+    assert_int_equal(answer_type(caught), GPU_RESP_OK_MAP_INFO);
+    assert_null(machine_placement(machine, 0));
+    assert_non_null(machine_placement(machine, PAGE));
+    assert_non_null(machine_placement(machine, 2 * PAGE));
+    gpu_device_resumed(machine->device); // nothing is left to do
+    // A reset ends what was postponed.
+    machine->place_mode = PLACE_STOPPED;
+    map = unmap_blob(machine, 7);
+    machine_reset(machine);
+    gpu_device_resumed(machine->device);
+    assert_false(map->done);
+}
+
 static void mapping_waits_for_the_export_and_the_placement(void **state)
 {
     struct machine *machine = *state;
@@ -566,6 +607,7 @@ int main(void)
         BLOB_TEST(places_must_fit_and_be_free),
         cmocka_unit_test(the_window_is_kept_exactly),
         BLOB_TEST(a_carrier_that_fails_gives_an_error),
+        BLOB_TEST(placements_wait_while_the_driver_is_stopped),
         BLOB_TEST(mapping_waits_for_the_export_and_the_placement),
         BLOB_TEST(a_context_waits_alone),
         BLOB_TEST(importers_are_told_when_it_ends),

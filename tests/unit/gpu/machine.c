@@ -162,6 +162,8 @@ static int begin(struct machine *machine, uint64_t cookie)
 {
     if (machine->place_mode == PLACE_REFUSED)
         return -ENOSPC;
+    if (machine->place_mode == PLACE_STOPPED)
+        return -EAGAIN;
     if (machine->place_mode == PLACE_LATER)
         machine->cookies[machine->cookie_count++] = cookie;
     else
@@ -175,8 +177,8 @@ static int place(void *data, uint64_t window_offset, int fd, uint64_t file_offse
     struct machine *machine = data;
     (void)writable;
     machine->places++;
-    if (machine->place_mode == PLACE_REFUSED)
-        return -ENOSPC;
+    if (machine->place_mode == PLACE_REFUSED || machine->place_mode == PLACE_STOPPED)
+        return begin(machine, cookie);
     unsigned i = 0;
     while (i < machine->placement_count && machine->placements[i].live)
         i++;
@@ -201,7 +203,7 @@ static int unplace(void *data, uint64_t window_offset, uint64_t size, uint64_t c
     struct placement *placement = machine_placement(machine, window_offset);
     if (!placement || placement->size != size)
         abort();
-    if (machine->place_mode != PLACE_REFUSED && machine->place_mode != PLACE_FAILS) {
+    if (machine->place_mode == PLACE_AT_ONCE || machine->place_mode == PLACE_LATER) {
         placement->live = false;
         close(placement->fd);
     }

@@ -32,7 +32,7 @@ struct placement {
     int fd;
 };
 
-enum place_mode { PLACE_AT_ONCE, PLACE_LATER, PLACE_REFUSED, PLACE_FAILS };
+enum place_mode { PLACE_AT_ONCE, PLACE_LATER, PLACE_REFUSED, PLACE_FAILS, PLACE_STOPPED };
 
 struct link_worker {
     struct link_pool *pool;
