@@ -343,6 +343,8 @@ CASES = {
     "interop-image": program("interop", "image", output="image.ppm"),
     "interop-memory": program("interop", "memory", optional=True),
     "interop-syncfile": program("interop", "syncfile", optional=True),
+    "hostcopy": program("hostcopy", optional=True),
+    "heap": program("heap", optional=True),
     "vkcube": vkcube,
     "vkmark": vkmark,
     "zink-glxinfo": zink_info,
