@@ -3,6 +3,7 @@
 #define VENUS_DEVICE_H
 
 #include "venus/context.h"
+#include "venus/older.h"
 #include "venus_driver.h" // generated
 
 struct venus_profile;

@@ -9,14 +9,6 @@
 
 // ---- images -------------------------------------------------------------------------------------
 
-struct copy {
-    VkHostImageCopyFlagsEXT flags;
-    uint32_t row_length, image_height; // texels; 0: as the extent
-    VkImageSubresourceLayers subresource;
-    VkOffset3D offset;
-    VkExtent3D extent;
-};
-
 // A block of one aspect, and what the image's extent is divided by for it.
 struct aspect {
     uint32_t block_size, block_width, block_height, block_depth;
@@ -103,6 +95,15 @@ uint64_t venus_host_copy_size(const struct venus_image *image,
         return UINT64_MAX;
     return blocks;
 }
+
+#ifdef VK_VERSION_1_4 // the protocol's commands speak of structures of that registry
+struct copy {
+    VkHostImageCopyFlagsEXT flags;
+    uint32_t row_length, image_height; // texels; 0: as the extent
+    VkImageSubresourceLayers subresource;
+    VkOffset3D offset;
+    VkExtent3D extent;
+};
 
 // With VK_HOST_IMAGE_COPY_MEMCPY the bytes are the driver's own layout of whole subresources.
 static uint64_t memcpy_size(const struct venus_call *call, const struct venus_image *image,
@@ -223,6 +224,8 @@ static bool copy_memory_to_image(struct venus_call *call, void *data)
     return true;
 }
 
+#endif
+
 // ---- descriptors --------------------------------------------------------------------------------
 
 #ifdef VK_EXT_descriptor_heap
@@ -281,8 +284,10 @@ static bool write_resource_descriptor(struct venus_call *call, void *data)
 #endif
 
 const struct venus_handler_entry venus_host_copy_handlers[] = {
+#ifdef VK_VERSION_1_4
     {WIRE_vkCopyImageToMemoryMESA, copy_image_to_memory},
     {WIRE_vkCopyMemoryToImageMESA, copy_memory_to_image},
+#endif
 #ifdef VK_EXT_descriptor_heap
     {WIRE_vkGetPhysicalDeviceDescriptorSizeEXT, get_descriptor_size},
     {WIRE_vkWriteSamplerDescriptorMESA, write_sampler_descriptor},
