@@ -15,9 +15,16 @@ from registry import Registry  # noqa: E402
 import tables  # noqa: E402
 
 
+OLDEST = (1, 3, 269)
+
+
 def load(xml, venus) -> Model:
     registry = Registry()
     registry.read(xml)
+    version = registry.api_version + (registry.header_version,)
+    if version < OLDEST:
+        raise SystemExit('%s is version %d.%d.%d; %d.%d.%d or newer is needed (Debian: libvulkan-dev of a newer suite)' %
+                         ((xml,) + version + OLDEST))
     return Model(registry, registry.read(venus, private=True))
 
 

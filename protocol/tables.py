@@ -1,4 +1,5 @@
 """Writes wire_vulkan.h, wire_tables.c and wire_vocabulary.c."""
+import copy
 import re
 
 from lower import Lowering, Program
@@ -90,16 +91,27 @@ class TableWriter:
     def emit(self, program: Program):
         self.firsts[program] = self.count
         self.ops.append('    // %d: %s' % (self.count, program.name))
-        for op in program.ops:
-            if op.code.startswith('ARRAY') and op.code != 'ARRAY_ARRAY' and self.lowering.lengths[op.b][0] == 'MEMBER32':
-                op.b, op.flags = self.lowering.lengths[op.b][1], op.flags + ('COUNT32',)
-            if op.code == 'COPY' and op.a in (4, 8, 16):
-                op.code = 'COPY%d' % op.a
+        for op in self.specialized(program.ops):
             flags = '|'.join('WIRE_OP_' + f for f in op.flags) or '0'
             self.ops.append('    {WIRE_%s, %s, %d, %s, %s},' % (op.code, flags, op.offset, self.number(op.a), self.number(op.b)))
             self.count += 1
         self.ops.append('    {WIRE_END, 0, 0, 0, 0},')
         self.count += 1
+
+    def specialized(self, ops):
+        """Ops for what is common: copies of some sizes, lengths that are 32-bit members, a counter right before its array."""
+        out = []
+        for op in ops:
+            op = copy.copy(op)
+            if op.code == 'COPY' and op.a in (4, 8, 16):
+                op.code = 'COPY%d' % op.a
+            if op.code.startswith('ARRAY') and op.code != 'ARRAY_ARRAY' and self.lowering.lengths[op.b][0] == 'MEMBER32':
+                op.b, op.flags = self.lowering.lengths[op.b][1], op.flags + ('COUNT32',)
+                if op.code in ('ARRAY', 'ARRAY_COPY', 'ARRAY_HANDLE') and out and out[-1].code == 'COPY4' and out[-1].offset == op.b:
+                    out.pop()
+                    op.code = 'COUNTED_' + op.code
+            out.append(op)
+        return out
 
     def text(self) -> str:
         model, lowering, registry = self.model, self.lowering, self.model.registry

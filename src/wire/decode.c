@@ -349,6 +349,9 @@ static const uint8_t *run(struct wire_decoder *decoder, const uint8_t *p, const 
         [WIRE_ARRAY_POINTER] = &&WIRE_ARRAY_OTHER,
         [WIRE_ARRAY_ARRAY] = &&WIRE_ARRAY_OTHER,
         [WIRE_ARRAY_OUT] = &&WIRE_ARRAY_OTHER,
+        [WIRE_COUNTED_ARRAY] = &&WIRE_COUNTED_ARRAY,
+        [WIRE_COUNTED_ARRAY_COPY] = &&WIRE_COUNTED_ARRAY_COPY,
+        [WIRE_COUNTED_ARRAY_HANDLE] = &&WIRE_COUNTED_ARRAY_HANDLE,
         [WIRE_STRING] = &&WIRE_STRING,
         [WIRE_STATIC] = &&WIRE_STATIC,
         [WIRE_STATIC_COPY] = &&WIRE_STATIC,
@@ -432,6 +435,10 @@ WIRE_STRUCT:
         CHECK(p);
     }
     NEXT;
+WIRE_COUNTED_ARRAY_COPY:
+    NEED(4);
+    memcpy(base + op->b, p, 4);
+    p += 4;
 WIRE_ARRAY_COPY:
     CHECK(decode_count(decoder, p, op, base, &count));
     p += 8;
@@ -441,6 +448,10 @@ WIRE_ARRAY_COPY:
         wire_store_pointer(FIELD, array);
     }
     NEXT;
+WIRE_COUNTED_ARRAY_HANDLE:
+    NEED(4);
+    memcpy(base + op->b, p, 4);
+    p += 4;
 WIRE_ARRAY_HANDLE:
     CHECK(decode_count(decoder, p, op, base, &count));
     p += 8;
@@ -455,6 +466,10 @@ WIRE_ARRAY_HANDLE:
         CHECK(p);
     }
     NEXT;
+WIRE_COUNTED_ARRAY:
+    NEED(4);
+    memcpy(base + op->b, p, 4);
+    p += 4;
 WIRE_ARRAY:
     CHECK(decode_count(decoder, p, op, base, &count));
     p += 8;

@@ -90,12 +90,15 @@ static bool put_array(struct wire_encoder *encoder, const struct wire_op *op, co
         return true;
     switch (op->code) {
     case WIRE_ARRAY_COPY:
+    case WIRE_COUNTED_ARRAY_COPY:
         return count <= (size_t)(encoder->end - encoder->cursor) &&
                put_bytes(encoder, array, count * op->a);
     case WIRE_ARRAY_HANDLE:
+    case WIRE_COUNTED_ARRAY_HANDLE:
         return count <= (size_t)(encoder->end - encoder->cursor) &&
                put_bytes(encoder, array, count * 8);
     case WIRE_ARRAY:
+    case WIRE_COUNTED_ARRAY:
         return put_elements(encoder, op->a, count, array);
     default:
         break;
@@ -198,6 +201,11 @@ static bool run(struct wire_encoder *encoder, const struct wire_op *op, const ui
         case WIRE_POINTER_COPY:
         case WIRE_POINTER_OUT:
             ok = put_pointer(encoder, op, field);
+            break;
+        case WIRE_COUNTED_ARRAY:
+        case WIRE_COUNTED_ARRAY_COPY:
+        case WIRE_COUNTED_ARRAY_HANDLE:
+            ok = put32(encoder, wire_load32(base + op->b)) && put_array(encoder, op, base);
             break;
         case WIRE_ARRAY:
         case WIRE_ARRAY_COPY:

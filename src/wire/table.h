@@ -45,7 +45,10 @@ enum wire_op_code {
                       // + 1]
     WIRE_ARRAY_OUT,   // nothing; decoding gives zeroed storage. a: bytes of an element, or its
                       // program
-    WIRE_STRING,      // u64 length with NUL, bytes padded to 4
+    WIRE_COUNTED_ARRAY, // these three: their u32 counter, which belongs at offset b, comes in front
+    WIRE_COUNTED_ARRAY_COPY,
+    WIRE_COUNTED_ARRAY_HANDLE,
+    WIRE_STRING, // u64 length with NUL, bytes padded to 4
 
     // Arrays inside the object: u64 b, then b elements
     WIRE_STATIC,        // program a
@@ -175,6 +178,9 @@ static inline void wire_copy_words(void *restrict to, const void *restrict from,
     } else if (size <= 16) { // two overlapping copies
         memcpy(to, from, 8);
         memcpy((uint8_t *)to + size - 8, (const uint8_t *)from + size - 8, 8);
+    } else if (size <= 32) {
+        memcpy(to, from, 16);
+        memcpy((uint8_t *)to + size - 16, (const uint8_t *)from + size - 16, 16);
     } else {
         memcpy(to, from, size);
     }
