@@ -18,6 +18,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 BUILD = os.environ.get("HESPER_BUILD", os.path.join(ROOT, "build"))
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
 import picture  # noqa: E402
+import reports  # noqa: E402
 
 SUITES = {"trixie": "25.0", "trixie-backports": "26.1", "sid": "26.2"}
 # What the caller's shell may hold and a test must not inherit.
@@ -66,10 +67,14 @@ class Tree:
         return os.path.exists(os.path.join(self.path, "usr/bin", program))
 
     def adopt(self, program):
-        """Copies a program of ours into the tree, for its C library to run it."""
+        """Copies a program of ours into the tree, for its C library to run it; returns the copy's path."""
         script = os.path.join(ROOT, "scripts/tree")
-        subprocess.run([script, "--program", self.suite, program], check=True)
-        return os.path.join(self.path, "usr/bin", os.path.basename(program))
+        name = os.path.basename(program)
+        folder = os.path.relpath(program, ROOT).split(os.sep)[0]
+        if folder != "build":  # another build folder's programs lie beside, not over, those of build/
+            name += "-" + folder.replace("..", "elsewhere")
+        subprocess.run([script, "--program", self.suite, program, name], check=True)
+        return os.path.join(self.path, "usr/bin", name)
 
     def driver(self, name):
         found = glob.glob(os.path.join(self.path, f"usr/share/vulkan/icd.d/{name}_icd*.json"))
@@ -139,6 +144,9 @@ class Hesper(Side):
 
     def command(self, argv):
         return [self.hesper, "vtest", f"--host-profile={self.profile}", "--"] + argv
+
+    def start(self, argv, env=None, **popen):
+        return super().start(argv, {**reports.environment(), **(env or {})}, **popen)
 
 
 class Peer(Side):

@@ -61,14 +61,14 @@ def program(name, *args, output=None, optional=False):
             raise Skip(f"{source} is not built")
 
         def once(at):
-            bench.tree.adopt(source)
+            copy = bench.tree.adopt(source)
             path = os.path.join(bench.tree.work, f"{at.name}-{name}-{output}") if output else None
             if path and os.path.exists(path):
                 os.remove(path)
             # Zero is what only Hesper promises, see tests/programs/memory.c; dma-buf is what only
             # Hesper has without /dev/udmabuf.
             env = bed.udmabuf() if at.native else {"EXPECT_ZERO": "1"}
-            argv = [name, *args] + ([path] if path else [])
+            argv = [copy, *args] + ([path] if path else [])
             return at.run(argv, env), read(path) if path else b""
 
         want, picture = bench.natively((name, args), lambda: once(bench.native))
