@@ -136,3 +136,10 @@ bool venus_host_load(struct venus_host *host, bool portable, char *error, size_t
     host->lists_portability = loader_lists(host, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME);
     return find_devices(host, error, error_size);
 }
+
+void venus_host_finish(struct venus_host *host)
+{
+    free(host->probes);
+    host->probes = NULL;
+    host->probe_count = 0;
+}

@@ -24,6 +24,8 @@ bool venus_host_recall(const struct venus_host *host, struct venus_probe *probe)
 // False: `error` says in one line what is missing and what to do. What was loaded stays loaded
 // until the process ends.
 bool venus_host_load(struct venus_host *host, bool portable, char *error, size_t error_size);
+// Frees what is owned; call it after venus_host_load, whatever that returned.
+void venus_host_finish(struct venus_host *host);
 
 // An instance without layers and extensions (but those that the host needs to show all its
 // drivers). `application` may be NULL; its apiVersion is replaced by the host's. Any thread.

@@ -126,6 +126,7 @@ int venus_worker_main(int fd, const struct venus_worker_options *options)
         link_send(link, LINK_WORKER_READY, NULL, 0, NULL, 0, NULL, 0);
         result = serve(link, &host, options->portable);
     }
+    venus_host_finish(&host);
     link_destroy(link);
     return result;
 }
