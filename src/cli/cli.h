@@ -48,12 +48,14 @@ struct cli_worker_command {
 };
 bool cli_worker_command(struct cli_worker_command *command, const struct cli_host *host);
 
-// A process that removes `socket` and `folder` (may be NULL) when this one ends in whatever way.
+// A process that removes `socket` and `folder` (may be NULL) and ends the connections it was told
+// of, when this one ends in whatever way.
 struct cli_janitor {
     int fd; // it waits for the end of this; -1: could not be started, nothing will be swept
     pid_t pid;
 };
 void cli_janitor_start(struct cli_janitor *janitor, const char *socket, const char *folder);
+void cli_janitor_watch(struct cli_janitor *janitor, int connection);
 void cli_janitor_stop(struct cli_janitor *janitor); // lets it do its work, and reaps it
 
 #endif

@@ -2,6 +2,7 @@
 // leaves nobody else to do it.
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,21 +13,63 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "front/vtest/server.h"
 #include "os/os.h"
 #include "os/process.h"
 #include "os/socket.h"
 
-enum { JANITOR_FD = 3 };
+enum { JANITOR_FD = 3, MAX_CONNECTIONS = 1023 };
+
+// [0] is the server, the others are its connections; `events` stays 0 for them: only their end is
+// of interest.
+struct watch {
+    struct pollfd fds[1 + MAX_CONNECTIONS];
+    unsigned count;
+};
+
+// Takes the next connection that the server tells of. False: the server has ended.
+static bool hear_server(struct watch *watch)
+{
+    char byte;
+    int fd;
+    unsigned received = 0;
+    ssize_t got = os_socket_recv(JANITOR_FD, &byte, 1, &fd, 1, &received);
+    if (got <= 0)
+        return got == -EINTR || got == -EMFILE;
+    if (received && watch->count <= MAX_CONNECTIONS)
+        watch->fds[watch->count++] = (struct pollfd){.fd = fd};
+    else if (received)
+        close(fd);
+    return true;
+}
+
+static void watch_server(struct watch *watch)
+{
+    for (;;) {
+        if (poll(watch->fds, watch->count, -1) < 0 && errno != EINTR)
+            return;
+        for (unsigned i = watch->count - 1; i > 0; i--) {
+            if (!watch->fds[i].revents)
+                continue;
+            close(watch->fds[i].fd);
+            watch->fds[i] = watch->fds[--watch->count];
+        }
+        if (watch->fds[0].revents && !hear_server(watch))
+            return;
+    }
+}
 
 // hesper janitor SOCKET [FOLDER], with a socket as descriptor 3 whose other end the server keeps
 // open.
 int cli_janitor_main(int argc, char **argv)
 {
     struct stat before, after;
-    if (argc < 2 || argc > 3 || stat(argv[1], &before) < 0 || fcntl(JANITOR_FD, F_GETFD) < 0) {
+    if (argc < 2 || argc > 3 || fcntl(JANITOR_FD, F_GETFD) < 0) {
         log_error("janitor: hesper starts it itself");
         return CLI_USAGE;
     }
+    if (stat(argv[1], &before) < 0)
+        return CLI_OK; // the server has come to its end already, and cleaned up
     static const int survived[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
     for (size_t i = 0; i < sizeof(survived) / sizeof(survived[0]); i++)
         signal(survived[i], SIG_IGN);
@@ -35,12 +78,10 @@ int cli_janitor_main(int argc, char **argv)
     close(STDOUT_FILENO);
     close(STDERR_FILENO);
 
-    char byte;
-    ssize_t got;
-    do
-        got = read(JANITOR_FD, &byte, 1);
-    while (got > 0 || (got < 0 && errno == EINTR));
-
+    static struct watch watch = {.fds = {{.fd = JANITOR_FD, .events = POLLIN}}, .count = 1};
+    watch_server(&watch);
+    for (unsigned i = 1; i < watch.count; i++)
+        vtest_last_words(watch.fds[i].fd);
     // Another server may have taken the place.
     if (stat(argv[1], &after) == 0 && after.st_dev == before.st_dev &&
         after.st_ino == before.st_ino)
@@ -68,7 +109,14 @@ void cli_janitor_start(struct cli_janitor *janitor, const char *socket, const ch
         close(fds[0]);
         return;
     }
+    os_socket_set_nonblocking(fds[0], true);
     *janitor = (struct cli_janitor){.fd = fds[0], .pid = pid};
+}
+
+void cli_janitor_watch(struct cli_janitor *janitor, int connection)
+{
+    if (janitor->fd >= 0) // if it does not take it, it does not: nothing waits for a janitor
+        os_socket_send(janitor->fd, "", 1, &connection, 1);
 }
 
 void cli_janitor_stop(struct cli_janitor *janitor)

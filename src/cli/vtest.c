@@ -217,6 +217,12 @@ static void on_impatience(void *data)
     serve(session);
 }
 
+static void on_connection(void *data, int connection)
+{
+    struct session *session = data;
+    cli_janitor_watch(&session->janitor, connection);
+}
+
 static int start(struct session *session)
 {
     static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
@@ -238,6 +244,8 @@ static int start(struct session *session)
     session->pool =
         link_pool_create(session->loop, &(struct link_pool_options){.command = command.arguments,
                                                                     .keep_spare = true});
+    session->options.connected = on_connection;
+    session->options.connected_data = session;
     if (session->pool)
         session->server = vtest_server_create(session->loop, session->pool, &session->options);
     session->patience =

@@ -8,9 +8,10 @@
 #include <stdint.h>
 #include <unistd.h>
 
-static bool pipe_init(struct os_notifier *notifier)
+bool os_notifier_init_pipe(struct os_notifier *notifier)
 {
     int fds[2];
+    *notifier = (struct os_notifier){-1, -1};
     if (pipe(fds) < 0)
         return false;
     for (int i = 0; i < 2; i++) {
@@ -31,7 +32,7 @@ bool os_notifier_init(struct os_notifier *notifier)
             return result == 0;
         }
     }
-    return pipe_init(notifier);
+    return os_notifier_init_pipe(notifier);
 }
 
 void os_notifier_finish(struct os_notifier *notifier)

@@ -39,16 +39,11 @@ static int wait_for(const struct vtest_sync_value *values, uint32_t count, bool 
                     uint64_t deadline)
 {
     struct os_notifier notifier;
-    assert_true(os_notifier_init(&notifier));
-    int fd = dup(notifier.read_fd);
-    if (!vtest_wait_add(&syncs, values, count, any, deadline, &notifier)) {
-        os_notifier_finish(&notifier);
-        close(fd);
-        return -1;
-    }
-    if (notifier.read_fd != notifier.write_fd)
-        close(notifier.read_fd);
-    return fd;
+    assert_true(os_notifier_init_pipe(&notifier));
+    if (vtest_wait_add(&syncs, values, count, any, deadline, &notifier))
+        return notifier.read_fd;
+    os_notifier_finish(&notifier);
+    return -1;
 }
 
 static void ids_are_made_found_and_reused(void **state)
@@ -149,6 +144,17 @@ static void waits_are_bounded_and_what_was_given_up_makes_room(void **state)
         close(fds[i]);
 }
 
+static void a_wait_hears_that_it_will_never_end(void **state)
+{
+    struct vtest_sync_value value = {get(vtest_sync_create(&syncs, 0)), 1};
+    struct pollfd poll_fd = {.fd = wait_for(&value, 1, false, UINT64_MAX), .events = POLLIN};
+    vtest_syncs_finish(&syncs);
+    assert_int_equal(poll(&poll_fd, 1, 0), 1);
+    assert_int_equal(poll_fd.revents,
+                     POLLHUP); // and not POLLIN: Mesa tells the program of a lost device
+    close(poll_fd.fd);
+}
+
 static void fences_raise_their_syncs_once(void **state)
 {
     struct vtest_sync_value values[100];
@@ -192,6 +198,7 @@ int main(void)
         TEST(the_same_sync_may_be_waited_for_twice),
         TEST(a_destroyed_sync_still_ends_its_waits),
         TEST(waits_are_bounded_and_what_was_given_up_makes_room),
+        TEST(a_wait_hears_that_it_will_never_end),
         TEST(fences_raise_their_syncs_once),
         TEST(fences_are_bounded),
     };

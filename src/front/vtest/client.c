@@ -66,6 +66,7 @@ void vtest_client_destroy(struct vtest_client *client)
     drop_out_fd(client);
     if (client->blob.fd >= 0)
         close(client->blob.fd);
+    vtest_last_words(client->fd);
     close(client->fd);
     free(client->resources);
     free(client->free_resources);

@@ -353,8 +353,9 @@ static void answer_wait(struct vtest_client *client, const struct vtest_sync_val
 {
     struct os_notifier notifier = {-1, -1};
     bool pending = later && timeout_ms;
-    if (pending)
-        os_notifier_init(&notifier);
+    if (pending) // a pipe: a client that waits when its context or this process ends must hear of
+                 // it
+        os_notifier_init_pipe(&notifier);
     else
         notifier.read_fd = constant_fd(client, !later);
     if (notifier.read_fd < 0) {
@@ -368,10 +369,10 @@ static void answer_wait(struct vtest_client *client, const struct vtest_sync_val
         vtest_client_fail(client, "more than %u pending waits", client->server->options.max_waits);
         return;
     }
-    // The wait owns the write end. Of a pipe, the read end is only the client's.
-    bool ours = pending && notifier.read_fd != notifier.write_fd;
     vtest_client_reply(client, VTEST_SYNC_WAIT, NULL, 0);
-    vtest_client_reply_fd(client, notifier.read_fd, ours);
+    vtest_client_reply_fd(
+        client, notifier.read_fd,
+        pending); // the wait owns the write end; the read end is only the client's
 }
 
 bool vtest_command_finish_wait(struct vtest_client *client, bool now)

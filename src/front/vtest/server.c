@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -59,6 +60,15 @@ void vtest_server_destroy(struct vtest_server *server)
     free(server);
 }
 
+// Mesa's client never sees an end of file: it reads again, for ever. Zeroes end whatever read it is
+// in, and its next request finds the connection closed, which it does see.
+void vtest_last_words(int fd)
+{
+    static const uint8_t zeroes[512]; // more than the longest reply
+    os_socket_send(fd, zeroes, sizeof(zeroes), NULL, 0);
+    shutdown(fd, SHUT_RDWR); // also for those who hold a duplicate
+}
+
 uint32_t vtest_server_client_count(const struct vtest_server *server)
 {
     return server->client_count;
@@ -88,6 +98,8 @@ bool vtest_server_adopt(struct vtest_server *server, int fd)
         client->next->at = &client->next;
     server->clients = client;
     server->client_count++;
+    if (server->options.connected)
+        server->options.connected(server->options.connected_data, fd);
     return true;
 }
 

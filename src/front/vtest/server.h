@@ -21,6 +21,9 @@ struct vtest_options {
     uint32_t max_fences;    // [16384] submissions in flight per client; more are left in the socket
     uint32_t max_rings;     // [64] per client
     uint64_t max_memory;    // [no limit] bytes of shared and host-visible memory per client
+    // Hears of every connection; may duplicate the descriptor. See vtest_last_words.
+    void (*connected)(void *data, int fd);
+    void *connected_data;
     uint32_t max_queued_bytes; // [16 MiB] on their way to a worker before its client has to wait
 };
 
@@ -34,6 +37,9 @@ void vtest_server_destroy(struct vtest_server *server);
 int vtest_server_listen(struct vtest_server *server, const char *path);
 // A connection made elsewhere; takes over the descriptor, also on failure (limit, memory).
 bool vtest_server_adopt(struct vtest_server *server, int fd);
+// Says to a client that it is over, and ends the connection; for those who survive the server. Does
+// not close the descriptor.
+void vtest_last_words(int fd);
 uint32_t vtest_server_client_count(const struct vtest_server *server);
 
 #endif

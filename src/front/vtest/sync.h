@@ -36,7 +36,8 @@ struct vtest_syncs {
 };
 
 void vtest_syncs_init(struct vtest_syncs *syncs, const struct vtest_sync_limits *limits);
-void vtest_syncs_finish(struct vtest_syncs *syncs); // pending waits are never satisfied
+void vtest_syncs_finish(
+    struct vtest_syncs *syncs); // pending waits hear that nobody is left to satisfy them
 
 // An id, or 0 at the limit or without memory.
 uint32_t vtest_sync_create(struct vtest_syncs *syncs, uint64_t value);
