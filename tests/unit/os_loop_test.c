@@ -242,7 +242,7 @@ static void the_end_of_a_child_is_told(void **state)
     assert_true(WIFEXITED(fixture->status));
     assert_int_equal(WEXITSTATUS(fixture->status), 9);
 
-    pid_t pid = spawn_shell("sleep 100");
+    pid_t pid = spawn_shell("exec sleep 100");
     os_loop_add_child(fixture->loop, pid, on_child, fixture);
     kill(pid, SIGKILL);
     os_loop_run(fixture->loop);
