@@ -1,6 +1,9 @@
 // The rules of the wire, one by one, on streams written by hand: what is accepted and what comes
 // out, and what is refused.
+#include <pthread.h>
+
 #include "support.h"
+#include "wire/table.h"
 
 static struct arena arena;
 static struct wire_decoder decoder;
@@ -532,6 +535,41 @@ static void test_wrong_structures(void **state)
     REFUSE(&s, "wrong sType");
 }
 
+// The deepest recursion there is: everything that may be chained, chained. A ring's thread need not
+// have a large stack for it.
+static void *decode_in_thread(void *stream)
+{
+    return decode(stream) ? stream : NULL;
+}
+
+static void test_longest_chain(void **state)
+{
+    const struct wire_struct *features = wire_structs;
+    while (features->stype != VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2)
+        features++;
+    assert_true(features->count >= 60);
+    int32_t chain[WIRE_MAX_CHILDREN + 1] = {0};
+    for (uint32_t i = 0; i < features->count; i++)
+        chain[i] = wire_children[features->first + i].stype;
+    struct stream s = {.size = 0};
+    put_features_query(&s, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2, chain);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 128 << 10);
+    pthread_t thread;
+    void *result;
+    assert_int_equal(pthread_create(&thread, &attributes, decode_in_thread, &s), 0);
+    pthread_join(thread, &result);
+    pthread_attr_destroy(&attributes);
+    assert_ptr_equal(result, &s);
+    const VkBaseOutStructure *next =
+        (void *)((struct wire_args_vkGetPhysicalDeviceFeatures2 *)call.args)->pFeatures;
+    uint32_t count = 0;
+    while ((next = next->pNext))
+        count++;
+    assert_int_equal(count, features->count);
+}
+
 static void test_chain_bodies_are_reversed(void **state)
 {
     struct stream s = {.size = 0};
@@ -939,6 +977,7 @@ int main(void)
         TEST(test_multi_draw_stride),
         TEST(test_chain_is_rebuilt),
         TEST(test_wrong_structures),
+        TEST(test_longest_chain),
         TEST(test_chain_bodies_are_reversed),
         TEST(test_untagged_unions),
 #ifdef VK_KHR_acceleration_structure
