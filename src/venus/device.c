@@ -12,7 +12,8 @@ static const char *find_missing_extension(const struct venus_physical_device *ph
                                           const VkDeviceCreateInfo *info)
 {
     for (uint32_t i = 0; i < info->enabledExtensionCount; i++) {
-        if (!venus_physical_device_lists(physical_device, info->ppEnabledExtensionNames[i]))
+        if (venus_physical_device_use(physical_device, info->ppEnabledExtensionNames[i]) ==
+            VENUS_EXTENSION_UNKNOWN)
             return info->ppEnabledExtensionNames[i];
     }
     return NULL;
@@ -49,7 +50,8 @@ static bool choose_extensions(struct venus_call *call,
         return venus_fail(call, "out of memory");
     uint32_t count = venus_physical_device_needs(physical_device, names);
     for (uint32_t i = 0; i < info->enabledExtensionCount; i++) {
-        if (!venus_extension_is_emulated(info->ppEnabledExtensionNames[i]))
+        if (venus_physical_device_use(physical_device, info->ppEnabledExtensionNames[i]) ==
+            VENUS_EXTENSION_HOST)
             names[count++] = info->ppEnabledExtensionNames[i];
     }
     info->enabledExtensionCount = count;

@@ -70,11 +70,14 @@ void venus_physical_device_probe(struct venus_physical_device *physical_device);
 // Does the host's driver have it, and does the host profile let us see it?
 bool venus_physical_device_has_extension(const struct venus_physical_device *physical_device,
                                          const char *name);
-// Does the guest see it?
-bool venus_physical_device_lists(const struct venus_physical_device *physical_device,
-                                 const char *name);
-// Is it one that is shown on every host, carried out by us, and never asked of the host?
-bool venus_extension_is_emulated(const char *name);
+// What vkCreateDevice does with an extension that a guest names.
+enum venus_extension_use {
+    VENUS_EXTENSION_UNKNOWN, // refuses it: it was not shown
+    VENUS_EXTENSION_OURS,    // nothing: we or the guest's driver carry it out
+    VENUS_EXTENSION_HOST,    // asks the host for it
+};
+enum venus_extension_use
+venus_physical_device_use(const struct venus_physical_device *physical_device, const char *name);
 // Extensions that every device of the host is created with: for us, or because its driver demands
 // it. Returns their number.
 #define VENUS_NEEDED_EXTENSIONS 2

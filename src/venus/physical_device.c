@@ -19,12 +19,19 @@ static const char *const emulated_extensions[] = {
     "VK_KHR_external_semaphore_fd",     "VK_KHR_external_fence_fd",
 };
 
-// In the vocabulary, but the guest carries them out itself, or they mean nothing once their
-// counterpart is emulated.
+// The guest's driver has its own, which it offers whatever we list; it names them to vkCreateDevice
+// all the same, because others (acceleration structures) require them.
+static const char *const guest_extensions[] = {
+    "VK_KHR_deferred_host_operations",
+    "VK_KHR_map_memory2",
+    "VK_EXT_tooling_info",
+};
+
+// In the vocabulary, but not of a device, or without meaning once their counterpart is emulated.
 static const char *const withheld_extensions[] = {
-    "VK_EXT_command_serialization", "VK_MESA_venus_protocol",
-    "VK_EXT_tooling_info",          "VK_KHR_deferred_host_operations",
-    "VK_KHR_map_memory2",           "VK_EXT_external_memory_acquire_unmodified",
+    "VK_EXT_command_serialization",
+    "VK_MESA_venus_protocol",
+    "VK_EXT_external_memory_acquire_unmodified",
 };
 
 static bool contains(const char *const *names, size_t count, const char *name)
@@ -37,11 +44,6 @@ static bool contains(const char *const *names, size_t count, const char *name)
 }
 #define LISTS(array, name) contains(array, sizeof(array) / sizeof(array[0]), name)
 
-bool venus_extension_is_emulated(const char *name)
-{
-    return LISTS(emulated_extensions, name);
-}
-
 static const VkExtensionProperties *find_extension(const VkExtensionProperties *list,
                                                    uint32_t count, const char *name)
 {
@@ -52,16 +54,20 @@ static const VkExtensionProperties *find_extension(const VkExtensionProperties *
     return NULL;
 }
 
-bool venus_physical_device_lists(const struct venus_physical_device *physical_device,
-                                 const char *name)
-{
-    return find_extension(physical_device->extensions, physical_device->extension_count, name);
-}
-
 static bool host_lists(const struct venus_physical_device *physical_device, const char *name)
 {
     return find_extension(physical_device->host_extensions, physical_device->host_extension_count,
                           name);
+}
+
+enum venus_extension_use
+venus_physical_device_use(const struct venus_physical_device *physical_device, const char *name)
+{
+    if (LISTS(guest_extensions, name))
+        return host_lists(physical_device, name) ? VENUS_EXTENSION_HOST : VENUS_EXTENSION_OURS;
+    if (!find_extension(physical_device->extensions, physical_device->extension_count, name))
+        return VENUS_EXTENSION_UNKNOWN;
+    return LISTS(emulated_extensions, name) ? VENUS_EXTENSION_OURS : VENUS_EXTENSION_HOST;
 }
 
 bool venus_physical_device_has_extension(const struct venus_physical_device *physical_device,
@@ -103,8 +109,8 @@ static bool load_extensions(struct venus_physical_device *physical_device)
         return false;
     for (uint32_t i = 0; i < known_count; i++) {
         const VkExtensionProperties *of_host = find_extension(host, count, known[i].name);
-        bool emulated = venus_extension_is_emulated(known[i].name);
-        if (LISTS(withheld_extensions, known[i].name))
+        bool emulated = LISTS(emulated_extensions, known[i].name);
+        if (LISTS(withheld_extensions, known[i].name) || LISTS(guest_extensions, known[i].name))
             continue;
         if (!emulated &&
             (!of_host || venus_profile_hides_extension(physical_device->profile, known[i].name)))

@@ -273,6 +273,16 @@ static void emulated_extensions_stay_here(void **state)
     assert_true(host_got("VK_EXT_external_memory_host"));
 }
 
+// Mesa offers some that it carries out itself, and names them here since others require them.
+static void extensions_of_the_guests_driver_are_accepted(void **state)
+{
+    static const char *const asked[] = {"VK_KHR_deferred_host_operations", "VK_KHR_map_memory2"};
+    fake_instance(&f);
+    assert_int_equal(fake_device(&f, asked, 2, NULL), VK_SUCCESS);
+    assert_true(host_got("VK_KHR_map_memory2")); // the host has it, and may require it likewise
+    assert_false(host_got("VK_KHR_deferred_host_operations"));
+}
+
 static void unlisted_extensions_are_refused(void **state)
 {
     static const char *const asked[] = {"VK_KHR_swapchain"}, *const host_only[] = {
@@ -371,6 +381,7 @@ int main(int argc, char **argv)
         TEST(set_up, api_version_is_at_most_the_codecs),
         TEST(set_up_portable, portable_filters_every_query),
         TEST(set_up, emulated_extensions_stay_here),
+        TEST(set_up, extensions_of_the_guests_driver_are_accepted),
         TEST(set_up, unlisted_extensions_are_refused),
         TEST(set_up, portability_subset_is_enabled_where_it_is_listed),
         TEST(set_up_portable, features_outside_the_profile_are_refused),
