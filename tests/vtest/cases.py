@@ -345,6 +345,8 @@ CASES = {
     "interop-syncfile": program("interop", "syncfile", optional=True),
     "hostcopy": program("hostcopy", optional=True),
     "heap": program("heap", optional=True),
+    "rays": program("rays", optional=True),
+    "meshes": program("meshes", output="meshes.ppm", optional=True),
     "vkcube": vkcube,
     "vkmark": vkmark,
     "zink-glxinfo": zink_info,
