@@ -235,7 +235,7 @@ struct image image_create(struct app *app, const VkImageCreateInfo *info, VkImag
         &(VkImageViewCreateInfo){
             .sType = VK_STRUCTURE_TYPE_IMAGE_VIEW_CREATE_INFO,
             .image = im.image,
-            .viewType = VK_IMAGE_VIEW_TYPE_2D,
+            .viewType = info->arrayLayers > 1 ? VK_IMAGE_VIEW_TYPE_2D_ARRAY : VK_IMAGE_VIEW_TYPE_2D,
             .format = info->format,
             .subresourceRange = {aspect, 0, info->mipLevels, 0, info->arrayLayers},
         },
