@@ -18,6 +18,9 @@ enum {
 };
 
 // argv[0] is the subcommand's name. Returns the exit status.
+int cli_run(int argc, char **argv);
+int cli_serve(int argc, char **argv);
+int cli_qemu_args(int argc, char **argv);
 int cli_vtest(int argc, char **argv);
 int cli_worker(int argc, char **argv);
 int cli_janitor_main(int argc, char **argv);
@@ -30,11 +33,14 @@ struct cli_host {
 };
 bool cli_parse_profile(const char *text, struct cli_host *host);
 bool cli_parse_page_size(const char *text, struct cli_host *host);
-// os_init, log level, SIGPIPE.
+// os_init and the log level.
 void cli_host_apply(const struct cli_host *host);
 
 // "123", "64k", "512M", "8G". False: not a number, or more than `maximum`.
 bool cli_parse_size(const char *text, uint64_t maximum, uint64_t *value);
+
+// The value of --memory, a guest's: whole mebibytes. False after a log line.
+bool cli_parse_memory(const char *command, const char *text, uint64_t *value);
 
 // Logs the line for a bad option after getopt_long returned '?' or ':'. Returns CLI_USAGE.
 int cli_bad_option(const char *command, int result, char **argv);

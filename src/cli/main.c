@@ -1,6 +1,5 @@
 #include <errno.h>
 #include <getopt.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,6 +13,9 @@ static const char usage[] =
     "\n"
     "usage: hesper COMMAND [OPTIONS]\n"
     "\n"
+    "  run --disk FILE              a virtual machine whose GPU is this machine's\n"
+    "  serve --socket PATH          only the GPU, for a QEMU that you start yourself\n"
+    "  qemu-args --socket PATH      prints what that QEMU must be told\n"
     "  vtest [--socket PATH]        serve Mesa's Venus driver on a socket, without a virtual "
     "machine\n"
     "  vtest -- PROGRAM [ARGS...]   run one program on a private server\n"
@@ -24,9 +26,8 @@ static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"vtest", cli_vtest},
-    {"worker", cli_worker},
-    {"janitor", cli_janitor_main},
+    {"run", cli_run},     {"serve", cli_serve},   {"qemu-args", cli_qemu_args},
+    {"vtest", cli_vtest}, {"worker", cli_worker}, {"janitor", cli_janitor_main},
 };
 
 bool cli_parse_profile(const char *text, struct cli_host *host)
@@ -61,6 +62,17 @@ bool cli_parse_size(const char *text, uint64_t maximum, uint64_t *value)
     return true;
 }
 
+bool cli_parse_memory(const char *command, const char *text, uint64_t *value)
+{
+    uint64_t size;
+    if (cli_parse_size(text, 1ull << 46, &size) && size >= 64 << 20 && size % (1 << 20) == 0) {
+        *value = size;
+        return true;
+    }
+    log_error("%s: --memory is a size in whole mebibytes like 4G, not '%s'", command, text);
+    return false;
+}
+
 bool cli_parse_page_size(const char *text, struct cli_host *host)
 {
     uint64_t size, real = os_page_size();
@@ -78,7 +90,6 @@ void cli_host_apply(const struct cli_host *host)
     os_init(&(struct os_options){.portable = host->portable, .page_size = host->page_size});
     if (host->verbose)
         log_set_level(host->verbose > 1 ? LOG_DEBUG : LOG_INFO);
-    signal(SIGPIPE, SIG_IGN); // a reader that went away is an error code, not our end
 }
 
 int cli_bad_option(const char *command, int result, char **argv)

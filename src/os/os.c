@@ -1,5 +1,6 @@
 #include "os/os.h"
 
+#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@ void os_init(const struct os_options *options)
 {
     chosen = *options;
     real_page_size = (size_t)sysconf(_SC_PAGESIZE);
+    signal(SIGPIPE, SIG_IGN);
 }
 
 bool os_is_portable(void)

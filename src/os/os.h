@@ -13,6 +13,8 @@ struct os_options {
     size_t page_size;
 };
 
+// Also has this process ignore SIGPIPE: that a reader went away is an error code here (notifiers are pipes, and writing to those has
+// no flag for it). Children start with the default again.
 void os_init(const struct os_options *options);
 bool os_is_portable(void);
 // Page size in bytes that shared memory ranges must respect (real or pretended).
