@@ -139,6 +139,13 @@ bool venus_host_load(struct venus_host *host, bool portable, char *error, size_t
 
 void venus_host_finish(struct venus_host *host)
 {
+    PFN_vkDestroyInstance destroy =
+        host->keep
+            ? (PFN_vkDestroyInstance)host->get_instance_proc_addr(host->keep, "vkDestroyInstance")
+            : NULL;
+    if (destroy)
+        destroy(host->keep, NULL); // ends the driver's threads
+    host->keep = VK_NULL_HANDLE;
     free(host->probes);
     host->probes = NULL;
     host->probe_count = 0;
