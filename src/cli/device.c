@@ -1,0 +1,211 @@
+#include "cli/device.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+#include "base/log.h"
+#include "link/worker.h"
+#include "os/clock.h"
+#include "os/os.h"
+
+#define READY_PATIENCE_NS 30000000000ull
+#define NS_PER_S 1000000000ull
+
+const char cli_device_usage[] =
+    "  --window-size SIZE       of the guest's view of host memory, a power of two [8G]\n"
+    "  --resolution WxH         of the guest's screen [1280x800]\n"
+    "  --max-contexts N         Vulkan instances in the guest at a time [256]\n"
+    "  --max-resources N        resources of the guest [65536]\n"
+    "  --max-memory SIZE        mappable memory of one context [no limit but the window]\n"
+    "  --max-wait SECONDS       after which a GPU that doesn't answer is lost to its context; 0: "
+    "never [60]\n"
+    "  --no-venus               no Vulkan in the guest, only its screen; needs no driver\n"
+    "  --host-profile=PROFILE   native: use what this host has; portable: only what every host "
+    "has\n"
+    "  --page-size=SIZE         pretend that pages have this size, like 16k\n"
+    "  -v, --verbose            say more; twice: much more\n";
+
+void cli_device_init(struct cli_device *device)
+{
+    *device = (struct cli_device){.options.device = {
+                                      .outputs = 1,
+                                      .width = 1280,
+                                      .height = 800,
+                                      .window_size = 8ull << 30,
+                                      .max_contexts = 256,
+                                      .max_resources = 65536,
+                                      .max_2d_bytes = 1ull << 30,
+                                      .max_wait_ns = 60 * NS_PER_S,
+                                      .venus = true,
+                                  }};
+}
+
+static bool parse_count(const char *command, const char *option, const char *text, uint32_t *value)
+{
+    uint64_t number;
+    if (!cli_parse_size(text, UINT32_MAX / 2, &number) || !number) {
+        log_error("%s: --%s is a positive number, not '%s'", command, option, text);
+        return false;
+    }
+    *value = (uint32_t)number;
+    return true;
+}
+
+static bool parse_window(const char *command, const char *text, uint64_t *value)
+{
+    uint64_t size;
+    // Firmware finds no place for larger ones, and smaller ones are of no use.
+    if (cli_parse_size(text, 256ull << 30, &size) && size >= 64 << 20 && !(size & (size - 1))) {
+        *value = size;
+        return true;
+    }
+    log_error("%s: --window-size is a power of two from 64M to 256G, not '%s'", command, text);
+    return false;
+}
+
+static bool parse_resolution(const char *command, const char *text, struct gpu_options *device)
+{
+    unsigned width, height;
+    char rest;
+    if (sscanf(text, "%5ux%5u%c", &width, &height, &rest) == 2 && width >= 16 && height >= 16 &&
+        width <= 16384 && height <= 16384) {
+        device->width = width;
+        device->height = height;
+        return true;
+    }
+    log_error("%s: --resolution is like 1280x800, from 16x16 to 16384x16384, not '%s'", command,
+              text);
+    return false;
+}
+
+bool cli_device_option(struct cli_device *device, const char *command, int option, char **argv)
+{
+    struct gpu_options *options = &device->options.device;
+    uint64_t number;
+    switch (option) {
+    case CLI_DEVICE_WINDOW:
+        return parse_window(command, optarg, &options->window_size);
+    case CLI_DEVICE_RESOLUTION:
+        return parse_resolution(command, optarg, options);
+    case CLI_DEVICE_CONTEXTS:
+        return parse_count(command, "max-contexts", optarg, &options->max_contexts);
+    case CLI_DEVICE_RESOURCES:
+        return parse_count(command, "max-resources", optarg, &options->max_resources);
+    case CLI_DEVICE_MEMORY:
+        if (cli_parse_size(optarg, INT64_MAX, &options->max_context_memory))
+            return true;
+        log_error("%s: --max-memory is a size like 4G, not '%s'", command, optarg);
+        return false;
+    case CLI_DEVICE_WAIT:
+        if (cli_parse_size(optarg, 1u << 30, &number)) {
+            options->max_wait_ns = number * NS_PER_S;
+            return true;
+        }
+        log_error("%s: --max-wait is a number of seconds, not '%s'", command, optarg);
+        return false;
+    case CLI_DEVICE_NO_VENUS:
+        options->venus = false;
+        return true;
+    case CLI_DEVICE_PROFILE:
+        return cli_parse_profile(optarg, &device->host);
+    case CLI_DEVICE_PAGE_SIZE:
+        return cli_parse_page_size(optarg, &device->host);
+    case 'v':
+        device->host.verbose++;
+        return true;
+    default:
+        cli_bad_option(command, option, argv);
+        return false;
+    }
+}
+
+// ---- start -------------------------------------------------------------------------------------
+
+static void on_ready(void *data, bool ready, int status)
+{
+    struct cli_device *device = data;
+    os_source_remove(device->patience);
+    device->patience = NULL;
+    if (ready) {
+        device->ready(device->data);
+        return;
+    }
+    // A worker that exits has said why.
+    if (status == -1 || WIFSIGNALED(status))
+        log_error("the worker did not start: %s",
+                  status == -1 ? "it could not be run" : strsignal(WTERMSIG(status)));
+    else
+        log_error("without a Vulkan driver the guest can have a screen only: --no-venus");
+    os_loop_stop(device->loop, CLI_FAILED);
+}
+
+static void on_impatience(void *data)
+{
+    struct cli_device *device = data;
+    log_warning("the worker is still loading the host's Vulkan driver; going on without it");
+    link_pool_on_ready(device->pool, NULL, NULL);
+    on_ready(device, true, 0);
+}
+
+static void on_no_need(void *data)
+{
+    on_ready(data, true, 0);
+}
+
+int cli_device_start(struct cli_device *device)
+{
+    struct cli_worker_command command;
+    if (!cli_worker_command(&command, &device->host))
+        return CLI_FAILED;
+    os_raise_file_limit();
+    device->options.device.page_size = (uint32_t)os_page_size();
+    device->loop = os_loop_create();
+    if (!device->loop) {
+        log_error("no poll loop: %s", strerror(errno));
+        return CLI_FAILED;
+    }
+    bool venus = device->options.device.venus;
+    uint64_t patience = os_now_ns() + (venus ? READY_PATIENCE_NS : 0);
+    if (venus) {
+        device->pool =
+            link_pool_create(device->loop, &(struct link_pool_options){.command = command.arguments,
+                                                                       .keep_spare = true});
+        device->options.device.pool = device->pool;
+    }
+    device->patience =
+        os_loop_add_timer(device->loop, patience, venus ? on_impatience : on_no_need, device);
+    if (!device->patience || (venus && !device->pool)) {
+        log_error("cannot start: %s", strerror(errno));
+        return CLI_FAILED;
+    }
+    if (venus)
+        link_pool_on_ready(device->pool, on_ready, device);
+    return CLI_OK;
+}
+
+bool cli_device_on_signals(struct cli_device *device, os_signal_callback callback, void *data)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        struct sigaction current;
+        bool ignored =
+            sigaction(signals[i], NULL, &current) == 0 && current.sa_handler == SIG_IGN; // nohup
+        if (!ignored && !os_loop_add_signal(device->loop, signals[i], callback, data)) {
+            log_error("out of memory");
+            return false;
+        }
+    }
+    return true;
+}
+
+void cli_device_finish(struct cli_device *device)
+{
+    if (device->pool)
+        link_pool_destroy(device->pool);
+    if (device->loop)
+        os_loop_destroy(device->loop);
+}

@@ -1,0 +1,63 @@
+// The device process of `serve` and `run`: its options, its loop, its workers.
+#ifndef CLI_DEVICE_H
+#define CLI_DEVICE_H
+
+#include <getopt.h>
+
+#include "cli/cli.h"
+#include "front/vhost_user/gpu_front.h"
+#include "os/loop.h"
+
+struct link_pool;
+
+struct cli_device {
+    struct cli_host host;
+    struct vhost_gpu_options options; // `device.pool` is set by cli_device_start
+    struct os_loop *loop;
+    struct link_pool *pool;
+    void (*ready)(void *data); // the host's driver is there
+    void *data;                // of `ready`
+    struct os_source *patience;
+};
+
+void cli_device_init(struct cli_device *device);
+
+// For the table of getopt_long, and what it returns then.
+enum {
+    CLI_DEVICE_WINDOW = 512,
+    CLI_DEVICE_RESOLUTION,
+    CLI_DEVICE_CONTEXTS,
+    CLI_DEVICE_RESOURCES,
+    CLI_DEVICE_MEMORY,
+    CLI_DEVICE_WAIT,
+    CLI_DEVICE_NO_VENUS,
+    CLI_DEVICE_PROFILE,
+    CLI_DEVICE_PAGE_SIZE,
+};
+// clang-format off
+#define CLI_DEVICE_OPTIONS                                                                         \
+    {"window-size", required_argument, NULL, CLI_DEVICE_WINDOW},                                   \
+    {"resolution", required_argument, NULL, CLI_DEVICE_RESOLUTION},                                \
+    {"max-contexts", required_argument, NULL, CLI_DEVICE_CONTEXTS},                                \
+    {"max-resources", required_argument, NULL, CLI_DEVICE_RESOURCES},                              \
+    {"max-memory", required_argument, NULL, CLI_DEVICE_MEMORY},                                    \
+    {"max-wait", required_argument, NULL, CLI_DEVICE_WAIT},                                        \
+    {"no-venus", no_argument, NULL, CLI_DEVICE_NO_VENUS},                                          \
+    {"host-profile", required_argument, NULL, CLI_DEVICE_PROFILE},                                 \
+    {"page-size", required_argument, NULL, CLI_DEVICE_PAGE_SIZE},                                  \
+    {"verbose", no_argument, NULL, 'v'}
+// clang-format on
+extern const char cli_device_usage[];
+
+// What getopt_long returned: false if it is none of these or its value is bad, after a log line.
+bool cli_device_option(struct cli_device *device, const char *command, int option, char **argv);
+
+// Loop and workers; `ready` is called when the first worker has shown that the host has a Vulkan
+// driver. If it has none, the loop is stopped with CLI_FAILED after a log line. CLI_OK or a status.
+int cli_device_start(struct cli_device *device);
+// SIGINT, SIGTERM, SIGHUP, SIGQUIT, unless this process was started with them ignored.
+bool cli_device_on_signals(struct cli_device *device, os_signal_callback callback, void *data);
+// Every GPU must have been destroyed.
+void cli_device_finish(struct cli_device *device);
+
+#endif

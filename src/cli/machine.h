@@ -1,0 +1,29 @@
+// The virtual machine of `hesper run`: what the command line asks for, as QEMU's arguments.
+#ifndef CLI_MACHINE_H
+#define CLI_MACHINE_H
+
+#include "cli/qemu.h"
+
+enum { CLI_MAX_DISKS = 8 };
+
+struct cli_machine {
+    const char *disks[CLI_MAX_DISKS]; // FILE or FILE,readonly
+    unsigned disk_count;
+    const char *cdrom, *kernel, *initrd, *append, *firmware; // NULL: none
+    const char *net;                                         // user[,…] or none
+    const char *accelerator;                                 // kvm, hvf, tcg; NULL: what fits
+    const char *serial;                                      // a chardev of QEMU's; stdio
+    uint64_t memory;                                         // bytes
+    uint32_t cpus;
+    char **rest; // QEMU's own arguments
+};
+
+void cli_machine_init(struct cli_machine *machine);
+// False after a log line: something that it names isn't there, or there is nothing to boot.
+bool cli_machine_check(const struct cli_machine *machine);
+// All arguments, the program's name first. False after a log line.
+bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_qemu *qemu,
+                           bool portable, const struct cli_gpu_address *gpu,
+                           struct cli_arguments *arguments);
+
+#endif

@@ -1,0 +1,56 @@
+// The QEMU of this machine: which one, what it can do, and what it must be told.
+#ifndef CLI_QEMU_H
+#define CLI_QEMU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "cli/arguments.h"
+
+enum { CLI_SOCKET_PATH = 108 }; // what struct sockaddr_un holds
+
+// The placer's socket beside the one at `path`. False after a log line: too long.
+bool cli_placer_socket(const char *path, char placer_path[CLI_SOCKET_PATH]);
+
+// How the placer gets into QEMU.
+enum cli_carrier {
+    CLI_CARRIER_NONE,    // not: ranges are mapped one by one, slowly, and only some hundreds
+    CLI_CARRIER_PLUGIN,  // -plugin
+    CLI_CARRIER_PRELOAD, // this QEMU was built without plugins
+};
+
+struct cli_qemu {
+    const char *machine; // of uname: x86_64, aarch64; static
+    char path[4096];
+    unsigned major, minor;
+    enum cli_carrier carrier;
+    char placer[4096];       // the plugin's file
+    unsigned plugin_version; // what this QEMU accepts
+};
+
+// `wanted`: a path or a name, NULL: the one for this machine, in PATH. Runs it to learn its
+// version. False after a log line: not there, can't be run, older than 11.1.
+bool cli_qemu_find(struct cli_qemu *qemu, const char *wanted);
+// Fills carrier, placer and plugin_version. `wanted`: the plugin's file, "none", or NULL: searched
+// beside this program and where it was installed. False after a log line: it can't be used.
+bool cli_qemu_find_placer(struct cli_qemu *qemu, const char *wanted);
+
+// Either sockets that QEMU is to connect to, or descriptors that it inherits.
+struct cli_gpu_address {
+    const char *path, *placer_path; // `path` NULL: the descriptors
+    int fd, placer_fd;
+};
+
+// A file in memory that QEMU shares with us, as object "hesper-mem", and its use by the machine.
+void cli_qemu_add_memory(struct cli_arguments *arguments, uint64_t size, bool portable);
+// The device and the placer.
+void cli_qemu_add_gpu(struct cli_arguments *arguments, const struct cli_qemu *qemu,
+                      const struct cli_gpu_address *address);
+
+// Runs a program and keeps the first `size` - 1 bytes of what it writes, ended by 0. Its exit
+// status as of waitpid, or -errno.
+int cli_capture(char *const argv[], char *output, size_t size);
+
+#endif

@@ -1,0 +1,393 @@
+// hesper run: a virtual machine with a GPU, in one command.
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/device.h"
+#include "cli/machine.h"
+#include "os/clock.h"
+#include "os/process.h"
+#include "os/socket.h"
+
+extern char **environ;
+
+static const char usage[] =
+    "usage: hesper run [OPTIONS] [-- QEMU ARGUMENTS...]\n"
+    "\n"
+    "Starts a virtual machine in QEMU (11.1 or newer) whose GPU is this machine's, with the "
+    "guest's\n"
+    "serial console on the terminal. Ctrl-C ends it.\n"
+    "\n"
+    "  --disk FILE[,readonly]   a disk, qcow2 or raw; may be repeated\n"
+    "  --cdrom FILE             an ISO image\n"
+    "  --kernel FILE            a Linux kernel to boot, with\n"
+    "  --initrd FILE              its first files and\n"
+    "  --append TEXT              its command line (console= is added in front)\n"
+    "  --firmware FILE          instead of QEMU's; 'uefi': found where distributions have it\n"
+    "  --memory SIZE            of the guest [2G]\n"
+    "  --cpus N                 [2]\n"
+    "  --accel NAME             kvm, hvf or tcg [the fastest that can be trusted here]\n"
+    "  --net user[,...]         with QEMU's user networking, like user,hostfwd=tcp::2222-:22; "
+    "none [user]\n"
+    "  --serial DEVICE          where the serial console is: stdio, none, file:NAME, ... [stdio]\n"
+    "  --qemu PROGRAM           [qemu-system-MACHINE in PATH]\n"
+    "  --placer FILE            QEMU plugin; 'none': do without [beside hesper]\n";
+
+enum {
+    // Numbers of the descriptors in QEMU, out of the way of those that a caller passes to it.
+    QEMU_GPU_FD = 60,
+    QEMU_PLACER_FD = 61,
+};
+#define QUIT_PATIENCE_NS 10000000000ull
+
+struct run {
+    struct cli_device device;
+    struct cli_machine machine;
+    struct cli_qemu qemu;
+    struct vhost_gpu *gpu;
+    struct rlimit file_limit; // as it was
+    pid_t child;              // 0: not running
+    int ended_by;             // the signal that we were told to end by, 0: none
+    struct os_source *patience;
+};
+
+// ---- QEMU --------------------------------------------------------------------------------------
+
+static void on_qemu_end(void *data, pid_t pid, int status)
+{
+    struct run *run = data;
+    (void)pid;
+    run->child = 0;
+    int result = CLI_FAILED;
+    if (run->ended_by)
+        result = CLI_SIGNALLED + run->ended_by;
+    else if (status == -1)
+        log_error("QEMU has ended, nobody knows how");
+    else if (WIFSIGNALED(status)) {
+        result = CLI_SIGNALLED + WTERMSIG(status);
+        log_error("QEMU was ended by a signal: %s", strsignal(WTERMSIG(status)));
+    } else
+        result = WEXITSTATUS(status); // it has said why
+    os_loop_stop(run->device.loop, result);
+}
+
+static void on_gpu_end(void *data)
+{
+    struct run *run = data;
+    vhost_gpu_destroy(run->gpu);
+    run->gpu = NULL;
+    log_debug("QEMU has closed its GPU");
+}
+
+// NULL: inherit ours. The caller frees the array, but not its entries.
+static char **environment_with_placer(const struct run *run, char storage[2][4200])
+{
+    size_t count = 0;
+    while (environ[count])
+        count++;
+    char **environment = calloc(count + 3, sizeof *environment);
+    if (!environment)
+        return NULL;
+    memcpy(environment, environ, count * sizeof *environment);
+    snprintf(storage[0], 4200, "LD_PRELOAD=%s", run->qemu.placer);
+    snprintf(storage[1], 4200, "HESPER_PLACER_FD=%d", QEMU_PLACER_FD);
+    environment[count++] = storage[0];
+    environment[count] = storage[1];
+    return environment;
+}
+
+static int spawn_qemu(struct run *run, const struct cli_arguments *arguments, int gpu_fd,
+                      int placer_fd)
+{
+    char storage[2][4200];
+    char **environment =
+        run->qemu.carrier == CLI_CARRIER_PRELOAD ? environment_with_placer(run, storage) : NULL;
+    struct os_fd_pass fds[] = {{gpu_fd, QEMU_GPU_FD}, {placer_fd, QEMU_PLACER_FD}};
+    struct os_spawn_options options = {.path = run->qemu.path,
+                                       .argv = arguments->items,
+                                       .environment = environment,
+                                       .fds = fds,
+                                       .fd_count = placer_fd < 0 ? 1 : 2,
+                                       .inherit_fds = true};
+    struct rlimit raised;
+    bool lowered =
+        getrlimit(RLIMIT_NOFILE, &raised) == 0 && setrlimit(RLIMIT_NOFILE, &run->file_limit) == 0;
+    pid_t pid = os_spawn(&options);
+    if (lowered)
+        setrlimit(RLIMIT_NOFILE, &raised);
+    free(environment);
+    if (pid < 0) {
+        log_error("cannot run '%s': %s", run->qemu.path, strerror(-pid));
+        return CLI_FAILED;
+    }
+    run->child = pid;
+    if (!os_loop_add_child(run->device.loop, pid, on_qemu_end, run)) {
+        log_error("out of memory");
+        return CLI_FAILED;
+    }
+    return CLI_OK;
+}
+
+// The GPU's two connections are made before QEMU is, so that there is nothing in the file system.
+static int start_qemu(struct run *run)
+{
+    int gpu[2], placer[2] = {-1, -1};
+    bool with_placer = run->qemu.carrier != CLI_CARRIER_NONE;
+    if (!os_socket_pair(gpu)) {
+        log_error("no socket: %s", strerror(errno));
+        return CLI_FAILED;
+    }
+    if (with_placer && !os_socket_pair(placer)) {
+        log_error("no socket: %s", strerror(errno));
+        close(gpu[0]);
+        close(gpu[1]);
+        return CLI_FAILED;
+    }
+    int status = CLI_FAILED;
+    struct cli_arguments arguments = {0};
+    struct cli_gpu_address address = {.fd = QEMU_GPU_FD, .placer_fd = QEMU_PLACER_FD};
+    os_socket_set_nonblocking(gpu[0], true);
+    run->gpu = vhost_gpu_create(run->device.loop, gpu[0], &run->device.options, on_gpu_end, run);
+    if (!run->gpu) {
+        log_error("cannot start the GPU: %s", strerror(errno));
+        if (with_placer)
+            close(placer[0]);
+    } else {
+        if (with_placer) {
+            os_socket_set_nonblocking(placer[0], true);
+            vhost_gpu_set_placer(run->gpu, placer[0]);
+        }
+        if (cli_machine_arguments(&run->machine, &run->qemu, run->device.host.portable, &address,
+                                  &arguments))
+            status = spawn_qemu(run, &arguments, gpu[1], placer[1]);
+    }
+    cli_arguments_free(&arguments);
+    close(gpu[1]);
+    if (with_placer)
+        close(placer[1]);
+    return status;
+}
+
+static void on_ready(void *data)
+{
+    struct run *run = data;
+    int status = start_qemu(run);
+    if (status != CLI_OK)
+        os_loop_stop(run->device.loop, status);
+}
+
+// ---- the end -----------------------------------------------------------------------------------
+
+static void on_impatience(void *data)
+{
+    struct run *run = data;
+    log_warning("QEMU does not end; killing it");
+    if (run->child)
+        kill(run->child, SIGKILL);
+}
+
+static void on_signal(void *data, int number, bool from_process)
+{
+    struct run *run = data;
+    if (!run->child) {
+        os_loop_stop(run->device.loop, CLI_SIGNALLED + number);
+        return;
+    }
+    // Of the terminal's QEMU knows itself. It ends by each of these in good order.
+    if (from_process || run->ended_by)
+        kill(run->child, SIGTERM);
+    if (!run->ended_by)
+        run->patience =
+            os_loop_add_timer(run->device.loop, os_now_ns() + QUIT_PATIENCE_NS, on_impatience, run);
+    run->ended_by = number;
+}
+
+static void finish(struct run *run)
+{
+    if (run->child) { // only after an error of ours
+        kill(run->child, SIGKILL);
+        while (waitpid(run->child, NULL, 0) < 0 && errno == EINTR)
+            ;
+    }
+    if (run->gpu)
+        vhost_gpu_destroy(run->gpu);
+    cli_device_finish(&run->device);
+}
+
+// ---- the command line --------------------------------------------------------------------------
+
+static bool parse_accelerator(const char *text, const char **accelerator)
+{
+    *accelerator = text;
+    if (!strcmp(text, "kvm") || !strcmp(text, "hvf") || !strcmp(text, "tcg"))
+        return true;
+    log_error("run: --accel is 'kvm', 'hvf' or 'tcg', not '%s'", text);
+    return false;
+}
+
+static bool parse_net(const char *text, const char **net)
+{
+    *net = text;
+    if (!strcmp(text, "none") || !strcmp(text, "user") || !strncmp(text, "user,", 5))
+        return true;
+    log_error(
+        "run: --net is 'user', 'user,...' or 'none', not '%s' (anything else: -- -netdev ...)",
+        text);
+    return false;
+}
+
+static bool add_disk(struct cli_machine *machine, const char *disk)
+{
+    if (machine->disk_count == CLI_MAX_DISKS) {
+        log_error("run: at most %d disks", CLI_MAX_DISKS);
+        return false;
+    }
+    machine->disks[machine->disk_count++] = disk;
+    return true;
+}
+
+static bool parse_cpus(const char *text, uint32_t *cpus)
+{
+    uint64_t number;
+    bool good = cli_parse_size(text, 255, &number) && number;
+    if (good)
+        *cpus = (uint32_t)number;
+    else
+        log_error("run: --cpus is a number from 1 to 255, not '%s'", text);
+    return good;
+}
+
+// CLI_OK with *done: the answer was printed.
+static int parse(struct run *run, const char **program, const char **placer, int argc, char **argv,
+                 bool *done)
+{
+    enum {
+        DISK = 256,
+        CDROM,
+        KERNEL,
+        INITRD,
+        APPEND,
+        FIRMWARE,
+        MEMORY,
+        CPUS,
+        ACCEL,
+        NET,
+        SERIAL,
+        QEMU,
+        PLACER,
+        HELP
+    };
+    static const struct option options[] = {
+        {"disk", required_argument, NULL, DISK},
+        {"cdrom", required_argument, NULL, CDROM},
+        {"kernel", required_argument, NULL, KERNEL},
+        {"initrd", required_argument, NULL, INITRD},
+        {"append", required_argument, NULL, APPEND},
+        {"firmware", required_argument, NULL, FIRMWARE},
+        {"memory", required_argument, NULL, MEMORY},
+        {"cpus", required_argument, NULL, CPUS},
+        {"accel", required_argument, NULL, ACCEL},
+        {"net", required_argument, NULL, NET},
+        {"serial", required_argument, NULL, SERIAL},
+        {"qemu", required_argument, NULL, QEMU},
+        {"placer", required_argument, NULL, PLACER},
+        CLI_DEVICE_OPTIONS,
+        {"help", no_argument, NULL, HELP},
+        {0},
+    };
+    struct cli_machine *machine = &run->machine;
+    int option;
+    bool good = true;
+    opterr = 0;
+    while (good && (option = getopt_long(argc, argv, "+:vh", options, NULL)) != -1) {
+        switch (option) {
+        case DISK:
+            good = add_disk(machine, optarg);
+            break;
+        case CDROM:
+            machine->cdrom = optarg;
+            break;
+        case KERNEL:
+            machine->kernel = optarg;
+            break;
+        case INITRD:
+            machine->initrd = optarg;
+            break;
+        case APPEND:
+            machine->append = optarg;
+            break;
+        case FIRMWARE:
+            machine->firmware = optarg;
+            break;
+        case MEMORY:
+            good = cli_parse_memory("run", optarg, &machine->memory);
+            break;
+        case CPUS:
+            good = parse_cpus(optarg, &machine->cpus);
+            break;
+        case ACCEL:
+            good = parse_accelerator(optarg, &machine->accelerator);
+            break;
+        case NET:
+            good = parse_net(optarg, &machine->net);
+            break;
+        case SERIAL:
+            machine->serial = optarg;
+            break;
+        case QEMU:
+            *program = optarg;
+            break;
+        case PLACER:
+            *placer = optarg;
+            break;
+        case 'h':
+        case HELP:
+            printf("%s%s  --help\n", usage, cli_device_usage);
+            *done = true;
+            return CLI_OK;
+        default:
+            good = cli_device_option(&run->device, "run", option, argv);
+        }
+    }
+    if (good && optind < argc) {
+        if (strcmp(argv[optind - 1], "--")) {
+            log_error("run: '%s' is no option; what is for QEMU goes behind '--'", argv[optind]);
+            good = false;
+        }
+        machine->rest = argv + optind;
+    }
+    return good ? CLI_OK : CLI_USAGE;
+}
+
+int cli_run(int argc, char **argv)
+{
+    struct run run = {.child = 0};
+    const char *program = NULL, *placer = NULL;
+    bool done = false;
+    cli_device_init(&run.device);
+    cli_machine_init(&run.machine);
+    int status = parse(&run, &program, &placer, argc, argv, &done);
+    if (status != CLI_OK || done)
+        return status;
+    cli_host_apply(&run.device.host);
+    if (!cli_machine_check(&run.machine) || !cli_qemu_find(&run.qemu, program) ||
+        !cli_qemu_find_placer(&run.qemu, placer))
+        return CLI_FAILED;
+    getrlimit(RLIMIT_NOFILE, &run.file_limit);
+    run.device.ready = on_ready;
+    run.device.data = &run;
+
+    status = cli_device_start(&run.device);
+    if (status == CLI_OK && !cli_device_on_signals(&run.device, on_signal, &run))
+        status = CLI_FAILED;
+    if (status == CLI_OK)
+        status = os_loop_run(run.device.loop);
+    finish(&run);
+    return status;
+}

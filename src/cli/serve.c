@@ -1,0 +1,118 @@
+// hesper serve: the device process for those who start QEMU themselves.
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/device.h"
+#include "cli/qemu.h"
+#include "front/vhost_user/gpu_server.h"
+
+static const char usage[] =
+    "usage: hesper serve --socket PATH [OPTIONS]\n"
+    "\n"
+    "Is the GPU of one virtual machine at a time, over vhost-user. Start QEMU with the arguments "
+    "that\n"
+    "'hesper qemu-args --socket PATH' prints. When QEMU ends, the next may connect.\n"
+    "\n"
+    "  --socket PATH            where to listen; the placer's socket is PATH.placer\n";
+
+struct serve {
+    struct cli_device device;
+    const char *path;
+    char placer_path[CLI_SOCKET_PATH];
+    struct vhost_gpu_server *server;
+    struct cli_janitor janitor, placer_janitor;
+};
+
+static void on_signal(void *data, int number, bool from_process)
+{
+    struct serve *serve = data;
+    (void)number, (void)from_process;
+    os_loop_stop(serve->device.loop, CLI_OK);
+}
+
+static void say_refused(const char *path, int error)
+{
+    if (error == EADDRINUSE)
+        log_error("cannot listen on '%s': another server does; stop it, or choose another place "
+                  "with --socket",
+                  path);
+    else if (error == EEXIST)
+        log_error("cannot listen on '%s': a file that is not a socket is in the way", path);
+    else
+        log_error("cannot listen on '%s': %s", path, strerror(error));
+}
+
+static void on_ready(void *data)
+{
+    struct serve *serve = data;
+    static const struct vhost_gpu_server_ops ops;
+    const char *refused;
+    serve->server = vhost_gpu_server_create(serve->device.loop, serve->path, serve->placer_path,
+                                            &serve->device.options, &ops, serve, &refused);
+    if (!serve->server) {
+        if (refused)
+            say_refused(refused, errno);
+        else
+            log_error("cannot start: %s", strerror(errno));
+        os_loop_stop(serve->device.loop, CLI_FAILED);
+        return;
+    }
+    cli_janitor_start(&serve->janitor, serve->path, NULL);
+    cli_janitor_start(&serve->placer_janitor, serve->placer_path, NULL);
+    printf("hesper: listening on %s\n", serve->path);
+    fflush(stdout);
+}
+
+int cli_serve(int argc, char **argv)
+{
+    enum { SOCKET = 256, HELP };
+    static const struct option options[] = {
+        {"socket", required_argument, NULL, SOCKET},
+        CLI_DEVICE_OPTIONS,
+        {"help", no_argument, NULL, HELP},
+        {0},
+    };
+    struct serve serve = {.janitor.fd = -1, .placer_janitor.fd = -1};
+    int option;
+    cli_device_init(&serve.device);
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":vh", options, NULL)) != -1) {
+        switch (option) {
+        case SOCKET:
+            serve.path = optarg;
+            break;
+        case 'h':
+        case HELP:
+            printf("%s%s  --help\n", usage, cli_device_usage);
+            return CLI_OK;
+        default:
+            if (!cli_device_option(&serve.device, "serve", option, argv))
+                return CLI_USAGE;
+        }
+    }
+    if (!serve.path || optind < argc) {
+        log_error("serve: say where to listen with --socket PATH, and nothing else; see 'hesper "
+                  "serve --help'");
+        return CLI_USAGE;
+    }
+    if (!cli_placer_socket(serve.path, serve.placer_path))
+        return CLI_USAGE;
+    cli_host_apply(&serve.device.host);
+    serve.device.options.placer_hint = "'hesper qemu-args' prints what to add to QEMU's arguments";
+    serve.device.ready = on_ready;
+    serve.device.data = &serve;
+
+    int status = cli_device_start(&serve.device);
+    if (status == CLI_OK && !cli_device_on_signals(&serve.device, on_signal, &serve))
+        status = CLI_FAILED;
+    if (status == CLI_OK)
+        status = os_loop_run(serve.device.loop);
+    if (serve.server)
+        vhost_gpu_server_destroy(serve.server);
+    cli_device_finish(&serve.device);
+    cli_janitor_stop(&serve.janitor);
+    cli_janitor_stop(&serve.placer_janitor);
+    return status;
+}

@@ -1,0 +1,253 @@
+#include "front/vhost_user/channel.h"
+
+#include "os/loop.h"
+#include "os/socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+// What the socket did not take.
+struct chunk {
+    struct chunk *next;
+    size_t size, sent;
+    int fd; // our duplicate; -1: none, or sent
+    uint8_t bytes[];
+};
+
+struct vhost_channel {
+    int fd;
+    struct os_source *source;
+    const struct vhost_channel_ops *ops;
+    void *data;
+    bool paused, closed;
+    bool busy, destroyed; // in a callback; to be freed after it
+
+    struct vhost_message message;
+    size_t got; // bytes of the header, then of header and payload
+    _Alignas(8) uint8_t payload[VHOST_MAX_PAYLOAD];
+
+    struct chunk *first, **last;
+};
+
+static void on_socket(void *data, int fd, unsigned events);
+
+struct vhost_channel *vhost_channel_create(struct os_loop *loop, int fd, const struct vhost_channel_ops *ops, void *data)
+{
+    struct vhost_channel *channel = calloc(1, sizeof *channel);
+    if (channel && os_socket_set_nonblocking(fd, true))
+        channel->source = os_loop_add_fd(loop, fd, OS_READABLE, on_socket, channel);
+    if (!channel || !channel->source) {
+        int error = channel ? errno : ENOMEM;
+        free(channel);
+        close(fd);
+        errno = error;
+        return NULL;
+    }
+    channel->fd = fd;
+    channel->ops = ops;
+    channel->data = data;
+    channel->last = &channel->first;
+    return channel;
+}
+
+static void close_fds(struct vhost_message *message)
+{
+    for (unsigned i = 0; i < message->fd_count; i++)
+        if (message->fds[i] >= 0)
+            close(message->fds[i]);
+    message->fd_count = 0;
+}
+
+static void free_chunk(struct chunk *chunk)
+{
+    if (chunk->fd >= 0)
+        close(chunk->fd);
+    free(chunk);
+}
+
+static void shut(struct vhost_channel *channel)
+{
+    channel->closed = true;
+    os_source_remove(channel->source);
+    channel->source = NULL;
+    while (channel->first) {
+        struct chunk *chunk = channel->first;
+        channel->first = chunk->next;
+        free_chunk(chunk);
+    }
+    channel->last = &channel->first;
+}
+
+void vhost_channel_destroy(struct vhost_channel *channel)
+{
+    if (!channel)
+        return;
+    if (!channel->closed)
+        shut(channel);
+    if (channel->busy) {
+        channel->destroyed = true;
+        return;
+    }
+    close_fds(&channel->message);
+    close(channel->fd);
+    free(channel);
+}
+
+static void set_events(struct vhost_channel *channel)
+{
+    if (channel->source)
+        os_source_set_events(channel->source,
+                             (channel->paused ? 0 : OS_READABLE) | (channel->first ? OS_WRITABLE : 0));
+}
+
+void vhost_channel_pause(struct vhost_channel *channel, bool paused)
+{
+    channel->paused = paused;
+    set_events(channel);
+}
+
+// ---- sending -----------------------------------------------------------------------------------
+
+static bool enqueue(struct vhost_channel *channel, const struct iovec *parts, unsigned count, size_t skip, int fd)
+{
+    size_t size = 0;
+    for (unsigned i = 0; i < count; i++)
+        size += parts[i].iov_len;
+    struct chunk *chunk = malloc(sizeof *chunk + size);
+    if (!chunk)
+        return false;
+    *chunk = (struct chunk){.size = size, .sent = skip, .fd = -1};
+    if (fd >= 0 && (chunk->fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0) {
+        free(chunk);
+        return false;
+    }
+    uint8_t *to = chunk->bytes;
+    for (unsigned i = 0; i < count; i++) {
+        if (parts[i].iov_len)
+            memcpy(to, parts[i].iov_base, parts[i].iov_len);
+        to += parts[i].iov_len;
+    }
+    *channel->last = chunk;
+    channel->last = &chunk->next;
+    set_events(channel);
+    return true;
+}
+
+bool vhost_channel_send(struct vhost_channel *channel, uint32_t type, uint32_t flags, const void *payload, uint32_t size, int fd)
+{
+    if (channel->closed)
+        return false;
+    struct vhost_header header = {.type = type, .flags = flags | VHOST_VERSION, .size = size};
+    struct iovec parts[2] = {{&header, sizeof header}, {(void *)payload, size}};
+    unsigned count = size ? 2 : 1;
+    ssize_t sent = 0;
+    if (!channel->first) {
+        sent = os_socket_send_vector(channel->fd, parts, count, &fd, fd >= 0 ? 1 : 0);
+        if (sent == (ssize_t)(sizeof header + size))
+            return true;
+        if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK)
+            return false; // reading finds out and tells
+    }
+    if (sent > 0)
+        fd = -1; // travelled with the first byte
+    return enqueue(channel, parts, count, sent > 0 ? (size_t)sent : 0, fd);
+}
+
+static void flush(struct vhost_channel *channel)
+{
+    while (channel->first) {
+        struct chunk *chunk = channel->first;
+        ssize_t sent = os_socket_send(channel->fd, chunk->bytes + chunk->sent, chunk->size - chunk->sent, &chunk->fd,
+                                      chunk->fd >= 0 ? 1 : 0);
+        if (sent < 0)
+            break;
+        if (chunk->fd >= 0)
+            close(chunk->fd);
+        chunk->fd = -1;
+        chunk->sent += (size_t)sent;
+        if (chunk->sent < chunk->size)
+            break;
+        channel->first = chunk->next;
+        if (!channel->first)
+            channel->last = &channel->first;
+        free(chunk);
+    }
+    set_events(channel);
+}
+
+// ---- receiving ---------------------------------------------------------------------------------
+
+// Reads up to `size` bytes; counts them in `got`. 1: read some; 0: not now; -1: the socket is closed (callback made).
+static int receive(struct vhost_channel *channel, void *to, size_t size)
+{
+    struct vhost_message *message = &channel->message;
+    ssize_t got = os_socket_recv(channel->fd, to, size, message->fds, VHOST_MAX_FDS, &message->fd_count);
+    if (got > 0) {
+        channel->got += (size_t)got;
+        return 1;
+    }
+    if (got == -EAGAIN || got == -EWOULDBLOCK)
+        return 0;
+    shut(channel);
+    channel->ops->closed(channel->data, (int)got);
+    return -1;
+}
+
+// Header and payload are read apart: descriptors come with a message's first byte, and so belong to one message only.
+static int receive_message(struct vhost_channel *channel)
+{
+    struct vhost_message *message = &channel->message;
+    for (;;) {
+        size_t have = channel->got;
+        if (have < sizeof message->header) {
+            int more = receive(channel, (uint8_t *)&message->header + have, sizeof message->header - have);
+            if (more != 1)
+                return more;
+            continue;
+        }
+        size_t size = message->header.size;
+        have -= sizeof message->header;
+        if (have == size)
+            return 1;
+        message->skipped = size > sizeof channel->payload;
+        size_t at = message->skipped ? 0 : have;
+        size_t room = sizeof channel->payload - at;
+        int more = receive(channel, channel->payload + at, size - have < room ? size - have : room);
+        if (more != 1)
+            return more;
+    }
+}
+
+static void on_socket(void *data, int fd, unsigned events)
+{
+    (void)fd;
+    struct vhost_channel *channel = data;
+    channel->busy = true;
+    if (events & OS_WRITABLE)
+        flush(channel);
+    while (!channel->closed && !channel->paused && receive_message(channel) == 1) {
+        struct vhost_message *message = &channel->message;
+        message->payload = channel->payload;
+        channel->ops->message(channel->data, message);
+        close_fds(message);
+        message->skipped = false;
+        channel->got = 0;
+    }
+    channel->busy = false;
+    if (channel->destroyed) {
+        vhost_channel_destroy(channel);
+        return;
+    }
+    // A paused channel is not read, so its end must be noticed here.
+    if (!channel->closed && channel->paused && (events & OS_HANGUP)) {
+        channel->busy = true;
+        shut(channel);
+        channel->ops->closed(channel->data, 0);
+        channel->busy = false;
+        if (channel->destroyed)
+            vhost_channel_destroy(channel);
+    }
+}

@@ -1,0 +1,220 @@
+#include "front/vhost_user/gpu_front.h"
+
+#include "front/vhost_user/vhost_user.h"
+#include "front/vhost_user/window.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    SHMID_HOST_VISIBLE = 1,     // virtio 1.2 §5.7
+    MAX_RESPONSE = 8 << 10,     // EDID and capsets are the longest answers
+    DEVICE_FEATURES = 0xffffff, // the bits that belong to the device type
+    FEATURE_BLOB_ALIGNMENT = 1 << 5,
+    CONFIG_SIZE = 16,           // + 4 with blobs, see below
+};
+
+struct vhost_gpu {
+    struct gpu_device *device;
+    struct vhost_user *vhost;
+    struct vhost_window *window;
+    void (*closed)(void *data);
+    void *data;
+};
+
+// ---- what the device asks of its front ---------------------------------------------------------
+
+static void *guest_memory(void *data, uint64_t address, uint64_t size)
+{
+    struct vhost_gpu *gpu = data;
+    return vhost_user_memory(gpu->vhost, address, size);
+}
+
+static void complete(void *data, void *token, uint32_t written)
+{
+    (void)data;
+    vhost_user_complete(token, written);
+}
+
+static void flush(void *data)
+{
+    struct vhost_gpu *gpu = data;
+    vhost_user_flush(gpu->vhost);
+}
+
+static void config_changed(void *data)
+{
+    struct vhost_gpu *gpu = data;
+    if (gpu->vhost)
+        vhost_user_config_changed(gpu->vhost);
+}
+
+static int place(void *data, uint64_t offset, int fd, uint64_t file_offset, uint64_t size, bool writable, uint64_t cookie)
+{
+    struct vhost_gpu *gpu = data;
+    return vhost_window_place(gpu->window, offset, fd, file_offset, size, writable, cookie);
+}
+
+static int unplace(void *data, uint64_t offset, uint64_t size, uint64_t cookie)
+{
+    struct vhost_gpu *gpu = data;
+    return vhost_window_unplace(gpu->window, offset, size, cookie);
+}
+
+// ---- what the window says ----------------------------------------------------------------------
+
+static void placed(void *data, uint64_t cookie, int error)
+{
+    struct vhost_gpu *gpu = data;
+    gpu_device_placed(gpu->device, cookie, error);
+}
+
+static void started(void *data)
+{
+    struct vhost_gpu *gpu = data;
+    vhost_user_ready(gpu->vhost);
+}
+
+static void stopped(void *data)
+{
+    struct vhost_gpu *gpu = data;
+    vhost_user_stopped(gpu->vhost);
+}
+
+static void gone(void *data)
+{
+    struct vhost_gpu *gpu = data;
+    vhost_user_driver_gone(gpu->vhost);
+}
+
+// ---- what the front end wants of the device ----------------------------------------------------
+
+static void read_config(void *data, uint32_t offset, void *bytes, uint32_t size)
+{
+    struct vhost_gpu *gpu = data;
+    gpu_device_read_config(gpu->device, offset, bytes, size);
+}
+
+static void write_config(void *data, uint32_t offset, const void *bytes, uint32_t size)
+{
+    struct vhost_gpu *gpu = data;
+    gpu_device_write_config(gpu->device, offset, bytes, size);
+}
+
+static bool start(void *data, uint64_t features, bool resumed)
+{
+    struct vhost_gpu *gpu = data;
+    if (!resumed)
+        gpu_device_set_features(gpu->device, features & DEVICE_FEATURES);
+    return vhost_window_start(gpu->window, resumed);
+}
+
+static bool stop(void *data)
+{
+    struct vhost_gpu *gpu = data;
+    return vhost_window_stop(gpu->window);
+}
+
+static void reset(void *data)
+{
+    struct vhost_gpu *gpu = data;
+    vhost_window_reset(gpu->window);
+    gpu_device_reset(gpu->device);
+}
+
+static void request(void *data, unsigned queue, const struct iovec *readable, unsigned readable_count, void *response,
+                    uint32_t response_size, struct vhost_user_request *token)
+{
+    struct vhost_gpu *gpu = data;
+    struct iovec writable = {response, response_size};
+    gpu_device_request(gpu->device, (enum gpu_queue)queue, readable, readable_count, &writable, response_size ? 1 : 0, token);
+}
+
+static void closed(void *data)
+{
+    struct vhost_gpu *gpu = data;
+    gpu->closed(gpu->data);
+}
+
+// ---- the whole ---------------------------------------------------------------------------------
+
+struct vhost_gpu *vhost_gpu_create(struct os_loop *loop, int fd, const struct vhost_gpu_options *options, void (*closed_callback)(void *data),
+                                   void *data)
+{
+    static const struct vhost_user_ops ops = {read_config, write_config, start, stop, reset, request, closed};
+    static const struct vhost_window_ops window_ops = {placed, started, stopped, gone};
+    struct vhost_gpu *gpu = calloc(1, sizeof *gpu);
+    if (!gpu) {
+        close(fd);
+        return NULL;
+    }
+    gpu->closed = closed_callback;
+    gpu->data = data;
+    struct gpu_front front = {
+        .data = gpu,
+        .guest_memory = guest_memory,
+        .complete = complete,
+        .flush = flush,
+        .config_changed = config_changed,
+        .place = place,
+        .unplace = unplace,
+    };
+    struct vhost_window_options window = {options->device.window_size, options->max_ranges, options->placer_hint};
+    gpu->window = vhost_window_create(loop, &window, &window_ops, gpu);
+    gpu->device = gpu->window ? gpu_device_create(loop, &options->device, &front) : NULL;
+    if (!gpu->device) {
+        int error = errno;
+        close(fd);
+        vhost_gpu_destroy(gpu);
+        errno = error;
+        return NULL;
+    }
+    uint64_t features = gpu_device_features(gpu->device);
+    struct vhost_user_device device = {
+        .name = "gpu",
+        .features = features,
+        .queue_count = GPU_QUEUE_COUNT,
+        .config_size = CONFIG_SIZE + (features & FEATURE_BLOB_ALIGNMENT ? 8 : 4),
+        .max_response = MAX_RESPONSE,
+        .shmid = SHMID_HOST_VISIBLE,
+        .shmem_size = options->device.window_size,
+        .ops = &ops,
+        .data = gpu,
+    };
+    gpu->vhost = vhost_user_create(loop, fd, &device);
+    if (!gpu->vhost) {
+        int error = errno;
+        vhost_gpu_destroy(gpu);
+        errno = error;
+        return NULL;
+    }
+    vhost_window_set_device(gpu->window, gpu->vhost);
+    return gpu;
+}
+
+void vhost_gpu_destroy(struct vhost_gpu *gpu)
+{
+    if (!gpu)
+        return;
+    // The device first: it may still be completing requests.
+    gpu_device_destroy(gpu->device);
+    vhost_user_destroy(gpu->vhost);
+    vhost_window_destroy(gpu->window);
+    free(gpu);
+}
+
+bool vhost_gpu_set_placer(struct vhost_gpu *gpu, int fd)
+{
+    return vhost_window_set_placer(gpu->window, fd);
+}
+
+bool vhost_gpu_has_placer(const struct vhost_gpu *gpu)
+{
+    return vhost_window_has_placer(gpu->window);
+}
+
+struct gpu_device *vhost_gpu_device(const struct vhost_gpu *gpu)
+{
+    return gpu->device;
+}

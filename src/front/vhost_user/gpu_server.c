@@ -1,0 +1,141 @@
+#include "front/vhost_user/gpu_server.h"
+
+#include "base/log.h"
+#include "os/loop.h"
+#include "os/socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct listener {
+    char *path;
+    int fd;
+    struct os_source *source;
+};
+
+struct vhost_gpu_server {
+    struct os_loop *loop;
+    struct vhost_gpu_options options;
+    struct vhost_gpu_server_ops ops;
+    void *data;
+    struct listener front_end, placer;
+    struct vhost_gpu *gpu;
+    int waiting_placer; // of a QEMU whose front end has not connected yet; -1: none
+};
+
+static void on_end(void *data)
+{
+    struct vhost_gpu_server *server = data;
+    vhost_gpu_destroy(server->gpu);
+    server->gpu = NULL;
+    log_info("the VM has ended");
+    if (server->ops.ended)
+        server->ops.ended(server->data);
+}
+
+static void on_front_end(void *data, int listener, unsigned events)
+{
+    struct vhost_gpu_server *server = data;
+    (void)events;
+    int fd = os_socket_accept(listener);
+    if (fd < 0)
+        return;
+    if (server->gpu) {
+        log_warning("a second VM at %s was refused: each needs a hesper of its own", server->front_end.path);
+        close(fd);
+        return;
+    }
+    server->gpu = vhost_gpu_create(server->loop, fd, &server->options, on_end, server);
+    if (!server->gpu) {
+        log_error("cannot serve a VM: %s", strerror(errno));
+        return;
+    }
+    if (server->waiting_placer >= 0) {
+        vhost_gpu_set_placer(server->gpu, server->waiting_placer);
+        server->waiting_placer = -1;
+    }
+    log_info("a VM has connected");
+    if (server->ops.connected)
+        server->ops.connected(server->data, server->gpu);
+}
+
+// QEMU loads its plugins before or after it connects its sockets.
+static void on_placer(void *data, int listener, unsigned events)
+{
+    struct vhost_gpu_server *server = data;
+    (void)events;
+    int fd = os_socket_accept(listener);
+    if (fd < 0)
+        return;
+    if (server->gpu && !vhost_gpu_has_placer(server->gpu)) {
+        vhost_gpu_set_placer(server->gpu, fd);
+        return;
+    }
+    if (server->waiting_placer >= 0)
+        close(server->waiting_placer);
+    server->waiting_placer = fd;
+}
+
+static bool listen_at(struct vhost_gpu_server *server, struct listener *listener, const char *path, os_fd_callback callback)
+{
+    listener->fd = os_socket_listen(path);
+    if (listener->fd < 0) {
+        errno = -listener->fd;
+        return false;
+    }
+    listener->path = strdup(path);
+    listener->source = os_loop_add_fd(server->loop, listener->fd, OS_READABLE, callback, server);
+    errno = ENOMEM;
+    return listener->path && listener->source;
+}
+
+static void stop_listening(struct listener *listener)
+{
+    os_source_remove(listener->source);
+    if (listener->fd >= 0) {
+        close(listener->fd);
+        if (listener->path)
+            unlink(listener->path);
+    }
+    free(listener->path);
+}
+
+struct vhost_gpu_server *vhost_gpu_server_create(struct os_loop *loop, const char *path, const char *placer_path,
+                                                 const struct vhost_gpu_options *options, const struct vhost_gpu_server_ops *ops,
+                                                 void *data, const char **refused_path)
+{
+    struct vhost_gpu_server *server = calloc(1, sizeof *server);
+    *refused_path = NULL;
+    if (!server)
+        return NULL;
+    server->loop = loop;
+    server->options = *options;
+    server->ops = *ops;
+    server->data = data;
+    server->front_end.fd = server->placer.fd = server->waiting_placer = -1;
+    if (!listen_at(server, &server->front_end, path, on_front_end))
+        *refused_path = path;
+    else if (placer_path && !listen_at(server, &server->placer, placer_path, on_placer))
+        *refused_path = placer_path;
+    if (*refused_path) {
+        int error = errno;
+        vhost_gpu_server_destroy(server);
+        errno = error;
+        return NULL;
+    }
+    return server;
+}
+
+void vhost_gpu_server_destroy(struct vhost_gpu_server *server)
+{
+    if (!server)
+        return;
+    vhost_gpu_destroy(server->gpu);
+    if (server->waiting_placer >= 0)
+        close(server->waiting_placer);
+    stop_listening(&server->front_end);
+    stop_listening(&server->placer);
+    free(server);
+}

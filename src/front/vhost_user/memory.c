@@ -1,0 +1,152 @@
+#include "front/vhost_user/memory.h"
+
+#include "base/checked.h"
+#include "os/os.h"
+#include "os/shm.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+bool vhost_file_identify(int fd, struct vhost_file_id *id)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return false;
+    *id = (struct vhost_file_id){status.st_dev, status.st_ino};
+    return true;
+}
+
+// How much of the file must be mapped so that [0, needed) is there; 0: the file is too short.
+static uint64_t extent(int fd, uint64_t needed)
+{
+    int64_t size = os_shm_size(fd);
+    if (size > 0)
+        return (uint64_t)size >= needed ? (uint64_t)size : 0;
+    uint64_t rounded; // a device node has no size of its own
+    return checked_align_u64(needed, os_page_size(), &rounded) ? rounded : 0;
+}
+
+static int find_mapping(const struct vhost_memory *memory, const struct vhost_mapping *wanted)
+{
+    for (unsigned i = 0; i < memory->mapping_count; i++) {
+        const struct vhost_mapping *mapping = &memory->mappings[i];
+        bool same = wanted->id.inode ? vhost_file_same(mapping->id, wanted->id)
+                                     : !mapping->id.inode && mapping->base == wanted->base;
+        if (same && mapping->size >= wanted->size)
+            return (int)i;
+    }
+    return -1;
+}
+
+// Index of a mapping that covers the region, or -errno.
+static int map_region(struct vhost_memory *memory, const struct vhost_memory_region *region, int fd)
+{
+    struct vhost_mapping wanted;
+    uint64_t needed;
+    if (!checked_add_u64(region->file_offset, region->size, &needed) || !vhost_file_identify(fd, &wanted.id))
+        return -EINVAL;
+    wanted.base = region->user_address - region->file_offset;
+    wanted.size = extent(fd, needed);
+    if (!wanted.size)
+        return -EINVAL;
+    int found = find_mapping(memory, &wanted);
+    if (found >= 0)
+        return found;
+    if (memory->mapping_count == VHOST_MAX_MAPPINGS)
+        return -ENOSPC;
+    wanted.address = os_shm_map(fd, 0, wanted.size);
+    if (!wanted.address)
+        return -errno;
+    memory->mappings[memory->mapping_count] = wanted;
+    return (int)memory->mapping_count++;
+}
+
+static bool overlaps(const struct vhost_block *blocks, unsigned count, const struct vhost_block *block)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (block->guest < blocks[i].guest + blocks[i].size && blocks[i].guest < block->guest + block->size)
+            return true;
+    return false;
+}
+
+int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_table *table, const int *fds)
+{
+    struct vhost_block blocks[VHOST_MAX_REGIONS];
+    unsigned count = 0;
+    if (table->count > VHOST_MAX_REGIONS)
+        return -EINVAL;
+    for (unsigned i = 0; i < table->count; i++) {
+        const struct vhost_memory_region *region = &table->regions[i];
+        uint64_t end;
+        if (fds[i] < 0)
+            continue;
+        struct vhost_block block = {.guest = region->guest_address, .user = region->user_address, .size = region->size};
+        if (!region->size || !checked_add_u64(block.guest, block.size, &end) ||
+            !checked_add_u64(block.user, block.size, &end) || overlaps(blocks, count, &block))
+            return -EINVAL;
+        int mapping = map_region(memory, region, fds[i]);
+        if (mapping < 0)
+            return mapping;
+        block.mapping = (unsigned)mapping;
+        block.host = (uint8_t *)memory->mappings[mapping].address + region->file_offset;
+        blocks[count++] = block;
+    }
+    memcpy(memory->blocks, blocks, count * sizeof *blocks);
+    memory->count = count;
+    memory->last = 0;
+    return 0;
+}
+
+void vhost_memory_trim(struct vhost_memory *memory)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < memory->mapping_count; i++) {
+        struct vhost_mapping mapping = memory->mappings[i];
+        bool used = false;
+        for (unsigned b = 0; b < memory->count; b++) {
+            if (memory->blocks[b].mapping != i)
+                continue;
+            used = true;
+            memory->blocks[b].mapping = kept;
+        }
+        if (used)
+            memory->mappings[kept++] = mapping;
+        else
+            os_shm_unmap(mapping.address, mapping.size);
+    }
+    memory->mapping_count = kept;
+}
+
+void vhost_memory_finish(struct vhost_memory *memory)
+{
+    memory->count = 0;
+    vhost_memory_trim(memory);
+}
+
+void *vhost_memory_at(struct vhost_memory *memory, uint64_t address, uint64_t size, uint64_t *available)
+{
+    for (unsigned n = 0; n < memory->count; n++) {
+        unsigned i = memory->last + n;
+        if (i >= memory->count)
+            i -= memory->count;
+        const struct vhost_block *block = &memory->blocks[i];
+        uint64_t offset = address - block->guest; // wraps below the block: larger than any size
+        if (offset >= block->size)
+            continue;
+        memory->last = i;
+        *available = size < block->size - offset ? size : block->size - offset;
+        return block->host + offset;
+    }
+    return NULL;
+}
+
+void *vhost_memory_user(const struct vhost_memory *memory, uint64_t address, uint64_t size)
+{
+    for (unsigned i = 0; i < memory->count; i++) {
+        const struct vhost_block *block = &memory->blocks[i];
+        if (address >= block->user && checked_range(address - block->user, size, block->size))
+            return block->host + (address - block->user);
+    }
+    return NULL;
+}

@@ -1,0 +1,96 @@
+// What the files of the vhost-user library share.
+#ifndef VHOST_USER_PRIVATE_H
+#define VHOST_USER_PRIVATE_H
+
+#include "front/vhost_user/channel.h"
+#include "front/vhost_user/memory.h"
+#include "front/vhost_user/queue.h"
+#include "front/vhost_user/vhost_user.h"
+
+struct os_source;
+
+enum vhost_state {
+    VHOST_STOPPED,  // no driver, or a paused one
+    VHOST_STARTING, // waiting for vhost_user_ready
+    VHOST_RUNNING,
+    VHOST_STOPPING, // the answer to GET_VRING_BASE waits for vhost_user_stopped
+    VHOST_CLOSED,
+};
+
+// One request on the back-end channel, answered in order.
+struct vhost_operation {
+    vhost_user_done done; // NULL: nobody cares any more
+    void *data;
+    uint64_t cookie;
+    uint32_t type;
+    uint64_t offset, size; // of a map or unmap
+};
+
+// What the front end has mapped for us.
+struct vhost_shmem_range {
+    uint64_t offset, size;
+    struct vhost_file_id file;
+    uint64_t file_offset;
+    uint64_t address; // in the front end; 0: unknown
+};
+
+struct vhost_shmem {
+    struct vhost_operation *operations; // ring buffer
+    unsigned first, count, capacity;    // capacity: power of two
+    struct vhost_shmem_range *ranges;
+    unsigned range_count, range_capacity;
+    bool in_table; // the last memory table names one of the ranges
+};
+
+struct vhost_user {
+    struct os_loop *loop;
+    struct vhost_user_device device;
+    struct vhost_channel *main, *backend;
+    uint64_t features, protocol; // negotiated
+    struct vhost_memory memory;
+    struct vhost_scratch scratch;
+    struct vhost_shmem shmem;
+
+    struct vhost_queue queues[VHOST_USER_MAX_QUEUES];
+    struct os_source *kick_sources[VHOST_USER_MAX_QUEUES];
+    struct os_source *again; // timer: a queue has more to do
+    enum vhost_state state;
+    struct log_limit limit;
+
+    // The driver that ran last, to tell at the next start whether it is still the same.
+    bool had_driver; // started since the last reset
+    bool decided;    // whether the coming start is fresh
+    bool resumed;
+    uint64_t last_features;
+    struct vhost_ring_state {
+        bool ran;
+        uint32_t size;
+        uint16_t next;
+        uint64_t descriptors_at, available_at, used_at;
+    } last[VHOST_USER_MAX_QUEUES];
+
+    bool base_due; // GET_VRING_BASE is to be answered
+    struct vhost_vring_state base;
+};
+
+// messages.c
+uint64_t vhost_user_offered(const struct vhost_user *vhost);
+void vhost_user_handle(struct vhost_user *vhost, struct vhost_message *message);
+void vhost_user_answer_base(struct vhost_user *vhost);
+
+// vhost_user.c
+// A queue may have become usable: starts what can be started. `kicked`: the driver has asked for something.
+void vhost_user_advance(struct vhost_user *vhost, bool kicked);
+bool vhost_user_set_kick(struct vhost_user *vhost, struct vhost_queue *queue, int fd);
+// The front end stops a queue, and with it the device. True if it may have its answer now.
+bool vhost_user_halt(struct vhost_user *vhost);
+
+// shmem.c
+void vhost_shmem_finish(struct vhost_shmem *shmem);
+bool vhost_shmem_set_channel(struct vhost_user *vhost, int fd);
+// All mappings are gone, and nobody waits for answers.
+void vhost_shmem_forget(struct vhost_user *vhost);
+// A memory table is being set: is this region one of our mappings, and not guest memory?
+bool vhost_shmem_owns(struct vhost_user *vhost, const struct vhost_memory_region *region, int fd);
+
+#endif

@@ -1,0 +1,109 @@
+// One split virtqueue (virtio 1.2 §2.7). Everything in it is the guest's and may change at any time: descriptors are copied, then
+// checked, then used; chains are bounded; the answer is written to a private buffer and copied out when the request completes, so
+// that nothing is written to guest memory once the driver is gone.
+#ifndef VHOST_USER_QUEUE_H
+#define VHOST_USER_QUEUE_H
+
+#include "base/log.h"
+#include "front/vhost_user/memory.h"
+#include "front/vhost_user/vhost_user.h"
+
+#include <stdatomic.h>
+
+enum { VHOST_MAX_CHAIN = 16384 }; // descriptors of an indirect table; Linux builds them longer than the queue
+
+struct vhost_queue;
+
+struct vhost_user_request {
+    struct vhost_queue *queue;
+    struct vhost_user_request *next; // in the free list or among the held ones
+    bool busy;
+    uint16_t head;
+    uint32_t size, written; // of the response
+    uint8_t *response;
+    uint32_t capacity;
+    struct iovec *segments; // guest memory that takes the response
+    unsigned segment_count, segment_capacity;
+};
+
+// Room to take a chain apart, shared by the queues of a device.
+struct vhost_scratch {
+    struct iovec *parts;
+    unsigned count, capacity;
+};
+
+struct vring_descriptor {
+    uint64_t address;
+    uint32_t length;
+    uint16_t flags;
+    uint16_t next;
+};
+
+struct vring_available {
+    uint16_t flags;
+    _Atomic uint16_t index;
+    uint16_t ring[]; // and `used_event` after it
+};
+
+struct vring_used {
+    uint16_t flags;
+    _Atomic uint16_t index;
+    struct {
+        uint32_t id;
+        uint32_t length;
+    } ring[]; // and `available_event` after it
+};
+
+struct vhost_queue {
+    struct vhost_user *vhost;
+    unsigned index; // of the queue
+    const char *name;
+    struct vhost_memory *memory;
+    struct vhost_scratch *scratch;
+    uint32_t max_response;
+    void (*request)(struct vhost_queue *queue, struct vhost_user_request *request);
+
+    // As the front end set it up.
+    uint32_t size;
+    uint64_t descriptors_at, available_at, used_at; // front-end addresses
+    bool addressed;
+    uint16_t next;    // index of the next available entry
+    int kick, call;   // -1: none
+    bool enabled;
+
+    // While in use.
+    bool running;
+    bool broken; // until the next start
+    bool indirect, event_index;
+    const struct vring_descriptor *descriptors;
+    struct vring_available *available;
+    struct vring_used *used;
+    uint16_t used_index;      // of the next entry, told to the guest up to `published`
+    uint16_t published;
+    uint16_t interrupted_at;  // used index at the last interrupt
+    bool interrupt_due;       // whatever the guest says
+    struct log_limit limit;
+
+    struct vhost_user_request *requests; // `request_count` of them
+    uint32_t request_count, in_flight;
+    struct vhost_user_request *free;
+    struct vhost_user_request *held, **held_last; // completed while the queue did not run
+};
+
+void vhost_queue_init(struct vhost_queue *queue);
+void vhost_queue_finish(struct vhost_queue *queue);
+
+// Finds the rings in guest memory. False: they are not there, or there is no memory.
+bool vhost_queue_start(struct vhost_queue *queue, uint64_t features);
+// Delivers what was held back and, at most `size` at a time, what the guest has made available. True: there may be more.
+bool vhost_queue_process(struct vhost_queue *queue);
+// Nothing of the rings is touched afterwards.
+void vhost_queue_stop(struct vhost_queue *queue);
+// Requests that were not completed are void.
+void vhost_queue_forget(struct vhost_queue *queue);
+
+void vhost_queue_complete(struct vhost_user_request *request, uint32_t written);
+// Tells the guest what was completed since the last call.
+void vhost_queue_flush(struct vhost_queue *queue);
+
+#endif
