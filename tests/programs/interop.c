@@ -2,6 +2,7 @@
 // second device; images get the LINEAR modifier; semaphores and fences become sync files.
 //
 //   interop image [FILE.ppm]    export and import of an image by dma-buf
+//   interop programs [FILE.ppm] the same between two processes
 //   interop memory              export and import of a buffer by opaque file descriptor
 //   interop syncfile            SYNC_FD semaphores and fences
 //
@@ -14,6 +15,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { WIDTH = 200, HEIGHT = 120 };
@@ -211,7 +214,7 @@ static uint64_t read_back(struct app *app, VkImage image, const char *path)
 
 // A compositor's side: the file of another device, as an image with an explicit layout.
 static uint64_t import_image(struct app *app, int fd, VkSubresourceLayout plane, VkDeviceSize size,
-                             VkImageUsageFlags usage)
+                             VkImageUsageFlags usage, const char *path)
 {
     plane.size = 0; // as the specification wants it for an import
     const VkImageDrmFormatModifierExplicitCreateInfoEXT modifier = {
@@ -267,7 +270,7 @@ static uint64_t import_image(struct app *app, int fd, VkSubresourceLayout plane,
                               .subresourceRange = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 0, 1},
                           });
     commands_run(app, cmd);
-    const uint64_t hash = read_back(app, image, NULL);
+    const uint64_t hash = read_back(app, image, path);
     vk.DestroyImage(app->device, image, NULL);
     vk.FreeMemory(app->device, memory, NULL);
     return hash;
@@ -288,45 +291,49 @@ static void expect_mapped(int fd, VkSubresourceLayout plane, uint64_t hash)
     munmap((void *)map, (size_t)size);
 }
 
-static int image(const char *path)
-{
-    static const char *const extensions[] = {
-        VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
-        VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME,
-        VK_EXT_IMAGE_DRM_FORMAT_MODIFIER_EXTENSION_NAME,
-        VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME,
-    };
-    const struct app_wants wants = {
-        .api_version = VK_API_VERSION_1_2,
-        .extensions = extensions,
-        .extension_count = 4,
-    };
-    const VkImageUsageFlags usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT |
-                                    VK_IMAGE_USAGE_TRANSFER_SRC_BIT | VK_IMAGE_USAGE_SAMPLED_BIT;
-    struct app app, other;
-    app_init(&app, &wants);
-    if (!linear_modifier(&app))
-        app_skip("no LINEAR modifier");
-    const bool import = importable(&app, usage);
+static const char *const image_extensions[] = {
+    VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
+    VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME,
+    VK_EXT_IMAGE_DRM_FORMAT_MODIFIER_EXTENSION_NAME,
+    VK_EXT_QUEUE_FAMILY_FOREIGN_EXTENSION_NAME,
+};
+static const struct app_wants image_wants = {
+    .api_version = VK_API_VERSION_1_2,
+    .extensions = image_extensions,
+    .extension_count = 4,
+};
+static const VkImageUsageFlags image_usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT |
+                                             VK_IMAGE_USAGE_TRANSFER_SRC_BIT |
+                                             VK_IMAGE_USAGE_SAMPLED_BIT;
 
+// An image whose memory can go out as a file.
+struct exported {
+    VkImage image;
+    VkDeviceMemory memory;
+    VkDeviceSize size;
+    VkSubresourceLayout plane;
+};
+
+static struct exported export_image(struct app *app)
+{
+    struct exported e = {0};
     const VkImageDrmFormatModifierListCreateInfoEXT modifiers = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_LIST_CREATE_INFO_EXT,
         .pNext = &dma_buf_image,
         .drmFormatModifierCount = 1,
         .pDrmFormatModifiers = &(uint64_t){LINEAR},
     };
-    const VkImageCreateInfo info = image_info(&modifiers, usage);
-    VkImage image;
+    const VkImageCreateInfo info = image_info(&modifiers, image_usage);
     VkMemoryRequirements need;
-    VK_CHECK(vk.CreateImage(app.device, &info, NULL, &image));
-    vk.GetImageMemoryRequirements(app.device, image, &need);
+    VK_CHECK(vk.CreateImage(app->device, &info, NULL, &e.image));
+    vk.GetImageMemoryRequirements(app->device, e.image, &need);
+    e.size = need.size;
     const VkMemoryDedicatedAllocateInfo dedicated = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO,
-        .image = image,
+        .image = e.image,
     };
-    VkDeviceMemory memory;
     VK_CHECK(
-        vk.AllocateMemory(app.device,
+        vk.AllocateMemory(app->device,
                           &(VkMemoryAllocateInfo){
                               .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
                               .pNext =
@@ -336,44 +343,158 @@ static int image(const char *path)
                                       .handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT,
                                   },
                               .allocationSize = need.size,
-                              .memoryTypeIndex = memory_type(&app, need.memoryTypeBits, 0),
+                              .memoryTypeIndex = memory_type(app, need.memoryTypeBits, 0),
                           },
-                          NULL, &memory));
-    VK_CHECK(vk.BindImageMemory(app.device, image, memory, 0));
+                          NULL, &e.memory));
+    VK_CHECK(vk.BindImageMemory(app->device, e.image, e.memory, 0));
 
     VkImageDrmFormatModifierPropertiesEXT got = {
         .sType = VK_STRUCTURE_TYPE_IMAGE_DRM_FORMAT_MODIFIER_PROPERTIES_EXT,
     };
-    VK_CHECK(vk.GetImageDrmFormatModifierPropertiesEXT(app.device, image, &got));
+    VK_CHECK(vk.GetImageDrmFormatModifierPropertiesEXT(app->device, e.image, &got));
     app_expect(got.drmFormatModifier == LINEAR, "the image to have the LINEAR modifier");
-    const VkSubresourceLayout plane = plane_layout(&app, image);
-    app_expect(plane.rowPitch >= WIDTH * 4, "a row pitch that holds a row");
-    draw(&app, image);
-    const uint64_t hash = read_back(&app, image, path);
-    printf("image %016" PRIx64 "\n", hash);
+    e.plane = plane_layout(app, e.image);
+    app_expect(e.plane.rowPitch >= WIDTH * 4, "a row pitch that holds a row");
+    return e;
+}
 
+static int exported_file(struct app *app, const struct exported *e)
+{
     int fd = -1;
-    VK_CHECK(vk.GetMemoryFdKHR(app.device,
+    VK_CHECK(vk.GetMemoryFdKHR(app->device,
                                &(VkMemoryGetFdInfoKHR){
                                    .sType = VK_STRUCTURE_TYPE_MEMORY_GET_FD_INFO_KHR,
-                                   .memory = memory,
+                                   .memory = e->memory,
                                    .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT,
                                },
                                &fd));
     app_expect(fd >= 0, "a file descriptor");
-    expect_mapped(fd, plane, hash);
+    return fd;
+}
+
+static void exported_destroy(struct app *app, struct exported *e)
+{
+    vk.DestroyImage(app->device, e->image, NULL);
+    vk.FreeMemory(app->device, e->memory, NULL);
+}
+
+static int image(const char *path)
+{
+    struct app app, other;
+    app_init(&app, &image_wants);
+    if (!linear_modifier(&app))
+        app_skip("no LINEAR modifier");
+    const bool import = importable(&app, image_usage);
+    struct exported e = export_image(&app);
+    draw(&app, e.image);
+    const uint64_t hash = read_back(&app, e.image, path);
+    printf("image %016" PRIx64 "\n", hash);
+
+    const int fd = exported_file(&app, &e);
+    expect_mapped(fd, e.plane, hash);
     if (import) {
         const struct vk_functions first = vk; // the second device has functions of its own
-        app_init(&other, &wants);
-        const uint64_t seen = import_image(&other, fd, plane, need.size, usage);
+        app_init(&other, &image_wants);
+        const uint64_t seen = import_image(&other, fd, e.plane, e.size, image_usage, NULL);
         app_expect(seen == hash, "the second device to see the same image");
         app_finish(&other);
         vk = first;
     } else {
         close(fd); // over vtest, Venus can export only
     }
-    vk.DestroyImage(app.device, image, NULL);
-    vk.FreeMemory(app.device, memory, NULL);
+    exported_destroy(&app, &e);
+    app_finish(&app);
+    return 0;
+}
+
+// --- an image of two programs
+// ---------------------------------------------------------------------
+
+struct offer {
+    VkSubresourceLayout plane;
+    VkDeviceSize size;
+};
+
+static void send_offer(int socket, const struct offer *offer, int fd)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec part = {(void *)offer, sizeof *offer};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+    c->cmsg_level = SOL_SOCKET;
+    c->cmsg_type = SCM_RIGHTS;
+    c->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(c), &fd, sizeof fd);
+    app_expect(sendmsg(socket, &message, 0) == sizeof *offer, "the offer to be sent");
+}
+
+static int receive_offer(int socket, struct offer *offer)
+{
+    union {
+        struct cmsghdr header;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec part = {offer, sizeof *offer};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = &control,
+                             .msg_controllen = sizeof control};
+    const ssize_t got = recvmsg(socket, &message, MSG_WAITALL);
+    if (got == 0)
+        _exit(APP_SKIP); // the other has said why
+    app_expect(got == sizeof *offer, "an offer");
+    struct cmsghdr *c = CMSG_FIRSTHDR(&message);
+    app_expect(c && c->cmsg_type == SCM_RIGHTS, "a file with the offer");
+    int fd;
+    memcpy(&fd, CMSG_DATA(c), sizeof fd);
+    return fd;
+}
+
+static int show(int socket, const char *path)
+{
+    struct app app;
+    struct offer offer;
+    const int fd = receive_offer(socket, &offer);
+    app_init(&app, &image_wants);
+    printf("programs %016" PRIx64 "\n",
+           import_image(&app, fd, offer.plane, offer.size, image_usage, path));
+    app_finish(&app);
+    return 0;
+}
+
+// The first draws and hands over the file, as a client of a compositor does; the second shows.
+static int programs(const char *path)
+{
+    int sockets[2], status;
+    app_expect(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0, "a socket pair");
+    const pid_t second = fork(); // before Vulkan is touched
+    app_expect(second >= 0, "a second process");
+    if (second == 0) {
+        close(sockets[0]);
+        status = show(sockets[1], path);
+        fflush(stdout);
+        _exit(status);
+    }
+    close(sockets[1]);
+    struct app app;
+    app_init(&app, &image_wants);
+    if (!linear_modifier(&app) || !importable(&app, image_usage)) {
+        app_skip("no LINEAR images to be imported");
+    }
+    struct exported e = export_image(&app);
+    draw(&app, e.image);
+    const int fd = exported_file(&app, &e);
+    send_offer(sockets[0], &(struct offer){e.plane, e.size}, fd);
+    close(fd);
+    app_expect(waitpid(second, &status, 0) == second && status == 0,
+               "the second program to see it");
+    exported_destroy(&app, &e);
     app_finish(&app);
     return 0;
 }
@@ -609,9 +730,11 @@ int main(int argc, char **argv)
 {
     if (argc > 1 && strcmp(argv[1], "image") == 0)
         return image(argc > 2 ? argv[2] : NULL);
+    if (argc > 1 && strcmp(argv[1], "programs") == 0)
+        return programs(argc > 2 ? argv[2] : NULL);
     if (argc > 1 && strcmp(argv[1], "memory") == 0)
         return memory();
     if (argc > 1 && strcmp(argv[1], "syncfile") == 0)
         return syncfile();
-    app_fail("usage: interop image|memory|syncfile");
+    app_fail("usage: interop image|programs|memory|syncfile");
 }
