@@ -41,8 +41,9 @@ void venus_context_destroy(struct venus_context *context)
 {
     venus_context_stop(context);
     venus_ring_list_destroy(context->rings);
-    if (context->instance) {
-        struct venus_object *root = &context->instance->base;
+    struct venus_instance *instance = atomic_load(&context->instance);
+    if (instance) {
+        struct venus_object *root = &instance->base;
         root = venus_object_remove(&context->objects, WIRE_HANDLE_INSTANCE, atomic_load(&root->id));
         if (root)
             venus_release_tree(context, root);

@@ -21,7 +21,7 @@ struct venus_context {
     struct venus_resource_table resources;
     struct venus_pages_pool *pages;
     struct venus_ring_list *rings;
-    struct venus_instance *instance; // the only one; NULL before vkCreateInstance
+    _Atomic(struct venus_instance *) instance; // the only one; NULL before vkCreateInstance. Any thread reads it
 
     struct venus_stream stream; // the context stream: what arrives by LINK_SUBMIT
 

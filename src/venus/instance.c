@@ -68,7 +68,7 @@ static bool create(struct venus_call *call, void *data)
 {
     struct wire_args_vkCreateInstance *args = data;
     struct venus_context *context = call->context;
-    if (context->instance)
+    if (atomic_load(&context->instance))
         return venus_fail(call, "the context has its instance already");
     args->ret = check(args->pCreateInfo);
     if (args->ret != VK_SUCCESS)
@@ -98,7 +98,15 @@ static bool create(struct venus_call *call, void *data)
         venus_release_tree(context, &instance->base);
         return venus_fail(call, "the id of the new instance is 0 or in use");
     }
-    context->instance = instance;
+    // Another ring may have been creating one at the same time.
+    if (!atomic_compare_exchange_strong(&context->instance, &(struct venus_instance *){NULL},
+                                        instance)) {
+        struct venus_object *root = venus_object_remove(&context->objects, WIRE_HANDLE_INSTANCE,
+                                                        atomic_load(&instance->base.id));
+        if (root)
+            venus_release_tree(context, root);
+        return venus_fail(call, "the context has its instance already");
+    }
     return true;
 }
 

@@ -52,7 +52,8 @@ static void release(struct venus_context *context, struct venus_object *object)
         release_children(context, object);
         venus_instance_release(context, instance);
         instance->vk.DestroyInstance((VkInstance)(uintptr_t)object->handle, NULL);
-        context->instance = NULL;
+        // Not another ring's that was there first.
+        atomic_compare_exchange_strong(&context->instance, &(struct venus_instance *){instance}, NULL);
         break;
     }
     case WIRE_HANDLE_COMMAND_BUFFER:

@@ -67,7 +67,7 @@ bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, cons
     if (__builtin_expect(stream->reply.resource && atomic_load_explicit(&stream->reply.resource->detached, memory_order_relaxed), 0))
         drop_reply(stream);
 
-    *call = (struct venus_call){.context = context, .stream = stream, .instance = context->instance};
+    *call = (struct venus_call){.context = context, .stream = stream, .instance = atomic_load_explicit(&context->instance, memory_order_acquire)};
     struct wire_decoder decoder = {
         .cursor = start,
         .end = end,
