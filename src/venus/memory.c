@@ -81,6 +81,9 @@ static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *gu
         VkResult result = find_pages(call, &info, import, shared, &memory->pages);
         if (result != VK_SUCCESS)
             return result;
+        // Imported host memory is nobody's dedicated allocation (VUID-VkMemoryAllocateInfo-pNext-02806).
+        venus_chain_unlink(&info, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO);
+        pointer.pNext = info.pNext;
         pointer.pHostPointer = memory->pages->address;
         info.pNext = &pointer;
         info.allocationSize = import ? (info.allocationSize + physical_device->import_alignment - 1) & ~(physical_device->import_alignment - 1)
