@@ -41,7 +41,28 @@ static void create_guest(struct gpu_device *device, struct gpu_request *request)
     }
 }
 
-// Rings, replies, command streams: a file of ours, which the context's worker gets at once.
+// The request is answered when the context's worker has answered.
+static bool begin_export(struct gpu_device *device, struct gpu_request *request,
+                         struct gpu_context *context, struct gpu_resource *resource)
+{
+    // The worker carries things out in order, so others of this context need not wait; others of
+    // the resource do.
+    if (!gpu_lanes_hold(device, request, GPU_SLOT_RESOURCE))
+        return false;
+    request->since_ns = os_now_ns();
+    resource->export = request;
+    resource->exporter = context;
+    resource->next_export = context->exports;
+    resource->at_export = &context->exports;
+    if (resource->next_export)
+        resource->next_export->at_export = &resource->next_export;
+    context->exports = resource;
+    gpu_watchdog_arm(device);
+    return true;
+}
+
+// Rings, replies, command streams: a file of ours. The guest may name it in a ring, past the link,
+// as soon as it is answered: the context's worker must have it then.
 static void create_shm(struct gpu_device *device, struct gpu_request *request,
                        struct gpu_context *context, struct gpu_resource *resource)
 {
@@ -67,11 +88,18 @@ static void create_shm(struct gpu_device *device, struct gpu_request *request,
     resource->owner_serial = context->serial;
     resource->owner_bytes = size;
     resource->map_info = 1;
-    struct link_resource_attach attach = {
-        .resource_id = resource->id, .kind = LINK_RESOURCE_SHM, .size = size};
-    bool sent = gpu_context_send(context, LINK_RESOURCE_ATTACH, &attach, sizeof attach, NULL, 0,
-                                 &resource->file->fd, 1);
-    gpu_answer(device, request, sent ? GPU_RESP_OK_NODATA : GPU_RESP_ERR_UNSPEC);
+    struct link_resource_attach attach = {.resource_id = resource->id,
+                                          .kind = LINK_RESOURCE_SHM,
+                                          .flags = LINK_ATTACH_ANSWER,
+                                          .size = size};
+    if (!begin_export(device, request, context, resource)) {
+        gpu_attachment_free(attachment);
+        gpu_resource_destroy(device, resource);
+        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+        return;
+    }
+    gpu_context_send(context, LINK_RESOURCE_ATTACH, &attach, sizeof attach, NULL, 0,
+                     &resource->file->fd, 1); // a lost context settles it
 }
 
 static void create_memory(struct gpu_device *device, struct gpu_request *request,
@@ -79,23 +107,12 @@ static void create_memory(struct gpu_device *device, struct gpu_request *request
 {
     const struct gpu_create_blob *body = &request->body.create_blob;
     struct gpu_attachment *attachment = gpu_attachment_create(context, resource);
-    // The worker carries things out in order, so others of this context need not wait; others of
-    // the resource do.
-    if (!attachment || !gpu_lanes_hold(device, request, GPU_SLOT_RESOURCE)) {
+    if (!attachment || !begin_export(device, request, context, resource)) {
         gpu_resource_destroy(device, resource);
         gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
         return;
     }
     attachment->exported = true;
-    request->since_ns = os_now_ns();
-    resource->export = request;
-    resource->exporter = context;
-    resource->next_export = context->exports;
-    resource->at_export = &context->exports;
-    if (resource->next_export)
-        resource->next_export->at_export = &resource->next_export;
-    context->exports = resource;
-    gpu_watchdog_arm(device);
     struct link_blob_export export = {.resource_id = resource->id,
                                       .blob_flags = body->blob_flags,
                                       .memory_id = body->blob_id,
@@ -187,11 +204,22 @@ static enum gpu_response_type export_error(int error)
     }
 }
 
+bool gpu_blob_attached(struct gpu_context *context, uint32_t resource_id)
+{
+    struct gpu_resource *resource = gpu_resource_find(context->device, resource_id);
+    if (!resource || !resource->export || resource->exporter != context ||
+        resource->kind != GPU_RESOURCE_SHM)
+        return false;
+    gpu_answer(context->device, end_export(resource), GPU_RESP_OK_NODATA);
+    return true;
+}
+
 bool gpu_blob_exported(struct gpu_context *context, const struct link_blob_exported *answer, int fd)
 {
     struct gpu_device *device = context->device;
     struct gpu_resource *resource = gpu_resource_find(device, answer->resource_id);
-    if (!resource || !resource->export || resource->exporter != context) {
+    if (!resource || !resource->export || resource->exporter != context ||
+        resource->kind != GPU_RESOURCE_MEMORY) {
         if (fd >= 0)
             close(fd);
         return false;

@@ -152,6 +152,10 @@ static bool on_message(void *data, const struct link_message *message)
             context, (const void *)message->payload,
             message->fd_count ? link_take_fd(link_worker_link(context->worker), 0) : -1);
         break;
+    case LINK_RESOURCE_ATTACHED:
+        ok = gpu_blob_attached(
+            context, ((const struct link_resource_attached *)message->payload)->resource_id);
+        break;
     case LINK_CONTEXT_LOST:
         gpu_context_lose(context, "%.*s", (int)message->size, (const char *)message->payload);
         ok = true;

@@ -28,7 +28,7 @@ struct gpu_context {
     struct link_worker *worker; // NULL: none, or lost
     uint64_t shm_bytes;         // of blobs made here, counted against max_context_memory
     struct gpu_attachment *attachments;
-    struct gpu_resource *exports; // the worker owes their LINK_BLOB_EXPORTED
+    struct gpu_resource *exports; // the worker owes their LINK_BLOB_EXPORTED or _ATTACHED
     uint64_t busy_rings;          // bit r: timelines[r] is not empty
     struct gpu_timeline timelines[GPU_RINGS];
 };

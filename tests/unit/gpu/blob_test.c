@@ -72,6 +72,25 @@ static unsigned open_files(void)
     return count;
 }
 
+// Rings run beside the link: what the guest knows of, the worker must know of.
+static void shared_memory_exists_when_the_worker_has_it(void **state)
+{
+    struct machine *machine = *state;
+    machine->pool.slow = true;
+    struct answer *made = create_blob(machine, 1, 5, HOST, MAP, 0, PAGE),
+                  *map = map_blob(machine, 5, 0),
+                  *lost = create_blob(machine, 1, 6, HOST, MAP, 0, PAGE);
+    assert_false(made->done || map->done || lost->done);
+    worker_attached(machine, 0, 5);
+    machine_round(machine);
+    assert_int_equal(answer_type(made), OK);
+    assert_int_equal(answer_type(map), GPU_RESP_OK_MAP_INFO);
+    worker_attached(machine, 0, 5); // once more: a lie
+    machine_round(machine);
+    assert_true(machine->pool.workers[0]->released);
+    assert_int_equal(answer_type(lost), GPU_RESP_ERR_UNSPEC);
+}
+
 static void shared_memory_is_made_here_and_given_to_the_worker(void **state)
 {
     struct machine *machine = *state;
@@ -386,6 +405,7 @@ static void mapping_waits_for_the_export_and_the_placement(void **state)
     machine_confirm(machine, 0);
     assert_int_equal(answer_type(unmap), OK);
     assert_int_equal(answer_type(gone), OK);
+    machine_pump(machine);
     assert_int_equal(answer_type(next), OK);
     expect(machine, 0, LINK_RESOURCE_DETACH);
     expect(machine, 0, LINK_RESOURCE_ATTACH);
@@ -599,6 +619,7 @@ static void guest_blobs_are_lists_of_pages(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        BLOB_TEST(shared_memory_exists_when_the_worker_has_it),
         BLOB_TEST(shared_memory_is_made_here_and_given_to_the_worker),
         BLOB_TEST(memory_is_a_range_of_the_workers_file),
         BLOB_TEST(ranges_of_one_file_keep_one_descriptor),

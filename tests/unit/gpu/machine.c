@@ -48,6 +48,13 @@ enum link_status link_worker_send(struct link_worker *worker, enum link_type typ
                                   const void *payload, size_t size, const void *tail,
                                   size_t tail_size, const int *fds, unsigned fd_count)
 {
+    // A worker has shared memory as soon as it is told of it, unless a test wants it slow.
+    const struct link_resource_attach *attach = payload;
+    struct link_resource_attached attached = {.resource_id = attach ? attach->resource_id : 0};
+    if (type == LINK_RESOURCE_ATTACH && attach->flags & LINK_ATTACH_ANSWER && worker->peer &&
+        !worker->pool->slow)
+        link_send(worker->peer, LINK_RESOURCE_ATTACHED, &attached, sizeof attached, NULL, 0, NULL,
+                  0);
     return worker->link
                ? link_send(worker->link, type, payload, size, tail, tail_size, fds, fd_count)
                : LINK_CLOSED;
@@ -91,6 +98,14 @@ void worker_retire(struct machine *machine, unsigned index, uint32_t ring, uint6
     struct link_fence_retired retired = {.fence_id = fence, .ring_idx = ring};
     link_send(machine->pool.workers[index]->peer, LINK_FENCE_RETIRED, &retired, sizeof retired,
               NULL, 0, NULL, 0);
+    machine_pump(machine);
+}
+
+void worker_attached(struct machine *machine, unsigned index, uint32_t resource)
+{
+    struct link_resource_attached attached = {.resource_id = resource};
+    link_send(machine->pool.workers[index]->peer, LINK_RESOURCE_ATTACHED, &attached,
+              sizeof attached, NULL, 0, NULL, 0);
     machine_pump(machine);
 }
 
@@ -455,8 +470,10 @@ struct answer *create_blob(struct machine *machine, uint32_t context, uint32_t i
     struct gpu_create_blob body = {
         .resource_id = id, .blob_mem = mem, .blob_flags = flags, .blob_id = blob_id, .size = size};
     machine->header.ctx_id = context;
-    return machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_CREATE_BLOB, &body,
-                       sizeof body);
+    struct answer *answer =
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_CREATE_BLOB, &body, sizeof body);
+    machine_pump(machine);
+    return answer;
 }
 
 struct answer *map_blob(struct machine *machine, uint32_t id, uint64_t offset)

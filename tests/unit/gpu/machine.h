@@ -11,7 +11,10 @@
 #include "os/loop.h"
 
 // Guest memory: two banks that are neighbours for the guest and strangers on the host.
-enum { BANK_BASE = 0x100000, BANK_SIZE = 4 << 20, BANKS = 2 };
+enum { BANK_BASE = 0x100000, BANKS = 2 };
+#ifndef BANK_SIZE // bytes of each
+#define BANK_SIZE (4 << 20)
+#endif
 #define BANK_SEAM ((uint64_t)BANK_BASE + BANK_SIZE)
 #define BANK_END (BANK_SEAM + BANK_SIZE)
 
@@ -47,6 +50,7 @@ struct link_pool {
     struct link_worker *workers[MAX_WORKERS]; // in the order they were taken
     unsigned count;
     bool empty; // no worker can be started
+    bool slow;  // workers don't answer that they have shared memory: worker_attached does
 };
 
 struct machine {
@@ -101,6 +105,7 @@ bool machine_pump(struct machine *machine);
 // What the device has sent to worker `index`; false: nothing more.
 bool worker_receive(struct machine *machine, unsigned index, struct link_message *message);
 void worker_retire(struct machine *machine, unsigned index, uint32_t ring, uint64_t fence);
+void worker_attached(struct machine *machine, unsigned index, uint32_t resource);
 // Answers an export with a range of `fd`.
 void worker_export(struct machine *machine, unsigned index, uint32_t resource, int result, int fd,
                    uint64_t offset, uint64_t size);

@@ -41,6 +41,11 @@ static int play_worker(int fd)
                                                .ring_idx = submit->ring_idx};
             if (submit->fence_id && !submit->ring_idx)
                 link_send(link, LINK_FENCE_RETIRED, &fence, sizeof fence, NULL, 0, NULL, 0);
+        } else if (message.type == LINK_RESOURCE_ATTACH) {
+            const struct link_resource_attach *attach = (const void *)message.payload;
+            struct link_resource_attached answer = {.resource_id = attach->resource_id};
+            if (attach->flags & LINK_ATTACH_ANSWER)
+                link_send(link, LINK_RESOURCE_ATTACHED, &answer, sizeof answer, NULL, 0, NULL, 0);
         } else if (message.type == LINK_BLOB_EXPORT) {
             const struct link_blob_export *export = (const void *)message.payload;
             struct link_blob_exported answer = {.resource_id = export->resource_id,
