@@ -1,0 +1,239 @@
+"""A virtual machine with a guest of scripts/guest, started by `hesper run`, and what a test does with it.
+
+    with Vm("trixie", "trixie") as vm:        kernel, userland
+        vm.run("vulkaninfo --summary")        a shell script in the guest: a bed.Result
+
+Only processes that were started here are ended.
+"""
+
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(os.path.dirname(HERE), "vtest"))
+import bed  # noqa: E402
+
+FILES = os.path.join(bed.ROOT, "build/vm")
+# Guests are slow where their CPU is emulated.
+PATIENCE = 180
+
+
+def qemu():
+    machine = os.uname().machine
+    return os.path.join(FILES, "qemu/qemu-system-" + machine)
+
+
+class Gone(Exception):
+    """The machine does not answer or is no more."""
+
+
+class Channel:
+    """A stream to the guest or to QEMU. QEMU makes the socket some time after it was started."""
+
+    def __init__(self, path, vm, patience):
+        self.vm, self.data = vm, b""
+        deadline = time.monotonic() + patience
+        while True:
+            self.socket = socket.socket(socket.AF_UNIX)
+            try:
+                self.socket.connect(path)
+                return
+            except OSError:
+                self.socket.close()
+                if vm.process.poll() is not None:
+                    raise Gone("the machine did not start: " + vm.said()) from None
+                if time.monotonic() > deadline:
+                    raise Gone("QEMU does not open its sockets") from None
+                time.sleep(0.02)
+
+    def more(self, deadline):
+        self.socket.settimeout(max(0.01, deadline - time.monotonic()))
+        try:
+            data = self.socket.recv(1 << 16)
+        except (TimeoutError, socket.timeout):
+            raise Gone("no answer in time") from None
+        except OSError as error:
+            raise Gone(str(error)) from None
+        if not data:
+            raise Gone("QEMU has ended: " + self.vm.said())
+        self.data += data
+
+    def line(self, deadline):
+        while b"\n" not in self.data:
+            self.more(deadline)
+        line, _, self.data = self.data.partition(b"\n")
+        return line
+
+    def bytes(self, count, deadline):
+        while len(self.data) < count:
+            self.more(deadline)
+        data, self.data = self.data[:count], self.data[count:]
+        return data
+
+    def close(self):
+        self.socket.close()
+
+
+class Vm:
+    def __init__(self, kernel, disk, profile="native", options=(), qemu_options=(), programs=(), hesper=None, memory="1G"):
+        self.kernel, self.disk, self.profile = kernel, disk, profile
+        self.tree = bed.Tree("sid")
+        hesper = hesper or os.environ.get("HESPER", os.path.join(bed.BUILD, "hesper"))
+        self.hesper = self.tree.adopt(hesper)
+        self.placer = os.path.join(os.path.dirname(hesper), "src/placer/hesper-placer.so")
+        self.folder = tempfile.mkdtemp(prefix="hesper-vm-")
+        self.options, self.qemu_options, self.programs, self.memory = options, qemu_options, programs, memory
+        self.process = self.agent = self.monitor = None
+        self.boots = []  # seconds in the guest until it was ready, one a boot
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def command(self):
+        kernel, disk = (os.path.join(FILES, name) for name in (self.kernel, self.disk))
+        argv = [self.hesper, "run", "--qemu", qemu(), f"--host-profile={self.profile}", "--memory", self.memory]
+        if "--placer" not in self.options:
+            argv += ["--placer", self.placer]
+        argv += ["--kernel", kernel + "/vmlinuz", "--initrd", kernel + "/initrd", "--append", "loglevel=4 printk.devkmsg=on"]
+        argv += ["--disk", disk + "/disk,readonly", "--disk", self.path("programs") + ",readonly"]
+        argv += ["--serial", "file:" + self.path("serial"), *self.options, "--"]
+        argv += ["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=hesper.agent"]
+        argv += ["-chardev", f"socket,id=agent,server=on,wait=off,path={self.path('agent')}"]
+        argv += ["-chardev", f"socket,id=qmp,server=on,wait=off,path={self.path('qmp')}", "-mon", "chardev=qmp,mode=control"]
+        return argv + list(self.qemu_options)
+
+    def start(self):
+        with tarfile.open(self.path("programs"), "w") as tar:
+            for program in self.programs:
+                tar.add(program, os.path.basename(program))
+        self.began = time.monotonic()
+        with open(self.path("stderr"), "wb") as err:
+            self.process = subprocess.Popen(
+                self.command(), env=self.tree.environment(), stdin=subprocess.DEVNULL, stdout=err, stderr=err,
+                start_new_session=True, cwd=self.folder,
+            )
+        self.monitor = Channel(self.path("qmp"), self, 30)
+        self.monitor.line(time.monotonic() + 30)
+        self.qmp("qmp_capabilities")
+        self.agent = Channel(self.path("agent"), self, 30)
+        self.wait_ready()
+
+    def wait_ready(self, patience=PATIENCE):
+        deadline = time.monotonic() + patience
+        while True:
+            match = re.match(rb"ready ([0-9.]+)", self.agent.line(deadline))
+            if match:
+                break
+        self.boots.append(float(match.group(1)))
+        self.run("mkdir -p /tmp/p && tar xf /dev/vdb -C /tmp/p")
+
+    # --- the guest -----------------------------------------------------------------------------------
+
+    def send(self, script):
+        script = script.encode()
+        self.agent.socket.settimeout(10)
+        self.agent.socket.sendall(b"%d\n" % len(script) + script)
+
+    def receive(self, patience):
+        deadline = time.monotonic() + patience
+        began = time.monotonic()
+        status, out, err = map(int, self.agent.line(deadline).split())
+        return bed.Result(status, self.agent.bytes(out, deadline), self.agent.bytes(err, deadline), time.monotonic() - began)
+
+    def run(self, script, patience=PATIENCE):
+        """Runs the script in the guest's shell, in /tmp/p, where the programs lie."""
+        self.send("cd /tmp/p 2>/dev/null\n" + script)
+        return self.receive(patience)
+
+    def reboot(self):
+        """By the guest itself."""
+        self.send("reboot -f")
+        self.wait_ready()
+
+    def reset(self):
+        """By QEMU, whatever the guest is doing."""
+        self.agent.data = b""
+        self.qmp("system_reset")
+        self.wait_ready()
+
+    # --- QEMU ----------------------------------------------------------------------------------------
+
+    def qmp(self, command, **arguments):
+        message = {"execute": command}
+        if arguments:
+            message["arguments"] = arguments
+        self.monitor.socket.settimeout(30)
+        self.monitor.socket.sendall(json.dumps(message).encode() + b"\n")
+        deadline = time.monotonic() + 60
+        while True:
+            answer = json.loads(self.monitor.line(deadline))
+            if "error" in answer:
+                raise Gone(f"QEMU: {command}: {answer['error']['desc']}")
+            if "return" in answer:
+                return answer["return"]
+
+    def workers(self):
+        """Process numbers of the workers of this machine, in the order in which they were started."""
+        found = []
+        for pid in filter(str.isdigit, os.listdir("/proc")):
+            try:
+                with open(f"/proc/{pid}/cmdline", "rb") as f:
+                    arguments = f.read().split(b"\0")
+                with open(f"/proc/{pid}/stat", "rb") as f:
+                    fields = f.read().rsplit(b")", 1)[1].split()
+            except OSError:
+                continue
+            if int(fields[1]) == self.process.pid and b"worker" in arguments[1:2]:
+                found.append((int(fields[19]), int(pid)))
+        return [pid for _, pid in sorted(found)]
+
+    # --- the end -------------------------------------------------------------------------------------
+
+    def said(self):
+        """What Hesper and QEMU wrote."""
+        try:
+            with open(self.path("stderr"), errors="replace") as f:
+                return f.read().strip()
+        except OSError:
+            return ""
+
+    def serial(self):
+        with open(self.path("serial"), errors="replace") as f:
+            return f.read()
+
+    def qemu_said(self):
+        """Lines that are not Hesper's."""
+        return [line for line in self.said().splitlines() if line and not line.startswith("hesper:")]
+
+    def power_off(self):
+        """In good order; the exit status of `hesper run`."""
+        self.send("poweroff -f")
+        return self.process.wait(60)
+
+    def close(self):
+        for channel in (self.agent, self.monitor):
+            if channel:
+                channel.close()
+        if self.process:
+            bed.end(self.process)
+        shutil.rmtree(self.folder, ignore_errors=True)
