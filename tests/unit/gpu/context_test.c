@@ -334,6 +334,20 @@ static void a_lying_worker_is_ended(void **state)
     (void)state;
 }
 
+static void a_worker_answers_for_its_own_context_only(void **state)
+{
+    struct machine *machine = *state;
+    struct answer *export =
+        create_blob(machine, 1, 8, GPU_BLOB_MEM_HOST3D, GPU_BLOB_MAPPABLE, 77, 8192);
+    int fd = os_shm_create("test", 65536);
+    worker_export(machine, 1, 8, 0, fd, 0, 8192);
+    assert_false(export->done);
+    assert_true(machine->pool.workers[1]->released);
+    worker_export(machine, 0, 8, 0, fd, 0, 8192);
+    assert_int_equal(answer_type(export), OK);
+    close(fd);
+}
+
 // What goes into the window must not be cut short there: QEMU would die of it.
 static void a_file_that_may_shrink_is_not_taken(void **state)
 {
@@ -463,6 +477,7 @@ int main(void)
         CONTEXT_TEST(a_dead_worker_costs_its_context_only),
         CONTEXT_TEST(last_words_are_heard),
         cmocka_unit_test(a_lying_worker_is_ended),
+        CONTEXT_TEST(a_worker_answers_for_its_own_context_only),
         CONTEXT_TEST(a_file_that_may_shrink_is_not_taken),
         cmocka_unit_test(a_worker_that_never_answers_is_given_up),
         CONTEXT_TEST(a_worker_that_does_not_read_is_given_up),

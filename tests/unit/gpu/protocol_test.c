@@ -192,6 +192,12 @@ static void a_new_mode_is_an_event_until_it_is_cleared(void **state)
     gpu_device_read_config(machine->device, 0, &config, sizeof config);
     assert_int_equal(config.events_read, 0);
 
+    struct gpu_display_info both;
+    memcpy(&both,
+           machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_DISPLAY_INFO, NULL, 0)->bytes + 24,
+           sizeof both);
+    assert_int_equal(both.modes[0].rect.x, 0);
+    assert_int_equal(both.modes[1].rect.x, 1280); // side by side
     assert_true(gpu_device_set_mode(machine->device, 0, 0, 0));
     struct answer *answer =
         machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_DISPLAY_INFO, NULL, 0);

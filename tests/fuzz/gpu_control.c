@@ -1,0 +1,439 @@
+// The device under a hostile guest, hostile workers and a front that fails: bytes are a script of
+// what they do.
+//
+// Numbers of commands are drawn so that ids meet: most are small, some are pages, some are
+// anything.
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define BANK_SIZE 65536 // a machine per input: small
+#include "../unit/gpu/machine.c"
+#include "base/log.h"
+#include "gpu/scanout.h"
+#include "os/os.h"
+#include "os/shm.h"
+
+struct script {
+    const uint8_t *at, *end;
+};
+
+static uint8_t byte(struct script *script)
+{
+    return script->at < script->end ? *script->at++ : 0;
+}
+
+static uint32_t word(struct script *script)
+{
+    uint8_t kind = byte(script);
+    if (kind < 0xc0)
+        return kind & 15;
+    if (kind < 0xe0)
+        return (uint32_t)(kind & 31) << 12;
+    if (kind < 0xf0)
+        return 1u << (kind & 15) << (byte(script) & 15);
+    if (kind < 0xf8) {
+        uint32_t value = 0;
+        for (int i = 0; i < 4; i++)
+            value = value << 8 | byte(script);
+        return value;
+    }
+    return UINT32_MAX - (kind & 7);
+}
+
+static uint32_t format(struct script *script)
+{
+    static const uint8_t known[] = {1, 2, 3, 4, 67, 68, 121, 134};
+    uint8_t which = byte(script);
+    return which < 200 ? known[which % 8] : which;
+}
+
+// Addresses of guest memory, mostly.
+static uint64_t address(struct script *script)
+{
+    uint8_t kind = byte(script);
+    if (kind < 0xf0)
+        return BANK_BASE + (uint64_t)kind * (BANKS * BANK_SIZE / 0xf0) +
+               (kind & 1 ? word(script) & 4095 : 0);
+    return (uint64_t)word(script) << 32 | word(script);
+}
+
+static void command(struct machine *machine, struct script *script)
+{
+    static const uint32_t types[] = {
+        GPU_CMD_RESOURCE_CREATE_2D,
+        GPU_CMD_RESOURCE_UNREF,
+        GPU_CMD_SET_SCANOUT,
+        GPU_CMD_RESOURCE_FLUSH,
+        GPU_CMD_TRANSFER_TO_HOST_2D,
+        GPU_CMD_RESOURCE_ATTACH_BACKING,
+        GPU_CMD_RESOURCE_DETACH_BACKING,
+        GPU_CMD_RESOURCE_CREATE_BLOB,
+        GPU_CMD_SET_SCANOUT_BLOB,
+        GPU_CMD_CTX_CREATE,
+        GPU_CMD_CTX_DESTROY,
+        GPU_CMD_CTX_ATTACH_RESOURCE,
+        GPU_CMD_CTX_DETACH_RESOURCE,
+        GPU_CMD_SUBMIT_3D,
+        GPU_CMD_RESOURCE_MAP_BLOB,
+        GPU_CMD_RESOURCE_UNMAP_BLOB,
+        GPU_CMD_GET_DISPLAY_INFO,
+        GPU_CMD_GET_CAPSET_INFO,
+        GPU_CMD_GET_CAPSET,
+        GPU_CMD_GET_EDID,
+        GPU_CMD_RESOURCE_ASSIGN_UUID,
+        GPU_CMD_UPDATE_CURSOR,
+        GPU_CMD_MOVE_CURSOR,
+    };
+    union {
+        uint32_t words[200];
+        struct gpu_create_blob create_blob;
+        struct gpu_attach_backing attach;
+        struct gpu_set_scanout_blob scanout_blob;
+        struct gpu_create_2d create_2d;
+    } body = {{0}};
+    uint32_t type = types[byte(script) % (sizeof types / sizeof types[0])];
+    uint8_t shape = byte(script);
+    machine->header.flags = shape & 3;
+    machine->header.ctx_id = byte(script) % 6;
+    machine->header.ring_idx = byte(script) % 66;
+    machine->header.fence_id = machine->completions + 1;
+    size_t words = 0, entries_at = 0;
+    uint32_t entries = 0;
+    switch (type) {
+    case GPU_CMD_RESOURCE_CREATE_2D:
+        body.create_2d =
+            (struct gpu_create_2d){word(script), format(script), word(script), word(script)};
+        words = 4;
+        break;
+    case GPU_CMD_RESOURCE_ATTACH_BACKING:
+        entries = byte(script) % 40;
+        body.attach = (struct gpu_attach_backing){word(script), entries};
+        entries_at = words = 2;
+        break;
+    case GPU_CMD_RESOURCE_CREATE_BLOB: {
+        uint8_t what = byte(script);
+        body.create_blob =
+            (struct gpu_create_blob){.resource_id = word(script), .size = word(script)};
+        if (what & 0x80)
+            body.create_blob.size <<= 12;
+        if (what & 0x40) { // any combination
+            body.create_blob.blob_mem = byte(script) % 4;
+            body.create_blob.blob_flags = byte(script) % 9;
+            body.create_blob.blob_id = word(script);
+            entries = byte(script) % 40;
+        } else if (what & 0x20) { // shared memory
+            body.create_blob.blob_mem = GPU_BLOB_MEM_HOST3D;
+            body.create_blob.blob_flags = GPU_BLOB_MAPPABLE;
+        } else if (what & 0x10) { // memory of the context
+            body.create_blob.blob_mem = GPU_BLOB_MEM_HOST3D;
+            body.create_blob.blob_flags = what & 7;
+            body.create_blob.blob_id = 1;
+        } else { // guest pages
+            body.create_blob.blob_mem = GPU_BLOB_MEM_GUEST;
+            entries = what & 15;
+        }
+        body.create_blob.nr_entries = entries;
+        entries_at = words = 8;
+        break;
+    }
+    case GPU_CMD_RESOURCE_MAP_BLOB: {
+        uint64_t offset = (uint64_t)byte(script) << 12;
+        body.words[0] = word(script);
+        if (shape & 4)
+            offset = word(script);
+        memcpy(&body.words[2], &offset, sizeof offset);
+        words = 4;
+        break;
+    }
+    case GPU_CMD_SUBMIT_3D:
+        body.words[0] = shape & 4 ? word(script) : (uint32_t)(byte(script) & 7) * 4;
+        words = 2 + byte(script) % 40;
+        break;
+    case GPU_CMD_TRANSFER_TO_HOST_2D: // most of them fit
+        for (words = 0; words < 8; words++)
+            body.words[words] = shape & 4 ? word(script) : byte(script) & 3;
+        body.words[6] = word(script);
+        break;
+    case GPU_CMD_SET_SCANOUT_BLOB:
+        for (words = 0; words < 18; words++)
+            body.words[words] = shape & 4 ? word(script) : byte(script) & 15;
+        body.scanout_blob.format = format(script);
+        body.scanout_blob.scanout_id = byte(script) % 3;
+        if (!(shape & 4))
+            body.scanout_blob.strides[0] *= 16;
+        break;
+    case GPU_CMD_CTX_CREATE:
+        body.words[0] = word(script);
+        body.words[1] = shape & 4 ? 4 : word(script);
+        words = 18;
+        break;
+    default:
+        for (; words < 16; words++)
+            body.words[words] = word(script);
+        break;
+    }
+    for (uint32_t i = 0; i < entries; i++) {
+        struct gpu_memory_entry entry = {address(script), word(script) << (byte(script) & 7), 0};
+        memcpy(&body.words[entries_at + i * 4], &entry, sizeof entry);
+        words += 4;
+    }
+    if (shape & 0x80) // cut off somewhere
+        words = words * (shape & 0x70) / 0x80;
+    machine->split = shape & 8 ? 1 + byte(script) : 0;
+    machine->room = shape & 0x30 ? ROOM : byte(script);
+    enum gpu_queue queue = type >= GPU_CMD_UPDATE_CURSOR ? GPU_CURSOR_QUEUE : GPU_CONTROL_QUEUE;
+    struct answer *answer = machine_ask(machine, queue, type, &body, words * 4);
+    // The guest changes what it has sent.
+    if (answer->request_size)
+        answer->request[byte(script) % answer->request_size] ^= 1;
+}
+
+// An honest worker does what it was asked.
+static void serve(struct machine *machine, unsigned index)
+{
+    struct link_message message;
+    while (machine->pool.workers[index]->peer && worker_receive(machine, index, &message)) {
+        if (message.type == LINK_BLOB_EXPORT) {
+            const struct link_blob_export *export = (const void *)message.payload;
+            uint64_t page = machine->options.page_size,
+                     size = (export->size + page - 1) & ~(page - 1);
+            uint32_t resource = export->resource_id;
+            int fd = os_shm_create("fuzz", size + page);
+            worker_export(machine, index, resource, fd < 0 ? -ENOMEM : 0, fd, page, size);
+            if (fd >= 0)
+                close(fd);
+        } else if (message.type == LINK_SUBMIT) {
+            const struct link_submit *submit = (const void *)message.payload;
+            if (submit->fence_id)
+                worker_retire(machine, index, submit->ring_idx, submit->fence_id);
+        } else if (message.type == LINK_RESOURCE_ATTACH && machine->pool.slow) {
+            const struct link_resource_attach *attach = (const void *)message.payload;
+            if (attach->flags & LINK_ATTACH_ANSWER)
+                worker_attached(machine, index, attach->resource_id);
+        }
+    }
+}
+
+static void worker(struct machine *machine, struct script *script)
+{
+    if (!machine->pool.count)
+        return;
+    unsigned index = byte(script) % machine->pool.count;
+    struct link_worker *self = machine->pool.workers[index];
+    if (!self->peer)
+        return;
+    switch (byte(script) % 6) {
+    case 0:
+        serve(machine, index);
+        break;
+    case 1: {
+        int fd = os_shm_create("fuzz", 1 + word(script) % (1 << 20));
+        worker_export(machine, index, word(script), -(int32_t)(byte(script) & 3), fd, word(script),
+                      word(script));
+        close(fd);
+        break;
+    }
+    case 2:
+        worker_retire(machine, index, word(script), word(script));
+        break;
+    case 3:
+        if (byte(script) & 1)
+            worker_die(machine, index, "fuzz");
+        else
+            worker_attached(machine, index, word(script));
+        break;
+    case 4:
+        link_send(self->peer, LINK_CONTEXT_LOST, "fuzz", 4, NULL, 0, NULL, 0);
+        machine_pump(machine);
+        break;
+    case 5: {
+        uint64_t payload[4] = {word(script), word(script), word(script), word(script)};
+        link_send(self->peer, LINK_WORKER_READY + byte(script) % 8, payload,
+                  byte(script) % sizeof payload, NULL, 0, NULL, 0);
+        machine_pump(machine);
+        break;
+    }
+    }
+}
+
+// What well-behaved drivers do, so that scripts get deep with few bytes: a blob with a place, in
+// contexts, on a screen.
+static void life_of_a_blob(struct machine *machine, struct script *script)
+{
+    uint8_t what = byte(script);
+    uint32_t id = 1 + (what & 7), context = 1 + (what >> 3 & 1);
+    uint64_t size = (uint64_t)(1 + (byte(script) & 15)) << 12;
+    machine->room = ROOM;
+    machine->split = 0;
+    create_blob(machine, context, id, GPU_BLOB_MEM_HOST3D,
+                what & 0x10 ? GPU_BLOB_MAPPABLE : GPU_BLOB_MAPPABLE | GPU_BLOB_SHAREABLE,
+                what & 0x10 ? 0 : 1, size);
+    map_blob(machine, id, (uint64_t)byte(script) << 12);
+    ctx_attach(machine, context, id);
+    if (what & 0x20)
+        ctx_attach(machine, 3 - context, id);
+    if (what & 0x40) {
+        struct gpu_set_scanout_blob body = {
+            .rect = {1, 1, 8, 8}, .resource_id = id, .width = 16, .height = 16, .format = 1};
+        body.strides[0] = 64;
+        machine_now(machine, GPU_CMD_SET_SCANOUT_BLOB, &body, sizeof body);
+        flush(machine, id, (struct gpu_rect){0, 0, 16, 16});
+    }
+    if (what & 0x80) {
+        unmap_blob(machine, id);
+        unref(machine, id);
+    }
+}
+
+// Pixels from guest pages to a screen and a cursor.
+static void life_of_a_picture(struct machine *machine, struct script *script)
+{
+    uint8_t what = byte(script);
+    uint32_t id = 1 + (what & 7), entries = 1 + (what >> 3 & 3);
+    const struct gpu_rect all = {0, 0, 16, 16};
+    struct gpu_memory_entry list[4];
+    for (uint32_t i = 0; i < 4; i++)
+        list[i] = (struct gpu_memory_entry){address(script), 100 + byte(script) * 8u, 0};
+    machine->room = ROOM;
+    machine->split = 0;
+    if (what & 0x20) {
+        create_2d(machine, id, format(script), 16, 16);
+        attach_backing(machine, id, list, entries);
+        transfer(machine, id, (struct gpu_rect){byte(script) & 3, byte(script) & 3, 12, 12},
+                 byte(script));
+        set_scanout(machine, what >> 6 & 1, id, all);
+    } else {
+        create_blob(machine, 1, id, GPU_BLOB_MEM_GUEST, 0, 0, 1024);
+        attach_backing(machine, id, list, entries);
+        struct gpu_set_scanout_blob body = {
+            .rect = all, .resource_id = id, .width = 16, .height = 16, .format = 2};
+        body.strides[0] = 64;
+        machine_now(machine, GPU_CMD_SET_SCANOUT_BLOB, &body, sizeof body);
+    }
+    flush(machine, id, all);
+    if (what & 0x80) {
+        struct gpu_update_cursor cursor = {.resource_id = id, .x = word(script), .y = word(script)};
+        machine_ask(machine, GPU_CURSOR_QUEUE, GPU_CMD_UPDATE_CURSOR, &cursor, sizeof cursor);
+    }
+}
+
+static void look(struct machine *machine)
+{
+    static uint8_t rgba[1 << 20];
+    for (uint32_t i = 0; i < gpu_device_outputs(machine->device); i++) {
+        struct gpu_picture picture;
+        struct gpu_cursor cursor;
+        struct gpu_rect damage;
+        gpu_scanout_picture(machine->device, i, &picture);
+        gpu_scanout_cursor(machine->device, i, &cursor);
+        if (gpu_scanout_take_damage(machine->device, i, &damage) &&
+            (damage.x + damage.width > picture.width || damage.y + damage.height > picture.height))
+            abort();
+        gpu_scanout_snapshot(machine->device, i, rgba, sizeof rgba, true);
+    }
+}
+
+static void step(struct machine *machine, struct script *script)
+{
+    switch (byte(script) & 15) {
+    default:
+        command(machine, script);
+        break;
+    case 5:
+    case 6:
+        life_of_a_blob(machine, script);
+        break;
+    case 7:
+        life_of_a_picture(machine, script);
+        break;
+    case 8: { // anything at all
+        uint8_t bytes[256];
+        size_t size = byte(script);
+        for (size_t i = 0; i < size; i++)
+            bytes[i] = byte(script);
+        machine->split = byte(script);
+        machine->room = ROOM;
+        machine_send(machine, byte(script) & 1 ? GPU_CURSOR_QUEUE : GPU_CONTROL_QUEUE, bytes, size);
+        break;
+    }
+    case 9:
+    case 10:
+    case 11:
+        worker(machine, script);
+        break;
+    case 12:
+        if (machine->cookie_count)
+            machine_confirm(machine, (byte(script) & 3) ? 0 : -EIO);
+        break;
+    case 13:
+        machine->place_mode = byte(script) % 6 % 5; // at once, mostly
+        gpu_device_resumed(machine->device);
+        break;
+    case 14:
+        look(machine);
+        break;
+    case 15:
+        switch (byte(script) & 7) {
+        case 0:
+            machine_reset(machine);
+            break;
+        case 1:
+            gpu_device_set_mode(machine->device, byte(script) & 3, word(script), word(script));
+            break;
+        case 2:
+            gpu_device_set_features(machine->device, byte(script));
+            break;
+        case 3:
+            machine->pool.empty = !machine->pool.empty;
+            break;
+        case 4: {
+            uint8_t bytes[32] = {0};
+            gpu_device_read_config(machine->device, byte(script), bytes, byte(script) & 31);
+            gpu_device_write_config(machine->device, byte(script) & 7, bytes, byte(script) & 31);
+            break;
+        }
+        case 5:
+            gpu_device_placed(machine->device, word(script), -(int32_t)word(script));
+            break;
+        default:
+            machine_round(machine);
+            break;
+        }
+        break;
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct script script = {data, data + size};
+    struct gpu_options options = machine_options();
+    uint8_t kind = byte(&script);
+    options.window_size = 1 << 20;
+    options.max_2d_bytes = 4 << 20;
+    options.max_resources = 12;
+    options.max_contexts = 4;
+    options.max_context_memory = kind & 1 ? 1 << 20 : 0;
+    options.page_size = kind & 2 ? 16384 : 4096;
+    options.venus = !(kind & 4) || kind & 8;
+    struct machine *machine = machine_create(&options);
+    machine->pool.slow = kind & 64;
+    for (uint32_t id = 1; id <= 2 && !(kind & 16); id++)
+        ctx_create(machine, id, GPU_CAPSET_VENUS, "fuzz");
+    for (int steps = 0; script.at < script.end && steps < 300; steps++) {
+        step(machine, &script);
+        machine_pump(machine);
+        for (unsigned i = 0; i < machine->pool.count && kind & 32; i++)
+            serve(machine, i);
+    }
+    // A token comes back at most once.
+    for (struct answer *answer = machine->answers; answer; answer = answer->next)
+        if (answer->twice || answer->written > ROOM || answer->written > answer->room)
+            abort();
+    look(machine);
+    machine_destroy(machine);
+    return 0;
+}
