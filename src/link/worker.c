@@ -128,7 +128,7 @@ static void on_child(void *data, pid_t pid, int status)
     worker->pid = 0;
     worker->ending = true;
     os_source_set_deadline(worker->timer, 0);
-    if (worker->link && worker->taken && !worker->released)
+    if (worker->link && !worker->released)
         dispatch_messages(worker); // its last words may still be in the socket
     char how[96];
     describe_end(status, how, sizeof how);

@@ -2,6 +2,7 @@
 #include "flavour.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +12,7 @@
 
 #include "link/worker.h"
 #include "os/clock.h"
+#include "os/shm.h"
 
 #define MS 1000000ull
 
@@ -19,8 +21,10 @@
 static int serve(struct link *link, const char *role)
 {
     struct link_message message;
-    if (!strcmp(role, "no-driver"))
+    if (!strcmp(role, "no-driver")) {
+        link_send(link, LINK_CONTEXT_LOST, "install a driver", 16, NULL, 0, NULL, 0);
         return 1;
+    }
     if (!strcmp(role, "crash"))
         raise(SIGKILL);
     link_send(link, LINK_WORKER_READY, NULL, 0, NULL, 0, NULL, 0);
@@ -172,8 +176,18 @@ static void without_a_spare_one_is_started(void **state)
 
 static void a_host_without_a_driver_is_told_with_the_status(void **state)
 {
+    char text[256] = {0};
+    int log = os_shm_create("log", sizeof(text)), real = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 10);
+    dup2(log, STDERR_FILENO);
     start("no-driver", true);
+    os_sleep_ns(100 *
+                MS); // its words and its end are there at once: the end must not hide the words
     run();
+    dup2(real, STDERR_FILENO);
+    assert_true(pread(log, text, sizeof(text) - 1, 0) > 0);
+    assert_string_equal(text, "hesper: error: install a driver\n");
+    close(log);
+    close(real);
     assert_true(fixture.ready_told);
     assert_false(fixture.ready);
     assert_true(WIFEXITED(fixture.status));
