@@ -1,4 +1,5 @@
-// One line per event on stderr: "hesper: LEVEL: text". Thread-safe; never blocks on anything but stderr.
+// One line per event on stderr: "hesper: LEVEL: text". Thread-safe; never blocks on anything but
+// stderr.
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -7,7 +8,8 @@
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
-// Process-wide; set once before threads start. Default: LOG_WARNING; HESPER_LOG=error|warning|info|debug overrides.
+// Process-wide; set once before threads start. Default: LOG_WARNING;
+// HESPER_LOG=error|warning|info|debug overrides.
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 

@@ -1,8 +1,9 @@
 // Messages between the device process and its workers, over a SOCK_STREAM pair.
 //
-// Framing: struct link_header, then `size` bytes of payload (fixed part and tail), then zeroes up to a multiple of 8, so that every
-// payload is aligned. Descriptors are attached to the first byte of the message. Little-endian is not needed: both ends are the same
-// binary on one machine. Both ends treat the other as hostile: a worker may have been taken over by its guest.
+// Framing: struct link_header, then `size` bytes of payload (fixed part and tail), then zeroes up
+// to a multiple of 8, so that every payload is aligned. Descriptors are attached to the first byte
+// of the message. Little-endian is not needed: both ends are the same binary on one machine. Both
+// ends treat the other as hostile: a worker may have been taken over by its guest.
 #ifndef LINK_LINK_H
 #define LINK_LINK_H
 
@@ -23,12 +24,14 @@ enum link_type {
     LINK_BLOB_EXPORT,        // struct link_blob_export; answered by LINK_BLOB_EXPORTED
 
     // worker → device
-    LINK_WORKER_READY = 64,  // driver loaded, sandbox closed (no payload); may come long before a CONTEXT_CREATE
-    LINK_FENCE_RETIRED,      // array of struct link_fence_retired, at least one
-    LINK_BLOB_EXPORTED,      // struct link_blob_exported, + 1 fd if result is 0
-    LINK_RESOURCE_ATTACHED,  // struct link_resource_attached: answers an attach that asked for it
-    LINK_CONTEXT_LOST,       // text, no NUL, at most LINK_MAX_TEXT: command, offset and reason; the worker ends after it. The device
-                             // process writes the log line, as only it knows who the client is
+    LINK_WORKER_READY =
+        64, // driver loaded, sandbox closed (no payload); may come long before a CONTEXT_CREATE
+    LINK_FENCE_RETIRED,     // array of struct link_fence_retired, at least one
+    LINK_BLOB_EXPORTED,     // struct link_blob_exported, + 1 fd if result is 0
+    LINK_RESOURCE_ATTACHED, // struct link_resource_attached: answers an attach that asked for it
+    LINK_CONTEXT_LOST,      // text, no NUL, at most LINK_MAX_TEXT: command, offset and reason; the
+                       // worker ends after it. The device process writes the log line, as only it
+                       // knows who the client is
 };
 
 struct link_header {
@@ -38,21 +41,23 @@ struct link_header {
 };
 
 enum link_context_flags {
-    LINK_CONTEXT_OWN_FILES = 1, // every mappable memory object is a file of its own, at offset 0 (vtest), not a range of an arena
+    LINK_CONTEXT_OWN_FILES = 1, // every mappable memory object is a file of its own, at offset 0
+                                // (vtest), not a range of an arena
 };
 
 struct link_context_create {
     uint32_t context_id; // for log lines
     uint32_t flags;
-    uint64_t max_memory; // bytes of host-visible memory and blobs this context may hold; 0: no limit
+    uint64_t
+        max_memory; // bytes of host-visible memory and blobs this context may hold; 0: no limit
     uint32_t max_rings;
     uint32_t max_resources;
     char name[64]; // what the guest calls itself; untrusted, NUL-terminated
 };
 
 struct link_submit {
-    uint64_t fence_id;  // retired by LINK_FENCE_RETIRED; chosen by the device, 0: no fence
-    uint32_t ring_idx;  // timeline of the fence, 0…63; 0 retires as soon as the bytes are executed
+    uint64_t fence_id; // retired by LINK_FENCE_RETIRED; chosen by the device, 0: no fence
+    uint32_t ring_idx; // timeline of the fence, 0…63; 0 retires as soon as the bytes are executed
     uint32_t byte_count; // follows; a multiple of 4; may be 0
 };
 
@@ -62,7 +67,8 @@ enum link_resource_kind {
 };
 
 enum link_attach_flags {
-    // Answer when it is done. Rings run beside this link: a guest may name a resource in one only after that, so whoever tells the
+    // Answer when it is done. Rings run beside this link: a guest may name a resource in one only
+    // after that, so whoever tells the
     // guest that a ring, reply or stream buffer exists waits for the answer first.
     LINK_ATTACH_ANSWER = 1,
 };
@@ -85,10 +91,15 @@ struct link_resource_detach {
     uint32_t pad;
 };
 
-enum link_blob_flags { LINK_BLOB_MAPPABLE = 1, LINK_BLOB_SHAREABLE = 2, LINK_BLOB_CROSS_DEVICE = 4 }; // as in virtio-gpu
+enum link_blob_flags {
+    LINK_BLOB_MAPPABLE = 1,
+    LINK_BLOB_SHAREABLE = 2,
+    LINK_BLOB_CROSS_DEVICE = 4
+}; // as in virtio-gpu
 
 struct link_blob_export {
-    uint32_t resource_id; // the memory becomes this resource of the context too: no LINK_RESOURCE_ATTACH follows
+    uint32_t resource_id; // the memory becomes this resource of the context too: no
+                          // LINK_RESOURCE_ATTACH follows
     uint32_t blob_flags;
     uint64_t memory_id; // object id of a VkDeviceMemory
     uint64_t size;
@@ -109,7 +120,8 @@ struct link_fence_retired {
     uint32_t pad;
 };
 
-// ---- sending and receiving -----------------------------------------------------------------------------------------------------
+// ---- sending and receiving
+// -----------------------------------------------------------------------------------------------------
 
 struct link_message {
     uint16_t type;
@@ -128,29 +140,36 @@ enum link_status {
 
 struct link;
 
-// Takes over `fd`. `blocking` says how link_receive behaves; sending from a non-blocking link queues what the socket does not take.
+// Takes over `fd`. `blocking` says how link_receive behaves; sending from a non-blocking link
+// queues what the socket does not take.
 struct link *link_create(int fd, bool blocking);
 void link_destroy(struct link *link); // closes the socket and descriptors not yet handed out
 int link_fd(const struct link *link);
 
-// One receiver thread. The message is well formed: size, number of descriptors and inner counts are those of its type, text members
-// are terminated, so that a receiver may cast the payload; whether the type is one that this end may get, and every value in it, is the
-// receiver's to check. Descriptors that nobody took are closed at the next receive. Non-blocking: after LINK_AGAIN wait for readability.
+// One receiver thread. The message is well formed: size, number of descriptors and inner counts are
+// those of its type, text members are terminated, so that a receiver may cast the payload; whether
+// the type is one that this end may get, and every value in it, is the receiver's to check.
+// Descriptors that nobody took are closed at the next receive. Non-blocking: after LINK_AGAIN wait
+// for readability.
 enum link_status link_receive(struct link *link, struct link_message *message);
-// Descriptor `index` of the message received last becomes the caller's; -1 if there is none or it was taken before.
+// Descriptor `index` of the message received last becomes the caller's; -1 if there is none or it
+// was taken before.
 int link_take_fd(struct link *link, unsigned index);
 
-// Header, payload and tail as one message, from any thread; messages of several threads don't mix. Descriptors are duplicated or
-// sent at once: the caller keeps its own. LINK_AGAIN (non-blocking only): taken, but some of it waits in the queue.
-enum link_status link_send(struct link *link, enum link_type type, const void *payload, size_t size, const void *tail, size_t tail_size,
-                           const int *fds, unsigned fd_count);
+// Header, payload and tail as one message, from any thread; messages of several threads don't mix.
+// Descriptors are duplicated or sent at once: the caller keeps its own. LINK_AGAIN (non-blocking
+// only): taken, but some of it waits in the queue.
+enum link_status link_send(struct link *link, enum link_type type, const void *payload, size_t size,
+                           const void *tail, size_t tail_size, const int *fds, unsigned fd_count);
 
-// From here on small messages are gathered, until link_release sends them as one (LINK_OK, or as link_send). Larger ones go out at once,
-// behind what was gathered. The order stays. For one sender that knows when it will pause.
+// From here on small messages are gathered, until link_release sends them as one (LINK_OK, or as
+// link_send). Larger ones go out at once, behind what was gathered. The order stays. For one sender
+// that knows when it will pause.
 void link_hold(struct link *link);
 enum link_status link_release(struct link *link);
 
-// For a non-blocking link: bytes waiting in the send queue, and trying to send them (LINK_OK when it is empty).
+// For a non-blocking link: bytes waiting in the send queue, and trying to send them (LINK_OK when
+// it is empty).
 size_t link_queued(struct link *link);
 enum link_status link_flush(struct link *link);
 

@@ -1,4 +1,5 @@
-// Wakes a poll: eventfd, or a pipe where there is none. One side signals, the other clears; both any number of times.
+// Wakes a poll: eventfd, or a pipe where there is none. One side signals, the other clears; both
+// any number of times.
 #ifndef OS_NOTIFIER_H
 #define OS_NOTIFIER_H
 
@@ -11,7 +12,8 @@ struct os_notifier {
 
 // Both descriptors are non-blocking and close-on-exec. False: errno.
 bool os_notifier_init(struct os_notifier *notifier);
-// Always a pipe: whoever polls the read end also hears (POLLHUP) when the last write end is closed, by this process or by its end.
+// Always a pipe: whoever polls the read end also hears (POLLHUP) when the last write end is closed,
+// by this process or by its end.
 bool os_notifier_init_pipe(struct os_notifier *notifier);
 void os_notifier_finish(struct os_notifier *notifier);
 // Async-signal-safe and callable from any thread.

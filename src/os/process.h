@@ -11,20 +11,21 @@ struct os_fd_pass {
 };
 
 struct os_spawn_options {
-    const char *path;            // executable; searched in PATH if it has no slash
-    char *const *argv;           // NULL-terminated
-    char *const *environment;    // NULL: inherit
+    const char *path;             // executable; searched in PATH if it has no slash
+    char *const *argv;            // NULL-terminated
+    char *const *environment;     // NULL: inherit
     const struct os_fd_pass *fds; // at most 8
     unsigned fd_count;
-    bool inherit_fds; // leave open what is not close-on-exec; else only 0, 1, 2 and `fds` reach the child
+    bool inherit_fds; // leave open what is not close-on-exec; else only 0, 1, 2 and `fds` reach the
+                      // child
     bool own_group;   // new process group: not reached by the terminal's Ctrl-C
 };
 
 // Returns the pid or -errno. Default signal dispositions and an empty signal mask in the child.
 pid_t os_spawn(const struct os_spawn_options *options);
 
-// Asks the kernel to kill this process when the thread that started it ends. Best effort: macOS has no such thing, so a child
-// must also end when its socket closes.
+// Asks the kernel to kill this process when the thread that started it ends. Best effort: macOS has
+// no such thing, so a child must also end when its socket closes.
 void os_die_with_parent(void);
 
 #endif

@@ -4,9 +4,11 @@
 
 // Names the calling thread for debuggers (at most 15 bytes are shown on Linux).
 void os_thread_set_name(const char *name);
-// Best effort: a nice value (-20 … 19) for the calling thread only; a QoS class on macOS. Failures are ignored.
+// Best effort: a nice value (-20 … 19) for the calling thread only; a QoS class on macOS. Failures
+// are ignored.
 void os_thread_set_nice(int nice);
-// How late a short sleep of the calling thread may end, in nanoseconds; the default is 50 µs on Linux. Ignored elsewhere.
+// How late a short sleep of the calling thread may end, in nanoseconds; the default is 50 µs on
+// Linux. Ignored elsewhere.
 void os_thread_set_timer_slack(unsigned long ns);
 
 #endif
