@@ -119,7 +119,7 @@ class Vm:
         argv += ["--serial", "file:" + self.path("serial"), *self.options, "--"]
         argv += ["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=hesper.agent"]
         argv += ["-chardev", f"socket,id=agent,server=on,wait=off,path={self.path('agent')}"]
-        argv += ["-chardev", f"socket,id=qmp,server=on,wait=off,path={self.path('qmp')}", "-mon", "chardev=qmp,mode=control"]
+        argv += ["-qmp", f"unix:{self.path('qmp')},server=on,wait=off"]
         return argv + list(self.qemu_options)
 
     def start(self):
