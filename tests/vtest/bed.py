@@ -1,11 +1,13 @@
 """The test bed: programs of a Debian tree (scripts/tree), natively on its lavapipe or through Hesper.
 
-A Side says how a program's Vulkan reaches the driver: natively (Side), Hesper, a profile each, or Peer.
+A Side says how a program's Vulkan reaches the driver: natively (Side), Hesper, a profile each, or Peer;
+Server is a Hesper that several clients share.
 A Display is an Xvfb whose picture can be read. Only processes that were started here are ended.
 """
 
 import glob
 import os
+import re
 import select
 import shutil
 import signal
@@ -149,6 +151,99 @@ class Hesper(Side):
         return super().start(argv, {**reports.environment(), **(env or {})}, **popen)
 
 
+class Server(Hesper):
+    """One hesper vtest that many clients use; its log is a file."""
+
+    def __init__(self, tree, profile, hesper=None):
+        super().__init__(tree, profile, hesper)
+        self.folder = tempfile.mkdtemp(prefix="hesper-server-")
+        self.socket = os.path.join(self.folder, "socket")
+        self.log_path = os.path.join(self.folder, "log")
+        self.workers_seen = set()
+        argv = [self.hesper, "vtest", "-v", f"--host-profile={profile}", "--socket", self.socket]
+        env = {**tree.environment(), **reports.environment()}
+        with open(self.log_path, "wb") as log:
+            self.process = subprocess.Popen(
+                argv, env=env, stdout=subprocess.PIPE, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True
+            )
+        if b"listening" not in self.process.stdout.readline():
+            raise RuntimeError("the server does not start: " + " ".join(self.log()))
+
+    def command(self, argv):
+        return argv
+
+    def start(self, argv, env=None, **popen):
+        return super().start(argv, {**venus_environment(self.tree, self.socket), **(env or {})}, **popen)
+
+    def log(self):
+        with open(self.log_path, errors="replace") as log:
+            return log.read().splitlines()
+
+    def warnings(self):
+        return [line for line in self.log() if "warning:" in line or "error:" in line]
+
+    def workers(self):
+        """Of its children, those that live."""
+        found = {pid for pid, parent in processes().items() if parent == self.process.pid and is_worker(pid)}
+        self.workers_seen |= found
+        return found
+
+    def worker_of(self, name):
+        """Whose worker serves the client of that name; None: not connected yet."""
+        found = re.findall(rf"\({re.escape(name)}\): served by worker (\d+)", "\n".join(self.log()))
+        return int(found[-1]) if found else None
+
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def close(self):
+        end(self.process)
+        self.process.stdout.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def processes():
+    """{pid: parent} of those that run, zombies left out."""
+    found = {}
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as stat:
+                fields = stat.read().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if fields[0] != "Z":
+            found[int(pid)] = int(fields[1])
+    return found
+
+
+def is_worker(pid):
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as line:
+            return line.read().split(b"\0")[1:2] == [b"worker"]
+    except OSError:
+        return False
+
+
+def cpu_seconds(pid):
+    """User and system time of a process; 0 when it has gone."""
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return 0
+
+
+def venus_environment(tree, socket):
+    """What sends a program's Vulkan to a vtest server."""
+    return {
+        "VK_DRIVER_FILES": tree.driver("virtio"),
+        "VN_DEBUG": "vtest",
+        "VTEST_SOCKET_NAME": socket,
+        "MESA_VK_WSI_DEBUG": "sw",
+    }
+
+
 class Peer(Side):
     """virgl_test_server, which needs the stand-in for /dev/udmabuf where that is missing."""
 
@@ -174,13 +269,7 @@ class Peer(Side):
             time.sleep(0.05)
 
     def start(self, argv, env=None, **popen):
-        venus = {
-            "VK_DRIVER_FILES": self.tree.driver("virtio"),
-            "VN_DEBUG": "vtest",
-            "VTEST_SOCKET_NAME": self.socket,
-            "MESA_VK_WSI_DEBUG": "sw",
-        }
-        return super().start(argv, {**venus, **(env or {})}, **popen)
+        return super().start(argv, {**venus_environment(self.tree, self.socket), **(env or {})}, **popen)
 
     def close(self):
         end(self.server)
