@@ -19,6 +19,7 @@ struct vhost_gpu {
     struct gpu_device *device;
     struct vhost_user *vhost;
     struct vhost_window *window;
+    bool stopped; // the VM is paused, or the driver is gone: the window waits for what comes
     void (*closed)(void *data);
     void *data;
 };
@@ -50,16 +51,22 @@ static void config_changed(void *data)
         vhost_user_config_changed(gpu->vhost);
 }
 
+// What can't be carried out while the driver is stopped waits for gpu_device_resumed or a reset.
+static int or_later(const struct vhost_gpu *gpu, int error)
+{
+    return error == -ENODEV && gpu->stopped ? -EAGAIN : error;
+}
+
 static int place(void *data, uint64_t offset, int fd, uint64_t file_offset, uint64_t size, bool writable, uint64_t cookie)
 {
     struct vhost_gpu *gpu = data;
-    return vhost_window_place(gpu->window, offset, fd, file_offset, size, writable, cookie);
+    return or_later(gpu, vhost_window_place(gpu->window, offset, fd, file_offset, size, writable, cookie));
 }
 
 static int unplace(void *data, uint64_t offset, uint64_t size, uint64_t cookie)
 {
     struct vhost_gpu *gpu = data;
-    return vhost_window_unplace(gpu->window, offset, size, cookie);
+    return or_later(gpu, vhost_window_unplace(gpu->window, offset, size, cookie));
 }
 
 // ---- what the window says ----------------------------------------------------------------------
@@ -70,9 +77,16 @@ static void placed(void *data, uint64_t cookie, int error)
     gpu_device_placed(gpu->device, cookie, error);
 }
 
+static void serve(struct vhost_gpu *gpu)
+{
+    gpu->stopped = false;
+    gpu_device_resumed(gpu->device);
+}
+
 static void started(void *data)
 {
     struct vhost_gpu *gpu = data;
+    serve(gpu);
     vhost_user_ready(gpu->vhost);
 }
 
@@ -107,12 +121,16 @@ static bool start(void *data, uint64_t features, bool resumed)
     struct vhost_gpu *gpu = data;
     if (!resumed)
         gpu_device_set_features(gpu->device, features & DEVICE_FEATURES);
-    return vhost_window_start(gpu->window, resumed);
+    if (!vhost_window_start(gpu->window, resumed))
+        return false;
+    serve(gpu);
+    return true;
 }
 
 static bool stop(void *data)
 {
     struct vhost_gpu *gpu = data;
+    gpu->stopped = true;
     return vhost_window_stop(gpu->window);
 }
 
