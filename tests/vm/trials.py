@@ -171,7 +171,7 @@ def pauses(rounds):
 
     def run(native, vm):
         want, picture = native.run("offscreen", (), "frame.ppm")
-        vm.send(f"cd /tmp/p; for i in $(seq 12); do {DRAW} >/tmp/f$i || exit 1; cmp /tmp/f1 /tmp/f$i || exit 2; done; cat /tmp/f1")
+        vm.send(f"cd /tmp/p; for i in $(seq 12); do {{ {DRAW}; }} >/tmp/f$i || exit 1; cmp /tmp/f1 /tmp/f$i || exit 2; done; cat /tmp/f1")
         for _ in range(rounds):
             time.sleep(0.15)
             vm.qmp("stop")
