@@ -31,7 +31,7 @@ struct venus_context *venus_context_create(const struct link_context_create *inf
 
     if (venus_object_table_init(&context->objects, MAX_OBJECTS) && (context->pages = venus_pages_pool_create()) &&
         venus_resource_table_init(&context->resources, context->pages, info->max_resources) &&
-        (context->rings = venus_ring_list_create(context)))
+        venus_ring_list_create(context))
         return context;
     venus_context_destroy(context);
     return NULL;

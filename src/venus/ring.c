@@ -363,20 +363,22 @@ bool venus_ring_destroy(struct venus_context *context, uint64_t ring_id, const c
     return true;
 }
 
-struct venus_ring_list *venus_ring_list_create(struct venus_context *context)
+bool venus_ring_list_create(struct venus_context *context)
 {
     struct venus_ring_list *list = calloc(1, sizeof(*list));
     if (!list)
-        return NULL;
+        return false;
     list->context = context;
     pthread_mutex_init(&list->lock, NULL);
+    context->rings = list; // the monitor's thread looks there at once, should the guest be gone already
     list->monitor = venus_monitor_create(context);
     if (!list->monitor) {
+        context->rings = NULL;
         pthread_mutex_destroy(&list->lock);
         free(list);
-        return NULL;
+        return false;
     }
-    return list;
+    return true;
 }
 
 void venus_ring_list_destroy(struct venus_ring_list *list)

@@ -8,7 +8,8 @@
 enum { VENUS_RING_IDLE = 1, VENUS_RING_FATAL = 2, VENUS_RING_ALIVE = 4 };
 
 struct venus_ring_list;
-struct venus_ring_list *venus_ring_list_create(struct venus_context *context);
+// Sets context->rings. False: memory.
+bool venus_ring_list_create(struct venus_context *context);
 // Stops and joins all rings and the monitor.
 void venus_ring_list_destroy(struct venus_ring_list *list);
 // FATAL into every ring's status, and wakes every thread. Any thread.
