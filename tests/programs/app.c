@@ -125,11 +125,16 @@ void app_init(struct app *app, const struct app_wants *wants)
         if (!app_has_extension(app->gpu, wants->extensions[i]))
             app_skip("no %s", wants->extensions[i]);
 
+    const void *features = wants->features;
+    if (wants->offered) {
+        vk.GetPhysicalDeviceFeatures2(app->gpu, wants->offered);
+        features = wants->offered;
+    }
     app->family = graphics_family(app->gpu);
     VK_CHECK(vk.CreateDevice(app->gpu,
                              &(VkDeviceCreateInfo){
                                  .sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
-                                 .pNext = wants->features,
+                                 .pNext = features,
                                  .queueCreateInfoCount = 1,
                                  .pQueueCreateInfos =
                                      &(VkDeviceQueueCreateInfo){
@@ -153,6 +158,50 @@ void app_init(struct app *app, const struct app_wants *wants)
                                       .queueFamilyIndex = app->family,
                                   },
                                   NULL, &app->pool));
+}
+
+static void run_mode(const struct app_mode *mode, const char *path)
+{
+    VkPhysicalDeviceVulkan13Features v13 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_3_FEATURES,
+        .pNext = mode->features,
+    };
+    VkPhysicalDeviceVulkan12Features v12 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
+        .pNext = &v13,
+    };
+    VkPhysicalDeviceVulkan11Features v11 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_1_FEATURES,
+        .pNext = &v12,
+    };
+    VkPhysicalDeviceFeatures2 features = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+        .pNext = &v11,
+    };
+    struct app app;
+    struct app_wants wants = {
+        .api_version = mode->api_version ? mode->api_version : VK_API_VERSION_1_3,
+        .extensions = mode->extensions,
+        .offered = &features,
+    };
+    while (mode->extensions[wants.extension_count])
+        wants.extension_count++;
+    app_init(&app, &wants);
+    mode->run(&app, path);
+    app_finish(&app);
+}
+
+int app_run_modes(const struct app_mode *modes, int argc, char **argv)
+{
+    bool found = false;
+    for (const struct app_mode *m = modes; m->name; m++)
+        if (argc < 2 || strcmp(argv[1], m->name) == 0) {
+            found = true;
+            run_mode(m, argc > 2 ? argv[2] : NULL);
+        }
+    if (!found)
+        app_fail("no mode '%s'", argv[1]);
+    return 0;
 }
 
 void app_finish(struct app *app)

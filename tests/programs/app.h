@@ -44,6 +44,17 @@ struct app_wants {
     const char *const *extensions; // device extensions; a missing one makes the program skip
     uint32_t extension_count;
     const void *features; // pNext chain of VkDeviceCreateInfo
+    // Headed by VkPhysicalDeviceFeatures2: filled with what the device offers, all of it enabled.
+    VkPhysicalDeviceFeatures2 *offered;
+};
+
+// One of the things that a program shows, on a device of its own.
+struct app_mode {
+    const char *name;                               // chooses it on the command line
+    void (*run)(struct app *app, const char *path); // path: of a file to write, NULL: none
+    uint32_t api_version;                           // 0: 1.3
+    const char *extensions[4];                      // NULL-terminated
+    void *features; // chain, to be filled with what the device offers, behind those of Vulkan 1.3
 };
 
 struct buffer {
@@ -72,6 +83,9 @@ void app_expect(bool ok, const char *what);
 void app_init(struct app *app, const struct app_wants *wants);
 void app_finish(struct app *app);
 bool app_has_extension(VkPhysicalDevice gpu, const char *name);
+// Runs the mode argv[1] of the list, ended by a NULL name, or all of them; argv[2] is its path.
+// Everything that the device offers is enabled. Returns 0.
+int app_run_modes(const struct app_mode *modes, int argc, char **argv);
 
 // First memory type allowed by `bits` with all of `flags`; UINT32_MAX if there is none.
 uint32_t memory_type(const struct app *app, uint32_t bits, VkMemoryPropertyFlags flags);

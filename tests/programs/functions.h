@@ -137,4 +137,58 @@
     VK_FUNCTION(CmdResetQueryPool)                                                                 \
     VK_FUNCTION(CmdWriteTimestamp)                                                                 \
     VK_FUNCTION(CmdCopyQueryPoolResults)                                                           \
-    VK_FUNCTION(CmdExecuteCommands)
+    VK_FUNCTION(CmdExecuteCommands)                                                                \
+    VK_FUNCTION(CreateBufferView)                                                                  \
+    VK_FUNCTION(DestroyBufferView)                                                                 \
+    VK_FUNCTION(CreateDescriptorUpdateTemplate)                                                    \
+    VK_FUNCTION(DestroyDescriptorUpdateTemplate)                                                   \
+    VK_FUNCTION(UpdateDescriptorSetWithTemplate)                                                   \
+    VK_FUNCTION(CmdPipelineBarrier2)                                                               \
+    VK_FUNCTION(CmdPushDescriptorSetKHR)                                                           \
+    VK_FUNCTION(CmdPushDescriptorSetWithTemplateKHR)                                               \
+    VK_FUNCTION(CmdCopyBufferToImage2)                                                             \
+    VK_FUNCTION(CmdCopyBuffer2)                                                                    \
+    VK_FUNCTION(CmdSetEvent2)                                                                      \
+    VK_FUNCTION(CmdWaitEvents2)                                                                    \
+    VK_FUNCTION(CmdResetEvent2)                                                                    \
+    VK_FUNCTION(CmdWriteTimestamp2)                                                                \
+    VK_FUNCTION(CmdBeginConditionalRenderingEXT)                                                   \
+    VK_FUNCTION(CmdEndConditionalRenderingEXT)                                                     \
+    VK_FUNCTION(CmdDispatchBase)                                                                   \
+    VK_FUNCTION(QueueBindSparse)                                                                   \
+    VK_FUNCTION(GetImageSparseMemoryRequirements)                                                  \
+    VK_FUNCTION(FreeDescriptorSets)                                                                \
+    VK_FUNCTION(ResetDescriptorPool)                                                               \
+    VK_FUNCTION(CmdBindVertexBuffers2)                                                             \
+    VK_FUNCTION(CmdSetViewportWithCount)                                                           \
+    VK_FUNCTION(CmdSetScissorWithCount)                                                            \
+    VK_FUNCTION(CmdSetCullMode)                                                                    \
+    VK_FUNCTION(CmdSetFrontFace)                                                                   \
+    VK_FUNCTION(CmdSetPrimitiveTopology)                                                           \
+    VK_FUNCTION(CmdSetDepthTestEnable)                                                             \
+    VK_FUNCTION(CmdSetDepthWriteEnable)                                                            \
+    VK_FUNCTION(CmdSetDepthCompareOp)                                                              \
+    VK_FUNCTION(CmdSetRasterizerDiscardEnable)                                                     \
+    VK_FUNCTION(CmdSetPrimitiveRestartEnable)                                                      \
+    VK_FUNCTION(CmdSetStencilTestEnable)                                                           \
+    VK_FUNCTION(CmdSetStencilOp)                                                                   \
+    VK_FUNCTION(CmdSetVertexInputEXT)                                                              \
+    VK_FUNCTION(CmdDrawIndirect)                                                                   \
+    VK_FUNCTION(CmdDrawIndirectCount)                                                              \
+    VK_FUNCTION(CmdDrawIndexedIndirectCount)                                                       \
+    VK_FUNCTION(CmdDrawMultiEXT)                                                                   \
+    VK_FUNCTION(CmdDrawMultiIndexedEXT)                                                            \
+    VK_FUNCTION(CmdBindTransformFeedbackBuffersEXT)                                                \
+    VK_FUNCTION(CmdBeginTransformFeedbackEXT)                                                      \
+    VK_FUNCTION(CmdEndTransformFeedbackEXT)                                                        \
+    VK_FUNCTION(CmdDrawIndirectByteCountEXT)                                                       \
+    VK_FUNCTION(CmdBeginQueryIndexedEXT)                                                           \
+    VK_FUNCTION(CmdEndQueryIndexedEXT)                                                             \
+    VK_FUNCTION(CmdClearAttachments)                                                               \
+    VK_FUNCTION(CmdBindDescriptorSets2)                                                            \
+    VK_FUNCTION(CmdPushConstants2)                                                                 \
+    VK_FUNCTION(CmdBindIndexBuffer2)                                                               \
+    VK_FUNCTION(CmdResolveImage2)                                                                  \
+    VK_FUNCTION(CmdBlitImage2)                                                                     \
+    VK_FUNCTION(CmdCopyImageToBuffer2)                                                             \
+    VK_FUNCTION(CmdClearDepthStencilImage)
