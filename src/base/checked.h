@@ -1,4 +1,5 @@
-// Arithmetic on numbers that a guest chose. Every function returns false on overflow and leaves *out alone.
+// Arithmetic on numbers that a guest chose. Every function returns false on overflow and leaves
+// *out alone.
 #ifndef BASE_CHECKED_H
 #define BASE_CHECKED_H
 

@@ -23,62 +23,82 @@ struct venus_call {
     const char *reason; // static text
 };
 
-// Carries out a decoded command; results go into `args`. False: the stream is broken (venus_fail was called).
+// Carries out a decoded command; results go into `args`. False: the stream is broken (venus_fail
+// was called).
 typedef bool (*venus_handler)(struct venus_call *call, void *args);
 
-// Defaults, generated: call the driver, keep the object table. NULL where there is no sensible default.
+// Defaults, generated: call the driver, keep the object table. NULL where there is no sensible
+// default.
 extern const venus_handler venus_thunks[];
 extern const uint32_t venus_thunk_count;
 
-// What src/venus does itself, in front of the thunks. Each room file exports one table, ended by handler NULL.
+// What src/venus does itself, in front of the thunks. Each room file exports one table, ended by
+// handler NULL.
 struct venus_handler_entry {
     enum wire_command command;
     venus_handler handler;
 };
-extern const struct venus_handler_entry venus_instance_handlers[];        // instance.c
-extern const struct venus_handler_entry venus_physical_device_handlers[]; // physical_device.c
-extern const struct venus_handler_entry venus_format_handlers[];          // format.c: format and external capability queries
-extern const struct venus_handler_entry venus_device_handlers[];          // device.c
-extern const struct venus_handler_entry venus_queue_handlers[];           // queue.c
-extern const struct venus_handler_entry venus_sync_handlers[];            // sync.c
-extern const struct venus_handler_entry venus_memory_handlers[];          // memory.c
-extern const struct venus_handler_entry venus_image_handlers[];           // image.c
-extern const struct venus_handler_entry venus_host_copy_handlers[];       // host_copy.c: 297, 298, 335, 336
-extern const struct venus_handler_entry venus_command_handlers[];         // command.c: what must be rewritten in vkCmd*
-extern const struct venus_handler_entry venus_pool_handlers[];            // pool.c: command buffers and descriptor sets
-extern const struct venus_handler_entry venus_query_handlers[];           // query.c: waits for query results
-extern const struct venus_handler_entry venus_transport_handlers[];       // transport.c: replies, streams, rings, seqnos
+// instance.c
+extern const struct venus_handler_entry venus_instance_handlers[];
+// physical_device.c
+extern const struct venus_handler_entry venus_physical_device_handlers[];
+// format.c: format and external capability queries
+extern const struct venus_handler_entry venus_format_handlers[];
+// device.c
+extern const struct venus_handler_entry venus_device_handlers[];
+// queue.c
+extern const struct venus_handler_entry venus_queue_handlers[];
+// sync.c
+extern const struct venus_handler_entry venus_sync_handlers[];
+// memory.c
+extern const struct venus_handler_entry venus_memory_handlers[];
+// image.c
+extern const struct venus_handler_entry venus_image_handlers[];
+// host_copy.c: 297, 298, 335, 336
+extern const struct venus_handler_entry venus_host_copy_handlers[];
+// command.c: what must be rewritten in vkCmd*
+extern const struct venus_handler_entry venus_command_handlers[];
+// pool.c: command buffers and descriptor sets
+extern const struct venus_handler_entry venus_pool_handlers[];
+// query.c: waits for query results
+extern const struct venus_handler_entry venus_query_handlers[];
+// transport.c: replies, streams, rings, seqnos
+extern const struct venus_handler_entry venus_transport_handlers[];
 
 // Fills `table` (WIRE_COMMAND_COUNT entries) with thunks overlaid by handlers.
 void venus_handlers_fill(venus_handler *table);
 
-// ---- for thunks and handlers -----------------------------------------------------------------------------------------------------
+// ---- for thunks and handlers --------------------------------------------------------------------
 
 // Breaks the stream: the context is lost. `reason` is static text. Returns false.
 bool venus_fail(struct venus_call *call, const char *reason);
 // The host's driver has no such function. Returns false.
 bool venus_unsupported(struct venus_call *call);
 
-// Memory until the end of the command, zeroed; NULL at the limit (then: return venus_fail(call, "out of memory")).
+// Memory until the end of the command, zeroed; NULL at the limit (then: return venus_fail(call,
+// "out of memory")).
 void *venus_scratch(struct venus_call *call, size_t size);
 
-// A new object owned by the call's device (or instance), named `id` by the guest. On failure the host handle has been destroyed, the
-// reason is set, false is returned.
+// A new object owned by the call's device (or instance), named `id` by the guest. On failure the
+// host handle has been destroyed, the reason is set, false is returned.
 bool venus_add(struct venus_call *call, enum wire_handle type, uint64_t id, uint64_t handle);
 // The same with another parent (a pool).
-bool venus_add_child(struct venus_call *call, struct venus_object *parent, enum wire_handle type, uint64_t id, uint64_t handle);
-// Takes an object and what it owns out of the table, for a destroy command. id 0: *handle is 0, true.
+bool venus_add_child(struct venus_call *call, struct venus_object *parent, enum wire_handle type,
+                     uint64_t id, uint64_t handle);
+// Takes an object and what it owns out of the table, for a destroy command. id 0: *handle is 0,
+// true.
 bool venus_take(struct venus_call *call, enum wire_handle type, uint64_t id, uint64_t *handle);
 
 // vkQueue* commands are externally synchronized by well-behaved guests only.
 void venus_queue_lock(struct venus_object *queue);
 void venus_queue_unlock(struct venus_object *queue);
 
-// ---- pNext chains ------------------------------------------------------------------------------------------------------------------
+// ---- pNext chains -------------------------------------------------------------------------------
 
 // First structure of `type` in the chain that `root` heads (root itself not counted), or NULL.
 void *venus_chain_find(const void *root, VkStructureType type);
-// Unlinks the first structure of `type` and returns it, or NULL. Decoded chains are the worker's own memory.
+// Unlinks the first structure of `type` and returns it, or NULL. Decoded chains are the worker's
+// own memory.
 void *venus_chain_unlink(const void *root, VkStructureType type);
 // Links `node` (any structure with sType/pNext) right behind root.
 void venus_chain_push(const void *root, void *node);

@@ -11,7 +11,9 @@
 
 #define MAX_OBJECTS (4u << 20)
 
-struct venus_context *venus_context_create(const struct link_context_create *info, struct link *link, struct venus_host *host, bool portable)
+struct venus_context *venus_context_create(const struct link_context_create *info,
+                                           struct link *link, struct venus_host *host,
+                                           bool portable)
 {
     struct venus_context *context = calloc(1, sizeof(*context));
     if (!context)
@@ -29,7 +31,8 @@ struct venus_context *venus_context_create(const struct link_context_create *inf
     venus_handlers_fill(context->handlers);
     venus_stream_init(&context->stream, context, NULL);
 
-    if (venus_object_table_init(&context->objects, MAX_OBJECTS) && (context->pages = venus_pages_pool_create()) &&
+    if (venus_object_table_init(&context->objects, MAX_OBJECTS) &&
+        (context->pages = venus_pages_pool_create()) &&
         venus_resource_table_init(&context->resources, context->pages, info->max_resources) &&
         venus_ring_list_create(context))
         return context;
@@ -63,13 +66,15 @@ void venus_context_stop(struct venus_context *context)
         venus_ring_list_wake(context->rings);
 }
 
-void venus_context_lose(struct venus_context *context, const char *where, const char *command, uint64_t offset, const char *reason)
+void venus_context_lose(struct venus_context *context, const char *where, const char *command,
+                        uint64_t offset, const char *reason)
 {
     if (atomic_flag_test_and_set(&context->lost))
         return;
     venus_ring_list_fatal(context->rings);
     char text[256];
-    int length = snprintf(text, sizeof(text), "%s: %s at byte %llu: %s", where, command, (unsigned long long)offset, reason);
+    int length = snprintf(text, sizeof(text), "%s: %s at byte %llu: %s", where, command,
+                          (unsigned long long)offset, reason);
     if (length >= (int)sizeof(text))
         length = sizeof(text) - 1;
     // The device process writes the log line, with the name of the context.
@@ -77,7 +82,8 @@ void venus_context_lose(struct venus_context *context, const char *where, const 
     venus_context_stop(context);
 }
 
-void venus_context_retire(struct venus_context *context, const struct link_fence_retired *fences, uint32_t count)
+void venus_context_retire(struct venus_context *context, const struct link_fence_retired *fences,
+                          uint32_t count)
 {
     link_send(context->link, LINK_FENCE_RETIRED, fences, count * sizeof(*fences), NULL, 0, NULL, 0);
 }
@@ -96,5 +102,6 @@ void venus_context_fence(struct venus_context *context, uint32_t ring_idx, uint6
     }
     // The CPU's timeline, or one that no queue is bound to: a fence must never hang.
     if (!queue)
-        venus_context_retire(context, &(struct link_fence_retired){.fence_id = fence_id, .ring_idx = ring_idx}, 1);
+        venus_context_retire(
+            context, &(struct link_fence_retired){.fence_id = fence_id, .ring_idx = ring_idx}, 1);
 }

@@ -1,4 +1,5 @@
-// A guest context: everything that one VkInstance of a guest process owns here. One per worker process.
+// A guest context: everything that one VkInstance of a guest process owns here. One per worker
+// process.
 #ifndef VENUS_CONTEXT_H
 #define VENUS_CONTEXT_H
 
@@ -21,7 +22,8 @@ struct venus_context {
     struct venus_resource_table resources;
     struct venus_pages_pool *pages;
     struct venus_ring_list *rings;
-    _Atomic(struct venus_instance *) instance; // the only one; NULL before vkCreateInstance. Any thread reads it
+    _Atomic(struct venus_instance *)
+        instance; // the only one; NULL before vkCreateInstance. Any thread reads it
 
     struct venus_stream stream; // the context stream: what arrives by LINK_SUBMIT
 
@@ -29,7 +31,8 @@ struct venus_context {
     pthread_mutex_t timeline_lock;
     struct venus_queue *timelines[64];
 
-    // Set once: the guest is gone or broke its stream. Every wait looks at it; venus_context_stop wakes those who sleep.
+    // Set once: the guest is gone or broke its stream. Every wait looks at it; venus_context_stop
+    // wakes those who sleep.
     atomic_bool stopping;
     atomic_flag lost;
 
@@ -38,12 +41,16 @@ struct venus_context {
     uint32_t max_rings;
 };
 
-struct venus_context *venus_context_create(const struct link_context_create *info, struct link *link, struct venus_host *host, bool portable);
+struct venus_context *venus_context_create(const struct link_context_create *info,
+                                           struct link *link, struct venus_host *host,
+                                           bool portable);
 // Stops all threads, waits for the GPU, destroys what is left.
 void venus_context_destroy(struct venus_context *context);
 
-// Breaks the context: FATAL in every ring, one log line, LINK_CONTEXT_LOST. Only the first call counts. Any thread.
-void venus_context_lose(struct venus_context *context, const char *where, const char *command, uint64_t offset, const char *reason);
+// Breaks the context: FATAL in every ring, one log line, LINK_CONTEXT_LOST. Only the first call
+// counts. Any thread.
+void venus_context_lose(struct venus_context *context, const char *where, const char *command,
+                        uint64_t offset, const char *reason);
 // Wakes and ends every wait, without an error (the guest has gone). Any thread.
 void venus_context_stop(struct venus_context *context);
 static inline bool venus_context_stopping(const struct venus_context *context)
@@ -51,9 +58,11 @@ static inline bool venus_context_stopping(const struct venus_context *context)
     return atomic_load_explicit(&context->stopping, memory_order_relaxed);
 }
 
-// A fence of the device process: retired when everything submitted to the timeline's queue so far is done. Context thread.
+// A fence of the device process: retired when everything submitted to the timeline's queue so far
+// is done. Context thread.
 void venus_context_fence(struct venus_context *context, uint32_t ring_idx, uint64_t fence_id);
-void venus_context_retire(struct venus_context *context, const struct link_fence_retired *fences, uint32_t count);
+void venus_context_retire(struct venus_context *context, const struct link_fence_retired *fences,
+                          uint32_t count);
 
 // Waits must end when the context stops: no single wait on the driver is longer than this.
 #define VENUS_WAIT_SLICE_NS 50000000ull

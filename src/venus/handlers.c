@@ -7,9 +7,13 @@
 void venus_handlers_fill(venus_handler *table)
 {
     static const struct venus_handler_entry *const rooms[] = {
-        venus_instance_handlers, venus_physical_device_handlers, venus_format_handlers, venus_device_handlers, venus_queue_handlers,
-        venus_sync_handlers,     venus_memory_handlers,          venus_image_handlers,  venus_host_copy_handlers, venus_command_handlers,
-        venus_pool_handlers,     venus_query_handlers,           venus_transport_handlers,
+        venus_instance_handlers,  venus_physical_device_handlers,
+        venus_format_handlers,    venus_device_handlers,
+        venus_queue_handlers,     venus_sync_handlers,
+        venus_memory_handlers,    venus_image_handlers,
+        venus_host_copy_handlers, venus_command_handlers,
+        venus_pool_handlers,      venus_query_handlers,
+        venus_transport_handlers,
     };
     memset(table, 0, WIRE_COMMAND_COUNT * sizeof(*table));
     memcpy(table, venus_thunks, venus_thunk_count * sizeof(*table));
@@ -41,7 +45,8 @@ static void destroy_host_handle(struct venus_call *call, enum wire_handle type, 
         venus_driver_destroy(&call->device->vk, venus_device_handle(call->device), type, handle);
 }
 
-bool venus_add_child(struct venus_call *call, struct venus_object *parent, enum wire_handle type, uint64_t id, uint64_t handle)
+bool venus_add_child(struct venus_call *call, struct venus_object *parent, enum wire_handle type,
+                     uint64_t id, uint64_t handle)
 {
     struct venus_object_table *table = &call->context->objects;
     struct venus_object *object = venus_object_alloc(table, sizeof(*object));
@@ -63,11 +68,14 @@ bool venus_add_child(struct venus_call *call, struct venus_object *parent, enum 
 
 bool venus_add(struct venus_call *call, enum wire_handle type, uint64_t id, uint64_t handle)
 {
-    struct venus_object *parent = call->device ? &call->device->base : call->instance ? &call->instance->base : NULL;
+    struct venus_object *parent = call->device     ? &call->device->base
+                                  : call->instance ? &call->instance->base
+                                                   : NULL;
     return venus_add_child(call, parent, type, id, handle);
 }
 
-// A pool's children have no host handles of their own to destroy: they go with it. The other parents have destroy handlers of their own.
+// A pool's children have no host handles of their own to destroy: they go with it. The other
+// parents have destroy handlers of their own.
 static void free_tree(struct venus_object_table *table, struct venus_object *object)
 {
     for (struct venus_object *child = object->children; child;) {

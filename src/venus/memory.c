@@ -1,4 +1,5 @@
-// Memory that a guest can map or share lies in shared pages, imported into the driver; the rest is the driver's own.
+// Memory that a guest can map or share lies in shared pages, imported into the driver; the rest is
+// the driver's own.
 #include "venus/memory.h"
 
 #include <errno.h>
@@ -8,7 +9,8 @@
 
 static bool type_is_mappable(const struct venus_physical_device *physical_device, uint32_t type)
 {
-    return physical_device->memory.memoryTypes[type].propertyFlags & VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT;
+    return physical_device->memory.memoryTypes[type].propertyFlags &
+           VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT;
 }
 
 static bool charge(struct venus_context *context, uint64_t bytes)
@@ -21,16 +23,19 @@ static bool charge(struct venus_context *context, uint64_t bytes)
 }
 
 // Shared pages for an allocation: those of the resource that it imports, or new ones.
-static VkResult find_pages(struct venus_call *call, const VkMemoryAllocateInfo *info, const VkImportMemoryResourceInfoMESA *import, bool shared,
+static VkResult find_pages(struct venus_call *call, const VkMemoryAllocateInfo *info,
+                           const VkImportMemoryResourceInfoMESA *import, bool shared,
                            struct venus_pages **pages)
 {
     struct venus_context *context = call->context;
     uint64_t alignment = call->device->physical_device->import_alignment;
     if (import) {
-        struct venus_resource *resource = venus_resource_get(&context->resources, import->resourceId);
+        struct venus_resource *resource =
+            venus_resource_get(&context->resources, import->resourceId);
         if (!resource)
             return venus_fail(call, "no such resource"), VK_ERROR_UNKNOWN;
-        bool usable = resource->kind == LINK_RESOURCE_MEMORY && info->allocationSize <= resource->pages->size &&
+        bool usable = resource->kind == LINK_RESOURCE_MEMORY &&
+                      info->allocationSize <= resource->pages->size &&
                       !((uintptr_t)resource->pages->address & (alignment - 1));
         if (usable)
             *pages = venus_pages_ref(resource->pages);
@@ -38,12 +43,14 @@ static VkResult find_pages(struct venus_call *call, const VkMemoryAllocateInfo *
         return usable ? VK_SUCCESS : VK_ERROR_INVALID_EXTERNAL_HANDLE;
     }
     uint64_t size;
-    if (!info->allocationSize || !checked_align_u64(info->allocationSize, alignment, &size) || !charge(context, size))
+    if (!info->allocationSize || !checked_align_u64(info->allocationSize, alignment, &size) ||
+        !charge(context, size))
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     *pages = venus_pages_alloc(context->pages, size, alignment, shared || context->own_files);
     if (!*pages) {
         atomic_fetch_sub(&context->memory_used, size);
-        return errno == EMFILE || errno == ENFILE ? VK_ERROR_TOO_MANY_OBJECTS : VK_ERROR_OUT_OF_HOST_MEMORY;
+        return errno == EMFILE || errno == ENFILE ? VK_ERROR_TOO_MANY_OBJECTS
+                                                  : VK_ERROR_OUT_OF_HOST_MEMORY;
     }
     return VK_SUCCESS;
 }
@@ -58,20 +65,25 @@ static void drop_pages(struct venus_context *context, struct venus_memory *memor
     memory->pages = NULL;
 }
 
-static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *guest_info, struct venus_memory *memory)
+static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *guest_info,
+                         struct venus_memory *memory)
 {
     struct venus_device *device = call->device;
     const struct venus_physical_device *physical_device = device->physical_device;
     // The decoded chain is ours to edit: what the host must not see is taken out.
-    const VkImportMemoryResourceInfoMESA *import = venus_chain_unlink(guest_info, VK_STRUCTURE_TYPE_IMPORT_MEMORY_RESOURCE_INFO_MESA);
-    const VkExportMemoryAllocateInfo *export = venus_chain_unlink(guest_info, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO);
+    const VkImportMemoryResourceInfoMESA *import =
+        venus_chain_unlink(guest_info, VK_STRUCTURE_TYPE_IMPORT_MEMORY_RESOURCE_INFO_MESA);
+    const VkExportMemoryAllocateInfo *export =
+        venus_chain_unlink(guest_info, VK_STRUCTURE_TYPE_EXPORT_MEMORY_ALLOCATE_INFO);
     VkMemoryAllocateInfo info = *guest_info;
 
     if (info.memoryTypeIndex >= physical_device->memory.memoryTypeCount)
         return VK_ERROR_UNKNOWN;
     bool shared = import || (export && export->handleTypes);
-    VkImportMemoryHostPointerInfoEXT pointer = {.sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT, .pNext = info.pNext,
-                                                .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT};
+    VkImportMemoryHostPointerInfoEXT pointer = {
+        .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT,
+        .pNext = info.pNext,
+        .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT};
     memory->mappable = type_is_mappable(physical_device, info.memoryTypeIndex);
     memory->exportable = export && export->handleTypes;
     memory->imported = import;
@@ -81,13 +93,16 @@ static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *gu
         VkResult result = find_pages(call, &info, import, shared, &memory->pages);
         if (result != VK_SUCCESS)
             return result;
-        // Imported host memory is nobody's dedicated allocation (VUID-VkMemoryAllocateInfo-pNext-02806).
+        // Imported host memory is nobody's dedicated allocation
+        // (VUID-VkMemoryAllocateInfo-pNext-02806).
         venus_chain_unlink(&info, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO);
         pointer.pNext = info.pNext;
         pointer.pHostPointer = memory->pages->address;
         info.pNext = &pointer;
-        info.allocationSize = import ? (info.allocationSize + physical_device->import_alignment - 1) & ~(physical_device->import_alignment - 1)
-                                     : memory->pages->size;
+        info.allocationSize = import
+                                  ? (info.allocationSize + physical_device->import_alignment - 1) &
+                                        ~(physical_device->import_alignment - 1)
+                                  : memory->pages->size;
     }
     VkDeviceMemory handle;
     VkResult result = device->vk.AllocateMemory(venus_device_handle(device), &info, NULL, &handle);
@@ -138,7 +153,8 @@ static bool free_memory(struct venus_call *call, void *data)
     if (!id)
         return true;
     struct venus_object *object = venus_object_find(table, id);
-    if (!object || object->device != call->device || !(object = venus_object_remove(table, WIRE_HANDLE_DEVICE_MEMORY, id)))
+    if (!object || object->device != call->device ||
+        !(object = venus_object_remove(table, WIRE_HANDLE_DEVICE_MEMORY, id)))
         return venus_fail(call, "no memory of this device has this id");
     venus_memory_release(call->context, (struct venus_memory *)object);
     venus_object_free(table, object);
@@ -149,9 +165,10 @@ static bool get_memory_resource_properties(struct venus_call *call, void *data)
 {
     struct wire_args_vkGetMemoryResourcePropertiesMESA *args = data;
     VkMemoryResourcePropertiesMESA *properties = args->pMemoryResourceProperties;
-    VkMemoryResourceAllocationSizePropertiesMESA *size =
-        venus_chain_find(properties, VK_STRUCTURE_TYPE_MEMORY_RESOURCE_ALLOCATION_SIZE_PROPERTIES_MESA);
-    struct venus_resource *resource = venus_resource_get(&call->context->resources, args->resourceId);
+    VkMemoryResourceAllocationSizePropertiesMESA *size = venus_chain_find(
+        properties, VK_STRUCTURE_TYPE_MEMORY_RESOURCE_ALLOCATION_SIZE_PROPERTIES_MESA);
+    struct venus_resource *resource =
+        venus_resource_get(&call->context->resources, args->resourceId);
     if (!resource)
         return venus_fail(call, "no such resource");
     args->ret = VK_ERROR_INVALID_EXTERNAL_HANDLE;
@@ -173,7 +190,8 @@ static bool nothing_to_do(struct venus_call *call, void *data)
     return true;
 }
 
-int venus_memory_export(struct venus_context *context, const struct link_blob_export *request, struct link_blob_exported *answer, int *out_fd)
+int venus_memory_export(struct venus_context *context, const struct link_blob_export *request,
+                        struct link_blob_exported *answer, int *out_fd)
 {
     struct venus_object *object = venus_object_find(&context->objects, request->memory_id);
     if (!object || object->type != WIRE_HANDLE_DEVICE_MEMORY)
@@ -183,7 +201,8 @@ int venus_memory_export(struct venus_context *context, const struct link_blob_ex
         return -EINVAL;
     if ((request->blob_flags & LINK_BLOB_MAPPABLE) && !memory->mappable)
         return -EINVAL;
-    if ((request->blob_flags & (LINK_BLOB_SHAREABLE | LINK_BLOB_CROSS_DEVICE)) && !memory->exportable)
+    if ((request->blob_flags & (LINK_BLOB_SHAREABLE | LINK_BLOB_CROSS_DEVICE)) &&
+        !memory->exportable)
         return -EINVAL;
     if (atomic_exchange(&memory->exported, true))
         return -EEXIST;
@@ -193,7 +212,10 @@ int venus_memory_export(struct venus_context *context, const struct link_blob_ex
     // The pages are ordinary memory of the host, whatever the type says: always cached.
     answer->map_info = 1;
     *out_fd = pages->fd;
-    return venus_resource_attach(&context->resources, request->resource_id, LINK_RESOURCE_MEMORY, pages) ? 0 : -EEXIST;
+    return venus_resource_attach(&context->resources, request->resource_id, LINK_RESOURCE_MEMORY,
+                                 pages)
+               ? 0
+               : -EEXIST;
 }
 
 const struct venus_handler_entry venus_memory_handlers[] = {

@@ -53,7 +53,8 @@ static void *monitor_main(void *data)
     uint64_t gone_at = 0;
     while (!atomic_load(&monitor->stopping)) {
         int pause_ms = report(monitor);
-        struct pollfd fds[2] = {{.fd = monitor->changed.read_fd, .events = POLLIN}, {.fd = link_fd(monitor->context->link)}};
+        struct pollfd fds[2] = {{.fd = monitor->changed.read_fd, .events = POLLIN},
+                                {.fd = link_fd(monitor->context->link)}};
         if (gone_at)
             pause_ms = 100;
         poll(fds, gone_at ? 1 : 2, pause_ms);
@@ -101,7 +102,8 @@ void venus_monitor_destroy(struct venus_monitor *monitor)
     free(monitor);
 }
 
-void venus_monitor_watch(struct venus_monitor *monitor, _Atomic(uint32_t) *status, uint32_t period_us)
+void venus_monitor_watch(struct venus_monitor *monitor, _Atomic(uint32_t) *status,
+                         uint32_t period_us)
 {
     struct watch *watch = malloc(sizeof(*watch));
     if (!watch)

@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-// Ids are counted up by the guest, so the low bits spread them perfectly; a guest that chooses otherwise slows only itself.
+// Ids are counted up by the guest, so the low bits spread them perfectly; a guest that chooses
+// otherwise slows only itself.
 struct venus_object_buckets {
     struct venus_object_buckets *next_retired;
     uint32_t mask;
@@ -22,7 +23,8 @@ struct venus_object_slab {
 
 static struct venus_object_buckets *buckets_create(uint32_t count)
 {
-    struct venus_object_buckets *buckets = calloc(1, sizeof(*buckets) + count * sizeof(buckets->heads[0]));
+    struct venus_object_buckets *buckets =
+        calloc(1, sizeof(*buckets) + count * sizeof(buckets->heads[0]));
     if (buckets)
         buckets->mask = count - 1;
     return buckets;
@@ -61,8 +63,10 @@ void venus_object_table_finish(struct venus_object_table *table)
 
 static struct venus_object *find_locked(struct venus_object_table *table, uint64_t id)
 {
-    struct venus_object_buckets *buckets = atomic_load_explicit(&table->buckets, memory_order_relaxed);
-    struct venus_object *object = atomic_load_explicit(&buckets->heads[id & buckets->mask], memory_order_relaxed);
+    struct venus_object_buckets *buckets =
+        atomic_load_explicit(&table->buckets, memory_order_relaxed);
+    struct venus_object *object =
+        atomic_load_explicit(&buckets->heads[id & buckets->mask], memory_order_relaxed);
     while (object && atomic_load_explicit(&object->id, memory_order_relaxed) != id)
         object = atomic_load_explicit(&object->next_in_bucket, memory_order_relaxed);
     return object;
@@ -70,14 +74,17 @@ static struct venus_object *find_locked(struct venus_object_table *table, uint64
 
 struct venus_object *venus_object_find(struct venus_object_table *table, uint64_t id)
 {
-    struct venus_object_buckets *buckets = atomic_load_explicit(&table->buckets, memory_order_acquire);
-    struct venus_object *object = atomic_load_explicit(&buckets->heads[id & buckets->mask], memory_order_acquire);
+    struct venus_object_buckets *buckets =
+        atomic_load_explicit(&table->buckets, memory_order_acquire);
+    struct venus_object *object =
+        atomic_load_explicit(&buckets->heads[id & buckets->mask], memory_order_acquire);
     for (unsigned step = 0; object && step < MAX_STEPS; step++) {
         if (atomic_load_explicit(&object->id, memory_order_acquire) == id)
             return id ? object : NULL;
         object = atomic_load_explicit(&object->next_in_bucket, memory_order_acquire);
     }
-    // A miss may be an accident: the chain was changed or regrown while we walked it. Only the lock knows.
+    // A miss may be an accident: the chain was changed or regrown while we walked it. Only the lock
+    // knows.
     pthread_mutex_lock(&table->lock);
     object = id ? find_locked(table, id) : NULL;
     pthread_mutex_unlock(&table->lock);
@@ -121,7 +128,8 @@ void *venus_object_alloc(struct venus_object_table *table, size_t size)
         object = table->free_lists[size_class];
         table->free_lists[size_class] = object->next;
         table->count++;
-        // A late reader may still look at id and next_in_bucket: they keep being atomics that are written as such.
+        // A late reader may still look at id and next_in_bucket: they keep being atomics that are
+        // written as such.
         atomic_store_explicit(&object->next_in_bucket, NULL, memory_order_relaxed);
         size_t head = offsetof(struct venus_object, type);
         memset((uint8_t *)object + head, 0, ((size_t)SMALLEST_OBJECT << size_class) - head);
@@ -140,8 +148,8 @@ void venus_object_free(struct venus_object_table *table, struct venus_object *ob
     pthread_mutex_unlock(&table->lock);
 }
 
-// More objects than buckets: double them. Readers may hold the old array, so it stays until the end; all old ones together are
-// smaller than the new one.
+// More objects than buckets: double them. Readers may hold the old array, so it stays until the
+// end; all old ones together are smaller than the new one.
 static void grow_locked(struct venus_object_table *table)
 {
     struct venus_object_buckets *old = atomic_load_explicit(&table->buckets, memory_order_relaxed);
@@ -153,9 +161,12 @@ static void grow_locked(struct venus_object_table *table)
     for (uint32_t i = 0; i <= old->mask; i++) {
         struct venus_object *object = atomic_load_explicit(&old->heads[i], memory_order_relaxed);
         while (object) {
-            struct venus_object *next = atomic_load_explicit(&object->next_in_bucket, memory_order_relaxed);
-            uint32_t b = (uint32_t)atomic_load_explicit(&object->id, memory_order_relaxed) & grown->mask;
-            struct venus_object *head = atomic_load_explicit(&grown->heads[b], memory_order_relaxed);
+            struct venus_object *next =
+                atomic_load_explicit(&object->next_in_bucket, memory_order_relaxed);
+            uint32_t b =
+                (uint32_t)atomic_load_explicit(&object->id, memory_order_relaxed) & grown->mask;
+            struct venus_object *head =
+                atomic_load_explicit(&grown->heads[b], memory_order_relaxed);
             atomic_store_explicit(&object->next_in_bucket, head, memory_order_release);
             atomic_store_explicit(&grown->heads[b], object, memory_order_release);
             object = next;
@@ -175,7 +186,8 @@ bool venus_object_insert(struct venus_object_table *table, struct venus_object *
         pthread_mutex_unlock(&table->lock);
         return false;
     }
-    struct venus_object_buckets *buckets = atomic_load_explicit(&table->buckets, memory_order_relaxed);
+    struct venus_object_buckets *buckets =
+        atomic_load_explicit(&table->buckets, memory_order_relaxed);
     if (table->count > buckets->mask) {
         grow_locked(table);
         buckets = atomic_load_explicit(&table->buckets, memory_order_relaxed);
@@ -188,7 +200,8 @@ bool venus_object_insert(struct venus_object_table *table, struct venus_object *
         object->parent->children = object;
     }
     _Atomic(struct venus_object *) *head = &buckets->heads[id & buckets->mask];
-    atomic_store_explicit(&object->next_in_bucket, atomic_load_explicit(head, memory_order_relaxed), memory_order_relaxed);
+    atomic_store_explicit(&object->next_in_bucket, atomic_load_explicit(head, memory_order_relaxed),
+                          memory_order_relaxed);
     atomic_store_explicit(&object->id, id, memory_order_release);
     atomic_store_explicit(head, object, memory_order_release);
     pthread_mutex_unlock(&table->lock);
@@ -197,18 +210,21 @@ bool venus_object_insert(struct venus_object_table *table, struct venus_object *
 
 static void unhash_locked(struct venus_object_table *table, struct venus_object *object)
 {
-    struct venus_object_buckets *buckets = atomic_load_explicit(&table->buckets, memory_order_relaxed);
+    struct venus_object_buckets *buckets =
+        atomic_load_explicit(&table->buckets, memory_order_relaxed);
     uint64_t id = atomic_load_explicit(&object->id, memory_order_relaxed);
     _Atomic(struct venus_object *) *link = &buckets->heads[id & buckets->mask];
     struct venus_object *at;
     while ((at = atomic_load_explicit(link, memory_order_relaxed)) != object)
         link = &at->next_in_bucket;
     // The object keeps its own next pointer: a reader that stands on it walks on.
-    atomic_store_explicit(link, atomic_load_explicit(&object->next_in_bucket, memory_order_relaxed), memory_order_release);
+    atomic_store_explicit(link, atomic_load_explicit(&object->next_in_bucket, memory_order_relaxed),
+                          memory_order_release);
     atomic_store_explicit(&object->id, 0, memory_order_release);
 }
 
-// Takes `root` and all below it out of the hash. Iterative: the depth is small, but the children are many.
+// Takes `root` and all below it out of the hash. Iterative: the depth is small, but the children
+// are many.
 static void unhash_tree_locked(struct venus_object_table *table, struct venus_object *root)
 {
     struct venus_object *at = root;
@@ -226,7 +242,8 @@ static void unhash_tree_locked(struct venus_object_table *table, struct venus_ob
     }
 }
 
-struct venus_object *venus_object_remove(struct venus_object_table *table, enum wire_handle type, uint64_t id)
+struct venus_object *venus_object_remove(struct venus_object_table *table, enum wire_handle type,
+                                         uint64_t id)
 {
     if (!id)
         return NULL;
@@ -248,7 +265,8 @@ struct venus_object *venus_object_remove(struct venus_object_table *table, enum 
     return object;
 }
 
-struct venus_object *venus_object_remove_children(struct venus_object_table *table, struct venus_object *parent)
+struct venus_object *venus_object_remove_children(struct venus_object_table *table,
+                                                  struct venus_object *parent)
 {
     pthread_mutex_lock(&table->lock);
     struct venus_object *list = parent->children;

@@ -1,8 +1,10 @@
-// Objects of a context: guest id → host handle, type, owner. Look-ups take no lock; insertion and removal do.
+// Objects of a context: guest id → host handle, type, owner. Look-ups take no lock; insertion and
+// removal do.
 //
-// Objects are type-stable: their memory is reused for other objects of the same size, but never returned before the table is
-// finished. A guest that destroys an object on one ring while using it on another reads a stale handle at worst; what the host's driver
-// makes of that stays inside this process.
+// Objects are type-stable: their memory is reused for other objects of the same size, but never
+// returned before the table is finished. A guest that destroys an object on one ring while using it
+// on another reads a stale handle at worst; what the host's driver makes of that stays inside this
+// process.
 #ifndef VENUS_OBJECT_H
 #define VENUS_OBJECT_H
 
@@ -20,9 +22,10 @@ struct venus_object {
     _Atomic(struct venus_object *) next_in_bucket;
     enum wire_handle type;
     uint32_t size_class;
-    uint64_t handle;                             // the host's
-    struct venus_device *device;                 // that it belongs to; the device itself for a device; NULL above
-    struct venus_object *parent;                 // what takes it along when it goes: pool, device, instance; NULL for the instance
+    uint64_t handle;             // the host's
+    struct venus_device *device; // that it belongs to; the device itself for a device; NULL above
+    struct venus_object
+        *parent; // what takes it along when it goes: pool, device, instance; NULL for the instance
     struct venus_object *children, *prev, *next; // list of siblings; all under the table's lock
 };
 
@@ -42,17 +45,23 @@ void venus_object_table_finish(struct venus_object_table *table);
 // NULL if there is no such object. Any thread.
 struct venus_object *venus_object_find(struct venus_object_table *table, uint64_t id);
 
-// Memory for an object of `size` bytes (≥ sizeof(struct venus_object), it begins with one), zeroed, not yet in the table. NULL: limit or memory.
+// Memory for an object of `size` bytes (≥ sizeof(struct venus_object), it begins with one), zeroed,
+// not yet in the table. NULL: limit or memory.
 void *venus_object_alloc(struct venus_object_table *table, size_t size);
 void venus_object_free(struct venus_object_table *table, struct venus_object *object);
 
-// Publishes it. type, handle, device and parent must be set. False: id is 0, reserved or taken; the object is still the caller's.
-bool venus_object_insert(struct venus_object_table *table, struct venus_object *object, uint64_t id);
+// Publishes it. type, handle, device and parent must be set. False: id is 0, reserved or taken; the
+// object is still the caller's.
+bool venus_object_insert(struct venus_object_table *table, struct venus_object *object,
+                         uint64_t id);
 
-// Takes the object and everything below it out of the table; no look-up finds them any more. Returns the object with its descendants
-// still linked below it (`children`), for the caller to release (venus_object_free each); NULL if id is unknown or of another type.
-struct venus_object *venus_object_remove(struct venus_object_table *table, enum wire_handle type, uint64_t id);
+// Takes the object and everything below it out of the table; no look-up finds them any more.
+// Returns the object with its descendants still linked below it (`children`), for the caller to
+// release (venus_object_free each); NULL if id is unknown or of another type.
+struct venus_object *venus_object_remove(struct venus_object_table *table, enum wire_handle type,
+                                         uint64_t id);
 // The same for all children of `parent`, which stays; returns the first of a list linked by `next`.
-struct venus_object *venus_object_remove_children(struct venus_object_table *table, struct venus_object *parent);
+struct venus_object *venus_object_remove_children(struct venus_object_table *table,
+                                                  struct venus_object *parent);
 
 #endif

@@ -1,5 +1,5 @@
-// Arenas are sparse files of ARENA_SIZE; free ranges of an arena are a sorted list. Allocation is first fit: ranges are large (a page at
-// least) and few compared with what happens inside them.
+// Arenas are sparse files of ARENA_SIZE; free ranges of an arena are a sorted list. Allocation is
+// first fit: ranges are large (a page at least) and few compared with what happens inside them.
 #include "venus/pages.h"
 
 #include <errno.h>
@@ -90,7 +90,8 @@ static struct pages_arena *arena_create_with_room(uint64_t size)
 }
 
 // Cuts [offset, offset + size) out of the arena's holes, or returns false.
-static bool take_from(struct pages_arena *arena, uint64_t size, uint64_t alignment, uint64_t *offset)
+static bool take_from(struct pages_arena *arena, uint64_t size, uint64_t alignment,
+                      uint64_t *offset)
 {
     for (struct hole **link = &arena->holes; *link; link = &(*link)->next) {
         struct hole *hole = *link;
@@ -104,7 +105,8 @@ static bool take_from(struct pages_arena *arena, uint64_t size, uint64_t alignme
             struct hole *tail = malloc(sizeof(*tail));
             if (!tail)
                 return false;
-            *tail = (struct hole){.next = hole->next, .offset = hole->offset + skip + size, .size = rest};
+            *tail = (struct hole){
+                .next = hole->next, .offset = hole->offset + skip + size, .size = rest};
             hole->next = tail;
             hole->size = skip;
             *offset = hole->offset + skip;
@@ -125,7 +127,8 @@ static bool take_from(struct pages_arena *arena, uint64_t size, uint64_t alignme
     return false;
 }
 
-// Returns a range to the holes. Without memory for the bookkeeping the range stays unused: lost, but harmless.
+// Returns a range to the holes. Without memory for the bookkeeping the range stays unused: lost,
+// but harmless.
 static void give_back(struct pages_arena *arena, uint64_t offset, uint64_t size)
 {
     struct hole **link = &arena->holes, *before = NULL;
@@ -153,12 +156,14 @@ static void give_back(struct pages_arena *arena, uint64_t offset, uint64_t size)
     }
 }
 
-static struct venus_pages *pages_new(int fd, uint64_t offset, uint64_t size, void *address, void *owner)
+static struct venus_pages *pages_new(int fd, uint64_t offset, uint64_t size, void *address,
+                                     void *owner)
 {
     struct venus_pages *pages = malloc(sizeof(*pages));
     if (!pages)
         return NULL;
-    *pages = (struct venus_pages){.fd = fd, .offset = offset, .size = size, .address = address, .owner = owner};
+    *pages = (struct venus_pages){
+        .fd = fd, .offset = offset, .size = size, .address = address, .owner = owner};
     atomic_init(&pages->references, 1);
     return pages;
 }
@@ -173,7 +178,8 @@ static struct venus_pages *alloc_own(uint64_t size)
     return venus_pages_adopt(fd, 0, size);
 }
 
-static struct venus_pages *alloc_range(struct venus_pages_pool *pool, uint64_t size, uint64_t alignment)
+static struct venus_pages *alloc_range(struct venus_pages_pool *pool, uint64_t size,
+                                       uint64_t alignment)
 {
     struct venus_pages *pages = NULL;
     uint64_t offset;
@@ -200,7 +206,8 @@ static struct venus_pages *alloc_range(struct venus_pages_pool *pool, uint64_t s
     return pages;
 }
 
-struct venus_pages *venus_pages_alloc(struct venus_pages_pool *pool, uint64_t size, uint64_t alignment, bool own_file)
+struct venus_pages *venus_pages_alloc(struct venus_pages_pool *pool, uint64_t size,
+                                      uint64_t alignment, bool own_file)
 {
     uint64_t page = os_page_size(), rounded;
     if (!size || !checked_align_u64(size, page, &rounded) || rounded > INT64_MAX) {

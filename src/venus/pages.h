@@ -6,7 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// A range of a file, mapped here. Reference counted; the last reference gives the pages back (zeroed for the next owner).
+// A range of a file, mapped here. Reference counted; the last reference gives the pages back
+// (zeroed for the next owner).
 struct venus_pages {
     atomic_uint references;
     int fd;          // of the arena (borrowed) or its own
@@ -21,9 +22,11 @@ struct venus_pages_pool;
 struct venus_pages_pool *venus_pages_pool_create(void);
 void venus_pages_pool_destroy(struct venus_pages_pool *pool);
 
-// Zeroed pages; `alignment` is a power of two ≥ the page size and holds for the address (the offset is page-aligned). `own_file`: a file of their own,
-// because others will see it. NULL: no memory, descriptors or address space (errno). Any thread.
-struct venus_pages *venus_pages_alloc(struct venus_pages_pool *pool, uint64_t size, uint64_t alignment, bool own_file);
+// Zeroed pages; `alignment` is a power of two ≥ the page size and holds for the address (the offset
+// is page-aligned). `own_file`: a file of their own, because others will see it. NULL: no memory,
+// descriptors or address space (errno). Any thread.
+struct venus_pages *venus_pages_alloc(struct venus_pages_pool *pool, uint64_t size,
+                                      uint64_t alignment, bool own_file);
 // Maps a range of a file that came from elsewhere; takes over `fd`. NULL: errno, fd is closed.
 struct venus_pages *venus_pages_adopt(int fd, uint64_t offset, uint64_t size);
 

@@ -2,8 +2,8 @@
 #include "venus/context.h"
 #include "venus/device.h"
 
-static bool add_all(struct venus_call *call, struct venus_object *pool, enum wire_handle type, uint32_t count, const uint64_t *ids,
-                    const uint64_t *handles)
+static bool add_all(struct venus_call *call, struct venus_object *pool, enum wire_handle type,
+                    uint32_t count, const uint64_t *ids, const uint64_t *handles)
 {
     for (uint32_t i = 0; i < count; i++) {
         // On failure the context is lost: the host's pool takes what was allocated with it.
@@ -25,14 +25,16 @@ static bool allocate_command_buffers(struct venus_call *call, void *data)
     args->ret = call->device->vk.AllocateCommandBuffers(args->device, args->pAllocateInfo, handles);
     if (args->ret < 0)
         return true;
-    return add_all(call, call->objects[1], WIRE_HANDLE_COMMAND_BUFFER, count, (uint64_t *)args->pCommandBuffers, (uint64_t *)handles);
+    return add_all(call, call->objects[1], WIRE_HANDLE_COMMAND_BUFFER, count,
+                   (uint64_t *)args->pCommandBuffers, (uint64_t *)handles);
 }
 
 static bool allocate_descriptor_sets(struct venus_call *call, void *data)
 {
     struct wire_args_vkAllocateDescriptorSets *args = data;
     uint32_t count = args->pAllocateInfo->descriptorSetCount;
-    if (call->object_count < 2 || !args->pAllocateInfo->descriptorPool || !call->device->vk.AllocateDescriptorSets)
+    if (call->object_count < 2 || !args->pAllocateInfo->descriptorPool ||
+        !call->device->vk.AllocateDescriptorSets)
         return venus_fail(call, "no descriptor pool");
     VkDescriptorSet *handles = venus_scratch(call, count * sizeof(*handles));
     if (!handles)
@@ -40,10 +42,12 @@ static bool allocate_descriptor_sets(struct venus_call *call, void *data)
     args->ret = call->device->vk.AllocateDescriptorSets(args->device, args->pAllocateInfo, handles);
     if (args->ret < 0)
         return true;
-    return add_all(call, call->objects[1], WIRE_HANDLE_DESCRIPTOR_SET, count, (uint64_t *)args->pDescriptorSets, (uint64_t *)handles);
+    return add_all(call, call->objects[1], WIRE_HANDLE_DESCRIPTOR_SET, count,
+                   (uint64_t *)args->pDescriptorSets, (uint64_t *)handles);
 }
 
-// Takes `count` ids out of the table; the handles are left in their place. The pool must be the one they came from.
+// Takes `count` ids out of the table; the handles are left in their place. The pool must be the one
+// they came from.
 static bool take_all(struct venus_call *call, enum wire_handle type, uint32_t count, uint64_t *ids)
 {
     for (uint32_t i = 0; i < count; i++) {
@@ -63,10 +67,12 @@ static bool free_command_buffers(struct venus_call *call, void *data)
     struct wire_args_vkFreeCommandBuffers *args = data;
     if (call->object_count < 2 || (args->commandBufferCount && !args->pCommandBuffers))
         return venus_fail(call, "no command pool or no command buffers");
-    if (!take_all(call, WIRE_HANDLE_COMMAND_BUFFER, args->commandBufferCount, (uint64_t *)args->pCommandBuffers))
+    if (!take_all(call, WIRE_HANDLE_COMMAND_BUFFER, args->commandBufferCount,
+                  (uint64_t *)args->pCommandBuffers))
         return false;
     if (args->commandBufferCount)
-        call->device->vk.FreeCommandBuffers(args->device, args->commandPool, args->commandBufferCount, args->pCommandBuffers);
+        call->device->vk.FreeCommandBuffers(args->device, args->commandPool,
+                                            args->commandBufferCount, args->pCommandBuffers);
     return true;
 }
 
@@ -75,11 +81,13 @@ static bool free_descriptor_sets(struct venus_call *call, void *data)
     struct wire_args_vkFreeDescriptorSets *args = data;
     if (call->object_count < 2 || (args->descriptorSetCount && !args->pDescriptorSets))
         return venus_fail(call, "no descriptor pool or no descriptor sets");
-    if (!take_all(call, WIRE_HANDLE_DESCRIPTOR_SET, args->descriptorSetCount, (uint64_t *)args->pDescriptorSets))
+    if (!take_all(call, WIRE_HANDLE_DESCRIPTOR_SET, args->descriptorSetCount,
+                  (uint64_t *)args->pDescriptorSets))
         return false;
     args->ret = VK_SUCCESS;
     if (args->descriptorSetCount)
-        args->ret = call->device->vk.FreeDescriptorSets(args->device, args->descriptorPool, args->descriptorSetCount, args->pDescriptorSets);
+        args->ret = call->device->vk.FreeDescriptorSets(
+            args->device, args->descriptorPool, args->descriptorSetCount, args->pDescriptorSets);
     return true;
 }
 
@@ -88,7 +96,8 @@ static bool reset_descriptor_pool(struct venus_call *call, void *data)
     struct wire_args_vkResetDescriptorPool *args = data;
     if (call->object_count < 2)
         return venus_fail(call, "no descriptor pool");
-    args->ret = call->device->vk.ResetDescriptorPool(args->device, args->descriptorPool, args->flags);
+    args->ret =
+        call->device->vk.ResetDescriptorPool(args->device, args->descriptorPool, args->flags);
     struct venus_object_table *table = &call->context->objects;
     for (struct venus_object *set = venus_object_remove_children(table, call->objects[1]); set;) {
         struct venus_object *next = set->next;
@@ -99,7 +108,10 @@ static bool reset_descriptor_pool(struct venus_call *call, void *data)
 }
 
 const struct venus_handler_entry venus_pool_handlers[] = {
-    {WIRE_vkAllocateCommandBuffers, allocate_command_buffers}, {WIRE_vkAllocateDescriptorSets, allocate_descriptor_sets},
-    {WIRE_vkFreeCommandBuffers, free_command_buffers},         {WIRE_vkFreeDescriptorSets, free_descriptor_sets},
-    {WIRE_vkResetDescriptorPool, reset_descriptor_pool},       {0},
+    {WIRE_vkAllocateCommandBuffers, allocate_command_buffers},
+    {WIRE_vkAllocateDescriptorSets, allocate_descriptor_sets},
+    {WIRE_vkFreeCommandBuffers, free_command_buffers},
+    {WIRE_vkFreeDescriptorSets, free_descriptor_sets},
+    {WIRE_vkResetDescriptorPool, reset_descriptor_pool},
+    {0},
 };

@@ -6,7 +6,8 @@
 #define FIRST_NAP_NS 20000
 #define LAST_NAP_NS 1000000
 
-// WAIT would leave this thread in the driver for as long as the guest likes, past the end of the context: ask again instead.
+// WAIT would leave this thread in the driver for as long as the guest likes, past the end of the
+// context: ask again instead.
 static bool get_query_pool_results(struct venus_call *call, void *data)
 {
     struct wire_args_vkGetQueryPoolResults *args = data;
@@ -17,7 +18,8 @@ static bool get_query_pool_results(struct venus_call *call, void *data)
     VkQueryResultFlags flags = args->flags & ~(VkQueryResultFlags)VK_QUERY_RESULT_WAIT_BIT;
     uint64_t nap = FIRST_NAP_NS;
     for (;;) {
-        args->ret = get(args->device, args->queryPool, args->firstQuery, args->queryCount, args->dataSize, args->pData, args->stride, flags);
+        args->ret = get(args->device, args->queryPool, args->firstQuery, args->queryCount,
+                        args->dataSize, args->pData, args->stride, flags);
         if (args->ret != VK_NOT_READY || !wait)
             return true;
         if (venus_stream_stopping(call->stream))
@@ -27,4 +29,5 @@ static bool get_query_pool_results(struct venus_call *call, void *data)
     }
 }
 
-const struct venus_handler_entry venus_query_handlers[] = {{WIRE_vkGetQueryPoolResults, get_query_pool_results}, {0}};
+const struct venus_handler_entry venus_query_handlers[] = {
+    {WIRE_vkGetQueryPoolResults, get_query_pool_results}, {0}};

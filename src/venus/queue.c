@@ -2,13 +2,16 @@
 
 #include "venus/waiter.h"
 
-bool venus_queue_create(struct venus_context *context, struct venus_device *device, uint32_t family, uint32_t index,
-                        VkDeviceQueueCreateFlags flags)
+bool venus_queue_create(struct venus_context *context, struct venus_device *device, uint32_t family,
+                        uint32_t index, VkDeviceQueueCreateFlags flags)
 {
     struct venus_queue *queue = venus_object_alloc(&context->objects, sizeof(*queue));
     if (!queue)
         return false;
-    const VkDeviceQueueInfo2 info = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_INFO_2, .flags = flags, .queueFamilyIndex = family, .queueIndex = index};
+    const VkDeviceQueueInfo2 info = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_INFO_2,
+                                     .flags = flags,
+                                     .queueFamilyIndex = family,
+                                     .queueIndex = index};
     VkQueue handle = VK_NULL_HANDLE;
     if (device->vk.GetDeviceQueue2 && flags)
         device->vk.GetDeviceQueue2(venus_device_handle(device), &info, &handle);
@@ -27,7 +30,8 @@ bool venus_queue_create(struct venus_context *context, struct venus_device *devi
     return true;
 }
 
-bool venus_queue_bind(struct venus_context *context, struct venus_queue *queue, uint32_t ring_idx, const char **reason)
+bool venus_queue_bind(struct venus_context *context, struct venus_queue *queue, uint32_t ring_idx,
+                      const char **reason)
 {
     bool ok = false;
     pthread_mutex_lock(&context->timeline_lock);
@@ -60,7 +64,8 @@ void venus_queue_release(struct venus_context *context, struct venus_queue *queu
     pthread_mutex_destroy(&queue->lock);
 }
 
-VkResult venus_queue_submit_empty(struct venus_queue *queue, VkSemaphore wait, VkSemaphore signal, VkFence fence)
+VkResult venus_queue_submit_empty(struct venus_queue *queue, VkSemaphore wait, VkSemaphore signal,
+                                  VkFence fence)
 {
     const VkPipelineStageFlags stage = VK_PIPELINE_STAGE_ALL_COMMANDS_BIT;
     const VkSubmitInfo submit = {
@@ -73,7 +78,8 @@ VkResult venus_queue_submit_empty(struct venus_queue *queue, VkSemaphore wait, V
     };
     pthread_mutex_lock(&queue->lock);
     venus_waiter_forget_last(queue->waiter);
-    VkResult result = queue->base.device->vk.QueueSubmit((VkQueue)(uintptr_t)queue->base.handle, wait || signal, &submit, fence);
+    VkResult result = queue->base.device->vk.QueueSubmit((VkQueue)(uintptr_t)queue->base.handle,
+                                                         wait || signal, &submit, fence);
     pthread_mutex_unlock(&queue->lock);
     return result;
 }
@@ -88,7 +94,9 @@ VkResult venus_queue_wait_idle(struct venus_context *context, struct venus_queue
     if (result != VK_SUCCESS)
         return result;
     result = venus_queue_submit_empty(queue, VK_NULL_HANDLE, VK_NULL_HANDLE, fence);
-    while (result == VK_SUCCESS && (result = vk->WaitForFences(device, 1, &fence, VK_TRUE, VENUS_WAIT_SLICE_NS)) == VK_TIMEOUT) {
+    while (result == VK_SUCCESS &&
+           (result = vk->WaitForFences(device, 1, &fence, VK_TRUE, VENUS_WAIT_SLICE_NS)) ==
+               VK_TIMEOUT) {
         if (venus_context_stopping(context))
             return VK_TIMEOUT; // the fence is in use: it goes with the process
         result = VK_SUCCESS;
@@ -97,27 +105,28 @@ VkResult venus_queue_wait_idle(struct venus_context *context, struct venus_queue
     return result;
 }
 
-// A submission of the guest. Where it brings no fence of its own, one of the waiter's goes with it: a fence of the device process asked
-// for later then needs no submission.
-#define SUBMIT(queue, args, submit_call)                                                                                           \
-    do {                                                                                                                           \
-        pthread_mutex_lock(&(queue)->lock);                                                                                        \
-        VkFence fence_ = (args)->fence;                                                                                            \
-        if (!fence_)                                                                                                               \
-            fence_ = venus_waiter_begin((queue)->waiter);                                                                          \
-        else                                                                                                                       \
-            venus_waiter_forget_last((queue)->waiter);                                                                             \
-        (args)->ret = submit_call;                                                                                                 \
-        if (!(args)->fence)                                                                                                        \
-            venus_waiter_submitted((queue)->waiter, (args)->ret == VK_SUCCESS);                                                    \
-        pthread_mutex_unlock(&(queue)->lock);                                                                                      \
+// A submission of the guest. Where it brings no fence of its own, one of the waiter's goes with it:
+// a fence of the device process asked for later then needs no submission.
+#define SUBMIT(queue, args, submit_call)                                                           \
+    do {                                                                                           \
+        pthread_mutex_lock(&(queue)->lock);                                                        \
+        VkFence fence_ = (args)->fence;                                                            \
+        if (!fence_)                                                                               \
+            fence_ = venus_waiter_begin((queue)->waiter);                                          \
+        else                                                                                       \
+            venus_waiter_forget_last((queue)->waiter);                                             \
+        (args)->ret = submit_call;                                                                 \
+        if (!(args)->fence)                                                                        \
+            venus_waiter_submitted((queue)->waiter, (args)->ret == VK_SUCCESS);                    \
+        pthread_mutex_unlock(&(queue)->lock);                                                      \
     } while (0)
 
 static bool queue_submit(struct venus_call *call, void *data)
 {
     struct wire_args_vkQueueSubmit *args = data;
     struct venus_queue *queue = (struct venus_queue *)call->self;
-    SUBMIT(queue, args, call->device->vk.QueueSubmit(args->queue, args->submitCount, args->pSubmits, fence_));
+    SUBMIT(queue, args,
+           call->device->vk.QueueSubmit(args->queue, args->submitCount, args->pSubmits, fence_));
     return true;
 }
 
@@ -127,7 +136,8 @@ static bool queue_submit2(struct venus_call *call, void *data)
     struct venus_queue *queue = (struct venus_queue *)call->self;
     if (!call->device->vk.QueueSubmit2)
         return venus_unsupported(call);
-    SUBMIT(queue, args, call->device->vk.QueueSubmit2(args->queue, args->submitCount, args->pSubmits, fence_));
+    SUBMIT(queue, args,
+           call->device->vk.QueueSubmit2(args->queue, args->submitCount, args->pSubmits, fence_));
     return true;
 }
 
@@ -135,7 +145,9 @@ static bool queue_bind_sparse(struct venus_call *call, void *data)
 {
     struct wire_args_vkQueueBindSparse *args = data;
     struct venus_queue *queue = (struct venus_queue *)call->self;
-    SUBMIT(queue, args, call->device->vk.QueueBindSparse(args->queue, args->bindInfoCount, args->pBindInfo, fence_));
+    SUBMIT(queue, args,
+           call->device->vk.QueueBindSparse(args->queue, args->bindInfoCount, args->pBindInfo,
+                                            fence_));
     return true;
 }
 
@@ -151,16 +163,14 @@ static bool device_wait_idle(struct venus_call *call, void *data)
 {
     struct wire_args_vkDeviceWaitIdle *args = data;
     args->ret = VK_SUCCESS;
-    for (struct venus_queue *queue = call->device->queues; queue && args->ret == VK_SUCCESS; queue = queue->next_of_device)
+    for (struct venus_queue *queue = call->device->queues; queue && args->ret == VK_SUCCESS;
+         queue = queue->next_of_device)
         args->ret = venus_queue_wait_idle(call->context, queue);
     return args->ret != VK_TIMEOUT || venus_fail(call, "the context is ending");
 }
 
 const struct venus_handler_entry venus_queue_handlers[] = {
-    {WIRE_vkQueueSubmit, queue_submit},
-    {WIRE_vkQueueSubmit2, queue_submit2},
-    {WIRE_vkQueueBindSparse, queue_bind_sparse},
-    {WIRE_vkQueueWaitIdle, queue_wait_idle},
-    {WIRE_vkDeviceWaitIdle, device_wait_idle},
-    {0},
+    {WIRE_vkQueueSubmit, queue_submit},          {WIRE_vkQueueSubmit2, queue_submit2},
+    {WIRE_vkQueueBindSparse, queue_bind_sparse}, {WIRE_vkQueueWaitIdle, queue_wait_idle},
+    {WIRE_vkDeviceWaitIdle, device_wait_idle},   {0},
 };

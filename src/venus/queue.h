@@ -11,24 +11,31 @@ struct venus_queue {
     struct venus_queue *next_of_device;
     uint32_t family, index;
     VkDeviceQueueCreateFlags flags;
-    bool named;       // the guest has given it an id
-    uint32_t ring_idx; // 0: not bound
-    pthread_mutex_t lock; // around every call of the driver with this queue
+    bool named;                        // the guest has given it an id
+    uint32_t ring_idx;                 // 0: not bound
+    pthread_mutex_t lock;              // around every call of the driver with this queue
     struct venus_queue_waiter *waiter; // NULL until the queue is bound
 };
 
-// Called by vkCreateDevice for each queue of the new device; linked into device->queues, not yet in the object table. False: memory.
-bool venus_queue_create(struct venus_context *context, struct venus_device *device, uint32_t family, uint32_t index,
-                        VkDeviceQueueCreateFlags flags);
-// Binds the queue to a timeline (vkGetDeviceQueue2 with VkDeviceQueueTimelineInfoMESA) and starts its waiter. False: *reason.
-bool venus_queue_bind(struct venus_context *context, struct venus_queue *queue, uint32_t ring_idx, const char **reason);
-// Ends the waiter after retiring what is outstanding, unbinds the timeline. The object itself goes with the table.
+// Called by vkCreateDevice for each queue of the new device; linked into device->queues, not yet in
+// the object table. False: memory.
+bool venus_queue_create(struct venus_context *context, struct venus_device *device, uint32_t family,
+                        uint32_t index, VkDeviceQueueCreateFlags flags);
+// Binds the queue to a timeline (vkGetDeviceQueue2 with VkDeviceQueueTimelineInfoMESA) and starts
+// its waiter. False: *reason.
+bool venus_queue_bind(struct venus_context *context, struct venus_queue *queue, uint32_t ring_idx,
+                      const char **reason);
+// Ends the waiter after retiring what is outstanding, unbinds the timeline. The object itself goes
+// with the table.
 void venus_queue_release(struct venus_context *context, struct venus_queue *queue);
 
-// Submits nothing but `wait` and/or `signal` (VK_NULL_HANDLE: none), for semaphores whose payload the guest's kernel keeps.
-VkResult venus_queue_submit_empty(struct venus_queue *queue, VkSemaphore wait, VkSemaphore signal, VkFence fence);
+// Submits nothing but `wait` and/or `signal` (VK_NULL_HANDLE: none), for semaphores whose payload
+// the guest's kernel keeps.
+VkResult venus_queue_submit_empty(struct venus_queue *queue, VkSemaphore wait, VkSemaphore signal,
+                                  VkFence fence);
 
-// Waits until everything submitted so far is done, in slices; VK_TIMEOUT when the context stops meanwhile.
+// Waits until everything submitted so far is done, in slices; VK_TIMEOUT when the context stops
+// meanwhile.
 VkResult venus_queue_wait_idle(struct venus_context *context, struct venus_queue *queue);
 
 #endif

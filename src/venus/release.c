@@ -53,7 +53,8 @@ static void release(struct venus_context *context, struct venus_object *object)
         venus_instance_release(context, instance);
         instance->vk.DestroyInstance((VkInstance)(uintptr_t)object->handle, NULL);
         // Not another ring's that was there first.
-        atomic_compare_exchange_strong(&context->instance, &(struct venus_instance *){instance}, NULL);
+        atomic_compare_exchange_strong(&context->instance, &(struct venus_instance *){instance},
+                                       NULL);
         break;
     }
     case WIRE_HANDLE_COMMAND_BUFFER:
@@ -62,7 +63,8 @@ static void release(struct venus_context *context, struct venus_object *object)
     default:
         release_children(context, object);
         if (object->device)
-            venus_driver_destroy(&object->device->vk, venus_device_handle(object->device), object->type, object->handle);
+            venus_driver_destroy(&object->device->vk, venus_device_handle(object->device),
+                                 object->type, object->handle);
         break;
     }
     venus_object_free(&context->objects, object);

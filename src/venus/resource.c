@@ -2,7 +2,8 @@
 
 #include <stdlib.h>
 
-bool venus_resource_table_init(struct venus_resource_table *table, struct venus_pages_pool *pool, uint32_t limit)
+bool venus_resource_table_init(struct venus_resource_table *table, struct venus_pages_pool *pool,
+                               uint32_t limit)
 {
     *table = (struct venus_resource_table){.limit = limit, .pool = pool, .capacity = 64};
     table->slots = calloc(table->capacity, sizeof(*table->slots));
@@ -56,18 +57,21 @@ static bool grow(struct venus_resource_table *table)
     return true;
 }
 
-bool venus_resource_attach(struct venus_resource_table *table, uint32_t id, enum link_resource_kind kind, struct venus_pages *pages)
+bool venus_resource_attach(struct venus_resource_table *table, uint32_t id,
+                           enum link_resource_kind kind, struct venus_pages *pages)
 {
     struct venus_resource *resource = calloc(1, sizeof(*resource));
     if (!resource) {
         venus_pages_unref(table->pool, pages);
         return false;
     }
-    *resource = (struct venus_resource){.id = id, .kind = kind, .pages = pages, .pool = table->pool};
+    *resource =
+        (struct venus_resource){.id = id, .kind = kind, .pages = pages, .pool = table->pool};
     atomic_init(&resource->references, 1);
 
     pthread_mutex_lock(&table->lock);
-    bool ok = id && table->count < table->limit && ((table->count + 1) * 2 <= table->capacity || grow(table));
+    bool ok = id && table->count < table->limit &&
+              ((table->count + 1) * 2 <= table->capacity || grow(table));
     if (ok) {
         uint32_t slot = slot_of(table->slots, table->capacity, id);
         ok = !table->slots[slot];

@@ -23,11 +23,13 @@ struct venus_resource_table {
     struct venus_pages_pool *pool;
 };
 
-bool venus_resource_table_init(struct venus_resource_table *table, struct venus_pages_pool *pool, uint32_t limit);
+bool venus_resource_table_init(struct venus_resource_table *table, struct venus_pages_pool *pool,
+                               uint32_t limit);
 void venus_resource_table_finish(struct venus_resource_table *table);
 
 // Takes over one reference of `pages`, also on failure (false: id 0 or in use, limit, memory).
-bool venus_resource_attach(struct venus_resource_table *table, uint32_t id, enum link_resource_kind kind, struct venus_pages *pages);
+bool venus_resource_attach(struct venus_resource_table *table, uint32_t id,
+                           enum link_resource_kind kind, struct venus_pages *pages);
 bool venus_resource_detach(struct venus_resource_table *table, uint32_t id);
 // A reference, or NULL. Any thread.
 struct venus_resource *venus_resource_get(struct venus_resource_table *table, uint32_t id);

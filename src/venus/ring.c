@@ -11,7 +11,8 @@
 #include "venus/monitor.h"
 
 #define MAX_BUFFER_SIZE (16u << 20)
-// How long a ring that has run dry looks for more before it sleeps in steps, then for good (idleTimeout).
+// How long a ring that has run dry looks for more before it sleeps in steps, then for good
+// (idleTimeout).
 #define SPIN_NS 2000
 #define YIELD_NS 20000
 #define MAX_NAP_NS 160000
@@ -55,7 +56,8 @@ struct venus_ring_list {
 
 static bool ring_stopping(struct venus_ring *ring)
 {
-    return atomic_load_explicit(&ring->stopping, memory_order_relaxed) || venus_context_stopping(ring->context);
+    return atomic_load_explicit(&ring->stopping, memory_order_relaxed) ||
+           venus_context_stopping(ring->context);
 }
 
 bool venus_stream_stopping(const struct venus_stream *stream)
@@ -66,7 +68,9 @@ bool venus_stream_stopping(const struct venus_stream *stream)
 static void wait_slice(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ns)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until); // macOS has no other clock for condition variables; a jump costs one slice
+    clock_gettime(
+        CLOCK_REALTIME,
+        &until); // macOS has no other clock for condition variables; a jump costs one slice
     until.tv_nsec += (long)(ns % 1000000000u);
     until.tv_sec += (time_t)(ns / 1000000000u) + until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
@@ -80,7 +84,8 @@ static void wake_watchers(struct venus_ring *ring)
     pthread_mutex_unlock(&ring->lock);
 }
 
-// The check after each command has no fence, so it may miss a watcher that just came; this one does not.
+// The check after each command has no fence, so it may miss a watcher that just came; this one does
+// not.
 void venus_ring_publish(struct venus_ring *ring)
 {
     if (!ring)
@@ -121,7 +126,8 @@ static bool run_batch(struct venus_ring *ring, uint32_t size)
 
 static uint32_t pending(struct venus_ring *ring)
 {
-    return atomic_load_explicit(ring->tail, memory_order_acquire) - atomic_load_explicit(&ring->current, memory_order_relaxed);
+    return atomic_load_explicit(ring->tail, memory_order_acquire) -
+           atomic_load_explicit(&ring->current, memory_order_relaxed);
 }
 
 // Looks for work until idle_timeout_ns after `since`. True: there is some.
@@ -150,8 +156,8 @@ static bool poll_tail(struct venus_ring *ring, uint64_t since)
     }
 }
 
-// Says IDLE and sleeps until notified. The guest stores tail, then loads status; we store status, then load tail: one of the two
-// sees the other.
+// Says IDLE and sleeps until notified. The guest stores tail, then loads status; we store status,
+// then load tail: one of the two sees the other.
 static void sleep_until_notified(struct venus_ring *ring)
 {
     pthread_mutex_lock(&ring->lock);
@@ -188,7 +194,9 @@ static void *ring_main(void *data)
             continue;
         }
         if (size > ring->buffer_size || size % 4) {
-            venus_context_lose(ring->context, "ring", "tail", 0, "it is further ahead than the buffer is long, or not a multiple of 4");
+            venus_context_lose(
+                ring->context, "ring", "tail", 0,
+                "it is further ahead than the buffer is long, or not a multiple of 4");
             break;
         }
         if (!run_batch(ring, size))
@@ -199,7 +207,7 @@ static void *ring_main(void *data)
     return NULL;
 }
 
-// ---- creation --------------------------------------------------------------------------------------------------------------------
+// ---- creation -----------------------------------------------------------------------------------
 
 struct region {
     uint64_t offset, size;
@@ -211,7 +219,8 @@ static bool regions_valid(const struct region *regions, unsigned count, uint64_t
         if (!checked_range(regions[i].offset, regions[i].size, limit) || regions[i].offset % 4)
             return false;
         for (unsigned j = 0; j < i; j++) {
-            if (regions[i].size && regions[j].size && regions[i].offset < regions[j].offset + regions[j].size &&
+            if (regions[i].size && regions[j].size &&
+                regions[i].offset < regions[j].offset + regions[j].size &&
                 regions[j].offset < regions[i].offset + regions[i].size)
                 return false;
         }
@@ -219,7 +228,8 @@ static bool regions_valid(const struct region *regions, unsigned count, uint64_t
     return true;
 }
 
-static const char *layout_error(const VkRingCreateInfoMESA *info, const struct venus_resource *resource)
+static const char *layout_error(const VkRingCreateInfoMESA *info,
+                                const struct venus_resource *resource)
 {
     if (!resource)
         return "no such resource";
@@ -227,10 +237,15 @@ static const char *layout_error(const VkRingCreateInfoMESA *info, const struct v
         return "the resource is not shared memory";
     if (!checked_range(info->offset, info->size, resource->pages->size) || info->offset % 4)
         return "the ring lies outside its resource";
-    if (!is_power_of_two_u64(info->bufferSize) || info->bufferSize > MAX_BUFFER_SIZE || info->bufferSize < 64)
+    if (!is_power_of_two_u64(info->bufferSize) || info->bufferSize > MAX_BUFFER_SIZE ||
+        info->bufferSize < 64)
         return "the buffer's size is not a power of two up to 16 MiB";
     const struct region regions[] = {
-        {info->headOffset, 4}, {info->tailOffset, 4}, {info->statusOffset, 4}, {info->bufferOffset, info->bufferSize}, {info->extraOffset, info->extraSize},
+        {info->headOffset, 4},
+        {info->tailOffset, 4},
+        {info->statusOffset, 4},
+        {info->bufferOffset, info->bufferSize},
+        {info->extraOffset, info->extraSize},
     };
     if (!regions_valid(regions, sizeof(regions) / sizeof(regions[0]), info->size))
         return "its parts overlap or lie outside";
@@ -256,7 +271,8 @@ static struct venus_ring *find(struct venus_ring_list *list, uint64_t id)
     return ring;
 }
 
-bool venus_ring_create(struct venus_context *context, uint64_t ring_id, const VkRingCreateInfoMESA *info, const char **reason)
+bool venus_ring_create(struct venus_context *context, uint64_t ring_id,
+                       const VkRingCreateInfoMESA *info, const char **reason)
 {
     struct venus_ring_list *list = context->rings;
     if (find(list, ring_id)) {
@@ -267,8 +283,10 @@ bool venus_ring_create(struct venus_context *context, uint64_t ring_id, const Vk
         *reason = "too many rings";
         return false;
     }
-    const VkRingMonitorInfoMESA *monitor = venus_chain_find(info, VK_STRUCTURE_TYPE_RING_MONITOR_INFO_MESA);
-    const VkRingPriorityInfoMESA *priority = venus_chain_find(info, VK_STRUCTURE_TYPE_RING_PRIORITY_INFO_MESA);
+    const VkRingMonitorInfoMESA *monitor =
+        venus_chain_find(info, VK_STRUCTURE_TYPE_RING_MONITOR_INFO_MESA);
+    const VkRingPriorityInfoMESA *priority =
+        venus_chain_find(info, VK_STRUCTURE_TYPE_RING_PRIORITY_INFO_MESA);
     if (monitor && !monitor->maxReportingPeriodMicroseconds) {
         *reason = "a monitor with period 0";
         return false;
@@ -370,7 +388,8 @@ bool venus_ring_list_create(struct venus_context *context)
         return false;
     list->context = context;
     pthread_mutex_init(&list->lock, NULL);
-    context->rings = list; // the monitor's thread looks there at once, should the guest be gone already
+    context->rings =
+        list; // the monitor's thread looks there at once, should the guest be gone already
     list->monitor = venus_monitor_create(context);
     if (!list->monitor) {
         context->rings = NULL;
@@ -408,7 +427,7 @@ void venus_ring_list_wake(struct venus_ring_list *list)
     pthread_mutex_unlock(&list->lock);
 }
 
-// ---- what the context stream does with rings ---------------------------------------------------------------------------------------
+// ---- what the context stream does with rings ----------------------------------------------------
 
 static void notify(struct venus_ring *ring)
 {
@@ -429,7 +448,8 @@ bool venus_ring_notify(struct venus_context *context, uint64_t ring_id, const ch
     return true;
 }
 
-bool venus_ring_write_extra(struct venus_context *context, uint64_t ring_id, uint64_t offset, uint32_t value, const char **reason)
+bool venus_ring_write_extra(struct venus_context *context, uint64_t ring_id, uint64_t offset,
+                            uint32_t value, const char **reason)
 {
     struct venus_ring *ring = find(context->rings, ring_id);
     if (!ring || !checked_range(offset, sizeof(value), ring->extra_size) || offset % 4) {
@@ -445,7 +465,8 @@ static bool reached(struct venus_ring *ring, uint32_t seqno)
     return (int32_t)(atomic_load(&ring->current) - seqno) >= 0;
 }
 
-bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno, const char **reason)
+bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno,
+                           const char **reason)
 {
     struct venus_ring *ring = find(context->rings, ring_id);
     if (!ring) {
@@ -483,7 +504,8 @@ bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint
     return ok;
 }
 
-bool venus_ring_submit_virtqueue_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno, const char **reason)
+bool venus_ring_submit_virtqueue_seqno(struct venus_context *context, uint64_t ring_id,
+                                       uint64_t seqno, const char **reason)
 {
     struct venus_ring *ring = find(context->rings, ring_id);
     if (!ring) {

@@ -17,16 +17,21 @@ void venus_ring_list_fatal(struct venus_ring_list *list);
 void venus_ring_list_wake(struct venus_ring_list *list);
 
 // vkCreateRingMESA … ; false: *reason.
-bool venus_ring_create(struct venus_context *context, uint64_t ring_id, const VkRingCreateInfoMESA *info, const char **reason);
+bool venus_ring_create(struct venus_context *context, uint64_t ring_id,
+                       const VkRingCreateInfoMESA *info, const char **reason);
 bool venus_ring_destroy(struct venus_context *context, uint64_t ring_id, const char **reason);
 bool venus_ring_notify(struct venus_context *context, uint64_t ring_id, const char **reason);
-bool venus_ring_write_extra(struct venus_context *context, uint64_t ring_id, uint64_t offset, uint32_t value, const char **reason);
+bool venus_ring_write_extra(struct venus_context *context, uint64_t ring_id, uint64_t offset,
+                            uint32_t value, const char **reason);
 // vkWaitRingSeqnoMESA: blocks until head has reached seqno.
-bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno, const char **reason);
-// To be called before the ring's thread stays somewhere for long: whoever waits for a seqno sees the newest. NULL: nothing to do.
+bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno,
+                           const char **reason);
+// To be called before the ring's thread stays somewhere for long: whoever waits for a seqno sees
+// the newest. NULL: nothing to do.
 void venus_ring_publish(struct venus_ring *ring);
 // vkSubmitVirtqueueSeqnoMESA and, on the ring's own thread, vkWaitVirtqueueSeqnoMESA.
-bool venus_ring_submit_virtqueue_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno, const char **reason);
+bool venus_ring_submit_virtqueue_seqno(struct venus_context *context, uint64_t ring_id,
+                                       uint64_t seqno, const char **reason);
 bool venus_ring_wait_virtqueue_seqno(struct venus_ring *ring, uint64_t seqno, const char **reason);
 
 // True if a resource is in use by a live ring (then the guest may not take it away).

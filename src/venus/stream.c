@@ -5,7 +5,8 @@
 #include "venus/context.h"
 #include "venus/device.h"
 
-void venus_stream_init(struct venus_stream *stream, struct venus_context *context, struct venus_ring *ring)
+void venus_stream_init(struct venus_stream *stream, struct venus_context *context,
+                       struct venus_ring *ring)
 {
     *stream = (struct venus_stream){.context = context, .ring = ring};
     arena_init(&stream->arena, VENUS_COMMAND_MEMORY);
@@ -19,8 +20,10 @@ void venus_stream_finish(struct venus_stream *stream)
     free(stream->copy);
 }
 
-// Id → host handle, while decoding. The first object decides about the device that the others must belong to.
-static bool resolve(void *data, enum wire_handle type, uint64_t id, uint64_t *handle, const char **reason)
+// Id → host handle, while decoding. The first object decides about the device that the others must
+// belong to.
+static bool resolve(void *data, enum wire_handle type, uint64_t id, uint64_t *handle,
+                    const char **reason)
 {
     struct venus_call *call = data;
     struct venus_object *object = venus_object_find(&call->context->objects, id);
@@ -51,10 +54,12 @@ static void drop_reply(struct venus_stream *stream)
     stream->reply.resource = NULL;
 }
 
-static bool fail(struct venus_stream *stream, const char *command, uint64_t offset, const char *reason)
+static bool fail(struct venus_stream *stream, const char *command, uint64_t offset,
+                 const char *reason)
 {
     if (!venus_context_stopping(stream->context))
-        venus_context_lose(stream->context, stream->ring ? "ring" : "context stream", command, offset, reason);
+        venus_context_lose(stream->context, stream->ring ? "ring" : "context stream", command,
+                           offset, reason);
     return false;
 }
 
@@ -64,10 +69,16 @@ bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, cons
     struct venus_call *call = &stream->call;
     const uint8_t *start = *cursor;
 
-    if (__builtin_expect(stream->reply.resource && atomic_load_explicit(&stream->reply.resource->detached, memory_order_relaxed), 0))
+    if (__builtin_expect(
+            stream->reply.resource &&
+                atomic_load_explicit(&stream->reply.resource->detached, memory_order_relaxed),
+            0))
         drop_reply(stream);
 
-    *call = (struct venus_call){.context = context, .stream = stream, .instance = atomic_load_explicit(&context->instance, memory_order_acquire)};
+    *call = (struct venus_call){.context = context,
+                                .stream = stream,
+                                .instance =
+                                    atomic_load_explicit(&context->instance, memory_order_acquire)};
     struct wire_decoder decoder = {
         .cursor = start,
         .end = end,
@@ -78,8 +89,8 @@ bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, cons
     };
     arena_reset(&stream->arena);
     if (!wire_decode(&decoder, &call->wire))
-        return fail(stream, call->wire.info ? call->wire.info->name : "unknown command", (uint64_t)(decoder.cursor - start),
-                    decoder.reason);
+        return fail(stream, call->wire.info ? call->wire.info->name : "unknown command",
+                    (uint64_t)(decoder.cursor - start), decoder.reason);
     *cursor = decoder.cursor;
 
     venus_handler handler = context->handlers[call->wire.number];
@@ -93,7 +104,8 @@ bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, cons
     if (wire.flags & WIRE_FLAG_REPLY) {
         if (!stream->reply.resource)
             return fail(stream, wire.info->name, 0, "it wants a reply, but no reply stream is set");
-        struct wire_encoder encoder = {.cursor = stream->reply.base + stream->reply.cursor, .end = stream->reply.base + stream->reply.size};
+        struct wire_encoder encoder = {.cursor = stream->reply.base + stream->reply.cursor,
+                                       .end = stream->reply.base + stream->reply.size};
         if (!wire_encode_reply(&encoder, &wire))
             return fail(stream, wire.info->name, 0, "the reply does not fit into the reply stream");
         stream->reply.cursor = (uint64_t)(encoder.cursor - stream->reply.base);

@@ -22,10 +22,12 @@ struct venus_stream {
     struct venus_call call; // the command being carried out
 };
 
-void venus_stream_init(struct venus_stream *stream, struct venus_context *context, struct venus_ring *ring);
+void venus_stream_init(struct venus_stream *stream, struct venus_context *context,
+                       struct venus_ring *ring);
 void venus_stream_finish(struct venus_stream *stream);
 
-// Carries out the command at *cursor (private memory) and moves the cursor behind it. False: the context is lost or stopping.
+// Carries out the command at *cursor (private memory) and moves the cursor behind it. False: the
+// context is lost or stopping.
 bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, const uint8_t *end);
 
 // Runs all of it.

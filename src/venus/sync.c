@@ -1,5 +1,5 @@
-// Fences and semaphores: waits that can be interrupted, and SYNC_FD payloads that live in the guest's kernel, so that the host's objects
-// need none of the kind.
+// Fences and semaphores: waits that can be interrupted, and SYNC_FD payloads that live in the
+// guest's kernel, so that the host's objects need none of the kind.
 #include "venus/context.h"
 #include "venus/device.h"
 #include "venus/queue.h"
@@ -34,7 +34,8 @@ static bool wait_for_fences(struct venus_call *call, void *data)
     uint64_t left = args->timeout;
     venus_ring_publish(call->stream->ring);
     do {
-        args->ret = call->device->vk.WaitForFences(args->device, args->fenceCount, args->pFences, args->waitAll, slice(&left));
+        args->ret = call->device->vk.WaitForFences(args->device, args->fenceCount, args->pFences,
+                                                   args->waitAll, slice(&left));
         if (args->ret == VK_TIMEOUT && venus_stream_stopping(call->stream))
             return venus_fail(call, "the context is ending");
     } while (args->ret == VK_TIMEOUT && left);
@@ -63,7 +64,8 @@ static bool reset_fence_resource(struct venus_call *call, void *data)
     struct venus_device_driver *vk = &call->device->vk;
     VkResult result;
     venus_ring_publish(call->stream->ring);
-    while ((result = vk->WaitForFences(args->device, 1, &args->fence, VK_TRUE, VENUS_WAIT_SLICE_NS)) == VK_TIMEOUT) {
+    while ((result = vk->WaitForFences(args->device, 1, &args->fence, VK_TRUE,
+                                       VENUS_WAIT_SLICE_NS)) == VK_TIMEOUT) {
         if (venus_stream_stopping(call->stream))
             return venus_fail(call, "the context is ending");
     }
@@ -76,11 +78,13 @@ static bool wait_semaphore_resource(struct venus_call *call, void *data)
 {
     struct wire_args_vkWaitSemaphoreResourceMESA *args = data;
     if (call->device->queues)
-        venus_queue_submit_empty(call->device->queues, args->semaphore, VK_NULL_HANDLE, VK_NULL_HANDLE);
+        venus_queue_submit_empty(call->device->queues, args->semaphore, VK_NULL_HANDLE,
+                                 VK_NULL_HANDLE);
     return true;
 }
 
-// The guest has imported a payload that its kernel has already waited for: the semaphore is signalled.
+// The guest has imported a payload that its kernel has already waited for: the semaphore is
+// signalled.
 static bool import_semaphore_resource(struct venus_call *call, void *data)
 {
     struct wire_args_vkImportSemaphoreResourceMESA *args = data;
@@ -88,7 +92,8 @@ static bool import_semaphore_resource(struct venus_call *call, void *data)
     if (info->resourceId)
         return venus_fail(call, "only payloads that are signalled can be imported");
     if (call->device->queues)
-        venus_queue_submit_empty(call->device->queues, VK_NULL_HANDLE, info->semaphore, VK_NULL_HANDLE);
+        venus_queue_submit_empty(call->device->queues, VK_NULL_HANDLE, info->semaphore,
+                                 VK_NULL_HANDLE);
     return true;
 }
 

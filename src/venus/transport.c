@@ -1,4 +1,5 @@
-// Commands of the transport itself: reply streams, streams in shared memory, rings, seqnos between streams.
+// Commands of the transport itself: reply streams, streams in shared memory, rings, seqnos between
+// streams.
 #include <stdlib.h>
 
 #include "base/checked.h"
@@ -16,7 +17,8 @@ static bool set_reply_stream(struct venus_call *call, void *data)
     const VkCommandStreamDescriptionMESA *range = args->pStream;
     struct venus_resource *resource = stream->reply.resource;
     // The same reply pool, command after command.
-    if (!resource || resource->id != range->resourceId || atomic_load_explicit(&resource->detached, memory_order_relaxed)) {
+    if (!resource || resource->id != range->resourceId ||
+        atomic_load_explicit(&resource->detached, memory_order_relaxed)) {
         resource = venus_resource_get(&call->context->resources, range->resourceId);
         if (!resource)
             return venus_fail(call, "no such resource");
@@ -46,17 +48,21 @@ static bool seek_reply(struct venus_stream *stream, uint64_t position)
 static bool seek_reply_stream(struct venus_call *call, void *data)
 {
     struct wire_args_vkSeekReplyCommandStreamMESA *args = data;
-    return seek_reply(call->stream, args->position) || venus_fail(call, "no reply stream is set, or the position lies outside");
+    return seek_reply(call->stream, args->position) ||
+           venus_fail(call, "no reply stream is set, or the position lies outside");
 }
 
 // The bytes are copied out before they are decoded: the guest can change them at any time.
-static const char *copy_range(struct venus_stream *stream, const VkCommandStreamDescriptionMESA *range)
+static const char *copy_range(struct venus_stream *stream,
+                              const VkCommandStreamDescriptionMESA *range)
 {
-    struct venus_resource *resource = venus_resource_get(&stream->context->resources, range->resourceId);
+    struct venus_resource *resource =
+        venus_resource_get(&stream->context->resources, range->resourceId);
     const char *error = NULL;
     if (!resource || resource->kind != LINK_RESOURCE_SHM)
         error = "no such resource of shared memory";
-    else if (!checked_range(range->offset, range->size, resource->pages->size) || range->offset % 4 || range->size % 4)
+    else if (!checked_range(range->offset, range->size, resource->pages->size) ||
+             range->offset % 4 || range->size % 4)
         error = "a stream lies outside its resource or is not a multiple of 4";
     else if (range->size > VENUS_COMMAND_MEMORY)
         error = "a stream is too large";
@@ -70,7 +76,8 @@ static const char *copy_range(struct venus_stream *stream, const VkCommandStream
         }
     }
     if (!error)
-        memcpy(stream->copy, (const uint8_t *)resource->pages->address + range->offset, range->size);
+        memcpy(stream->copy, (const uint8_t *)resource->pages->address + range->offset,
+               range->size);
     venus_resource_unref(resource);
     return error;
 }
@@ -127,13 +134,15 @@ static bool execute_streams(struct venus_call *call, void *data)
 
 static bool on_context_stream(struct venus_call *call)
 {
-    return (!call->stream->ring && !call->stream->indirect) || venus_fail(call, "allowed on the context stream only");
+    return (!call->stream->ring && !call->stream->indirect) ||
+           venus_fail(call, "allowed on the context stream only");
 }
 
 static bool create_ring(struct venus_call *call, void *data)
 {
     struct wire_args_vkCreateRingMESA *args = data;
-    return on_context_stream(call) && venus_ring_create(call->context, args->ring, args->pCreateInfo, &call->reason);
+    return on_context_stream(call) &&
+           venus_ring_create(call->context, args->ring, args->pCreateInfo, &call->reason);
 }
 
 static bool destroy_ring(struct venus_call *call, void *data)
@@ -151,19 +160,23 @@ static bool notify_ring(struct venus_call *call, void *data)
 static bool write_ring_extra(struct venus_call *call, void *data)
 {
     struct wire_args_vkWriteRingExtraMESA *args = data;
-    return on_context_stream(call) && venus_ring_write_extra(call->context, args->ring, args->offset, args->value, &call->reason);
+    return on_context_stream(call) &&
+           venus_ring_write_extra(call->context, args->ring, args->offset, args->value,
+                                  &call->reason);
 }
 
 static bool wait_ring_seqno(struct venus_call *call, void *data)
 {
     struct wire_args_vkWaitRingSeqnoMESA *args = data;
-    return on_context_stream(call) && venus_ring_wait_seqno(call->context, args->ring, args->seqno, &call->reason);
+    return on_context_stream(call) &&
+           venus_ring_wait_seqno(call->context, args->ring, args->seqno, &call->reason);
 }
 
 static bool submit_virtqueue_seqno(struct venus_call *call, void *data)
 {
     struct wire_args_vkSubmitVirtqueueSeqnoMESA *args = data;
-    return on_context_stream(call) && venus_ring_submit_virtqueue_seqno(call->context, args->ring, args->seqno, &call->reason);
+    return on_context_stream(call) &&
+           venus_ring_submit_virtqueue_seqno(call->context, args->ring, args->seqno, &call->reason);
 }
 
 static bool wait_virtqueue_seqno(struct venus_call *call, void *data)

@@ -28,7 +28,7 @@ struct venus_queue_waiter {
     pthread_t thread;
 
     // Under the queue lock.
-    struct host_fence *idle;      // nobody's, may still be pending in the driver; oldest first
+    struct host_fence *idle; // nobody's, may still be pending in the driver; oldest first
     struct host_fence **idle_tail;
     unsigned fence_count;
     struct host_fence *submitting; // between begin and submitted
@@ -56,7 +56,9 @@ static struct host_fence *fence_get(struct venus_queue_waiter *waiter)
 {
     struct venus_device *device = waiter->queue->base.device;
     struct host_fence *fence = waiter->idle;
-    if (fence && (atomic_load(&fence->done) || device->vk.GetFenceStatus(venus_device_handle(device), fence->handle) == VK_SUCCESS) &&
+    if (fence &&
+        (atomic_load(&fence->done) ||
+         device->vk.GetFenceStatus(venus_device_handle(device), fence->handle) == VK_SUCCESS) &&
         device->vk.ResetFences(venus_device_handle(device), 1, &fence->handle) == VK_SUCCESS) {
         waiter->idle = fence->next;
         if (!waiter->idle)
@@ -65,7 +67,8 @@ static struct host_fence *fence_get(struct venus_queue_waiter *waiter)
         if (waiter->fence_count >= MAX_FENCES || !(fence = calloc(1, sizeof(*fence))))
             return NULL;
         const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-        if (device->vk.CreateFence(venus_device_handle(device), &info, NULL, &fence->handle) != VK_SUCCESS) {
+        if (device->vk.CreateFence(venus_device_handle(device), &info, NULL, &fence->handle) !=
+            VK_SUCCESS) {
             free(fence);
             return NULL;
         }
@@ -95,7 +98,8 @@ void venus_waiter_submitted(struct venus_queue_waiter *waiter, bool success)
         waiter->last = fence;
         waiter->unfenced = !fence;
     } else if (fence) {
-        // Never submitted, so it would stay unsignalled for ever: say that it is done. Resetting it again does no harm.
+        // Never submitted, so it would stay unsignalled for ever: say that it is done. Resetting it
+        // again does no harm.
         atomic_store(&fence->done, true);
         fence_unref(waiter, fence);
     }
@@ -129,7 +133,8 @@ void venus_waiter_add(struct venus_queue_waiter *waiter, uint64_t fence_id)
         VkFence handle = venus_waiter_begin(waiter);
         VkResult result = VK_ERROR_OUT_OF_HOST_MEMORY;
         if (handle)
-            result = queue->base.device->vk.QueueSubmit((VkQueue)(uintptr_t)queue->base.handle, 0, NULL, handle);
+            result = queue->base.device->vk.QueueSubmit((VkQueue)(uintptr_t)queue->base.handle, 0,
+                                                        NULL, handle);
         venus_waiter_submitted(waiter, result == VK_SUCCESS);
     }
     struct host_fence *fence = waiter->last;
@@ -164,14 +169,17 @@ void venus_waiter_add(struct venus_queue_waiter *waiter, uint64_t fence_id)
         pthread_mutex_unlock(&queue->lock);
     }
     if (retired)
-        venus_context_retire(waiter->context, &(struct link_fence_retired){.fence_id = fence_id, .ring_idx = queue->ring_idx}, 1);
+        venus_context_retire(
+            waiter->context,
+            &(struct link_fence_retired){.fence_id = fence_id, .ring_idx = queue->ring_idx}, 1);
 }
 
 static void wait_for(struct venus_queue_waiter *waiter, struct host_fence *fence)
 {
     struct venus_device *device = waiter->queue->base.device;
     while (!is_done(waiter, fence) && !venus_context_stopping(waiter->context) && !waiter->stopping)
-        device->vk.WaitForFences(venus_device_handle(device), 1, &fence->handle, VK_TRUE, VENUS_WAIT_SLICE_NS);
+        device->vk.WaitForFences(venus_device_handle(device), 1, &fence->handle, VK_TRUE,
+                                 VENUS_WAIT_SLICE_NS);
 }
 
 static void *waiter_main(void *data)
@@ -193,9 +201,11 @@ static void *waiter_main(void *data)
         struct link_fence_retired retired[BATCH];
         struct host_fence *fences[BATCH];
         uint32_t count = 0;
-        while (waiter->first && count < BATCH && (count == 0 || waiter->stopping || is_done(waiter, waiter->first->fence))) {
+        while (waiter->first && count < BATCH &&
+               (count == 0 || waiter->stopping || is_done(waiter, waiter->first->fence))) {
             struct request *request = waiter->first;
-            retired[count] = (struct link_fence_retired){.fence_id = request->fence_id, .ring_idx = waiter->queue->ring_idx};
+            retired[count] = (struct link_fence_retired){.fence_id = request->fence_id,
+                                                         .ring_idx = waiter->queue->ring_idx};
             fences[count++] = request->fence;
             waiter->first = request->next;
             if (!waiter->first)
@@ -215,7 +225,8 @@ static void *waiter_main(void *data)
     return NULL;
 }
 
-struct venus_queue_waiter *venus_waiter_create(struct venus_context *context, struct venus_queue *queue)
+struct venus_queue_waiter *venus_waiter_create(struct venus_context *context,
+                                               struct venus_queue *queue)
 {
     struct venus_queue_waiter *waiter = calloc(1, sizeof(*waiter));
     if (!waiter)

@@ -11,7 +11,8 @@
 #include "venus/memory.h"
 #include "venus/ring.h"
 
-// link_receive has checked lengths and descriptors. False with *reason: the device process asks for what can't be.
+// link_receive has checked lengths and descriptors. False with *reason: the device process asks for
+// what can't be.
 
 static void submit(struct venus_context *context, const struct link_submit *submit)
 {
@@ -22,10 +23,12 @@ static void submit(struct venus_context *context, const struct link_submit *subm
         venus_context_fence(context, submit->ring_idx, submit->fence_id);
 }
 
-static bool attach(struct venus_context *context, const struct link_resource_attach *attach, int fd, const char **reason)
+static bool attach(struct venus_context *context, const struct link_resource_attach *attach, int fd,
+                   const char **reason)
 {
     struct venus_pages *pages = venus_pages_adopt(fd, attach->offset, attach->size);
-    if (!pages || !venus_resource_attach(&context->resources, attach->resource_id, attach->kind, pages)) {
+    if (!pages ||
+        !venus_resource_attach(&context->resources, attach->resource_id, attach->kind, pages)) {
         *reason = "a resource that can't be mapped, or is there already";
         return false;
     }
@@ -36,14 +39,16 @@ static bool attach(struct venus_context *context, const struct link_resource_att
     return true;
 }
 
-static bool detach(struct venus_context *context, const struct link_resource_detach *detach, const char **reason)
+static bool detach(struct venus_context *context, const struct link_resource_detach *detach,
+                   const char **reason)
 {
     if (!venus_resource_detach(&context->resources, detach->resource_id)) {
         *reason = "detaching a resource that is not there";
         return false;
     }
     if (venus_ring_uses_resource(context, detach->resource_id))
-        venus_context_lose(context, "context stream", "resource", detach->resource_id, "it was taken away from a live ring");
+        venus_context_lose(context, "context stream", "resource", detach->resource_id,
+                           "it was taken away from a live ring");
     return true;
 }
 
@@ -52,10 +57,12 @@ static void export_blob(struct venus_context *context, const struct link_blob_ex
     struct link_blob_exported answer = {.resource_id = request->resource_id};
     int fd = -1;
     answer.result = venus_memory_export(context, request, &answer, &fd);
-    link_send(context->link, LINK_BLOB_EXPORTED, &answer, sizeof(answer), NULL, 0, &fd, answer.result == 0);
+    link_send(context->link, LINK_BLOB_EXPORTED, &answer, sizeof(answer), NULL, 0, &fd,
+              answer.result == 0);
 }
 
-static bool dispatch(struct venus_context *context, const struct link_message *message, const char **reason)
+static bool dispatch(struct venus_context *context, const struct link_message *message,
+                     const char **reason)
 {
     const void *payload = message->payload;
     switch (message->type) {

@@ -8,8 +8,9 @@ struct venus_worker_options {
     bool portable; // --host-profile=portable
 };
 
-// Loads the host's driver, says LINK_WORKER_READY on `link_fd`, serves one context until the link closes. Returns the exit status:
-// 0, or 1 after a line on stderr. Takes over the descriptor. os_init has been called.
+// Loads the host's driver, says LINK_WORKER_READY on `link_fd`, serves one context until the link
+// closes. Returns the exit status: 0, or 1 after a line on stderr. Takes over the descriptor.
+// os_init has been called.
 int venus_worker_main(int link_fd, const struct venus_worker_options *options);
 
 #endif

@@ -1,8 +1,8 @@
 // Every command of the vocabulary has somebody who carries it out.
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 #include "venus/context.h"
 

@@ -1,14 +1,16 @@
-// The object table: what is inserted is found, what is removed takes its children along, look-ups on other threads never miss.
+// The object table: what is inserted is found, what is removed takes its children along, look-ups
+// on other threads never miss.
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 #include <pthread.h>
 
 #include "venus/object.h"
 
-static struct venus_object *add(struct venus_object_table *table, struct venus_object *parent, enum wire_handle type, uint64_t id)
+static struct venus_object *add(struct venus_object_table *table, struct venus_object *parent,
+                                enum wire_handle type, uint64_t id)
 {
     struct venus_object *object = venus_object_alloc(table, sizeof(*object));
     assert_non_null(object);
@@ -126,7 +128,8 @@ static void children_can_go_alone(void **state)
     venus_object_table_finish(&table);
 }
 
-// One thread creates and destroys (memory is reused under the readers' feet) while others look up what is always there.
+// One thread creates and destroys (memory is reused under the readers' feet) while others look up
+// what is always there.
 #define STEADY 64
 
 static struct venus_object_table shared;
@@ -155,7 +158,8 @@ static void lookups_never_miss_while_others_change_the_table(void **state)
         for (uint64_t i = 0; i < 100; i++)
             add(&shared, NULL, WIRE_HANDLE_IMAGE, 1024 + (round * 100 + i) * (i % 3 ? 1 : 1024));
         for (uint64_t i = 0; i < 100; i++) {
-            struct venus_object *object = venus_object_remove(&shared, WIRE_HANDLE_IMAGE, 1024 + (round * 100 + i) * (i % 3 ? 1 : 1024));
+            struct venus_object *object = venus_object_remove(
+                &shared, WIRE_HANDLE_IMAGE, 1024 + (round * 100 + i) * (i % 3 ? 1 : 1024));
             if (object)
                 venus_object_free(&shared, object);
         }
@@ -172,10 +176,14 @@ static void lookups_never_miss_while_others_change_the_table(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(finds_what_was_inserted),       cmocka_unit_test(ids_of_any_size_work),
-        cmocka_unit_test(refuses_null_and_taken_ids),    cmocka_unit_test(stops_at_the_limit),
-        cmocka_unit_test(removing_needs_the_right_type), cmocka_unit_test(children_go_with_their_parent),
-        cmocka_unit_test(children_can_go_alone),         cmocka_unit_test(lookups_never_miss_while_others_change_the_table),
+        cmocka_unit_test(finds_what_was_inserted),
+        cmocka_unit_test(ids_of_any_size_work),
+        cmocka_unit_test(refuses_null_and_taken_ids),
+        cmocka_unit_test(stops_at_the_limit),
+        cmocka_unit_test(removing_needs_the_right_type),
+        cmocka_unit_test(children_go_with_their_parent),
+        cmocka_unit_test(children_can_go_alone),
+        cmocka_unit_test(lookups_never_miss_while_others_change_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,8 +1,8 @@
 // Shared pages: zeroed for every owner, aligned, in one arena or in files of their own.
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 #include <string.h>
 
@@ -54,7 +54,8 @@ static void holes_are_joined_again(void **state)
 {
     struct venus_pages_pool *pool = venus_pages_pool_create();
     struct venus_pages *pages[300];
-    // Small ones in every order of release; then one that needs nearly the whole arena must fit into it.
+    // Small ones in every order of release; then one that needs nearly the whole arena must fit
+    // into it.
     for (unsigned i = 0; i < 300; i++)
         pages[i] = venus_pages_alloc(pool, 4096 * (1 + i % 7), 1, false);
     int fd = pages[0]->fd;
@@ -82,7 +83,8 @@ static void live_ranges_never_overlap(void **state)
             venus_pages_unref(pool, live[slot]);
             live[slot] = NULL;
         } else {
-            live[slot] = venus_pages_alloc(pool, 1 + (random >> 16) % 100000, 4096u << (random >> 28) % 3, false);
+            live[slot] = venus_pages_alloc(pool, 1 + (random >> 16) % 100000,
+                                           4096u << (random >> 28) % 3, false);
             uint32_t *words = live[slot]->address;
             assert_int_equal(words[0], 0);
             words[0] = slot;
@@ -97,7 +99,8 @@ static void live_ranges_never_overlap(void **state)
 static void what_is_shared_has_a_file_of_its_own(void **state)
 {
     struct venus_pages_pool *pool = venus_pages_pool_create();
-    struct venus_pages *a = venus_pages_alloc(pool, 5000, 1, true), *b = venus_pages_alloc(pool, 5000, 1, true);
+    struct venus_pages *a = venus_pages_alloc(pool, 5000, 1, true),
+                       *b = venus_pages_alloc(pool, 5000, 1, true);
     assert_int_not_equal(a->fd, b->fd);
     assert_int_equal(a->offset, 0);
     assert_true(is_zero(a));
@@ -122,9 +125,12 @@ static void nonsense_is_refused(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ranges_share_one_file),     cmocka_unit_test(the_next_owner_sees_zeroes),
-        cmocka_unit_test(holes_are_joined_again),    cmocka_unit_test(live_ranges_never_overlap),
-        cmocka_unit_test(what_is_shared_has_a_file_of_its_own), cmocka_unit_test(nonsense_is_refused),
+        cmocka_unit_test(ranges_share_one_file),
+        cmocka_unit_test(the_next_owner_sees_zeroes),
+        cmocka_unit_test(holes_are_joined_again),
+        cmocka_unit_test(live_ranges_never_overlap),
+        cmocka_unit_test(what_is_shared_has_a_file_of_its_own),
+        cmocka_unit_test(nonsense_is_refused),
     };
     os_init(&(struct os_options){.portable = argc > 1});
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,9 +1,10 @@
-// Rings as a guest sees them: head, tail and status in shared memory, commands carried out in order, replies in place before head moves,
-// and every kind of broken ring ends the context without harm. No driver: only commands that need none.
+// Rings as a guest sees them: head, tail and status in shared memory, commands carried out in
+// order, replies in place before head moves, and every kind of broken ring ends the context without
+// harm. No driver: only commands that need none.
+#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <cmocka.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -59,7 +60,8 @@ static uint8_t *attach(struct fixture *f, uint32_t id, uint64_t size)
 {
     int fd = os_shm_create("test", size);
     uint8_t *address = os_shm_map(fd, 0, size);
-    assert_true(venus_resource_attach(&f->context->resources, id, LINK_RESOURCE_SHM, venus_pages_adopt(fd, 0, size)));
+    assert_true(venus_resource_attach(&f->context->resources, id, LINK_RESOURCE_SHM,
+                                      venus_pages_adopt(fd, 0, size)));
     return address;
 }
 
@@ -71,7 +73,8 @@ static int set_up(void **state)
     f->device_fd = fds[0];
     f->link = link_create(fds[1], true);
     f->host.api_version = VK_API_VERSION_1_3;
-    const struct link_context_create info = {.context_id = 1, .max_rings = 4, .max_resources = 16, .name = "test"};
+    const struct link_context_create info = {
+        .context_id = 1, .max_rings = 4, .max_resources = 16, .name = "test"};
     f->context = venus_context_create(&info, f->link, &f->host, false);
     assert_non_null(f->context);
     f->ring = attach(f, RING_RESOURCE, 65536);
@@ -102,7 +105,8 @@ struct ring_layout {
     uint64_t offset, size, head, tail, status, buffer, buffer_size, extra, extra_size;
 };
 
-static const struct ring_layout good = {RING_RESOURCE, 0, 192 + BUFFER + 4, 0, 64, 128, 192, BUFFER, 192 + BUFFER, 4};
+static const struct ring_layout good = {RING_RESOURCE, 0,      192 + BUFFER + 4, 0, 64, 128,
+                                        192,           BUFFER, 192 + BUFFER,     4};
 
 static struct bytes create_ring(const struct ring_layout *l, uint64_t idle_timeout_ns)
 {
@@ -110,7 +114,8 @@ static struct bytes create_ring(const struct ring_layout *l, uint64_t idle_timeo
     u32(&b, WIRE_vkCreateRingMESA), u32(&b, 0), u64(&b, RING_ID), u64(&b, 1);
     u32(&b, 1000384000), u64(&b, 0), u32(&b, 0), u32(&b, l->resource);
     u64(&b, l->offset), u64(&b, l->size), u64(&b, idle_timeout_ns);
-    u64(&b, l->head), u64(&b, l->tail), u64(&b, l->status), u64(&b, l->buffer), u64(&b, l->buffer_size), u64(&b, l->extra), u64(&b, l->extra_size);
+    u64(&b, l->head), u64(&b, l->tail), u64(&b, l->status), u64(&b, l->buffer),
+        u64(&b, l->buffer_size), u64(&b, l->extra), u64(&b, l->extra_size);
     return b;
 }
 
@@ -131,7 +136,8 @@ static void put(struct fixture *f, const struct bytes *bytes)
 
 static void set_reply(struct bytes *b, uint64_t offset, uint64_t size)
 {
-    u32(b, WIRE_vkSetReplyCommandStreamMESA), u32(b, 0), u64(b, 1), u32(b, REPLY_RESOURCE), u64(b, offset), u64(b, size);
+    u32(b, WIRE_vkSetReplyCommandStreamMESA), u32(b, 0), u64(b, 1), u32(b, REPLY_RESOURCE),
+        u64(b, offset), u64(b, size);
 }
 
 static void ask_version(struct bytes *b)
@@ -163,7 +169,8 @@ static void a_reply_is_there_when_head_has_passed(void **state)
             os_sleep_ns(5000000); // let it fall asleep
         if (atomic_load(STATUS(f)) & VENUS_RING_IDLE) {
             struct bytes wake = {0};
-            u32(&wake, WIRE_vkNotifyRingMESA), u32(&wake, 0), u64(&wake, RING_ID), u32(&wake, 0), u32(&wake, 0);
+            u32(&wake, WIRE_vkNotifyRingMESA), u32(&wake, 0), u64(&wake, RING_ID), u32(&wake, 0),
+                u32(&wake, 0);
             assert_true(run(f, &wake));
         }
         assert_true(becomes(HEAD(f), ~0u, f->tail));
@@ -183,7 +190,8 @@ static void an_idle_ring_says_so_and_wakes_when_told(void **state)
     struct bytes b = {0}, wake = {0};
     set_reply(&b, 0, 20);
     put(f, &b);
-    u32(&wake, WIRE_vkNotifyRingMESA), u32(&wake, 0), u64(&wake, RING_ID), u32(&wake, 0), u32(&wake, 0);
+    u32(&wake, WIRE_vkNotifyRingMESA), u32(&wake, 0), u64(&wake, RING_ID), u32(&wake, 0),
+        u32(&wake, 0);
     assert_true(run(f, &wake));
     assert_true(becomes(HEAD(f), ~0u, f->tail));
 }
@@ -220,7 +228,8 @@ static void virtqueue_seqnos_hold_a_ring_back(void **state)
     put(f, &b);
     os_sleep_ns(20000000);
     assert_int_equal(atomic_load(HEAD(f)), 0);
-    u32(&submit, WIRE_vkSubmitVirtqueueSeqnoMESA), u32(&submit, 0), u64(&submit, RING_ID), u64(&submit, 5);
+    u32(&submit, WIRE_vkSubmitVirtqueueSeqnoMESA), u32(&submit, 0), u64(&submit, RING_ID),
+        u64(&submit, 5);
     assert_true(run(f, &submit));
     assert_true(becomes(HEAD(f), ~0u, f->tail));
 }
@@ -249,8 +258,8 @@ static void wrong_layouts_are_refused(void **state)
     bad[1].size = 1 << 20;
     bad[2].offset = UINT64_MAX - 3;
     bad[3].head = 2;
-    bad[4].tail = 0;              // on head
-    bad[5].status = 192;          // in the buffer
+    bad[4].tail = 0;     // on head
+    bad[5].status = 192; // in the buffer
     bad[6].buffer_size = BUFFER - 4;
     bad[7].buffer_size = 0;
     bad[8].buffer = 65536;
@@ -274,7 +283,8 @@ static void overtaking_tails_and_torn_commands_are_fatal(void **state)
             set_up(state);
         struct fixture *f = *state;
         start(f, 1000000);
-        const uint32_t tails[] = {BUFFER + 4, 6, 8}; // too far; not whole words; a command that is cut off
+        const uint32_t tails[] = {BUFFER + 4, 6,
+                                  8}; // too far; not whole words; a command that is cut off
         uint32_t command = WIRE_vkSetReplyCommandStreamMESA;
         memcpy(f->ring + 192, &command, 4);
         atomic_store(TAIL(f), tails[i]);
