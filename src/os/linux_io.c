@@ -2,8 +2,12 @@
 #include "os/native.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 int os_native_notifier_init(struct os_notifier *notifier)
 {
@@ -12,6 +16,11 @@ int os_native_notifier_init(struct os_notifier *notifier)
         return -errno;
     *notifier = (struct os_notifier){.read_fd = fd, .write_fd = fd};
     return 0;
+}
+
+int os_native_pipe(int fds[2])
+{
+    return pipe2(fds, O_CLOEXEC | O_NONBLOCK) < 0 ? -errno : 0;
 }
 
 int os_native_socket_pair(int fds[2])
@@ -23,6 +32,12 @@ int os_native_accept(int listener)
 {
     int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     return fd < 0 ? -errno : fd;
+}
+
+int os_native_socket_unread(int fd)
+{
+    int size; // of the buffers, not of what is in them
+    return ioctl(fd, SIOCOUTQ, &size) < 0 ? -ENOSYS : size != 0;
 }
 
 ssize_t os_native_send_two(int fd, struct msghdr messages[2])

@@ -5,19 +5,13 @@
 
 #include <errno.h>
 #include <poll.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#define SPIN_NS 20000u  // how long to look before sleeping
-#define BRISK_NS 50000u // a sleep shorter than this, waking up included, was not worth it
-enum {
-    BRISK = 8,       // short sleeps in a row, about, after which spinning begins
-    BUSY_ROUNDS = 4, // without sleep, before `idle` is called nevertheless
-};
+enum { BUSY_ROUNDS = 4 }; // without sleep, before `idle` is called nevertheless
 
 enum kind { SOURCE_FD, SOURCE_TIMER, SOURCE_CHILD, SOURCE_SIGNAL };
 
@@ -65,7 +59,6 @@ struct os_loop {
     os_idle_callback idle;
     void *idle_data;
     unsigned busy_rounds; // since `idle` was called
-    int briskness;        // how often lately the next event came sooner than a sleep is worth
 
     bool stopped;
     int status;
@@ -385,57 +378,19 @@ static int look(struct os_loop *loop, int timeout_ms)
     return poll(loop->polls, loop->fd_count, timeout_ms);
 }
 
-// Waking a sleeper costs more than many events are away: in a brisk conversation look again for as
-// long as a wake-up would take, but never at the expense of whoever wants the core, and stop as
-// soon as it does not pay.
-static int spin(struct os_loop *loop)
-{
-    uint64_t end = os_now_ns() + SPIN_NS;
-    do {
-        int ready = look(loop, 0);
-        if (ready)
-            return ready;
-        sched_yield();
-    } while (os_now_ns() < end);
-    loop->briskness -= BRISK / 2;
-    return 0;
-}
-
-// Looks for events without sleeping, for a while if that promises to pay. False: nothing is there.
-static bool look_first(struct os_loop *loop, int *ready)
-{
-    *ready = 0;
-    if (loop->briskness >= BRISK)
-        *ready = spin(loop);
-    else if (loop->idle)
-        *ready = look(loop, 0);
-    return *ready != 0;
-}
-
-static int sleep_for_events(struct os_loop *loop)
-{
-    uint64_t asleep = os_now_ns();
-    int ready = look(loop, next_timeout(loop));
-    if (os_now_ns() - asleep < BRISK_NS) {
-        if (loop->briskness < 2 * BRISK)
-            loop->briskness++;
-    } else if (loop->briskness > 0) {
-        loop->briskness--;
-    }
-    return ready;
-}
-
 static int wait_for_events(struct os_loop *loop)
 {
-    int ready;
-    bool due = next_timeout(loop) == 0;
-    bool busy = due ? (ready = look(loop, 0), true) : look_first(loop, &ready);
-    if (loop->idle && (!busy || ++loop->busy_rounds >= BUSY_ROUNDS)) {
-        loop->busy_rounds = 0;
-        loop->idle(loop->idle_data);
-        busy = busy || loop->stopped;
-    }
-    return busy ? ready : sleep_for_events(loop);
+    int timeout_ms = next_timeout(loop);
+    if (!loop->idle)
+        return look(loop, timeout_ms);
+    int ready = look(loop, 0);
+    if ((ready || timeout_ms == 0) && ++loop->busy_rounds < BUSY_ROUNDS)
+        return ready;
+    loop->busy_rounds = 0;
+    loop->idle(loop->idle_data);
+    if (ready || timeout_ms == 0 || loop->stopped)
+        return ready;
+    return look(loop, next_timeout(loop));
 }
 
 int os_loop_run(struct os_loop *loop)

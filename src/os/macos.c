@@ -40,6 +40,12 @@ int os_native_notifier_init(struct os_notifier *notifier)
     return -ENOSYS;
 }
 
+int os_native_pipe(int fds[2])
+{
+    (void)fds;
+    return -ENOSYS;
+}
+
 int os_native_socket_pair(int fds[2])
 {
     (void)fds;
@@ -55,6 +61,12 @@ int os_native_accept(int listener)
 ssize_t os_native_send_two(int fd, struct msghdr messages[2])
 {
     (void)fd, (void)messages;
+    return -ENOSYS;
+}
+
+int os_native_socket_unread(int fd)
+{
+    (void)fd;
     return -ENOSYS;
 }
 

@@ -22,10 +22,13 @@ int os_native_shm_is_fixed(int fd);
 
 // 0 or -errno.
 int os_native_notifier_init(struct os_notifier *notifier);
+int os_native_pipe(int fds[2]); // non-blocking, close-on-exec
 
 // Sockets that are close-on-exec from birth. 0/descriptor or -errno.
 int os_native_socket_pair(int fds[2]);
 int os_native_accept(int listener);
+// Has the peer yet to read something? 1, 0 or -ENOSYS.
+int os_native_socket_unread(int fd);
 // Two messages by one call. Bytes sent, or -errno if none.
 ssize_t os_native_send_two(int fd, struct msghdr messages[2]);
 // Flags for sendmsg and recvmsg that the platform has, in both flavours: no SIGPIPE; descriptors

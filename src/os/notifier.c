@@ -12,6 +12,15 @@ bool os_notifier_init_pipe(struct os_notifier *notifier)
 {
     int fds[2];
     *notifier = (struct os_notifier){-1, -1};
+    if (!os_is_portable()) {
+        int result = os_native_pipe(fds);
+        if (result != -ENOSYS) {
+            if (result == 0)
+                *notifier = (struct os_notifier){.read_fd = fds[0], .write_fd = fds[1]};
+            errno = -result;
+            return result == 0;
+        }
+    }
     if (pipe(fds) < 0)
         return false;
     for (int i = 0; i < 2; i++) {

@@ -256,3 +256,8 @@ ssize_t os_socket_recv(int fd, void *data, size_t size, int *fds, unsigned fd_ca
     }
     return got;
 }
+
+int os_socket_unread(int fd)
+{
+    return os_is_portable() ? -ENOSYS : os_native_socket_unread(fd);
+}

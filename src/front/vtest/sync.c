@@ -6,6 +6,10 @@
 
 #include "os/clock.h"
 
+// The client's clock for a wait starts after ours. Closing the pipe before it gives up would tell
+// it of a death.
+#define GIVEN_UP_NS 10000000000ull
+
 enum { FENCE_SLACK = 64, INLINE_SYNCS = 4, FIRST_PURGE = 64 };
 
 struct wait_entry {
@@ -123,8 +127,22 @@ static void wait_free(struct vtest_syncs *syncs, struct vtest_wait *wait)
     if (wait->next)
         wait->next->at = wait->at;
     syncs->wait_count--;
-    close(wait->write_fd);
+    if (wait->write_fd >= 0)
+        close(wait->write_fd);
     free(wait);
+}
+
+// Signals, and closes much later: a poll that looks at a pipe while it is written and closed may
+// see it closed but still empty, which would mean that the context has died.
+static void tell(struct vtest_syncs *syncs, struct vtest_wait *wait)
+{
+    os_notifier_signal(&(struct os_notifier){-1, wait->write_fd});
+    int *slot = &syncs->told[syncs->told_count % VTEST_TOLD_WAITS];
+    if (syncs->told_count++ >= VTEST_TOLD_WAITS)
+        close(*slot);
+    *slot = wait->write_fd;
+    wait->write_fd = -1;
+    wait_free(syncs, wait);
 }
 
 void vtest_sync_write(struct vtest_syncs *syncs, struct vtest_sync *sync, uint64_t value)
@@ -140,8 +158,7 @@ void vtest_sync_write(struct vtest_syncs *syncs, struct vtest_sync *sync, uint64
         struct wait_entry *next = entry->next;
         detach(entry);
         if (--wait->left == 0) {
-            os_notifier_signal(&(struct os_notifier){-1, wait->write_fd});
-            wait_free(syncs, wait);
+            tell(syncs, wait);
             next = sync->entries; // the wait may have held the next entry too
         }
         entry = next;
@@ -164,7 +181,7 @@ static void purge_waits(struct vtest_syncs *syncs)
     uint64_t now = os_now_ns();
     for (struct vtest_wait *wait = syncs->waits, *next; wait; wait = next) {
         next = wait->next;
-        if (wait->deadline_ns < now)
+        if (wait->deadline_ns < now && now - wait->deadline_ns > GIVEN_UP_NS)
             wait_free(syncs, wait);
     }
     syncs->purge_at = syncs->wait_count < FIRST_PURGE / 2 ? FIRST_PURGE : syncs->wait_count * 2;
@@ -283,6 +300,8 @@ void vtest_syncs_finish(struct vtest_syncs *syncs)
 {
     while (syncs->waits)
         wait_free(syncs, syncs->waits);
+    for (uint32_t i = 0; i < syncs->told_count && i < VTEST_TOLD_WAITS; i++)
+        close(syncs->told[i]);
     for (uint32_t i = 0; i < syncs->fence_capacity; i++)
         fence_release(&syncs->fences[i]);
     for (uint32_t i = 0; i < syncs->used; i++)

@@ -21,6 +21,8 @@ struct vtest_sync_limits {
     uint32_t syncs, waits, fences;
 };
 
+enum { VTEST_TOLD_WAITS = 64 };
+
 struct vtest_syncs {
     struct vtest_sync_limits limits;
 
@@ -30,6 +32,8 @@ struct vtest_syncs {
 
     struct vtest_wait *waits; // pending
     uint32_t wait_count, purge_at;
+    int told[VTEST_TOLD_WAITS]; // write ends of waits that are over, in a ring; see sync.c
+    uint32_t told_count;        // ever
 
     struct vtest_fence *fences;                             // slots, used again and again
     uint32_t fence_capacity, fence_count, first_free_fence; // slot + 1; 0: none
