@@ -1,8 +1,10 @@
 // Every command of the vocabulary has somebody who carries it out.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h> // needs the four above
 
 #include "venus/context.h"
 

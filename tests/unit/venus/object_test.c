@@ -1,9 +1,11 @@
 // The object table: what is inserted is found, what is removed takes its children along, look-ups
 // on other threads never miss.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h> // needs the four above
 
 #include <pthread.h>
 

@@ -1,8 +1,10 @@
 // Shared pages: zeroed for every owner, aligned, in one arena or in files of their own.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h> // needs the four above
 
 #include <string.h>
 

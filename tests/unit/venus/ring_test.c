@@ -1,10 +1,12 @@
 // Rings as a guest sees them: head, tail and status in shared memory, commands carried out in
 // order, replies in place before head moves, and every kind of broken ring ends the context without
 // harm. No driver: only commands that need none.
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h> // needs the four above
 
 #include <stdlib.h>
 #include <string.h>
