@@ -1,17 +1,21 @@
-// The placer: runs inside QEMU and maps ranges of files over ranges of the window, which QEMU has mapped from a file of ours. Nothing
-// of QEMU is called or included; QEMU sees no change. One thread per connection serves the device process (placer.h).
+// The placer: runs inside QEMU and maps ranges of files over ranges of the window, which QEMU has
+// mapped from a file of ours. Nothing of QEMU is called or included; QEMU sees no change. One
+// thread per connection serves the device process (placer.h).
 //
 //   -plugin hesper-placer.so,socket=PATH[,version=N]     QEMU loads it, under TCG and KVM alike
-//   HESPER_PLACER_SOCKET=PATH LD_PRELOAD=hesper-placer.so qemu-system-…    where QEMU was built without plugins
+//   HESPER_PLACER_SOCKET=PATH LD_PRELOAD=hesper-placer.so qemu-system-…    where QEMU was built
+//   without plugins
 //
 // `fd=N` (HESPER_PLACER_FD) instead of `socket=` names a connected descriptor that was inherited.
 //
-// QEMU takes only plugins made for its version of the plugin interface, of which nothing is used here: version=N, or else the variable
-// HESPER_PLUGIN_VERSION, says what to claim. A constructor sets it, because QEMU looks before it calls us. QEMU names the number that
-// it wants when it refuses another: `-plugin FILE,version=0`.
+// QEMU takes only plugins made for its version of the plugin interface, of which nothing is used
+// here: version=N, or else the variable HESPER_PLUGIN_VERSION, says what to claim. A constructor
+// sets it, because QEMU looks before it calls us. QEMU names the number that it wants when it
+// refuses another: `-plugin FILE,version=0`.
 //
-// macOS: QEMU's mapping is taken from PLACER_BIND's address, there being no /proc. Under HVF the guest may keep seeing the pages that
-// were there at hv_vm_map; then map_range is the place for hv_vm_unmap and hv_vm_map of the same range. Not tried on a Mac.
+// macOS: QEMU's mapping is taken from PLACER_BIND's address, there being no /proc. Under HVF the
+// guest may keep seeing the pages that were there at hv_vm_map; then map_range is the place for
+// hv_vm_unmap and hv_vm_map of the same range. Not tried on a Mac.
 #include "placer/placer.h"
 
 #include <errno.h>
@@ -59,7 +63,8 @@ struct placer {
     uint8_t *window;     // its address in this process
     uint64_t size;
     int file;
-    struct file_id *files; // what may be mapped in the window: its own file and those placed; sorted
+    struct file_id
+        *files; // what may be mapped in the window: its own file and those placed; sorted
     size_t file_count, file_capacity;
 
     uint8_t replies[64][REPLY_SIZE]; // not sent yet
@@ -95,7 +100,8 @@ static size_t file_place(const struct placer *placer, struct file_id id)
 static bool knows_file(const struct placer *placer, struct file_id id)
 {
     size_t at = file_place(placer, id);
-    return at < placer->file_count && placer->files[at].inode == id.inode && placer->files[at].device == id.device;
+    return at < placer->file_count && placer->files[at].inode == id.inode &&
+           placer->files[at].device == id.device;
 }
 
 static bool learn_file(struct placer *placer, struct file_id id)
@@ -111,7 +117,8 @@ static bool learn_file(struct placer *placer, struct file_id id)
         placer->file_capacity = capacity;
     }
     size_t at = file_place(placer, id);
-    memmove(&placer->files[at + 1], &placer->files[at], (placer->file_count - at) * sizeof *placer->files);
+    memmove(&placer->files[at + 1], &placer->files[at],
+            (placer->file_count - at) * sizeof *placer->files);
     placer->files[at] = id;
     placer->file_count++;
     return true;
@@ -131,14 +138,16 @@ static bool parse_mapping(const char *line, struct mapping *mapping)
     unsigned long long start, end, offset, inode;
     unsigned major_number, minor_number;
     char permissions[5];
-    if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu", &start, &end, permissions, &offset, &major_number, &minor_number, &inode) != 7)
+    if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu", &start, &end, permissions, &offset,
+               &major_number, &minor_number, &inode) != 7)
         return false;
     *mapping = (struct mapping){start, end, offset, {makedev(major_number, minor_number), inode}};
     return true;
 }
 
 // Calls `visit` for each mapping by address until it returns false. False: they can't be read.
-static bool walk(const struct placer *placer, bool (*visit)(void *data, const struct mapping *mapping), void *data)
+static bool walk(const struct placer *placer,
+                 bool (*visit)(void *data, const struct mapping *mapping), void *data)
 {
     enum { CHUNK = 1 << 16 };
     char *buffer = malloc(CHUNK + 1);
@@ -170,7 +179,8 @@ static bool walk(const struct placer *placer, bool (*visit)(void *data, const st
     return true;
 }
 
-// The kernel's answer for one address (Linux 6.11), a thousand times faster than reading all of them.
+// The kernel's answer for one address (Linux 6.11), a thousand times faster than reading all of
+// them.
 struct mapping_query {
     uint64_t size, flags, address;
     uint64_t start, end, vma_flags, page_size, offset, inode;
@@ -185,10 +195,12 @@ static bool is_foreign(const struct placer *placer, const void *address)
     struct mapping_query query = {.size = sizeof query, .address = (uintptr_t)address};
     if (ioctl(placer->maps, MAPPING_QUERY, &query) < 0)
         return errno == ENOENT; // nothing is mapped there
-    return !knows_file(placer, (struct file_id){makedev(query.major_number, query.minor_number), query.inode});
+    return !knows_file(
+        placer, (struct file_id){makedev(query.major_number, query.minor_number), query.inode});
 }
 #else
-static bool walk(const struct placer *placer, bool (*visit)(void *data, const struct mapping *mapping), void *data)
+static bool walk(const struct placer *placer,
+                 bool (*visit)(void *data, const struct mapping *mapping), void *data)
 {
     return false;
 }
@@ -208,8 +220,8 @@ struct search {
 static bool find_window(void *data, const struct mapping *mapping)
 {
     struct search *search = data;
-    if (mapping->id.inode != search->id.inode || mapping->id.device != search->id.device || mapping->offset != 0 ||
-        mapping->end - mapping->start < search->size)
+    if (mapping->id.inode != search->id.inode || mapping->id.device != search->id.device ||
+        mapping->offset != 0 || mapping->end - mapping->start < search->size)
         return true;
     search->address = mapping->start;
     return false;
@@ -264,7 +276,8 @@ static int bind_window(struct placer *placer, const struct placer_request *reque
 {
     struct search search = {.size = request->size};
     release(placer);
-    if (fd < 0 || !request->generation || !request->size || request->size % placer->page_size || !identify(fd, &search.id))
+    if (fd < 0 || !request->generation || !request->size || request->size % placer->page_size ||
+        !identify(fd, &search.id))
         return -EINVAL;
     if (!walk(placer, find_window, &search))
         search.address = request->address;
@@ -278,7 +291,8 @@ static int bind_window(struct placer *placer, const struct placer_request *reque
     placer->size = request->size;
     if (!learn_file(placer, search.id))
         return -ENOMEM;
-    // With QEMU's own flags on it, what is given back later would not merge with what was never placed: two mappings more, for ever.
+    // With QEMU's own flags on it, what is given back later would not merge with what was never
+    // placed: two mappings more, for ever.
     int error = map_range(placer->window, placer->size, placer->file, 0, false);
     if (error)
         return error;
@@ -292,7 +306,8 @@ static int place(struct placer *placer, const struct placer_request *request, in
     uint64_t offset = request->offset, size = request->size;
     if (!placer->bound || request->generation != placer->generation)
         return -ESTALE;
-    if (!size || offset > placer->size || size > placer->size - offset || (offset | size | request->file_offset) % placer->page_size)
+    if (!size || offset > placer->size || size > placer->size - offset ||
+        (offset | size | request->file_offset) % placer->page_size)
         return -EINVAL;
     uint8_t *address = placer->window + offset;
     if (is_foreign(placer, address))
@@ -309,13 +324,15 @@ static int place(struct placer *placer, const struct placer_request *request, in
         return -EINVAL;
     if (!learn_file(placer, (struct file_id){status.st_dev, status.st_ino}))
         return -ENOMEM;
-    int error = map_range(address, size, fd, request->file_offset, request->flags & PLACER_READ_ONLY);
+    int error =
+        map_range(address, size, fd, request->file_offset, request->flags & PLACER_READ_ONLY);
     if (error)
         map_range(address, size, placer->file, offset, false); // an attempt may leave a hole
     return error;
 }
 
-static int carry_out(struct placer *placer, uint32_t type, const struct placer_request *request, int fd)
+static int carry_out(struct placer *placer, uint32_t type, const struct placer_request *request,
+                     int fd)
 {
     switch (type) {
     case PLACER_BIND:
@@ -365,9 +382,11 @@ static bool send_replies(struct placer *placer)
     return send_all(placer->socket, placer->replies, count * REPLY_SIZE);
 }
 
-static bool reply(struct placer *placer, uint32_t type, const struct placer_request *request, int result)
+static bool reply(struct placer *placer, uint32_t type, const struct placer_request *request,
+                  int result)
 {
-    struct placer_header header = {type, PLACER_VERSION | PLACER_REPLY, sizeof(struct placer_reply)};
+    struct placer_header header = {type, PLACER_VERSION | PLACER_REPLY,
+                                   sizeof(struct placer_reply)};
     struct placer_reply reply = {request->generation, request->cookie, result};
     uint8_t *to = placer->replies[placer->reply_count++];
     memcpy(to, &header, sizeof header);
@@ -375,7 +394,8 @@ static bool reply(struct placer *placer, uint32_t type, const struct placer_requ
     return placer->reply_count < sizeof placer->replies / REPLY_SIZE || send_replies(placer);
 }
 
-// One read of at most `size` bytes. Keeps the last descriptor that came in *file and closes any other. 0: the end, -1: errno.
+// One read of at most `size` bytes. Keeps the last descriptor that came in *file and closes any
+// other. 0: the end, -1: errno.
 static ssize_t receive_some(int fd, void *data, size_t size, int flags, int *file)
 {
     union {
@@ -383,7 +403,10 @@ static ssize_t receive_some(int fd, void *data, size_t size, int flags, int *fil
         struct cmsghdr alignment;
     } control;
     struct iovec part = {data, size};
-    struct msghdr header = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control.bytes, .msg_controllen = sizeof control.bytes};
+    struct msghdr header = {.msg_iov = &part,
+                            .msg_iovlen = 1,
+                            .msg_control = control.bytes,
+                            .msg_controllen = sizeof control.bytes};
     ssize_t got;
     do
         got = recvmsg(fd, &header, flags);
@@ -403,15 +426,18 @@ static ssize_t receive_some(int fd, void *data, size_t size, int flags, int *fil
     return got;
 }
 
-// Exactly one request, so that its descriptor can't be another's. Answers that wait are sent before this blocks. False: the end.
-static bool receive(struct placer *placer, uint32_t *type, struct placer_request *request, int *file)
+// Exactly one request, so that its descriptor can't be another's. Answers that wait are sent before
+// this blocks. False: the end.
+static bool receive(struct placer *placer, uint32_t *type, struct placer_request *request,
+                    int *file)
 {
     uint8_t message[REQUEST_SIZE];
     struct placer_header header;
     size_t have = 0;
     while (have < sizeof message) {
         bool waiting = placer->reply_count != 0;
-        ssize_t got = receive_some(placer->socket, message + have, sizeof message - have, waiting ? MSG_DONTWAIT : 0, file);
+        ssize_t got = receive_some(placer->socket, message + have, sizeof message - have,
+                                   waiting ? MSG_DONTWAIT : 0, file);
         if (got < 0 && waiting && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             if (!send_replies(placer))
                 return false;
@@ -435,7 +461,8 @@ static void *serve(void *data)
     bool more = true;
     while (more) {
         int file = -1;
-        more = receive(placer, &type, &request, &file) && reply(placer, type, &request, carry_out(placer, type, &request, file));
+        more = receive(placer, &type, &request, &file) &&
+               reply(placer, type, &request, carry_out(placer, type, &request, file));
         if (file >= 0)
             close(file);
     }
@@ -491,7 +518,8 @@ static bool say_hello(const struct placer *placer)
 {
     struct placer_header header = {PLACER_HELLO, PLACER_VERSION, sizeof(struct placer_hello)};
     struct placer_hello hello = {PLACER_MAGIC, (uint32_t)placer->page_size, max_placements(), 0};
-    return send_all(placer->socket, &header, sizeof header) && send_all(placer->socket, &hello, sizeof hello);
+    return send_all(placer->socket, &header, sizeof header) &&
+           send_all(placer->socket, &hello, sizeof hello);
 }
 
 // Takes `fd` over. False: errno.
@@ -534,7 +562,8 @@ static bool start_by_path(const char *path)
     int fd = connect_to(path);
     if (fd >= 0 && start(fd))
         return true;
-    fprintf(stderr, "hesper-placer: cannot reach hesper at %s: %s (start hesper first)\n", path, strerror(errno));
+    fprintf(stderr, "hesper-placer: cannot reach hesper at %s: %s (start hesper first)\n", path,
+            strerror(errno));
     return false;
 }
 
@@ -542,7 +571,8 @@ static bool start_by_number(const char *number)
 {
     if (start(atoi(number)))
         return true;
-    fprintf(stderr, "hesper-placer: descriptor %s does not lead to hesper: %s\n", number, strerror(errno));
+    fprintf(stderr, "hesper-placer: descriptor %s does not lead to hesper: %s\n", number,
+            strerror(errno));
     return false;
 }
 
@@ -560,7 +590,8 @@ EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc, char **a
     }
     if (preloaded)
         return 0;
-    fprintf(stderr, "hesper-placer: say where hesper listens: -plugin hesper-placer.so,socket=PATH\n");
+    fprintf(stderr,
+            "hesper-placer: say where hesper listens: -plugin hesper-placer.so,socket=PATH\n");
     return -1;
 }
 

@@ -1,6 +1,7 @@
-// What the device process and the placer inside QEMU say to each other over a Unix stream socket. The plugin connects and speaks first
-// (PLACER_HELLO); after that it answers every request with one reply, in order. Requests may be pipelined. Native byte order: both
-// ends run on one machine. The framing is vhost-user's: struct placer_header, then `size` bytes.
+// What the device process and the placer inside QEMU say to each other over a Unix stream socket.
+// The plugin connects and speaks first (PLACER_HELLO); after that it answers every request with one
+// reply, in order. Requests may be pipelined. Native byte order: both ends run on one machine. The
+// framing is vhost-user's: struct placer_header, then `size` bytes.
 #ifndef PLACER_PLACER_H
 #define PLACER_PLACER_H
 
@@ -8,14 +9,17 @@
 
 enum placer_type {
     PLACER_HELLO = 1, // struct placer_hello, from the plugin
-    // The file of the window (one descriptor) is mapped in this process. Finds it there and serves it from now on under `generation`.
-    // `address`: where QEMU said that it is, 0 if unknown: a hint where the platform can't search its own mappings.
+    // The file of the window (one descriptor) is mapped in this process. Finds it there and serves
+    // it from now on under `generation`. `address`: where QEMU said that it is, 0 if unknown: a
+    // hint where the platform can't search its own mappings.
     PLACER_BIND,
-    // Maps [file_offset, file_offset + size) of the descriptor over [offset, offset + size) of the window. All page multiples.
+    // Maps [file_offset, file_offset + size) of the descriptor over [offset, offset + size) of the
+    // window. All page multiples.
     PLACER_PLACE,
     // Maps the window's own file back over [offset, offset + size).
     PLACER_UNPLACE,
-    // QEMU may unmap the window from here on: nothing is mapped any more until BIND or RESUME. What was placed stays.
+    // QEMU may unmap the window from here on: nothing is mapped any more until BIND or RESUME. What
+    // was placed stays.
     PLACER_UNBIND,
     // Does the mapping of `generation` still stand, unchanged by anybody else? Changes nothing.
     PLACER_QUERY,
@@ -24,9 +28,9 @@ enum placer_type {
 };
 
 enum {
-    PLACER_REPLY = 4,       // in flags: vhost-user's reply bit
-    PLACER_VERSION = 1,     // in flags, low two bits
-    PLACER_READ_ONLY = 1,   // in placer_request.flags: the guest's writes don't reach the file
+    PLACER_REPLY = 4,     // in flags: vhost-user's reply bit
+    PLACER_VERSION = 1,   // in flags, low two bits
+    PLACER_READ_ONLY = 1, // in placer_request.flags: the guest's writes don't reach the file
     PLACER_MAGIC = 0x52504c48,
 };
 
@@ -45,7 +49,8 @@ struct placer_hello {
 
 // Follows every other type.
 struct placer_request {
-    uint64_t generation; // a number never used before for each BIND; a request of another generation is refused with ESTALE
+    uint64_t generation; // a number never used before for each BIND; a request of another
+                         // generation is refused with ESTALE
     uint64_t cookie;     // comes back in the reply
     uint64_t offset;     // in the window
     uint64_t size;       // BIND: of the whole window

@@ -34,7 +34,8 @@ struct vhost_channel {
 
 static void on_socket(void *data, int fd, unsigned events);
 
-struct vhost_channel *vhost_channel_create(struct os_loop *loop, int fd, const struct vhost_channel_ops *ops, void *data)
+struct vhost_channel *vhost_channel_create(struct os_loop *loop, int fd,
+                                           const struct vhost_channel_ops *ops, void *data)
 {
     struct vhost_channel *channel = calloc(1, sizeof *channel);
     if (channel && os_socket_set_nonblocking(fd, true))
@@ -99,8 +100,8 @@ void vhost_channel_destroy(struct vhost_channel *channel)
 static void set_events(struct vhost_channel *channel)
 {
     if (channel->source)
-        os_source_set_events(channel->source,
-                             (channel->paused ? 0 : OS_READABLE) | (channel->first ? OS_WRITABLE : 0));
+        os_source_set_events(channel->source, (channel->paused ? 0 : OS_READABLE) |
+                                                  (channel->first ? OS_WRITABLE : 0));
 }
 
 void vhost_channel_pause(struct vhost_channel *channel, bool paused)
@@ -111,7 +112,8 @@ void vhost_channel_pause(struct vhost_channel *channel, bool paused)
 
 // ---- sending -----------------------------------------------------------------------------------
 
-static bool enqueue(struct vhost_channel *channel, const struct iovec *parts, unsigned count, size_t skip, int fd)
+static bool enqueue(struct vhost_channel *channel, const struct iovec *parts, unsigned count,
+                    size_t skip, int fd)
 {
     size_t size = 0;
     for (unsigned i = 0; i < count; i++)
@@ -136,17 +138,15 @@ static bool enqueue(struct vhost_channel *channel, const struct iovec *parts, un
     return true;
 }
 
-bool vhost_channel_send(struct vhost_channel *channel, uint32_t type, uint32_t flags, const void *payload, uint32_t size, int fd)
+static bool send_parts(struct vhost_channel *channel, const struct iovec *parts, unsigned count,
+                       size_t size, int fd)
 {
     if (channel->closed)
         return false;
-    struct vhost_header header = {.type = type, .flags = flags | VHOST_VERSION, .size = size};
-    struct iovec parts[2] = {{&header, sizeof header}, {(void *)payload, size}};
-    unsigned count = size ? 2 : 1;
     ssize_t sent = 0;
     if (!channel->first) {
         sent = os_socket_send_vector(channel->fd, parts, count, &fd, fd >= 0 ? 1 : 0);
-        if (sent == (ssize_t)(sizeof header + size))
+        if (sent == (ssize_t)size)
             return true;
         if (sent < 0 && sent != -EAGAIN && sent != -EWOULDBLOCK)
             return false; // reading finds out and tells
@@ -156,12 +156,33 @@ bool vhost_channel_send(struct vhost_channel *channel, uint32_t type, uint32_t f
     return enqueue(channel, parts, count, sent > 0 ? (size_t)sent : 0, fd);
 }
 
+bool vhost_channel_send(struct vhost_channel *channel, uint32_t type, uint32_t flags,
+                        const void *payload, uint32_t size, int fd)
+{
+    struct vhost_header header = {.type = type, .flags = flags | VHOST_VERSION, .size = size};
+    struct iovec parts[2] = {{&header, sizeof header}, {(void *)payload, size}};
+    return send_parts(channel, parts, size ? 2 : 1, sizeof header + size, fd);
+}
+
+bool vhost_channel_send_bytes(struct vhost_channel *channel, const void *bytes, uint32_t size,
+                              int fd)
+{
+    struct iovec part = {(void *)bytes, size};
+    return send_parts(channel, &part, 1, size, fd);
+}
+
+int vhost_channel_unread(const struct vhost_channel *channel)
+{
+    return channel->first ? 1 : os_socket_unread(channel->fd);
+}
+
 static void flush(struct vhost_channel *channel)
 {
     while (channel->first) {
         struct chunk *chunk = channel->first;
-        ssize_t sent = os_socket_send(channel->fd, chunk->bytes + chunk->sent, chunk->size - chunk->sent, &chunk->fd,
-                                      chunk->fd >= 0 ? 1 : 0);
+        ssize_t sent =
+            os_socket_send(channel->fd, chunk->bytes + chunk->sent, chunk->size - chunk->sent,
+                           &chunk->fd, chunk->fd >= 0 ? 1 : 0);
         if (sent < 0)
             break;
         if (chunk->fd >= 0)
@@ -180,11 +201,13 @@ static void flush(struct vhost_channel *channel)
 
 // ---- receiving ---------------------------------------------------------------------------------
 
-// Reads up to `size` bytes; counts them in `got`. 1: read some; 0: not now; -1: the socket is closed (callback made).
+// Reads up to `size` bytes; counts them in `got`. 1: read some; 0: not now; -1: the socket is
+// closed (callback made).
 static int receive(struct vhost_channel *channel, void *to, size_t size)
 {
     struct vhost_message *message = &channel->message;
-    ssize_t got = os_socket_recv(channel->fd, to, size, message->fds, VHOST_MAX_FDS, &message->fd_count);
+    ssize_t got =
+        os_socket_recv(channel->fd, to, size, message->fds, VHOST_MAX_FDS, &message->fd_count);
     if (got > 0) {
         channel->got += (size_t)got;
         return 1;
@@ -196,14 +219,16 @@ static int receive(struct vhost_channel *channel, void *to, size_t size)
     return -1;
 }
 
-// Header and payload are read apart: descriptors come with a message's first byte, and so belong to one message only.
+// Header and payload are read apart: descriptors come with a message's first byte, and so belong to
+// one message only.
 static int receive_message(struct vhost_channel *channel)
 {
     struct vhost_message *message = &channel->message;
     for (;;) {
         size_t have = channel->got;
         if (have < sizeof message->header) {
-            int more = receive(channel, (uint8_t *)&message->header + have, sizeof message->header - have);
+            int more =
+                receive(channel, (uint8_t *)&message->header + have, sizeof message->header - have);
             if (more != 1)
                 return more;
             continue;

@@ -12,7 +12,7 @@ enum {
     MAX_RESPONSE = 8 << 10,     // EDID and capsets are the longest answers
     DEVICE_FEATURES = 0xffffff, // the bits that belong to the device type
     FEATURE_BLOB_ALIGNMENT = 1 << 5,
-    CONFIG_SIZE = 16,           // + 4 with blobs, see below
+    CONFIG_SIZE = 16, // + 4 with blobs, see below
 };
 
 struct vhost_gpu {
@@ -57,10 +57,12 @@ static int or_later(const struct vhost_gpu *gpu, int error)
     return error == -ENODEV && gpu->stopped ? -EAGAIN : error;
 }
 
-static int place(void *data, uint64_t offset, int fd, uint64_t file_offset, uint64_t size, bool writable, uint64_t cookie)
+static int place(void *data, uint64_t offset, int fd, uint64_t file_offset, uint64_t size,
+                 bool writable, uint64_t cookie)
 {
     struct vhost_gpu *gpu = data;
-    return or_later(gpu, vhost_window_place(gpu->window, offset, fd, file_offset, size, writable, cookie));
+    return or_later(
+        gpu, vhost_window_place(gpu->window, offset, fd, file_offset, size, writable, cookie));
 }
 
 static int unplace(void *data, uint64_t offset, uint64_t size, uint64_t cookie)
@@ -141,12 +143,14 @@ static void reset(void *data)
     gpu_device_reset(gpu->device);
 }
 
-static void request(void *data, unsigned queue, const struct iovec *readable, unsigned readable_count, void *response,
-                    uint32_t response_size, struct vhost_user_request *token)
+static void request(void *data, unsigned queue, const struct iovec *readable,
+                    unsigned readable_count, void *response, uint32_t response_size,
+                    struct vhost_user_request *token)
 {
     struct vhost_gpu *gpu = data;
     struct iovec writable = {response, response_size};
-    gpu_device_request(gpu->device, (enum gpu_queue)queue, readable, readable_count, &writable, response_size ? 1 : 0, token);
+    gpu_device_request(gpu->device, (enum gpu_queue)queue, readable, readable_count, &writable,
+                       response_size ? 1 : 0, token);
 }
 
 static void closed(void *data)
@@ -157,10 +161,12 @@ static void closed(void *data)
 
 // ---- the whole ---------------------------------------------------------------------------------
 
-struct vhost_gpu *vhost_gpu_create(struct os_loop *loop, int fd, const struct vhost_gpu_options *options, void (*closed_callback)(void *data),
-                                   void *data)
+struct vhost_gpu *vhost_gpu_create(struct os_loop *loop, int fd,
+                                   const struct vhost_gpu_options *options,
+                                   void (*closed_callback)(void *data), void *data)
 {
-    static const struct vhost_user_ops ops = {read_config, write_config, start, stop, reset, request, closed};
+    static const struct vhost_user_ops ops = {read_config, write_config, start, stop,
+                                              reset,       request,      closed};
     static const struct vhost_window_ops window_ops = {placed, started, stopped, gone};
     struct vhost_gpu *gpu = calloc(1, sizeof *gpu);
     if (!gpu) {
@@ -178,7 +184,8 @@ struct vhost_gpu *vhost_gpu_create(struct os_loop *loop, int fd, const struct vh
         .place = place,
         .unplace = unplace,
     };
-    struct vhost_window_options window = {options->device.window_size, options->max_ranges, options->placer_hint};
+    struct vhost_window_options window = {options->device.window_size, options->max_ranges,
+                                          options->placer_hint};
     gpu->window = vhost_window_create(loop, &window, &window_ops, gpu);
     gpu->device = gpu->window ? gpu_device_create(loop, &options->device, &front) : NULL;
     if (!gpu->device) {

@@ -43,7 +43,8 @@ static void on_front_end(void *data, int listener, unsigned events)
     if (fd < 0)
         return;
     if (server->gpu) {
-        log_warning("a second VM at %s was refused: each needs a hesper of its own", server->front_end.path);
+        log_warning("a second VM at %s was refused: each needs a hesper of its own",
+                    server->front_end.path);
         close(fd);
         return;
     }
@@ -78,7 +79,8 @@ static void on_placer(void *data, int listener, unsigned events)
     server->waiting_placer = fd;
 }
 
-static bool listen_at(struct vhost_gpu_server *server, struct listener *listener, const char *path, os_fd_callback callback)
+static bool listen_at(struct vhost_gpu_server *server, struct listener *listener, const char *path,
+                      os_fd_callback callback)
 {
     listener->fd = os_socket_listen(path);
     if (listener->fd < 0) {
@@ -102,9 +104,11 @@ static void stop_listening(struct listener *listener)
     free(listener->path);
 }
 
-struct vhost_gpu_server *vhost_gpu_server_create(struct os_loop *loop, const char *path, const char *placer_path,
-                                                 const struct vhost_gpu_options *options, const struct vhost_gpu_server_ops *ops,
-                                                 void *data, const char **refused_path)
+struct vhost_gpu_server *vhost_gpu_server_create(struct os_loop *loop, const char *path,
+                                                 const char *placer_path,
+                                                 const struct vhost_gpu_options *options,
+                                                 const struct vhost_gpu_server_ops *ops, void *data,
+                                                 const char **refused_path)
 {
     struct vhost_gpu_server *server = calloc(1, sizeof *server);
     *refused_path = NULL;

@@ -1,5 +1,5 @@
-// Sockets at which QEMU finds the GPU: one for vhost-user, one for the placer. Serves one VM at a time, and the next when that has
-// ended.
+// Sockets at which QEMU finds the GPU: one for vhost-user, one for the placer. Serves one VM at a
+// time, and the next when that has ended.
 #ifndef VHOST_USER_GPU_SERVER_H
 #define VHOST_USER_GPU_SERVER_H
 
@@ -13,11 +13,13 @@ struct vhost_gpu_server_ops {
     void (*ended)(void *data);
 };
 
-// Listens at `path` and `placer_path` (NULL: no placer). NULL: errno, and *refused_path is the one that could not be taken (NULL: none,
-// no memory). `options` and `ops` are copied.
-struct vhost_gpu_server *vhost_gpu_server_create(struct os_loop *loop, const char *path, const char *placer_path,
-                                                 const struct vhost_gpu_options *options, const struct vhost_gpu_server_ops *ops,
-                                                 void *data, const char **refused_path);
+// Listens at `path` and `placer_path` (NULL: no placer). NULL: errno, and *refused_path is the one
+// that could not be taken (NULL: none, no memory). `options` and `ops` are copied.
+struct vhost_gpu_server *vhost_gpu_server_create(struct os_loop *loop, const char *path,
+                                                 const char *placer_path,
+                                                 const struct vhost_gpu_options *options,
+                                                 const struct vhost_gpu_server_ops *ops, void *data,
+                                                 const char **refused_path);
 // Removes the socket files too.
 void vhost_gpu_server_destroy(struct vhost_gpu_server *server);
 

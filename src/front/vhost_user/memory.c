@@ -44,7 +44,8 @@ static int map_region(struct vhost_memory *memory, const struct vhost_memory_reg
 {
     struct vhost_mapping wanted;
     uint64_t needed;
-    if (!checked_add_u64(region->file_offset, region->size, &needed) || !vhost_file_identify(fd, &wanted.id))
+    if (!checked_add_u64(region->file_offset, region->size, &needed) ||
+        !vhost_file_identify(fd, &wanted.id))
         return -EINVAL;
     wanted.base = region->user_address - region->file_offset;
     wanted.size = extent(fd, needed);
@@ -62,15 +63,18 @@ static int map_region(struct vhost_memory *memory, const struct vhost_memory_reg
     return (int)memory->mapping_count++;
 }
 
-static bool overlaps(const struct vhost_block *blocks, unsigned count, const struct vhost_block *block)
+static bool overlaps(const struct vhost_block *blocks, unsigned count,
+                     const struct vhost_block *block)
 {
     for (unsigned i = 0; i < count; i++)
-        if (block->guest < blocks[i].guest + blocks[i].size && blocks[i].guest < block->guest + block->size)
+        if (block->guest < blocks[i].guest + blocks[i].size &&
+            blocks[i].guest < block->guest + block->size)
             return true;
     return false;
 }
 
-int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_table *table, const int *fds)
+int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_table *table,
+                     const int *fds)
 {
     struct vhost_block blocks[VHOST_MAX_REGIONS];
     unsigned count = 0;
@@ -81,7 +85,8 @@ int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_tabl
         uint64_t end;
         if (fds[i] < 0)
             continue;
-        struct vhost_block block = {.guest = region->guest_address, .user = region->user_address, .size = region->size};
+        struct vhost_block block = {
+            .guest = region->guest_address, .user = region->user_address, .size = region->size};
         if (!region->size || !checked_add_u64(block.guest, block.size, &end) ||
             !checked_add_u64(block.user, block.size, &end) || overlaps(blocks, count, &block))
             return -EINVAL;
@@ -124,7 +129,8 @@ void vhost_memory_finish(struct vhost_memory *memory)
     vhost_memory_trim(memory);
 }
 
-void *vhost_memory_at(struct vhost_memory *memory, uint64_t address, uint64_t size, uint64_t *available)
+void *vhost_memory_at(struct vhost_memory *memory, uint64_t address, uint64_t size,
+                      uint64_t *available)
 {
     for (unsigned n = 0; n < memory->count; n++) {
         unsigned i = memory->last + n;

@@ -1,5 +1,6 @@
-// Guest memory as the front end's memory table describes it. Each file is mapped once, as a whole: sections that QEMU splits or
-// moves cost no new mapping, and pointers given out stay valid until vhost_memory_trim.
+// Guest memory as the front end's memory table describes it. Each file is mapped once, as a whole:
+// sections that QEMU splits or moves cost no new mapping, and pointers given out stay valid until
+// vhost_memory_trim.
 #ifndef VHOST_USER_MEMORY_H
 #define VHOST_USER_MEMORY_H
 
@@ -10,7 +11,8 @@
 
 enum { VHOST_MAX_MAPPINGS = 64 };
 
-// Tells two files apart. Both are 0 where shared memory has no inode (macOS); nothing is known then.
+// Tells two files apart. Both are 0 where shared memory has no inode (macOS); nothing is known
+// then.
 struct vhost_file_id {
     dev_t device;
     ino_t inode;
@@ -37,14 +39,18 @@ struct vhost_memory {
     unsigned mapping_count;
 };
 
-// Replaces the table; 0 or -errno, and then the old one stands. `fds` stay the caller's; regions whose fd is -1 are left out.
-int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_table *table, const int *fds);
+// Replaces the table; 0 or -errno, and then the old one stands. `fds` stay the caller's; regions
+// whose fd is -1 are left out.
+int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_table *table,
+                     const int *fds);
 // Unmaps what the table does not name (any more). Pointers into it must be gone.
 void vhost_memory_trim(struct vhost_memory *memory);
 void vhost_memory_finish(struct vhost_memory *memory);
 
-// Host address of a guest-physical one, and at *available how many of `size` bytes lie there in one piece. NULL: not guest memory.
-void *vhost_memory_at(struct vhost_memory *memory, uint64_t address, uint64_t size, uint64_t *available);
+// Host address of a guest-physical one, and at *available how many of `size` bytes lie there in one
+// piece. NULL: not guest memory.
+void *vhost_memory_at(struct vhost_memory *memory, uint64_t address, uint64_t size,
+                      uint64_t *available);
 // Host address of `size` bytes at a front-end address (of a ring), or NULL.
 void *vhost_memory_user(const struct vhost_memory *memory, uint64_t address, uint64_t size);
 

@@ -1,5 +1,5 @@
-// What the front end asks on the main socket. Every message is answered, and the socket is never closed by us: QEMU aborts when it
-// loses its back end.
+// What the front end asks on the main socket. Every message is answered, and the socket is never
+// closed by us: QEMU aborts when it loses its back end.
 #include "front/vhost_user/private.h"
 
 #include "base/checked.h"
@@ -13,8 +13,10 @@
 // What a handler did. ACKNOWLEDGED and REFUSED are told to a front end that wants to know.
 enum outcome { ACKNOWLEDGED = 0, REFUSED = 1, ANSWERED };
 
-// ANSWERED is also right where the front end waits for an answer of the message's own and none can be sent.
-static enum outcome answer(struct vhost_user *vhost, uint32_t type, const void *payload, uint32_t size)
+// ANSWERED is also right where the front end waits for an answer of the message's own and none can
+// be sent.
+static enum outcome answer(struct vhost_user *vhost, uint32_t type, const void *payload,
+                           uint32_t size)
 {
     vhost_channel_send(vhost->main, type, VHOST_REPLY, payload, size, -1);
     return ANSWERED;
@@ -37,7 +39,8 @@ static bool has_u64(const struct vhost_message *message, uint64_t *value)
 
 uint64_t vhost_user_offered(const struct vhost_user *vhost)
 {
-    return vhost->device.features | VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX | VHOST_F_PROTOCOL_FEATURES;
+    return vhost->device.features | VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC |
+           VIRTIO_F_EVENT_IDX | VHOST_F_PROTOCOL_FEATURES;
 }
 
 static uint64_t offered_protocol(const struct vhost_user *vhost)
@@ -46,7 +49,8 @@ static uint64_t offered_protocol(const struct vhost_user *vhost)
     if (vhost->device.config_size)
         bits |= VHOST_PROTOCOL_CONFIG;
     if (vhost->device.shmem_size)
-        bits |= VHOST_PROTOCOL_BACKEND_SEND_FD | VHOST_PROTOCOL_SHARED_OBJECT | VHOST_PROTOCOL_SHMEM;
+        bits |=
+            VHOST_PROTOCOL_BACKEND_SEND_FD | VHOST_PROTOCOL_SHARED_OBJECT | VHOST_PROTOCOL_SHMEM;
     return bits;
 }
 
@@ -59,7 +63,8 @@ static enum outcome set_features(struct vhost_user *vhost, const struct vhost_me
     return ACKNOWLEDGED;
 }
 
-static enum outcome set_protocol_features(struct vhost_user *vhost, const struct vhost_message *message)
+static enum outcome set_protocol_features(struct vhost_user *vhost,
+                                          const struct vhost_message *message)
 {
     uint64_t bits;
     if (!has_u64(message, &bits) || bits & ~offered_protocol(vhost))
@@ -77,18 +82,21 @@ static enum outcome set_memory_table(struct vhost_user *vhost, struct vhost_mess
         return REFUSED;
     memset(&table, 0, sizeof table);
     memcpy(&table, message->payload, message->header.size);
-    if (table.count > VHOST_MAX_REGIONS || message->header.size < 8 + table.count * sizeof *table.regions ||
+    if (table.count > VHOST_MAX_REGIONS ||
+        message->header.size < 8 + table.count * sizeof *table.regions ||
         message->fd_count != table.count)
         return REFUSED;
 
-    // What the device itself put into the guest's address space is not guest memory: a worker may cut such a file short at any time.
+    // What the device itself put into the guest's address space is not guest memory: a worker may
+    // cut such a file short at any time.
     int fds[VHOST_MAX_FDS];
     vhost->shmem.in_table = false;
     for (uint32_t i = 0; i < table.count; i++)
         fds[i] = vhost_shmem_owns(vhost, &table.regions[i], message->fds[i]) ? -1 : message->fds[i];
     int error = vhost_memory_set(&vhost->memory, &table, fds);
     if (error)
-        log_error("%s: cannot map the guest's memory: %s (QEMU needs memory-backend-memfd,share=on or memory-backend-shm)",
+        log_error("%s: cannot map the guest's memory: %s (QEMU needs memory-backend-memfd,share=on "
+                  "or memory-backend-shm)",
                   vhost->device.name, strerror(-error));
     return error ? REFUSED : ACKNOWLEDGED;
 }
@@ -100,7 +108,9 @@ static struct vhost_queue *queue_of(struct vhost_user *vhost, uint64_t index)
     return index < vhost->device.queue_count ? &vhost->queues[index] : NULL;
 }
 
-static struct vhost_queue *vring_state(struct vhost_user *vhost, const struct vhost_message *message, struct vhost_vring_state *state)
+static struct vhost_queue *vring_state(struct vhost_user *vhost,
+                                       const struct vhost_message *message,
+                                       struct vhost_vring_state *state)
 {
     if (message->header.size != sizeof *state)
         return NULL;
@@ -112,7 +122,8 @@ static enum outcome set_number(struct vhost_user *vhost, const struct vhost_mess
 {
     struct vhost_vring_state state;
     struct vhost_queue *queue = vring_state(vhost, message, &state);
-    if (!queue || queue->running || !is_power_of_two_u64(state.number) || state.number > VHOST_USER_MAX_QUEUE_SIZE)
+    if (!queue || queue->running || !is_power_of_two_u64(state.number) ||
+        state.number > VHOST_USER_MAX_QUEUE_SIZE)
         return REFUSED;
     queue->size = state.number;
     return ACKNOWLEDGED;
@@ -137,9 +148,11 @@ static enum outcome set_address(struct vhost_user *vhost, const struct vhost_mes
     struct vhost_queue *queue = queue_of(vhost, address.index);
     if (!queue)
         return REFUSED;
-    // A running queue keeps its rings; QEMU only switches dirty logging in that way, which was not offered.
+    // A running queue keeps its rings; QEMU only switches dirty logging in that way, which was not
+    // offered.
     if (queue->running)
-        return address.descriptors == queue->descriptors_at && address.available == queue->available_at && address.used == queue->used_at
+        return address.descriptors == queue->descriptors_at &&
+                       address.available == queue->available_at && address.used == queue->used_at
                    ? ACKNOWLEDGED
                    : REFUSED;
     queue->descriptors_at = address.descriptors;
@@ -188,8 +201,10 @@ static enum outcome set_enable(struct vhost_user *vhost, const struct vhost_mess
     return ACKNOWLEDGED;
 }
 
-// SET_VRING_KICK, CALL and ERR: the queue, and its descriptor in *fd (the caller's now), -1 if the front end has none.
-static struct vhost_queue *vring_fd(struct vhost_user *vhost, struct vhost_message *message, int *fd)
+// SET_VRING_KICK, CALL and ERR: the queue, and its descriptor in *fd (the caller's now), -1 if the
+// front end has none.
+static struct vhost_queue *vring_fd(struct vhost_user *vhost, struct vhost_message *message,
+                                    int *fd)
 {
     uint64_t value;
     if (!has_u64(message, &value))
@@ -215,7 +230,8 @@ static enum outcome set_kick(struct vhost_user *vhost, struct vhost_message *mes
     if (!queue)
         return REFUSED;
     if (fd < 0) {
-        log_error("%s: the front end wants its queues polled, which is not supported", vhost->device.name);
+        log_error("%s: the front end wants its queues polled, which is not supported",
+                  vhost->device.name);
         return REFUSED;
     }
     return vhost_user_set_kick(vhost, queue, fd) ? ACKNOWLEDGED : REFUSED;
@@ -246,7 +262,8 @@ static enum outcome set_error(struct vhost_user *vhost, struct vhost_message *me
 // ---- configuration space -----------------------------------------------------------------------
 
 // The part of the request that the device has; false: malformed.
-static bool config_range(const struct vhost_user *vhost, const struct vhost_message *message, struct vhost_config *config, uint32_t *inside)
+static bool config_range(const struct vhost_user *vhost, const struct vhost_message *message,
+                         struct vhost_config *config, uint32_t *inside)
 {
     memset(config, 0, sizeof *config);
     if (message->header.size < VHOST_CONFIG_HEADER || message->header.size > sizeof *config)
@@ -357,12 +374,15 @@ void vhost_user_handle(struct vhost_user *vhost, struct vhost_message *message)
 {
     const struct vhost_header *header = &message->header;
     enum outcome outcome = REFUSED;
-    if (!message->skipped && !(header->flags & VHOST_REPLY) && (header->flags & VHOST_VERSION_MASK) == VHOST_VERSION)
+    if (!message->skipped && !(header->flags & VHOST_REPLY) &&
+        (header->flags & VHOST_VERSION_MASK) == VHOST_VERSION)
         outcome = dispatch(vhost, message);
     if (outcome == REFUSED && log_limit_allows(&vhost->limit, os_now_ns(), 5, 10000000000ull))
-        log_warning("%s: message %u of %u bytes and %u descriptors from the front end was refused", vhost->device.name,
-                    (unsigned)header->type, (unsigned)header->size, message->fd_count);
-    if (outcome != ANSWERED && header->flags & VHOST_NEED_REPLY && vhost->protocol & VHOST_PROTOCOL_REPLY_ACK)
+        log_warning("%s: message %u of %u bytes and %u descriptors from the front end was refused",
+                    vhost->device.name, (unsigned)header->type, (unsigned)header->size,
+                    message->fd_count);
+    if (outcome != ANSWERED && header->flags & VHOST_NEED_REPLY &&
+        vhost->protocol & VHOST_PROTOCOL_REPLY_ACK)
         answer_u64(vhost, header->type, outcome);
     if (header->type == VHOST_SET_VRING_ENABLE || header->type == VHOST_SET_VRING_KICK)
         vhost_user_advance(vhost, false);

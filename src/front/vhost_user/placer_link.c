@@ -37,7 +37,8 @@ static void on_message(void *data, struct vhost_message *message)
     }
     if (header->type == PLACER_HELLO && header->size == sizeof placer->hello && !placer->greeted) {
         memcpy(&placer->hello, message->payload, sizeof placer->hello);
-        placer->greeted = placer->hello.magic == PLACER_MAGIC && is_power_of_two_u64(placer->hello.page_size);
+        placer->greeted =
+            placer->hello.magic == PLACER_MAGIC && is_power_of_two_u64(placer->hello.page_size);
         if (!placer->greeted)
             fail(placer, "what connected is not the plugin");
         return;
@@ -60,9 +61,11 @@ static void on_closed(void *data, int error)
         placer->ops->closed(placer->data);
 }
 
-struct vhost_placer *vhost_placer_create(struct os_loop *loop, int fd, const struct vhost_placer_ops *ops, void *data)
+struct vhost_placer *vhost_placer_create(struct os_loop *loop, int fd,
+                                         const struct vhost_placer_ops *ops, void *data)
 {
-    static const struct vhost_channel_ops channel_ops = {.message = on_message, .closed = on_closed};
+    static const struct vhost_channel_ops channel_ops = {.message = on_message,
+                                                         .closed = on_closed};
     struct vhost_placer *placer = calloc(1, sizeof *placer);
     struct vhost_channel *channel = vhost_channel_create(loop, fd, &channel_ops, placer);
     if (!placer || !channel) {
@@ -90,7 +93,8 @@ const struct placer_hello *vhost_placer_hello(const struct vhost_placer *placer)
     return placer && placer->greeted ? &placer->hello : NULL;
 }
 
-int vhost_placer_send(struct vhost_placer *placer, enum placer_type type, const struct placer_request *request, int fd)
+int vhost_placer_send(struct vhost_placer *placer, enum placer_type type,
+                      const struct placer_request *request, int fd)
 {
     if (!placer->greeted)
         return -ENOTCONN;

@@ -1,4 +1,5 @@
-// Our end of the connection to the placer inside QEMU (src/placer/placer.h). Requests are pipelined; answers come in order.
+// Our end of the connection to the placer inside QEMU (src/placer/placer.h). Requests are
+// pipelined; answers come in order.
 #ifndef VHOST_USER_PLACER_LINK_H
 #define VHOST_USER_PLACER_LINK_H
 
@@ -16,12 +17,14 @@ struct vhost_placer_ops {
 };
 
 // Takes `fd` over. NULL: errno. May be destroyed inside its callbacks.
-struct vhost_placer *vhost_placer_create(struct os_loop *loop, int fd, const struct vhost_placer_ops *ops, void *data);
+struct vhost_placer *vhost_placer_create(struct os_loop *loop, int fd,
+                                         const struct vhost_placer_ops *ops, void *data);
 void vhost_placer_destroy(struct vhost_placer *placer);
 
 // What the plugin said of itself; NULL: nothing yet, and it can't be used.
 const struct placer_hello *vhost_placer_hello(const struct vhost_placer *placer);
 // `fd` (-1: none) stays the caller's. 0 or -errno: not sent.
-int vhost_placer_send(struct vhost_placer *placer, enum placer_type type, const struct placer_request *request, int fd);
+int vhost_placer_send(struct vhost_placer *placer, enum placer_type type,
+                      const struct placer_request *request, int fd);
 
 #endif

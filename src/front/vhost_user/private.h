@@ -17,15 +17,6 @@ enum vhost_state {
     VHOST_CLOSED,
 };
 
-// One request on the back-end channel, answered in order.
-struct vhost_operation {
-    vhost_user_done done; // NULL: nobody cares any more
-    void *data;
-    uint64_t cookie;
-    uint32_t type;
-    uint64_t offset, size; // of a map or unmap
-};
-
 // What the front end has mapped for us.
 struct vhost_shmem_range {
     uint64_t offset, size;
@@ -34,9 +25,26 @@ struct vhost_shmem_range {
     uint64_t address; // in the front end; 0: unknown
 };
 
+struct vhost_operation {
+    uint32_t type; // VHOST_BACKEND_SHMEM_MAP or UNMAP
+    struct vhost_shmem_range range;
+    int fd; // ours; -1: none
+    bool writable;
+    vhost_user_done done;
+    void *data;
+    uint64_t cookie;
+};
+
 struct vhost_shmem {
-    struct vhost_operation *operations; // ring buffer
+    struct vhost_operation *operations; // to be carried out one by one; ring buffer
     unsigned first, count, capacity;    // capacity: power of two
+    uint32_t begun;          // the message whose first byte was sent, and no more; 0: none
+    uint64_t begun_at;       // os_now_ns
+    struct os_source *timer; // to see whether it was read
+    uint32_t awaited;        // the message that is to be answered; 0: none
+    bool committing; // the first operation is a mapping that was accepted, and the barrier is
+                     // awaited
+    bool orphaned;   // what is begun or awaited is nobody's any more
     struct vhost_shmem_range *ranges;
     unsigned range_count, range_capacity;
     bool in_table; // the last memory table names one of the ranges
@@ -79,15 +87,19 @@ void vhost_user_handle(struct vhost_user *vhost, struct vhost_message *message);
 void vhost_user_answer_base(struct vhost_user *vhost);
 
 // vhost_user.c
-// A queue may have become usable: starts what can be started. `kicked`: the driver has asked for something.
+// A queue may have become usable: starts what can be started. `kicked`: the driver has asked for
+// something.
 void vhost_user_advance(struct vhost_user *vhost, bool kicked);
 bool vhost_user_set_kick(struct vhost_user *vhost, struct vhost_queue *queue, int fd);
 // The front end stops a queue, and with it the device. True if it may have its answer now.
 bool vhost_user_halt(struct vhost_user *vhost);
 
 // shmem.c
+bool vhost_shmem_init(struct vhost_user *vhost);
 void vhost_shmem_finish(struct vhost_shmem *shmem);
 bool vhost_shmem_set_channel(struct vhost_user *vhost, int fd);
+// Goes on with what could not be sent while the device was stopped.
+void vhost_shmem_advance(struct vhost_user *vhost);
 // All mappings are gone, and nobody waits for answers.
 void vhost_shmem_forget(struct vhost_user *vhost);
 // A memory table is being set: is this region one of our mappings, and not guest memory?

@@ -1,4 +1,5 @@
-// vhost-user on the wire: numbers and layouts that this back end uses, as QEMU 11.1 has them. Native byte order, no padding.
+// vhost-user on the wire: numbers and layouts that this back end uses, as QEMU 11.1 has them.
+// Native byte order, no padding.
 #ifndef VHOST_USER_PROTOCOL_H
 #define VHOST_USER_PROTOCOL_H
 
@@ -34,6 +35,7 @@ enum vhost_backend_type {
     VHOST_BACKEND_SHARED_OBJECT_LOOKUP = 8,
     VHOST_BACKEND_SHMEM_MAP = 9,
     VHOST_BACKEND_SHMEM_UNMAP = 10,
+    VHOST_BACKEND_NOTHING = 0x68000000, // makes an unknown message of any other that has begun
 };
 
 enum vhost_flags {
@@ -43,7 +45,8 @@ enum vhost_flags {
     VHOST_NEED_REPLY = 1 << 3,
 };
 
-// Bits of GET_PROTOCOL_FEATURES. Others must not be offered to QEMU 11.1: docs/vhost-user.md says what each of them breaks.
+// Bits of GET_PROTOCOL_FEATURES. Others must not be offered to QEMU 11.1: docs/vhost-user.md says
+// what each of them breaks.
 #define VHOST_PROTOCOL_MQ (1ull << 0)
 #define VHOST_PROTOCOL_REPLY_ACK (1ull << 3)
 #define VHOST_PROTOCOL_BACKEND_REQ (1ull << 5)
@@ -67,7 +70,8 @@ struct vhost_header {
 enum {
     VHOST_MAX_REGIONS = 8,
     VHOST_MAX_FDS = 8,
-    VHOST_MAX_PAYLOAD = 4096, // longer messages are skipped; the longest known one is GET_SHMEM_CONFIG's reply
+    VHOST_MAX_PAYLOAD =
+        4096, // longer messages are skipped; the longest known one is GET_SHMEM_CONFIG's reply
     VHOST_MAX_CONFIG = 256,
     VHOST_MAX_SHMEM = 256,
 };

@@ -90,13 +90,15 @@ bool vhost_queue_start(struct vhost_queue *queue, uint64_t features)
     queue->used = vhost_memory_user(queue->memory, queue->used_at, 6 + 8 * size);
     if (!queue->descriptors || !queue->available || !queue->used)
         return false;
-    if ((uintptr_t)queue->descriptors % 16 || (uintptr_t)queue->available % 2 || (uintptr_t)queue->used % 4)
+    if ((uintptr_t)queue->descriptors % 16 || (uintptr_t)queue->available % 2 ||
+        (uintptr_t)queue->used % 4)
         return false;
     if (!allocate_requests(queue))
         return false;
     queue->indirect = features & VIRTIO_F_INDIRECT_DESC;
     queue->event_index = features & VIRTIO_F_EVENT_IDX;
-    queue->used_index = queue->published = atomic_load_explicit(&queue->used->index, memory_order_relaxed);
+    queue->used_index = queue->published =
+        atomic_load_explicit(&queue->used->index, memory_order_relaxed);
     queue->interrupt_due = true; // it may have waited for one while the queue was stopped
     queue->broken = false;
     queue->running = true;
@@ -152,8 +154,10 @@ static bool append(struct iovec **parts, unsigned *count, unsigned *capacity, vo
     return true;
 }
 
-// Adds the guest's [address, address + length) to the request; a range may lie in several blocks of memory.
-static bool add(struct vhost_queue *queue, struct vhost_user_request *request, uint64_t address, uint32_t length, bool writable)
+// Adds the guest's [address, address + length) to the request; a range may lie in several blocks of
+// memory.
+static bool add(struct vhost_queue *queue, struct vhost_user_request *request, uint64_t address,
+                uint32_t length, bool writable)
 {
     struct vhost_scratch *scratch = queue->scratch;
     if (!length)
@@ -169,7 +173,8 @@ static bool add(struct vhost_queue *queue, struct vhost_user_request *request, u
         } else if (request->size < queue->max_response) {
             uint32_t left = queue->max_response - request->size;
             uint32_t used = size < left ? (uint32_t)size : left;
-            added = append(&request->segments, &request->segment_count, &request->segment_capacity, at, used);
+            added = append(&request->segments, &request->segment_count, &request->segment_capacity,
+                           at, used);
             request->size += used;
         }
         if (!added)
@@ -289,12 +294,15 @@ bool vhost_queue_process(struct vhost_queue *queue)
         uint16_t index = atomic_load_explicit(&queue->available->index, memory_order_acquire);
         while (queue->next != index && taken < queue->size) {
             if ((uint16_t)(index - queue->next) > queue->size || queue->in_flight == queue->size) {
-                break_queue(queue, "more requests than the queue has room for; it is ignored until the driver restarts");
+                break_queue(queue, "more requests than the queue has room for; it is ignored until "
+                                   "the driver restarts");
                 return false;
             }
             uint16_t head = read16(&queue->available->ring[queue->next % queue->size]);
             if (head >= queue->size) {
-                break_queue(queue, "an available index out of range; it is ignored until the driver restarts");
+                break_queue(
+                    queue,
+                    "an available index out of range; it is ignored until the driver restarts");
                 return false;
             }
             queue->next++;
@@ -350,7 +358,8 @@ static bool wants_interrupt(struct vhost_queue *queue)
         return !(read16(&queue->available->flags) & AVAIL_NO_INTERRUPT);
     // Has the index passed the one that the guest waits for since the last interrupt?
     uint16_t event = read16(&queue->available->ring[queue->size]);
-    return (uint16_t)(queue->used_index - event - 1) < (uint16_t)(queue->used_index - queue->interrupted_at);
+    return (uint16_t)(queue->used_index - event - 1) <
+           (uint16_t)(queue->used_index - queue->interrupted_at);
 }
 
 void vhost_queue_flush(struct vhost_queue *queue)

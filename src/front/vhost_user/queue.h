@@ -1,6 +1,7 @@
-// One split virtqueue (virtio 1.2 §2.7). Everything in it is the guest's and may change at any time: descriptors are copied, then
-// checked, then used; chains are bounded; the answer is written to a private buffer and copied out when the request completes, so
-// that nothing is written to guest memory once the driver is gone.
+// One split virtqueue (virtio 1.2 §2.7). Everything in it is the guest's and may change at any
+// time: descriptors are copied, then checked, then used; chains are bounded; the answer is written
+// to a private buffer and copied out when the request completes, so that nothing is written to
+// guest memory once the driver is gone.
 #ifndef VHOST_USER_QUEUE_H
 #define VHOST_USER_QUEUE_H
 
@@ -10,7 +11,9 @@
 
 #include <stdatomic.h>
 
-enum { VHOST_MAX_CHAIN = 16384 }; // descriptors of an indirect table; Linux builds them longer than the queue
+enum {
+    VHOST_MAX_CHAIN = 16384
+}; // descriptors of an indirect table; Linux builds them longer than the queue
 
 struct vhost_queue;
 
@@ -67,8 +70,8 @@ struct vhost_queue {
     uint32_t size;
     uint64_t descriptors_at, available_at, used_at; // front-end addresses
     bool addressed;
-    uint16_t next;    // index of the next available entry
-    int kick, call;   // -1: none
+    uint16_t next;  // index of the next available entry
+    int kick, call; // -1: none
     bool enabled;
 
     // While in use.
@@ -78,10 +81,10 @@ struct vhost_queue {
     const struct vring_descriptor *descriptors;
     struct vring_available *available;
     struct vring_used *used;
-    uint16_t used_index;      // of the next entry, told to the guest up to `published`
+    uint16_t used_index; // of the next entry, told to the guest up to `published`
     uint16_t published;
-    uint16_t interrupted_at;  // used index at the last interrupt
-    bool interrupt_due;       // whatever the guest says
+    uint16_t interrupted_at; // used index at the last interrupt
+    bool interrupt_due;      // whatever the guest says
     struct log_limit limit;
 
     struct vhost_user_request *requests; // `request_count` of them
@@ -95,7 +98,8 @@ void vhost_queue_finish(struct vhost_queue *queue);
 
 // Finds the rings in guest memory. False: they are not there, or there is no memory.
 bool vhost_queue_start(struct vhost_queue *queue, uint64_t features);
-// Delivers what was held back and, at most `size` at a time, what the guest has made available. True: there may be more.
+// Delivers what was held back and, at most `size` at a time, what the guest has made available.
+// True: there may be more.
 bool vhost_queue_process(struct vhost_queue *queue);
 // Nothing of the rings is touched afterwards.
 void vhost_queue_stop(struct vhost_queue *queue);

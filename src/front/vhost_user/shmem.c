@@ -2,15 +2,32 @@
 #include "front/vhost_user/private.h"
 
 #include "base/checked.h"
+#include "os/clock.h"
+#include "os/loop.h"
 #include "os/os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+static void on_timer(void *data);
+
+bool vhost_shmem_init(struct vhost_user *vhost)
+{
+    vhost->shmem.timer = os_loop_add_timer(vhost->loop, 0, on_timer, vhost);
+    return vhost->shmem.timer != NULL;
+}
+
 void vhost_shmem_finish(struct vhost_shmem *shmem)
 {
+    os_source_remove(shmem->timer);
+    for (unsigned i = 0; i < shmem->count; i++) {
+        int fd = shmem->operations[(shmem->first + i) & (shmem->capacity - 1)].fd;
+        if (fd >= 0)
+            close(fd);
+    }
     free(shmem->operations);
     free(shmem->ranges);
     *shmem = (struct vhost_shmem){0};
@@ -47,7 +64,8 @@ static void remove_range(struct vhost_shmem *shmem, uint64_t offset)
         if (shmem->ranges[i].offset != offset)
             continue;
         shmem->range_count--;
-        memmove(&shmem->ranges[i], &shmem->ranges[i + 1], (shmem->range_count - i) * sizeof *shmem->ranges);
+        memmove(&shmem->ranges[i], &shmem->ranges[i + 1],
+                (shmem->range_count - i) * sizeof *shmem->ranges);
         return;
     }
 }
@@ -77,14 +95,48 @@ uint64_t vhost_user_shmem_address(const struct vhost_user *vhost, uint64_t offse
     return range && range->address ? range->address + (offset - range->offset) : 0;
 }
 
-// ---- requests and their answers ----------------------------------------------------------------
+// ---- one operation at a time --------------------------------------------------------------------
+//
+// QEMU ends with a segmentation fault when it comes to a shared-memory message after the device was
+// stopped, and a stop overtakes what it has not read yet. So a message is sent in two pieces. The
+// first is its first byte, with the descriptor. When QEMU has read that, its main loop waits for
+// the rest and holds its big lock: the device neither starts nor stops until it has the rest, and
+// whether it is stopped is known, because QEMU had our answers to all that a stop consists of. If
+// it is, the rest makes another message of it, of a type that does not exist, and QEMU only
+// complains.
+//
+// QEMU answers a mapping before the guest can see it, and does nothing else until the guest can:
+// the answer to the look-up of an object that nobody has shows it.
 
-static struct vhost_operation *first_operation(struct vhost_shmem *shmem)
+// A driver runs, or is about to run or to stop: what is asked for now can be sent soon, or is
+// cancelled.
+static bool may_ask(const struct vhost_user *vhost)
+{
+    return vhost->backend && vhost->protocol & VHOST_PROTOCOL_SHMEM &&
+           (vhost->state == VHOST_STARTING || vhost->state == VHOST_RUNNING);
+}
+
+static bool may_send(const struct vhost_user *vhost)
+{
+    bool any = false;
+    if (!may_ask(vhost))
+        return false;
+    for (unsigned i = 0; i < vhost->device.queue_count; i++) {
+        const struct vhost_queue *queue = &vhost->queues[i];
+        any |= queue->running;
+        if (queue->kick >= 0 &&
+            !queue->running) // QEMU is about to stop the device, or not done with starting it
+            return false;
+    }
+    return any;
+}
+
+static struct vhost_operation *head(struct vhost_shmem *shmem)
 {
     return shmem->count ? &shmem->operations[shmem->first & (shmem->capacity - 1)] : NULL;
 }
 
-static bool push_operation(struct vhost_shmem *shmem, const struct vhost_operation *operation)
+static bool push(struct vhost_shmem *shmem, const struct vhost_operation *operation)
 {
     if (shmem->count == shmem->capacity) {
         unsigned capacity = shmem->capacity ? shmem->capacity * 2 : 64;
@@ -102,51 +154,163 @@ static bool push_operation(struct vhost_shmem *shmem, const struct vhost_operati
     return true;
 }
 
-static void finish_first(struct vhost_user *vhost, int error)
+static void finish_head(struct vhost_user *vhost, int error)
 {
     struct vhost_shmem *shmem = &vhost->shmem;
-    struct vhost_operation operation = *first_operation(shmem);
+    struct vhost_operation operation = *head(shmem);
     shmem->first++;
     shmem->count--;
-    if (operation.type == VHOST_BACKEND_SHMEM_MAP && error)
-        remove_range(shmem, operation.offset);
-    if (operation.type == VHOST_BACKEND_SHMEM_UNMAP && !error)
-        remove_range(shmem, operation.offset);
+    if (operation.fd >= 0)
+        close(operation.fd);
     if (operation.done)
         operation.done(operation.data, operation.cookie, error);
+}
+
+static bool look_up(struct vhost_user *vhost)
+{
+    static const uint8_t nobody[16] = {0x68, 0x65, 0x73, 0x70, 0x65, 0x72};
+    uint32_t type = VHOST_BACKEND_SHARED_OBJECT_LOOKUP;
+    if (!(vhost->protocol & VHOST_PROTOCOL_SHARED_OBJECT) ||
+        !vhost_channel_send(vhost->backend, type, VHOST_NEED_REPLY, nobody, sizeof nobody, -1))
+        return false;
+    vhost->shmem.awaited = type;
+    return true;
+}
+
+// Message `type` without its first byte, which QEMU has.
+static bool send_rest(struct vhost_user *vhost, uint32_t type, const void *payload, uint32_t size)
+{
+    uint8_t message[sizeof(struct vhost_header) + sizeof(struct vhost_shmem_map)];
+    struct vhost_header header = {type, VHOST_VERSION | VHOST_NEED_REPLY, size};
+    memcpy(message, &header, sizeof header);
+    if (size)
+        memcpy(message + sizeof header, payload, size);
+    if (!vhost_channel_send_bytes(vhost->backend, message + 1, sizeof header + size - 1, -1))
+        return false;
+    vhost->shmem.awaited = type;
+    return true;
+}
+
+static void step(struct vhost_user *vhost);
+
+// QEMU waits for the rest of the message: it is the first operation, or nothing if that can't be
+// carried out now.
+static void finish_message(struct vhost_user *vhost)
+{
+    struct vhost_shmem *shmem = &vhost->shmem;
+    uint32_t begun = shmem->begun;
+    shmem->begun = 0;
+    if (shmem->orphaned || !may_send(vhost)) {
+        shmem->orphaned = send_rest(vhost, begun | VHOST_BACKEND_NOTHING, NULL, 0);
+        return;
+    }
+    struct vhost_operation *operation = head(shmem);
+    struct vhost_shmem_map message = {
+        .shmid = vhost->device.shmid,
+        .file_offset = operation->range.file_offset,
+        .offset = operation->range.offset,
+        .size = operation->range.size,
+        .flags = operation->writable ? VHOST_SHMEM_WRITABLE : 0,
+    };
+    // Counted from here on: a memory table with it arrives before the answer.
+    bool map = begun == VHOST_BACKEND_SHMEM_MAP;
+    if (map && !add_range(shmem, &operation->range)) {
+        shmem->orphaned = send_rest(vhost, begun | VHOST_BACKEND_NOTHING, NULL, 0);
+        finish_head(vhost, -ENOMEM);
+    } else if (!send_rest(vhost, begun, &message, sizeof message)) {
+        if (map)
+            remove_range(shmem, operation->range.offset);
+        finish_head(vhost, -EIO);
+    }
+}
+
+// It usually reads within some ten microseconds; while it is busy, it is looked after less often.
+static void await_reader(struct vhost_user *vhost)
+{
+    struct vhost_shmem *shmem = &vhost->shmem;
+    uint64_t now = os_now_ns();
+    if (vhost_channel_unread(vhost->backend) != 1) // or can't be known
+        finish_message(vhost);
+    else
+        os_source_set_deadline(shmem->timer,
+                               now - shmem->begun_at < 100000 ? now + 1 : now + 1000000);
+}
+
+static void on_timer(void *data)
+{
+    struct vhost_user *vhost = data;
+    if (vhost->backend && vhost->shmem.begun)
+        await_reader(vhost);
+}
+
+// Goes on with the first operation.
+static void step(struct vhost_user *vhost)
+{
+    struct vhost_shmem *shmem = &vhost->shmem;
+    while (shmem->count && !shmem->awaited && !shmem->begun && may_send(vhost)) {
+        struct vhost_operation *operation = head(shmem);
+        uint8_t first = (uint8_t)operation->type;
+        if (!vhost_channel_send_bytes(vhost->backend, &first, 1, operation->fd)) {
+            finish_head(vhost, -EIO);
+            continue;
+        }
+        shmem->begun = operation->type;
+        shmem->begun_at = os_now_ns();
+        await_reader(vhost);
+    }
+}
+
+static void operation_answered(struct vhost_user *vhost, uint32_t type, uint64_t result)
+{
+    struct vhost_shmem *shmem = &vhost->shmem;
+    bool map = type == VHOST_BACKEND_SHMEM_MAP;
+    if (shmem->committing) {
+        shmem->committing = false;
+        finish_head(vhost, 0);
+    } else {
+        if (map == (result != 0)) // a mapping refused or a removal carried out
+            remove_range(shmem, head(shmem)->range.offset);
+        shmem->committing = map && result == 0 && look_up(vhost);
+        if (!shmem->committing)
+            finish_head(vhost, result ? -EIO : 0);
+    }
+    step(vhost);
 }
 
 static void on_reply(void *data, struct vhost_message *message)
 {
     struct vhost_user *vhost = data;
-    struct vhost_operation *operation = first_operation(&vhost->shmem);
+    struct vhost_shmem *shmem = &vhost->shmem;
     const struct vhost_header *header = &message->header;
     uint64_t result;
-    if (!operation || !(header->flags & VHOST_REPLY) || header->type != operation->type || header->size != sizeof result ||
-        message->skipped) {
-        if (log_limit_allows(&vhost->limit, 0, 5, UINT64_MAX))
-            log_warning("%s: an answer on the back-end channel that nobody waits for (message %u)", vhost->device.name,
-                        (unsigned)header->type);
+    if (!shmem->awaited || !(header->flags & VHOST_REPLY) || header->type != shmem->awaited ||
+        header->size != sizeof result || message->skipped) {
+        if (log_limit_allows(&vhost->limit, os_now_ns(), 5, 10000000000ull))
+            log_warning("%s: an answer on the back-end channel that nobody waits for (message %u)",
+                        vhost->device.name, (unsigned)header->type);
         return;
     }
     memcpy(&result, message->payload, sizeof result);
-    // The look-up is a barrier: that the object is unknown is the expected answer.
-    bool ok = result == 0 || header->type == VHOST_BACKEND_SHARED_OBJECT_LOOKUP;
-    finish_first(vhost, ok ? 0 : -EIO);
+    shmem->awaited = 0;
+    if (!shmem->orphaned) {
+        operation_answered(vhost, header->type, result);
+        return;
+    }
+    shmem->orphaned = false;
+    step(vhost);
 }
 
-static void cancel_operations(struct vhost_user *vhost, bool answers_come)
+void vhost_shmem_advance(struct vhost_user *vhost)
 {
-    struct vhost_shmem *shmem = &vhost->shmem;
-    for (unsigned i = 0; i < shmem->count; i++) {
-        struct vhost_operation *operation = &shmem->operations[(shmem->first + i) & (shmem->capacity - 1)];
-        vhost_user_done done = operation->done;
-        operation->done = NULL;
-        if (done)
-            done(operation->data, operation->cookie, -ECANCELED);
-    }
-    if (!answers_come)
-        shmem->count = 0;
+    step(vhost);
+}
+
+static void cancel_operations(struct vhost_user *vhost)
+{
+    vhost->shmem.committing = false;
+    vhost->shmem.orphaned = vhost->shmem.awaited || vhost->shmem.begun;
+    for (unsigned left = vhost->shmem.count; left; left--)
+        finish_head(vhost, -ECANCELED);
 }
 
 static void on_closed(void *data, int error)
@@ -155,7 +319,9 @@ static void on_closed(void *data, int error)
     (void)error;
     vhost_channel_destroy(vhost->backend);
     vhost->backend = NULL;
-    cancel_operations(vhost, false);
+    cancel_operations(vhost);
+    vhost->shmem.awaited = vhost->shmem.begun = 0;
+    vhost->shmem.orphaned = false;
 }
 
 bool vhost_shmem_set_channel(struct vhost_user *vhost, int fd)
@@ -164,8 +330,7 @@ bool vhost_shmem_set_channel(struct vhost_user *vhost, int fd)
     struct vhost_channel *channel = vhost_channel_create(vhost->loop, fd, &ops, vhost);
     if (!channel)
         return false;
-    vhost_channel_destroy(vhost->backend);
-    cancel_operations(vhost, false);
+    on_closed(vhost, 0); // the one before
     vhost->backend = channel;
     return true;
 }
@@ -174,83 +339,66 @@ void vhost_shmem_forget(struct vhost_user *vhost)
 {
     vhost->shmem.range_count = 0;
     vhost->shmem.in_table = false;
-    cancel_operations(vhost, vhost->backend != NULL);
+    cancel_operations(vhost);
 }
 
-// QEMU ends with a segmentation fault when it gets a shared-memory message for a device that isn't started.
-static bool may_send(const struct vhost_user *vhost)
+static int begin(struct vhost_user *vhost, const struct vhost_operation *operation)
 {
-    if (!vhost->backend || !(vhost->protocol & VHOST_PROTOCOL_SHMEM))
-        return false;
-    if (vhost->state != VHOST_STARTING && vhost->state != VHOST_RUNNING)
-        return false;
-    for (unsigned i = 0; i < vhost->device.queue_count; i++)
-        if (vhost->queues[i].running)
-            return true;
-    return false;
-}
-
-static int send_operation(struct vhost_user *vhost, const struct vhost_operation *operation, const void *payload, uint32_t size, int fd)
-{
-    if (!push_operation(&vhost->shmem, operation))
+    if (!push(&vhost->shmem, operation))
         return -ENOMEM;
-    if (vhost_channel_send(vhost->backend, operation->type, VHOST_NEED_REPLY, payload, size, fd))
-        return 0;
-    vhost->shmem.count--;
-    return -EIO;
+    step(vhost);
+    return 0;
 }
 
-static bool in_region(const struct vhost_user *vhost, uint64_t offset, uint64_t size)
+static int check(const struct vhost_user *vhost, uint64_t offset, uint64_t size)
 {
-    return size && checked_range(offset, size, vhost->device.shmem_size) && (offset | size) % os_page_size() == 0;
-}
-
-int vhost_user_shmem_map(struct vhost_user *vhost, uint64_t offset, int fd, uint64_t file_offset, uint64_t size, bool writable,
-                         vhost_user_done done, void *data, uint64_t cookie)
-{
-    if (!may_send(vhost))
+    if (!may_ask(vhost))
         return -ENODEV;
-    struct vhost_shmem_range range = {.offset = offset, .size = size, .file_offset = file_offset};
-    if (!in_region(vhost, offset, size) || !vhost_file_identify(fd, &range.file))
-        return -EINVAL;
-    struct vhost_shmem_map map = {
-        .shmid = vhost->device.shmid,
-        .file_offset = file_offset,
-        .offset = offset,
-        .size = size,
-        .flags = writable ? VHOST_SHMEM_WRITABLE : 0,
-    };
-    struct vhost_operation operation = {done, data, cookie, VHOST_BACKEND_SHMEM_MAP, offset, size};
-    // Counted from here on: a memory table with it may arrive before the answer.
-    if (!add_range(&vhost->shmem, &range))
-        return -ENOMEM;
-    int error = send_operation(vhost, &operation, &map, sizeof map, fd);
+    bool inside = size && checked_range(offset, size, vhost->device.shmem_size);
+    return inside && (offset | size) % os_page_size() == 0 ? 0 : -EINVAL;
+}
+
+int vhost_user_shmem_map(struct vhost_user *vhost, uint64_t offset, int fd, uint64_t file_offset,
+                         uint64_t size, bool writable, vhost_user_done done, void *data,
+                         uint64_t cookie)
+{
+    int error = check(vhost, offset, size);
     if (error)
-        vhost->shmem.range_count--;
+        return error;
+    struct vhost_operation operation = {
+        .type = VHOST_BACKEND_SHMEM_MAP,
+        .range = {.offset = offset, .size = size, .file_offset = file_offset},
+        .writable = writable,
+        .done = done,
+        .data = data,
+        .cookie = cookie,
+    };
+    if (!vhost_file_identify(fd, &operation.range.file))
+        return -EINVAL;
+    operation.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (operation.fd < 0)
+        return -errno;
+    error = begin(vhost, &operation);
+    if (error)
+        close(operation.fd);
     return error;
 }
 
-int vhost_user_shmem_unmap(struct vhost_user *vhost, uint64_t offset, uint64_t size, vhost_user_done done, void *data, uint64_t cookie)
+int vhost_user_shmem_unmap(struct vhost_user *vhost, uint64_t offset, uint64_t size,
+                           vhost_user_done done, void *data, uint64_t cookie)
 {
-    if (!may_send(vhost))
-        return -ENODEV;
-    if (!in_region(vhost, offset, size))
-        return -EINVAL;
-    struct vhost_shmem_map map = {.shmid = vhost->device.shmid, .offset = offset, .size = size};
-    struct vhost_operation operation = {done, data, cookie, VHOST_BACKEND_SHMEM_UNMAP, offset, size};
-    return send_operation(vhost, &operation, &map, sizeof map, -1);
-}
-
-// The answer to a mapping comes before the front end has it in the guest's address space; what it does next, it does after that.
-int vhost_user_shmem_barrier(struct vhost_user *vhost, vhost_user_done done, void *data, uint64_t cookie)
-{
-    static const uint8_t nobody[16] = {0x68, 0x65, 0x73, 0x70, 0x65, 0x72};
-    if (!may_send(vhost))
-        return -ENODEV;
-    if (!(vhost->protocol & VHOST_PROTOCOL_SHARED_OBJECT))
-        return -EOPNOTSUPP;
-    struct vhost_operation operation = {done, data, cookie, VHOST_BACKEND_SHARED_OBJECT_LOOKUP, 0, 0};
-    return send_operation(vhost, &operation, nobody, sizeof nobody, -1);
+    int error = check(vhost, offset, size);
+    if (error)
+        return error;
+    struct vhost_operation operation = {
+        .type = VHOST_BACKEND_SHMEM_UNMAP,
+        .range = {.offset = offset, .size = size},
+        .fd = -1,
+        .done = done,
+        .data = data,
+        .cookie = cookie,
+    };
+    return begin(vhost, &operation);
 }
 
 void vhost_user_config_changed(struct vhost_user *vhost)

@@ -15,8 +15,8 @@
 static void on_request(struct vhost_queue *queue, struct vhost_user_request *request)
 {
     struct vhost_user *vhost = queue->vhost;
-    vhost->device.ops->request(vhost->device.data, queue->index, vhost->scratch.parts, vhost->scratch.count, request->response,
-                               request->size, request);
+    vhost->device.ops->request(vhost->device.data, queue->index, vhost->scratch.parts,
+                               vhost->scratch.count, request->response, request->size, request);
 }
 
 void vhost_user_complete(struct vhost_user_request *request, uint32_t written)
@@ -48,7 +48,8 @@ static void on_kick(void *data, int fd, unsigned events)
 {
     struct vhost_queue *queue = data;
     struct vhost_user *vhost = queue->vhost;
-    uint8_t bytes[512]; // an eventfd gives 8, a pipe what it has; if more is left, the loop comes again
+    uint8_t
+        bytes[512]; // an eventfd gives 8, a pipe what it has; if more is left, the loop comes again
     ssize_t got;
     do
         got = read(fd, bytes, sizeof bytes);
@@ -92,11 +93,12 @@ bool vhost_user_set_kick(struct vhost_user *vhost, struct vhost_queue *queue, in
 
 static bool usable(const struct vhost_user *vhost, const struct vhost_queue *queue)
 {
-    return queue->kick >= 0 && queue->addressed && queue->size && (queue->enabled || !(vhost->features & VHOST_F_PROTOCOL_FEATURES));
+    return queue->kick >= 0 && queue->addressed && queue->size &&
+           (queue->enabled || !(vhost->features & VHOST_F_PROTOCOL_FEATURES));
 }
 
-// Is it the driver that was stopped, with its queues where we left them? After a reset QEMU has forgotten our mappings, and a queue
-// begins at 0.
+// Is it the driver that was stopped, with its queues where we left them? After a reset QEMU has
+// forgotten our mappings, and a queue begins at 0.
 static bool is_same_driver(const struct vhost_user *vhost)
 {
     if (!vhost->had_driver || vhost->features != vhost->last_features)
@@ -109,7 +111,8 @@ static bool is_same_driver(const struct vhost_user *vhost)
             return false;
         if (!last->ran)
             continue;
-        if (last->size != queue->size || last->next != queue->next || last->descriptors_at != queue->descriptors_at ||
+        if (last->size != queue->size || last->next != queue->next ||
+            last->descriptors_at != queue->descriptors_at ||
             last->available_at != queue->available_at || last->used_at != queue->used_at)
             return false;
         moved |= queue->next != 0;
@@ -144,6 +147,7 @@ static void start_queues(struct vhost_user *vhost)
 static void run(struct vhost_user *vhost)
 {
     vhost->state = VHOST_RUNNING;
+    vhost_shmem_advance(vhost);
     process_all(vhost);
 }
 
@@ -151,6 +155,7 @@ void vhost_user_advance(struct vhost_user *vhost, bool kicked)
 {
     if (vhost->state == VHOST_STARTING || vhost->state == VHOST_RUNNING) {
         start_queues(vhost);
+        vhost_shmem_advance(vhost);
         process_all(vhost);
         return;
     }
@@ -169,15 +174,16 @@ void vhost_user_advance(struct vhost_user *vhost, bool kicked)
         if (!vhost->resumed)
             forget_driver(vhost);
     }
-    // A paused driver may wait for answers that were kept back. A new one has time until it asks: only then is QEMU sure to be ready
-    // for shared memory.
+    // A paused driver may wait for answers that were kept back. A new one has time until it asks:
+    // only then is QEMU sure to be ready for shared memory.
     if (!vhost->resumed && !kicked)
         return;
     vhost->state = VHOST_STARTING;
     vhost->had_driver = true;
     vhost->last_features = vhost->features;
     start_queues(vhost);
-    if (vhost->device.ops->start(vhost->device.data, vhost->features, vhost->resumed) && vhost->state == VHOST_STARTING)
+    if (vhost->device.ops->start(vhost->device.data, vhost->features, vhost->resumed) &&
+        vhost->state == VHOST_STARTING)
         run(vhost);
 }
 
@@ -260,10 +266,12 @@ static void on_closed(void *data, int error)
     vhost->device.ops->closed(vhost->device.data);
 }
 
-struct vhost_user *vhost_user_create(struct os_loop *loop, int fd, const struct vhost_user_device *device)
+struct vhost_user *vhost_user_create(struct os_loop *loop, int fd,
+                                     const struct vhost_user_device *device)
 {
     static const struct vhost_channel_ops ops = {.message = on_message, .closed = on_closed};
-    bool possible = device->queue_count && device->queue_count <= VHOST_USER_MAX_QUEUES && device->config_size <= VHOST_MAX_CONFIG;
+    bool possible = device->queue_count && device->queue_count <= VHOST_USER_MAX_QUEUES &&
+                    device->config_size <= VHOST_MAX_CONFIG;
     struct vhost_user *vhost = possible ? calloc(1, sizeof *vhost) : NULL;
     if (!vhost) {
         close(fd);
@@ -287,7 +295,7 @@ struct vhost_user *vhost_user_create(struct os_loop *loop, int fd, const struct 
     }
     vhost->again = os_loop_add_timer(loop, 0, process_all, vhost);
     vhost->main = vhost_channel_create(loop, fd, &ops, vhost);
-    if (!vhost->again || !vhost->main) {
+    if (!vhost_shmem_init(vhost) || !vhost->again || !vhost->main) {
         int error = errno;
         vhost_user_destroy(vhost);
         errno = error;

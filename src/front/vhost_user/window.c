@@ -14,16 +14,15 @@
 #include <unistd.h>
 
 enum {
-    QEMU_RANGES = 480,   // mappings of its own that QEMU 11.1 survives; 512 and more can abort it
-    UNBIND_SECONDS = 1,  // QEMU and the VM wait for us meanwhile
-    CHECKS = 4,          // after a stop, whether it was a reset: 0.25, 1, 4, 16 s
+    QEMU_RANGES = 480,  // mappings of its own that QEMU 11.1 survives; 512 and more can abort it
+    UNBIND_SECONDS = 1, // QEMU and the VM wait for us meanwhile
+    CHECKS = 4,         // after a stop, whether it was a reset: 0.25, 1, 4, 16 s
 };
 
 enum state {
-    IDLE,       // no driver
-    MAPPING,    // the file is being mapped over the region …
-    COMMITTING, // … and made visible to the guest
-    BINDING,    // the placer looks for it
+    IDLE,    // no driver
+    MAPPING, // the file is being mapped over the region
+    BINDING, // the placer looks for it
     SERVING,
     UNBINDING,
     PAUSED,   // the driver is stopped; what was placed may still be there
@@ -54,19 +53,21 @@ struct vhost_window {
     struct pending {
         uint64_t cookie;
         bool removal;
-    } *pending; // sent to the placer; ring buffer
+    } * pending;                     // sent to the placer; ring buffer
     unsigned first, count, capacity; // capacity: power of two
 };
 
 static void on_timer(void *data);
 
-struct vhost_window *vhost_window_create(struct os_loop *loop, const struct vhost_window_options *options,
+struct vhost_window *vhost_window_create(struct os_loop *loop,
+                                         const struct vhost_window_options *options,
                                          const struct vhost_window_ops *ops, void *data)
 {
     struct vhost_window *window = calloc(1, sizeof *window);
     if (!window)
         return NULL;
-    *window = (struct vhost_window){.loop = loop, .options = *options, .ops = ops, .data = data, .file = -1};
+    *window = (struct vhost_window){
+        .loop = loop, .options = *options, .ops = ops, .data = data, .file = -1};
     if (!window->options.max_ranges)
         window->options.max_ranges = QEMU_RANGES;
     window->timer = os_loop_add_timer(loop, 0, on_timer, window);
@@ -96,7 +97,8 @@ void vhost_window_set_device(struct vhost_window *window, struct vhost_user *vho
 
 // ---- messages to the placer ---------------------------------------------------------------------
 
-static int tell_placer(struct vhost_window *window, enum placer_type type, const struct placer_request *request, int fd)
+static int tell_placer(struct vhost_window *window, enum placer_type type,
+                       const struct placer_request *request, int fd)
 {
     struct placer_request copy = *request;
     copy.generation = window->generation;
@@ -145,9 +147,11 @@ static void say_carrier(struct vhost_window *window)
     *said = true;
     unsigned long mib = (unsigned long)(window->options.size >> 20);
     if (window->by_placer)
-        log_info("window of %lu MiB: ranges are placed by the plugin in QEMU, in microseconds", mib);
+        log_info("window of %lu MiB: ranges are placed by the plugin in QEMU, in microseconds",
+                 mib);
     else
-        log_warning("window of %lu MiB: no placer in QEMU. Each mapped blob costs it a memory region and about a millisecond, at most "
+        log_warning("window of %lu MiB: no placer in QEMU. Each mapped blob costs it a memory "
+                    "region and about a millisecond, at most "
                     "%u can be mapped at a time, and stop/cont fails with more than a few%s%s",
                     mib, window->options.max_ranges, window->options.hint ? "; " : "",
                     window->options.hint ? window->options.hint : "");
@@ -155,7 +159,8 @@ static void say_carrier(struct vhost_window *window)
 
 static void fail(struct vhost_window *window, const char *what, int error)
 {
-    log_error("window: %s: %s; the guest gets no mappable memory until its driver restarts", what, strerror(-error));
+    log_error("window: %s: %s; the guest gets no mappable memory until its driver restarts", what,
+              strerror(-error));
     window->state = FAILED;
 }
 
@@ -167,24 +172,14 @@ static void start_failed(struct vhost_window *window, const char *what, int erro
 
 static int send_bind(struct vhost_window *window)
 {
-    struct placer_request request = {.size = window->options.size, .address = vhost_user_shmem_address(window->vhost, 0)};
+    struct placer_request request = {.size = window->options.size,
+                                     .address = vhost_user_shmem_address(window->vhost, 0)};
     window->generation++;
     window->bound = false;
     int error = tell_placer(window, PLACER_BIND, &request, window->file);
     if (!error)
         window->state = BINDING;
     return error;
-}
-
-static void on_committed(void *data, uint64_t generation, int error)
-{
-    struct vhost_window *window = data;
-    if (window->state != COMMITTING || generation != window->generation)
-        return;
-    if (!error)
-        error = send_bind(window);
-    if (error)
-        start_failed(window, "the placer cannot be asked", error);
 }
 
 static void on_mapped(void *data, uint64_t generation, int error)
@@ -196,25 +191,24 @@ static void on_mapped(void *data, uint64_t generation, int error)
         start_failed(window, "QEMU refused to map it", error);
         return;
     }
-    window->state = COMMITTING;
-    error = vhost_user_shmem_barrier(window->vhost, on_committed, window, generation);
-    if (error == -EOPNOTSUPP) // the front end has no barrier: hope that it has committed
-        on_committed(window, generation, 0);
-    else if (error)
-        start_failed(window, "QEMU cannot be asked", error);
+    error = send_bind(window);
+    if (error)
+        start_failed(window, "the placer cannot be asked", error);
 }
 
 static int map_file(struct vhost_window *window)
 {
     if (window->file >= 0)
         close(window->file);
-    // A new one each time: the placer must not mistake a mapping of the last driver, which QEMU has yet to unmap, for this one.
+    // A new one each time: the placer must not mistake a mapping of the last driver, which QEMU has
+    // yet to unmap, for this one.
     window->file = os_shm_create("hesper-window", window->options.size);
     if (window->file < 0)
         return window->file;
     window->generation++;
     window->state = MAPPING;
-    return vhost_user_shmem_map(window->vhost, 0, window->file, 0, window->options.size, true, on_mapped, window, window->generation);
+    return vhost_user_shmem_map(window->vhost, 0, window->file, 0, window->options.size, true,
+                                on_mapped, window, window->generation);
 }
 
 bool vhost_window_start(struct vhost_window *window, bool resumed)
@@ -275,7 +269,8 @@ bool vhost_window_stop(struct vhost_window *window)
     if (!window->options.size || window->state == FAILED || window->state == IDLE)
         return true;
     bool active = window->state == BINDING || window->state == SERVING || window->state == RESUMING;
-    if (!window->by_placer || !active || tell_placer(window, PLACER_UNBIND, &(struct placer_request){0}, -1) != 0) {
+    if (!window->by_placer || !active ||
+        tell_placer(window, PLACER_UNBIND, &(struct placer_request){0}, -1) != 0) {
         paused(window);
         return true;
     }
@@ -404,18 +399,10 @@ bool vhost_window_has_placer(const struct vhost_window *window)
 
 // ---- placements ---------------------------------------------------------------------------------
 
-static void on_range_committed(void *data, uint64_t cookie, int error)
+static void on_range_mapped(void *data, uint64_t cookie, int error)
 {
     if (error != -ECANCELED)
         settle(data, (struct pending){cookie, false}, error);
-}
-
-static void on_range_mapped(void *data, uint64_t cookie, int error)
-{
-    struct vhost_window *window = data;
-    // The guest may use it after the barrier; where there is none, and while the driver stops, as soon as this.
-    if (error || vhost_user_shmem_barrier(window->vhost, on_range_committed, window, cookie) != 0)
-        on_range_committed(window, cookie, error);
 }
 
 static void on_range_removed(void *data, uint64_t cookie, int error)
@@ -424,12 +411,14 @@ static void on_range_removed(void *data, uint64_t cookie, int error)
         settle(data, (struct pending){cookie, true}, error);
 }
 
-static int by_placer(struct vhost_window *window, enum placer_type type, const struct placer_request *request, int fd)
+static int by_placer(struct vhost_window *window, enum placer_type type,
+                     const struct placer_request *request, int fd)
 {
     const struct placer_hello *hello = vhost_placer_hello(window->placer);
     if (!hello || !window->bound) {
         if (log_limit_allows(&window->limit, os_now_ns(), 1, 60000000000ull))
-            log_error("window: the placer in QEMU has ended; nothing can be mapped until the guest's driver restarts");
+            log_error("window: the placer in QEMU has ended; nothing can be mapped until the "
+                      "guest's driver restarts");
         return -EPIPE;
     }
     if ((request->offset | request->size | request->file_offset) & (hello->page_size - 1))
@@ -451,8 +440,8 @@ static bool can_place(const struct vhost_window *window, uint64_t offset, uint64
     return window->state == SERVING && size && checked_range(offset, size, window->options.size);
 }
 
-int vhost_window_place(struct vhost_window *window, uint64_t offset, int fd, uint64_t file_offset, uint64_t size, bool writable,
-                       uint64_t cookie)
+int vhost_window_place(struct vhost_window *window, uint64_t offset, int fd, uint64_t file_offset,
+                       uint64_t size, bool writable, uint64_t cookie)
 {
     if (!can_place(window, offset, size))
         return window->state == SERVING ? -EINVAL : -ENODEV;
@@ -468,13 +457,15 @@ int vhost_window_place(struct vhost_window *window, uint64_t offset, int fd, uin
     }
     if (window->live >= window->options.max_ranges)
         return -ENOSPC;
-    int error = vhost_user_shmem_map(window->vhost, offset, fd, file_offset, size, writable, on_range_mapped, window, cookie);
+    int error = vhost_user_shmem_map(window->vhost, offset, fd, file_offset, size, writable,
+                                     on_range_mapped, window, cookie);
     if (!error)
         window->live++;
     return error;
 }
 
-int vhost_window_unplace(struct vhost_window *window, uint64_t offset, uint64_t size, uint64_t cookie)
+int vhost_window_unplace(struct vhost_window *window, uint64_t offset, uint64_t size,
+                         uint64_t cookie)
 {
     if (!can_place(window, offset, size))
         return window->state == SERVING ? -EINVAL : -ENODEV;

@@ -1,9 +1,13 @@
-// The window: the shared-memory region of the guest, in which ranges of files are placed (docs/architecture.md). Two carriers:
+// The window: the shared-memory region of the guest, in which ranges of files are placed
+// (docs/architecture.md). Two carriers:
 //
-// - with the placer in QEMU, one sparse file is mapped over the whole region once per driver start, and the placer maps ranges over it;
-// - without it, each range is a mapping of the front end's own (SHMEM_MAP), whose number is limited.
+// - with the placer in QEMU, one sparse file is mapped over the whole region once per driver start,
+// and the placer maps ranges over it;
+// - without it, each range is a mapping of the front end's own (SHMEM_MAP), whose number is
+// limited.
 //
-// Belongs to one vhost_user device, whose `start`, `stop` and `reset` it must be told of. One thread, the loop's.
+// Belongs to one vhost_user device, whose `start`, `stop` and `reset` it must be told of. One
+// thread, the loop's.
 #ifndef VHOST_USER_WINDOW_H
 #define VHOST_USER_WINDOW_H
 
@@ -31,13 +35,15 @@ struct vhost_window_ops {
 };
 
 // NULL: no memory.
-struct vhost_window *vhost_window_create(struct os_loop *loop, const struct vhost_window_options *options,
+struct vhost_window *vhost_window_create(struct os_loop *loop,
+                                         const struct vhost_window_options *options,
                                          const struct vhost_window_ops *ops, void *data);
 void vhost_window_destroy(struct vhost_window *window);
 
 // The device that serves the guest; before the first start.
 void vhost_window_set_device(struct vhost_window *window, struct vhost_user *vhost);
-// The placer has connected. `fd` is taken over. A second one is refused while the first is there: false.
+// The placer has connected. `fd` is taken over. A second one is refused while the first is there:
+// false.
 bool vhost_window_set_placer(struct vhost_window *window, int fd);
 bool vhost_window_has_placer(const struct vhost_window *window);
 
@@ -48,8 +54,9 @@ bool vhost_window_stop(struct vhost_window *window);
 void vhost_window_reset(struct vhost_window *window);
 
 // As of struct gpu_front: 0, and `placed` follows; or -errno.
-int vhost_window_place(struct vhost_window *window, uint64_t offset, int fd, uint64_t file_offset, uint64_t size, bool writable,
-                       uint64_t cookie);
-int vhost_window_unplace(struct vhost_window *window, uint64_t offset, uint64_t size, uint64_t cookie);
+int vhost_window_place(struct vhost_window *window, uint64_t offset, int fd, uint64_t file_offset,
+                       uint64_t size, bool writable, uint64_t cookie);
+int vhost_window_unplace(struct vhost_window *window, uint64_t offset, uint64_t size,
+                         uint64_t cookie);
 
 #endif
