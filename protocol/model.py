@@ -116,6 +116,12 @@ class Model:
                 except Unencodable:
                     continue
                 found[name] = self.numbers[name]
+        # What a spec version of our own adds comes whole or not at all.
+        for require in self.venus.findall('private/extension/require'):
+            names = [c.get('name') for c in require.findall('command')]
+            if not all(name in found for name in names):
+                for name in names:
+                    found.pop(name, None)
         return dict(sorted(found.items(), key=lambda pair: pair[1]))
 
     def spec_of_protocol(self) -> int:
