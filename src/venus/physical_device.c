@@ -217,6 +217,20 @@ static const char *load(struct venus_physical_device *physical_device)
     return NULL;
 }
 
+// lavapipe binds only memory that it has allocated, or imported by descriptor. Imported host memory
+// it takes for a structure of its own: the guest's bytes would choose which descriptor of this
+// process is mapped. (Mesa up to 26.2)
+static bool binds_host_memory(const struct venus_physical_device *physical_device)
+{
+    VkPhysicalDeviceDriverProperties driver = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DRIVER_PROPERTIES};
+    VkPhysicalDeviceProperties2 properties = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &driver};
+    physical_device->instance->vk.GetPhysicalDeviceProperties2(
+        (VkPhysicalDevice)(uintptr_t)physical_device->base.handle, &properties);
+    return driver.driverID != VK_DRIVER_ID_MESA_LLVMPIPE;
+}
+
 static VkResult enumerate(struct venus_context *context, struct venus_instance *instance)
 {
     VkPhysicalDevice handles[MAX_PHYSICAL_DEVICES];
@@ -237,7 +251,8 @@ static VkResult enumerate(struct venus_context *context, struct venus_instance *
         physical_device->base.handle = (uintptr_t)handles[i];
         physical_device->base.parent = &instance->base;
         physical_device->instance = instance;
-        physical_device->profile = venus_profile_get(context->portable);
+        physical_device->profile =
+            venus_profile_get(context->portable, binds_host_memory(physical_device));
         pthread_mutex_init(&physical_device->probe_lock, NULL);
         const char *hidden = load(physical_device);
         if (hidden) {

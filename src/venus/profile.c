@@ -27,9 +27,21 @@
             "accelerationStructureHostCommands"                                                    \
     }
 
+#define SPARSE                                                                                     \
+    CORE(sparseBinding), CORE(sparseResidencyBuffer), CORE(sparseResidencyImage2D),                \
+        CORE(sparseResidencyImage3D), CORE(sparseResidency2Samples),                               \
+        CORE(sparseResidency4Samples), CORE(sparseResidency8Samples),                              \
+        CORE(sparseResidency16Samples), CORE(sparseResidencyAliased)
+
 static const struct venus_profile_feature native_features[] = {NOT_ON_THE_WIRE, {0}};
+static const struct venus_profile_feature dense_features[] = {NOT_ON_THE_WIRE, SPARSE, {0}};
 
 static const struct venus_profile native_profile = {.name = "native", .features = native_features};
+static const struct venus_profile dense_profile = {
+    .name = "native, without sparse resources",
+    .features = dense_features,
+    .queue_flags = VK_QUEUE_SPARSE_BINDING_BIT,
+};
 
 // ---- portable: a Mac ----------------------------------------------------------------------------
 //
@@ -87,15 +99,7 @@ static const struct venus_profile_feature portable_features[] = {
     CORE(shaderResourceResidency),
     CORE(shaderStorageImageMultisample),
     CORE(variableMultisampleRate),
-    CORE(sparseBinding),
-    CORE(sparseResidencyBuffer),
-    CORE(sparseResidencyImage2D),
-    CORE(sparseResidencyImage3D),
-    CORE(sparseResidency2Samples),
-    CORE(sparseResidency4Samples),
-    CORE(sparseResidency8Samples),
-    CORE(sparseResidency16Samples),
-    CORE(sparseResidencyAliased),
+    SPARSE,
     IN(MULTIVIEW, VkPhysicalDeviceMultiviewFeatures, multiviewGeometryShader),
     IN(MULTIVIEW, VkPhysicalDeviceMultiviewFeatures, multiviewTessellationShader),
     IN(PROTECTED_MEMORY, VkPhysicalDeviceProtectedMemoryFeatures, protectedMemory),
@@ -145,9 +149,9 @@ static const struct venus_profile portable_profile = {
 
 // ---- applying one -------------------------------------------------------------------------------
 
-const struct venus_profile *venus_profile_get(bool portable)
+const struct venus_profile *venus_profile_get(bool portable, bool sparse)
 {
-    return portable ? &portable_profile : &native_profile;
+    return portable ? &portable_profile : sparse ? &native_profile : &dense_profile;
 }
 
 bool venus_profile_hides_extension(const struct venus_profile *profile, const char *name)

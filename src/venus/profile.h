@@ -33,8 +33,8 @@ struct venus_profile {
     VkQueueFlags queue_flags;                     // that no queue family has
 };
 
-// Static; never NULL.
-const struct venus_profile *venus_profile_get(bool portable);
+// Static; never NULL. `sparse`: the driver can bind shared pages to sparse resources.
+const struct venus_profile *venus_profile_get(bool portable, bool sparse);
 
 // Of the host's: those that Hesper carries out itself (docs/emulation.md) are not asked for here.
 bool venus_profile_hides_extension(const struct venus_profile *profile, const char *name);

@@ -1,5 +1,6 @@
 #include "venus/queue.h"
 
+#include "venus/profile.h"
 #include "venus/waiter.h"
 
 bool venus_queue_create(struct venus_context *context, struct venus_device *device, uint32_t family,
@@ -145,6 +146,8 @@ static bool queue_bind_sparse(struct venus_call *call, void *data)
 {
     struct wire_args_vkQueueBindSparse *args = data;
     struct venus_queue *queue = (struct venus_queue *)call->self;
+    if (call->device->physical_device->profile->queue_flags & VK_QUEUE_SPARSE_BINDING_BIT)
+        return venus_fail(call, "the device has no queue for it");
     SUBMIT(queue, args,
            call->device->vk.QueueBindSparse(args->queue, args->bindInfoCount, args->pBindInfo,
                                             fence_));
