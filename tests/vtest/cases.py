@@ -364,6 +364,13 @@ CASES = {
     "draws-multi": program("draws", "multi", output="multi.ppm", optional="portable"),
     "draws-library": program("draws", "library", output="library.ppm", optional="portable"),
     "draws-capture": program("draws", "capture", output="capture.ppm", optional="portable"),
+    # On lavapipe only natively: what Hesper imports can't be bound there (docs/differences.md).
+    "sparse": program("sparse", optional=True),
+    "large-descriptors": program("large", "descriptors", optional="portable"),
+    "large-regions": program("large", "regions"),
+    "large-shader": program("large", "shader"),
+    "large-cache": program("large", "cache"),
+    "large-recording": program("large", "recording"),
     "vkcube": vkcube,
     "vkmark": vkmark,
     "zink-glxinfo": zink_info,
