@@ -103,6 +103,14 @@ int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_tabl
     return 0;
 }
 
+bool vhost_memory_knows(const struct vhost_memory *memory, uint64_t base)
+{
+    for (unsigned i = 0; i < memory->mapping_count; i++)
+        if (memory->mappings[i].base == base)
+            return true;
+    return false;
+}
+
 void vhost_memory_trim(struct vhost_memory *memory)
 {
     unsigned kept = 0;

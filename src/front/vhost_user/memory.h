@@ -47,6 +47,9 @@ int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_tabl
 void vhost_memory_trim(struct vhost_memory *memory);
 void vhost_memory_finish(struct vhost_memory *memory);
 
+// Whether a file whose first byte the front end has at `base` was in a table since the last trim.
+bool vhost_memory_knows(const struct vhost_memory *memory, uint64_t base);
+
 // Host address of a guest-physical one, and at *available how many of `size` bytes lie there in one
 // piece. NULL: not guest memory.
 void *vhost_memory_at(struct vhost_memory *memory, uint64_t address, uint64_t size,

@@ -76,14 +76,19 @@ bool vhost_shmem_owns(struct vhost_user *vhost, const struct vhost_memory_region
     struct vhost_file_id id;
     if (!shmem->range_count || !vhost_file_identify(fd, &id))
         return false;
+    // Where shared memory has no inode: what came after the mapping and looks like it.
+    uint64_t base = region->user_address - region->file_offset;
+    bool unknown = !id.inode && !vhost_memory_knows(&vhost->memory, base);
     bool owns = false;
     for (unsigned i = 0; i < shmem->range_count; i++) {
         struct vhost_shmem_range *range = &shmem->ranges[i];
-        if (!vhost_file_same(range->file, id))
+        uint64_t within = region->file_offset - range->file_offset;
+        bool inside = checked_range(within, region->size, range->size);
+        if (!vhost_file_same(range->file, id) && !(unknown && inside))
             continue;
         owns = true;
-        if (checked_range(region->file_offset - range->file_offset, region->size, range->size))
-            range->address = region->user_address - (region->file_offset - range->file_offset);
+        if (inside)
+            range->address = region->user_address - within;
     }
     shmem->in_table |= owns;
     return owns;
