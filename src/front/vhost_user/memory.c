@@ -1,12 +1,15 @@
 #include "front/vhost_user/memory.h"
 
 #include "base/checked.h"
+#include "base/log.h"
 #include "os/os.h"
 #include "os/shm.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 bool vhost_file_identify(int fd, struct vhost_file_id *id)
 {
@@ -31,6 +34,8 @@ static int find_mapping(const struct vhost_memory *memory, const struct vhost_ma
 {
     for (unsigned i = 0; i < memory->mapping_count; i++) {
         const struct vhost_mapping *mapping = &memory->mappings[i];
+        if (!mapping->address && mapping->fd < 0) // could not be mapped; perhaps now it can
+            continue;
         bool same = wanted->id.inode ? vhost_file_same(mapping->id, wanted->id)
                                      : !mapping->id.inode && mapping->base == wanted->base;
         if (same && mapping->size >= wanted->size)
@@ -39,10 +44,20 @@ static int find_mapping(const struct vhost_memory *memory, const struct vhost_ma
     return -1;
 }
 
-// Index of a mapping that covers the region, or -errno.
-static int map_region(struct vhost_memory *memory, const struct vhost_memory_region *region, int fd)
+static bool can_be_mapped(int fd)
 {
-    struct vhost_mapping wanted;
+    uint64_t page = os_page_size();
+    void *address = os_shm_map(fd, 0, page);
+    if (address)
+        os_shm_unmap(address, page);
+    return address;
+}
+
+// Index of a mapping that covers the region, or -errno.
+static int note_region(struct vhost_memory *memory, const struct vhost_memory_region *region,
+                       int fd)
+{
+    struct vhost_mapping wanted = {.fd = -1};
     uint64_t needed;
     if (!checked_add_u64(region->file_offset, region->size, &needed) ||
         !vhost_file_identify(fd, &wanted.id))
@@ -56,11 +71,31 @@ static int map_region(struct vhost_memory *memory, const struct vhost_memory_reg
         return found;
     if (memory->mapping_count == VHOST_MAX_MAPPINGS)
         return -ENOSPC;
-    wanted.address = os_shm_map(fd, 0, wanted.size);
-    if (!wanted.address)
+    if (!can_be_mapped(fd) || (wanted.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)
         return -errno;
     memory->mappings[memory->mapping_count] = wanted;
     return (int)memory->mapping_count++;
+}
+
+// Where the block is, from now on.
+static uint8_t *map_block(struct vhost_memory *memory, struct vhost_block *block)
+{
+    struct vhost_mapping *mapping = &memory->mappings[block->mapping];
+    if (!mapping->address && mapping->fd >= 0) {
+        mapping->address = os_shm_map(mapping->fd, 0, mapping->size);
+        if (!mapping->address)
+            log_error("cannot map %llu MiB of a guest's memory: %s",
+                      (unsigned long long)(mapping->size >> 20), strerror(errno));
+        close(mapping->fd);
+        mapping->fd = -1;
+    }
+    block->host = mapping->address ? (uint8_t *)mapping->address + block->file_offset : NULL;
+    return block->host;
+}
+
+static uint8_t *host_of(struct vhost_memory *memory, struct vhost_block *block)
+{
+    return block->host ? block->host : map_block(memory, block);
 }
 
 static bool overlaps(const struct vhost_block *blocks, unsigned count,
@@ -73,10 +108,9 @@ static bool overlaps(const struct vhost_block *blocks, unsigned count,
     return false;
 }
 
-int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_table *table,
-                     const int *fds)
+static int make_blocks(struct vhost_memory *memory, const struct vhost_memory_table *table,
+                       const int *fds, struct vhost_block *blocks)
 {
-    struct vhost_block blocks[VHOST_MAX_REGIONS];
     unsigned count = 0;
     if (table->count > VHOST_MAX_REGIONS)
         return -EINVAL;
@@ -85,22 +119,60 @@ int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_tabl
         uint64_t end;
         if (fds[i] < 0)
             continue;
-        struct vhost_block block = {
-            .guest = region->guest_address, .user = region->user_address, .size = region->size};
+        struct vhost_block block = {.guest = region->guest_address,
+                                    .user = region->user_address,
+                                    .size = region->size,
+                                    .file_offset = region->file_offset};
         if (!region->size || !checked_add_u64(block.guest, block.size, &end) ||
             !checked_add_u64(block.user, block.size, &end) || overlaps(blocks, count, &block))
             return -EINVAL;
-        int mapping = map_region(memory, region, fds[i]);
+        int mapping = note_region(memory, region, fds[i]);
         if (mapping < 0)
             return mapping;
         block.mapping = (unsigned)mapping;
-        block.host = (uint8_t *)memory->mappings[mapping].address + region->file_offset;
         blocks[count++] = block;
     }
-    memcpy(memory->blocks, blocks, count * sizeof *blocks);
-    memory->count = count;
-    memory->last = 0;
-    return 0;
+    return (int)count;
+}
+
+// Those that the table does not name; with `also_mapped` false, of these the ones that nobody has
+// looked into.
+static void forget_mappings(struct vhost_memory *memory, bool also_mapped)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < memory->mapping_count; i++) {
+        struct vhost_mapping mapping = memory->mappings[i];
+        bool used = !also_mapped && mapping.address;
+        for (unsigned b = 0; b < memory->count; b++) {
+            if (memory->blocks[b].mapping != i)
+                continue;
+            used = true;
+            memory->blocks[b].mapping = kept;
+        }
+        if (used) {
+            memory->mappings[kept++] = mapping;
+            continue;
+        }
+        if (mapping.address)
+            os_shm_unmap(mapping.address, mapping.size);
+        if (mapping.fd >= 0)
+            close(mapping.fd);
+    }
+    memory->mapping_count = kept;
+}
+
+int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_table *table,
+                     const int *fds)
+{
+    struct vhost_block blocks[VHOST_MAX_REGIONS];
+    int count = make_blocks(memory, table, fds, blocks);
+    if (count >= 0) {
+        memcpy(memory->blocks, blocks, (unsigned)count * sizeof *blocks);
+        memory->count = (unsigned)count;
+        memory->last = 0;
+    }
+    forget_mappings(memory, false);
+    return count < 0 ? count : 0;
 }
 
 bool vhost_memory_knows(const struct vhost_memory *memory, uint64_t base)
@@ -113,22 +185,7 @@ bool vhost_memory_knows(const struct vhost_memory *memory, uint64_t base)
 
 void vhost_memory_trim(struct vhost_memory *memory)
 {
-    unsigned kept = 0;
-    for (unsigned i = 0; i < memory->mapping_count; i++) {
-        struct vhost_mapping mapping = memory->mappings[i];
-        bool used = false;
-        for (unsigned b = 0; b < memory->count; b++) {
-            if (memory->blocks[b].mapping != i)
-                continue;
-            used = true;
-            memory->blocks[b].mapping = kept;
-        }
-        if (used)
-            memory->mappings[kept++] = mapping;
-        else
-            os_shm_unmap(mapping.address, mapping.size);
-    }
-    memory->mapping_count = kept;
+    forget_mappings(memory, true);
 }
 
 void vhost_memory_finish(struct vhost_memory *memory)
@@ -144,23 +201,26 @@ void *vhost_memory_at(struct vhost_memory *memory, uint64_t address, uint64_t si
         unsigned i = memory->last + n;
         if (i >= memory->count)
             i -= memory->count;
-        const struct vhost_block *block = &memory->blocks[i];
+        struct vhost_block *block = &memory->blocks[i];
         uint64_t offset = address - block->guest; // wraps below the block: larger than any size
         if (offset >= block->size)
             continue;
         memory->last = i;
         *available = size < block->size - offset ? size : block->size - offset;
-        return block->host + offset;
+        uint8_t *host = host_of(memory, block);
+        return host ? host + offset : NULL;
     }
     return NULL;
 }
 
-void *vhost_memory_user(const struct vhost_memory *memory, uint64_t address, uint64_t size)
+void *vhost_memory_user(struct vhost_memory *memory, uint64_t address, uint64_t size)
 {
     for (unsigned i = 0; i < memory->count; i++) {
-        const struct vhost_block *block = &memory->blocks[i];
-        if (address >= block->user && checked_range(address - block->user, size, block->size))
-            return block->host + (address - block->user);
+        struct vhost_block *block = &memory->blocks[i];
+        if (address < block->user || !checked_range(address - block->user, size, block->size))
+            continue;
+        uint8_t *host = host_of(memory, block);
+        return host ? host + (address - block->user) : NULL;
     }
     return NULL;
 }

@@ -1,6 +1,7 @@
-// Guest memory as the front end's memory table describes it. Each file is mapped once, as a whole:
-// sections that QEMU splits or moves cost no new mapping, and pointers given out stay valid until
-// vhost_memory_trim.
+// Guest memory as the front end's memory table describes it. Each file is mapped once, as a whole,
+// when an address in it is used: sections that QEMU splits or moves cost no new mapping, pointers
+// given out stay valid until vhost_memory_trim, and what other devices have put into the guest's
+// address space (a GPU's window) costs nothing and is held no longer than the table names it.
 #ifndef VHOST_USER_MEMORY_H
 #define VHOST_USER_MEMORY_H
 
@@ -26,7 +27,8 @@ static inline bool vhost_file_same(struct vhost_file_id a, struct vhost_file_id 
 struct vhost_memory {
     struct vhost_block {
         uint64_t guest, user, size; // guest-physical and front-end address, bytes
-        uint8_t *host;
+        uint64_t file_offset;
+        uint8_t *host; // NULL: not used yet
         unsigned mapping;
     } blocks[VHOST_MAX_REGIONS];
     unsigned count, last; // `last`: where the previous look-up ended
@@ -34,7 +36,8 @@ struct vhost_memory {
     struct vhost_mapping {
         struct vhost_file_id id;
         uint64_t base, size; // `base`: front-end address of the file's first byte
-        void *address;
+        void *address;       // NULL: not mapped (yet)
+        int fd;              // to map it by; -1: done
     } mappings[VHOST_MAX_MAPPINGS];
     unsigned mapping_count;
 };
@@ -55,6 +58,6 @@ bool vhost_memory_knows(const struct vhost_memory *memory, uint64_t base);
 void *vhost_memory_at(struct vhost_memory *memory, uint64_t address, uint64_t size,
                       uint64_t *available);
 // Host address of `size` bytes at a front-end address (of a ring), or NULL.
-void *vhost_memory_user(const struct vhost_memory *memory, uint64_t address, uint64_t size);
+void *vhost_memory_user(struct vhost_memory *memory, uint64_t address, uint64_t size);
 
 #endif

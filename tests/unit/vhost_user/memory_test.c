@@ -5,6 +5,7 @@
 #include "os/os.h"
 #include "os/shm.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -148,15 +149,51 @@ static void mappings_are_given_back(void **state)
         close(fd);
         assert_int_equal(error, 0);
         assert_true(memory.mapping_count <= VHOST_MAX_MAPPINGS);
+        uint64_t size;
+        assert_non_null(vhost_memory_at(&memory, 0, 0x1000, &size));
         if (round % 32 == 31) {
             vhost_memory_trim(&memory);
             assert_int_equal(memory.mapping_count, 1);
-            uint64_t size;
             assert_non_null(vhost_memory_at(&memory, 0, 0x1000, &size));
         }
     }
     vhost_memory_finish(&memory);
     assert_int_equal(memory.mapping_count, 0);
+}
+
+static unsigned open_files(void)
+{
+    unsigned count = 0;
+    for (int fd = 0; fd < 256; fd++)
+        count += fcntl(fd, F_GETFD) >= 0;
+    return count;
+}
+
+// An input device sees the GPU's window in its table, and files that come and go there. They must
+// neither be mapped nor held.
+static void what_nobody_looks_into_costs_nothing(void **state)
+{
+    (void)state;
+    struct vhost_memory memory = {0};
+    int ram = os_shm_create("ram", 0x1000);
+    unsigned before = open_files();
+    for (unsigned round = 0; round < 3 * VHOST_MAX_MAPPINGS; round++) {
+        int fds[2] = {ram, os_shm_create("window", 8ull << 30)};
+        struct vhost_memory_table table = {
+            .count = 2,
+            .regions = {{0, 0x1000, USER_ADDRESS, 0},
+                        {16ull << 30, 8ull << 30, USER_ADDRESS + (16ull << 30), 0}}};
+        uint64_t size;
+        assert_int_equal(vhost_memory_set(&memory, &table, fds), 0);
+        close(fds[1]);
+        assert_non_null(vhost_memory_at(&memory, 0x800, 1, &size));
+        assert_int_equal(memory.mapping_count, 2);
+        assert_null(memory.mappings[1].address);
+    }
+    assert_non_null(vhost_memory_user(&memory, USER_ADDRESS + (17ull << 30), 0x1000)); // it could
+    vhost_memory_finish(&memory);
+    assert_int_equal(open_files(), before);
+    close(ram);
 }
 
 static void a_range_that_crosses_regions_comes_in_pieces(void **state)
@@ -199,6 +236,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(eight_regions_of_different_files, front_setup,
                                         front_teardown),
         cmocka_unit_test(mappings_are_given_back),
+        cmocka_unit_test(what_nobody_looks_into_costs_nothing),
         cmocka_unit_test(a_range_that_crosses_regions_comes_in_pieces),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
