@@ -134,12 +134,12 @@ static void on_ready(void *data, bool ready, int status)
         device->ready(device->data);
         return;
     }
-    // A worker that exits has said why.
+    // A worker that exits has said why, in one line.
     if (status == -1 || WIFSIGNALED(status))
         log_error("the worker did not start: %s",
                   status == -1 ? "it could not be run" : strsignal(WTERMSIG(status)));
     else
-        log_error("without a Vulkan driver the guest can have a screen only: --no-venus");
+        log_info("without a Vulkan driver the guest can have a screen only: --no-venus");
     os_loop_stop(device->loop, CLI_FAILED);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -18,7 +19,12 @@ void cli_machine_init(struct cli_machine *machine)
 
 static bool readable(const char *option, const char *path)
 {
-    if (!path || access(path, R_OK) == 0)
+    struct stat status;
+    if (!path)
+        return true;
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        errno = EISDIR;
+    else if (access(path, R_OK) == 0)
         return true;
     log_error("run: --%s: cannot read '%s': %s", option, path, strerror(errno));
     return false;

@@ -1,0 +1,331 @@
+#!/usr/bin/env python3
+"""cli_test.py HESPER PLACER: the command line, with a QEMU that only writes down what it was told.
+
+No Vulkan driver and no QEMU is needed: the device is started with --no-venus.
+"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+import xml.etree.ElementTree
+
+HESPER, PLACER = map(os.path.abspath, sys.argv[1:3])
+X86 = os.uname().machine in ("x86_64", "amd64")
+CONSOLE = "ttyS0" if X86 else "ttyAMA0"
+
+# What it is told lies in argv, each ended by a NUL; $DOES is what it does then.
+FAKE_QEMU = """#!/bin/sh
+case "$*" in
+--version) echo "${SAYS-QEMU emulator version 11.1.3}"; exit "${VERSION_STATUS-0}" ;;
+*,version=0*) echo "${PLUGINS-this QEMU supports only a minimum version of 7}" >&2; exit 1 ;;
+esac
+printf '%s\\0' "$@" >argv
+env >environment
+eval "${DOES-true}"
+"""
+
+
+class Cli(unittest.TestCase):
+    def setUp(self):
+        temporary = tempfile.TemporaryDirectory(prefix="hesper-cli-")
+        self.addCleanup(temporary.cleanup)
+        self.folder = os.path.realpath(temporary.name)
+        self.qemu = self.make("qemu", FAKE_QEMU)
+        os.chmod(self.qemu, 0o755)
+        self.kernel = self.make("vmlinuz", "")
+
+    def path(self, name):
+        return os.path.join(self.folder, name)
+
+    def make(self, name, content):
+        with open(self.path(name), "wb") as f:
+            f.write(content.encode() if isinstance(content, str) else content)
+        return self.path(name)
+
+    def start(self, *argv, **env):
+        return subprocess.Popen(
+            [HESPER, *argv], cwd=self.folder, env={**os.environ, **env}, text=True, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+
+    def hesper(self, *argv, **env):
+        """(exit status, output, errors without the hint that emulation is slow)"""
+        process = self.start(*argv, **env)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, out, "".join(l for l in err.splitlines(True) if "is emulated" not in l)
+
+    def run_machine(self, *argv, **env):
+        return self.hesper("run", "--no-venus", "--qemu", self.qemu, "--placer", PLACER, *argv, **env)
+
+    def told(self, *argv, **env):
+        """What QEMU is told by a command line that is good."""
+        status, _, err = self.run_machine(*argv, **env)
+        self.assertEqual((status, err), (0, ""))
+        return self.argv()
+
+    def argv(self):
+        with open(self.path("argv")) as f:
+            return f.read().split("\0")[:-1]
+
+    def values(self, argv, option):
+        return [value for name, value in zip(argv, argv[1:]) if name == option]
+
+    def refused(self, status, what, *argv, **env):
+        """One line, and no QEMU."""
+        got, out, err = self.hesper(*argv, **env)
+        self.assertEqual((got, out), (status, ""), err)
+        self.assertEqual(err.count("\n"), 1, err)
+        self.assertRegex(err, "^hesper: error: .*" + what)
+        self.assertFalse(os.path.exists(self.path("argv")))
+
+    # --- what a machine is made of -------------------------------------------------------------------
+
+    def test_a_kernel(self):
+        argv = self.told("--kernel", self.kernel, "--initrd", self.kernel, "--append", "quiet a=\"b c\"")
+        self.assertEqual(self.values(argv, "-kernel"), [self.kernel])
+        self.assertEqual(self.values(argv, "-initrd"), [self.kernel])
+        self.assertEqual(self.values(argv, "-append"), [f"console={CONSOLE} quiet a=\"b c\""])
+        self.assertEqual(self.values(argv, "-machine"), ["q35" if X86 else "virt", "memory-backend=hesper-mem"])
+        self.assertEqual(self.values(argv, "-smp"), ["2"])
+        self.assertEqual(self.values(argv, "-m"), ["2048M"])
+        self.assertEqual(self.values(argv, "-serial"), ["stdio"])
+        self.assertEqual(self.values(argv, "-netdev"), ["user,id=net0"])
+        self.assertIn("exit-with-parent=on", self.values(argv, "-run-with"))
+        self.assertIn("-nodefaults", argv)
+
+    def test_memory_is_shared(self):
+        argv = self.told("--kernel", self.kernel, "--memory", "3G", "--cpus", "16")
+        self.assertEqual(self.values(argv, "-m"), ["3072M"])
+        self.assertEqual(self.values(argv, "-smp"), ["16"])
+        backend = "memfd" if sys.platform == "linux" else "shm"
+        self.assertIn(f"memory-backend-{backend},id=hesper-mem,size=3072M,share=on", self.values(argv, "-object"))
+        argv = self.told("--kernel", self.kernel, "--host-profile=portable")
+        self.assertIn("memory-backend-shm,id=hesper-mem,size=2048M,share=on", self.values(argv, "-object"))
+
+    def test_disks(self):
+        raw, qcow2 = self.make("a,b.raw", "x" * 512), self.make("c", b"QFI\xfb" + bytes(508))
+        argv = self.told("--disk", raw, "--disk", qcow2 + ",readonly", "--cdrom", raw)
+        doubled = raw.replace(",", ",,")
+        self.assertEqual(
+            self.values(argv, "-drive")[-3:],
+            [
+                f"if=virtio,format=raw,file={doubled}",
+                f"if=virtio,format=qcow2,file={qcow2},readonly=on",
+                f"if=none,id=cd0,media=cdrom,readonly=on,format=raw,file={doubled}",
+            ],
+        )
+        self.assertIn("scsi-cd,drive=cd0", self.values(argv, "-device"))
+
+    def test_network_console_and_the_rest(self):
+        argv = self.told("--kernel", self.kernel, "--net", "user,hostfwd=tcp::2222-:22", "--serial", "none")
+        self.assertEqual(self.values(argv, "-netdev"), ["user,id=net0,hostfwd=tcp::2222-:22"])
+        self.assertEqual(self.values(argv, "-serial"), ["none"])
+        argv = self.told("--kernel", self.kernel, "--net", "none", "--", "-name", "a b", "--disk")
+        self.assertNotIn("-netdev", argv)
+        self.assertEqual(argv[-3:], ["-name", "a b", "--disk"])
+
+    def test_firmware(self):
+        code, bios = self.make("OVMF_CODE.fd", ""), self.make("bios.bin", "")
+        argv = self.told("--kernel", self.kernel, "--firmware", code)
+        self.assertIn(f"if=pflash,unit=0,format=raw,readonly=on,file={code}", self.values(argv, "-drive"))
+        argv = self.told("--kernel", self.kernel, "--firmware", bios)
+        self.assertEqual(self.values(argv, "-bios"), [bios])
+
+    def test_accelerator(self):
+        self.assertEqual(self.values(self.told("--kernel", self.kernel, "--accel", "tcg"), "-accel"), ["tcg,thread=multi"])
+        argv = self.told("--kernel", self.kernel, "--accel", "kvm")
+        self.assertEqual((self.values(argv, "-accel"), self.values(argv, "-cpu")), (["kvm"], ["host"]))
+        chosen = self.values(self.told("--kernel", self.kernel), "-accel")[0]
+        if not os.access("/dev/kvm", os.R_OK | os.W_OK) and sys.platform == "linux":
+            self.assertEqual(chosen, "tcg,thread=multi")
+
+    def test_the_gpu_needs_no_file(self):
+        argv = self.told("--kernel", self.kernel, DOES="[ -S /dev/fd/60 ] && [ -S /dev/fd/61 ] || exit 9")
+        self.assertIn("socket,id=hesper-gpu,fd=60", self.values(argv, "-chardev"))
+        self.assertEqual(self.values(argv, "-plugin"), [f"{PLACER},fd=61,version=7"])
+        device = [d for d in self.values(argv, "-device") if "virtio-id=16" in d]
+        self.assertEqual(len(device), 1)
+        self.assertIn("chardev=hesper-gpu", device[0])
+
+    def test_qemu_gets_the_limits_that_hesper_got(self):
+        limit = subprocess.run("ulimit -n", shell=True, capture_output=True, text=True).stdout.strip()
+        status, out, _ = self.run_machine("--kernel", self.kernel, DOES="ulimit -n")
+        self.assertEqual((status, out.strip()), (0, limit))
+
+    # --- which QEMU ----------------------------------------------------------------------------------
+
+    def run_refused(self, status, what, *argv, **env):
+        self.refused(status, what, "run", "--no-venus", *argv, **env)
+
+    def test_versions_of_qemu(self):
+        with_qemu = ["--qemu", self.qemu, "--placer", "none", "--kernel", self.kernel]
+        for version in ("7.2.22", "10.0.2", "11.0.91"):
+            says = f"QEMU emulator version {version} (Debian 1:{version}+ds-1)"
+            self.run_refused(1, "too old.*" + version.rpartition(".")[0], *with_qemu, SAYS=says)
+        for version in ("11.1.0", "11.2.50", "12.0.0"):
+            self.told("--kernel", self.kernel, SAYS=f"QEMU emulator version {version}")
+            os.remove(self.path("argv"))
+        self.run_refused(1, "no QEMU that works: GNU", *with_qemu, SAYS="GNU sed 4.9")
+        self.run_refused(1, "no QEMU that works: it doesn't say", *with_qemu, SAYS="")
+        self.run_refused(1, "no QEMU that works", *with_qemu, VERSION_STATUS="127")
+
+    def test_no_qemu(self):
+        self.run_refused(1, "there is no '/nowhere/qemu'; install", "--qemu", "/nowhere/qemu", "--kernel", self.kernel)
+        self.run_refused(1, "there is no 'qemu-system-.* in PATH; install", "--kernel", self.kernel, PATH=self.folder)
+        self.run_refused(1, f"cannot run '{self.kernel}'", "--qemu", self.kernel, "--kernel", self.kernel)
+
+    def test_the_plugin_claims_what_qemu_wants(self):
+        says = "qemu: Could not load plugin p: plugin requires API version 0, but this QEMU supports only a minimum version of 12"
+        self.assertEqual(self.values(self.told("--kernel", self.kernel, PLUGINS=says), "-plugin"), [f"{PLACER},fd=61,version=12"])
+
+    def test_a_qemu_without_plugins_gets_the_placer_preloaded(self):
+        argv = self.told("--kernel", self.kernel, PLUGINS="qemu: -plugin: invalid option")
+        self.assertNotIn("-plugin", argv)
+        with open(self.path("environment")) as f:
+            environment = f.read().splitlines()
+        self.assertIn("LD_PRELOAD=" + PLACER, environment)
+        self.assertIn("HESPER_PLACER_FD=61", environment)
+
+    def test_the_placer(self):
+        rest = ["--qemu", self.qemu, "--kernel", self.kernel]
+        self.run_refused(1, "--placer: cannot read '/nowhere'", "--placer", "/nowhere", *rest)
+        says = "qemu: Could not load plugin p: invalid ELF header"
+        self.run_refused(1, "does not load the placer .*invalid ELF.*--placer none", "--placer", PLACER, *rest, PLUGINS=says)
+        status, _, _ = self.hesper("run", "--no-venus", "--placer", "none", *rest)
+        self.assertEqual(status, 0)
+        self.assertNotIn("-plugin", self.argv())
+
+    # --- the end -------------------------------------------------------------------------------------
+
+    def test_the_exit_status_is_qemus(self):
+        for does, status in (("true", 0), ("exit 1", 1), ("exit 7", 7), ("kill -9 $$", 128 + 9), ("kill -6 $$", 128 + 6)):
+            got, _, err = self.run_machine("--kernel", self.kernel, DOES=does)
+            self.assertEqual(got, status)
+            self.assertEqual(err.count("\n"), 1 if status > 128 else 0, err)
+
+    def test_signals_end_qemu_first(self):
+        waits = "trap 'echo told >ended; exit 0' TERM; echo >started; while :; do sleep 0.05; done"
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            process = self.start("run", "--no-venus", "--qemu", self.qemu, "--placer", PLACER, "--kernel", self.kernel, DOES=waits)
+            self.await_file("started")
+            process.send_signal(number)
+            process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 128 + number)
+            self.await_file("ended")
+            for name in ("started", "ended"):
+                os.remove(self.path(name))
+
+    def await_file(self, name):
+        deadline = time.monotonic() + 60
+        while not os.path.exists(self.path(name)):
+            self.assertLess(time.monotonic(), deadline, name)
+            time.sleep(0.02)
+
+    # --- mistakes ------------------------------------------------------------------------------------
+
+    def test_mistakes_are_one_line(self):
+        kernel = ["--kernel", self.kernel]
+        for what, argv in (
+            ("--memory is a size", [*kernel, "--memory", "lots"]),
+            ("--memory is a size", [*kernel, "--memory", "1000001"]),
+            ("--memory is a size", [*kernel, "--memory", "-1G"]),
+            ("--cpus is a number", [*kernel, "--cpus", "0"]),
+            ("--cpus is a number", [*kernel, "--cpus", "256"]),
+            ("--accel is", [*kernel, "--accel", "warp"]),
+            ("--net is", [*kernel, "--net", "tap"]),
+            ("--window-size is", [*kernel, "--window-size", "3G"]),
+            ("--window-size is", [*kernel, "--window-size", "512G"]),
+            ("--resolution is", [*kernel, "--resolution", "1280"]),
+            ("unknown option '--frobnicate'", ["--frobnicate"]),
+            ("'--kernel' needs a value", ["--kernel"]),
+            ("'a.img' is no option", ["a.img"]),
+            ("at most", ["--disk", self.kernel] * 33),
+        ):
+            self.run_refused(2, what, *argv)
+        for what, argv in (
+            ("nothing to boot", []),
+            ("--kernel: cannot read '/nowhere'", ["--kernel", "/nowhere"]),
+            ("--initrd and --append go with --kernel", ["--disk", self.kernel, "--append", "x"]),
+            ("--disk: cannot read", ["--disk", "/nowhere"]),
+            ("--disk: cannot read .*directory", ["--disk", self.folder]),
+            ("--cdrom: cannot read", ["--cdrom", "/nowhere"]),
+        ):
+            self.run_refused(1, what, "--qemu", self.qemu, "--placer", PLACER, *argv)
+        for what, argv in (
+            ("--socket PATH", ["serve"]),
+            ("--socket PATH", ["serve", "--socket", "s", "more"]),
+            ("room for", ["serve", "--socket", "s" * 105]),
+            ("--socket PATH", ["qemu-args"]),
+            ("--format is", ["qemu-args", "--socket", "s", "--format", "json"]),
+            ("unknown command 'fly'", ["fly"]),
+            ("unknown option '-x'", ["-x"]),
+        ):
+            self.refused(2, what, *argv)
+
+    def test_firmware_that_is_not_there(self):
+        status, _, err = self.run_machine("--kernel", self.kernel, "--firmware", "/nowhere")
+        self.assertEqual(status, 1)
+        self.assertRegex(err, "^hesper: error: run: --firmware: cannot read '/nowhere'.*\n$")
+
+    def test_without_a_driver(self):
+        """With or without a Vulkan loader on this machine."""
+        status, _, err = self.hesper(
+            "run", "--qemu", self.qemu, "--placer", PLACER, "--kernel", self.kernel, VK_DRIVER_FILES="/nowhere.json", VK_ICD_FILENAMES="/nowhere.json"
+        )
+        self.assertEqual(status, 1)
+        self.assertEqual(err.count("\n"), 1, err)
+        self.assertRegex(err, "hesper: error: .*install")
+        self.assertFalse(os.path.exists(self.path("argv")))
+
+    # --- for a QEMU of one's own -----------------------------------------------------------------------
+
+    def test_serve(self):
+        path = self.path("gpu")
+        process = self.start("serve", "--no-venus", "--socket", path)
+        self.assertEqual(process.stdout.readline(), f"hesper: listening on {path}\n")
+        self.refused(1, "another server does", "serve", "--no-venus", "--socket", path)
+        with socket.socket(socket.AF_UNIX) as qemu:
+            qemu.connect(path)
+        process.terminate()
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
+        self.assertFalse(os.path.exists(path) or os.path.exists(path + ".placer"))
+        self.refused(1, "not a socket is in the way", "serve", "--no-venus", "--socket", self.kernel)
+        self.refused(1, "No such file", "serve", "--no-venus", "--socket", "/nowhere/gpu")
+
+    def test_a_socket_left_behind_is_no_hindrance(self):
+        path = self.path("gpu")
+        process = self.start("serve", "--no-venus", "--socket", path)
+        self.assertIn("listening", process.stdout.readline())
+        process.kill()
+        process.communicate(timeout=60)
+        process = self.start("serve", "--no-venus", "--socket", path)
+        self.assertIn("listening", process.stdout.readline())
+        process.terminate()
+        process.communicate(timeout=60)
+
+    def test_the_three_forms_of_qemu_args_say_the_same(self):
+        path = self.path("it's a <socket>, & more")
+        common = ["qemu-args", "--socket", path, "--qemu", self.qemu, "--placer", PLACER, "--memory", "4G", "--format"]
+        status, lines, err = self.hesper(*common, "lines")
+        self.assertEqual((status, err), (0, ""))
+        lines = lines.splitlines()
+        self.assertIn("socket,id=hesper-gpu,path=" + path.replace(",", ",,"), lines)
+        self.assertIn("memory-backend-memfd,id=hesper-mem,size=4096M,share=on" if sys.platform == "linux" else
+                      "memory-backend-shm,id=hesper-mem,size=4096M,share=on", lines)
+        shell = self.hesper(*common, "shell")[1]
+        show = subprocess.run(["sh", "-c", "printf '%s\\n' " + shell], capture_output=True, text=True).stdout
+        self.assertEqual(show.splitlines(), lines)
+        libvirt = self.hesper(*common, "libvirt")[1]
+        tree = xml.etree.ElementTree.fromstring(f"<d xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>{libvirt}</d>")
+        values = [e.get("value") for e in tree.iter("{http://libvirt.org/schemas/domain/qemu/1.0}arg")]
+        self.assertEqual(values, lines[lines.index("-chardev"):])
+
+
+if __name__ == "__main__":
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
