@@ -20,7 +20,8 @@ help:
 	@echo 'make unit          unit tests'
 	@echo 'make sanitize      unit tests and real programs: address+undefined, then thread'
 	@echo 'make fuzz          each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
-	@echo 'make check         formatting, both compilers without warnings, an older Vulkan registry'
+	@echo 'make check         formatting, both compilers without warnings, an older Vulkan registry, macOS'
+	@echo 'make check-macos   that everything builds for macOS, arm64 and x86-64 (about a minute)'
 	@echo 'make format        as check-format wants it'
 	@echo 'make install       to PREFIX=$(PREFIX), with DESTDIR'
 	@echo 'make clean'
@@ -86,8 +87,8 @@ fuzz:
 
 # --- what CI checks beside the tests -----------------------------------------------------------------
 
-.PHONY: check warnings old-registry
-check: check-format warnings old-registry
+.PHONY: check warnings old-registry check-macos
+check: check-format warnings old-registry check-macos
 
 # Everything with both compilers, and no warning.
 warnings:
@@ -112,6 +113,12 @@ old-registry:
 	    -Dvulkan_registry=$(CURDIR)/build/registry-trixie/usr >/dev/null
 	ninja -C $(BUILD)/old-registry $(if $(JOBS),-j $(JOBS)) --quiet all meson-test-prereq
 	meson test -C $(BUILD)/old-registry --no-rebuild --print-errorlogs
+
+# For a machine that is no Mac, where it can only be built: both architectures, linked, looked into.
+check-macos:
+	scripts/setup build
+	$(if $(REGISTRY),,scripts/tree registry)
+	@HESPER_BUILD=$(abspath $(BUILD)) JOBS=$(JOBS) REGISTRY=$(REGISTRY) scripts/check-macos
 
 C_FILES = $$(git ls-files '*.c' '*.h')
 
