@@ -1,0 +1,139 @@
+#include "front/vhost_user/input_front.h"
+
+#include "front/vhost_user/vhost_user.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct vhost_input {
+    struct input_device *device;
+    struct vhost_user *vhost;
+    struct vhost_input_ops ops;
+    void *data;
+};
+
+// ---- what the device asks of its front ---------------------------------------------------------
+
+static void complete(void *data, void *token, uint32_t written)
+{
+    (void)data;
+    vhost_user_complete(token, written);
+}
+
+static void flush(void *data)
+{
+    struct vhost_input *input = data;
+    vhost_user_flush(input->vhost);
+}
+
+static void leds(void *data, uint32_t leds)
+{
+    struct vhost_input *input = data;
+    if (input->ops.leds)
+        input->ops.leds(input->data, leds);
+}
+
+// ---- what the front end wants of the device ----------------------------------------------------
+
+static void read_config(void *data, uint32_t offset, void *bytes, uint32_t size)
+{
+    struct vhost_input *input = data;
+    input_device_read_config(input->device, offset, bytes, size);
+}
+
+static void write_config(void *data, uint32_t offset, const void *bytes, uint32_t size)
+{
+    struct vhost_input *input = data;
+    input_device_write_config(input->device, offset, bytes, size);
+}
+
+static bool start(void *data, uint64_t features, bool resumed)
+{
+    struct vhost_input *input = data;
+    (void)features, (void)resumed;
+    input_device_start(input->device);
+    return true;
+}
+
+static bool stop(void *data)
+{
+    struct vhost_input *input = data;
+    input_device_stop(input->device);
+    return true;
+}
+
+static void reset(void *data)
+{
+    struct vhost_input *input = data;
+    input_device_reset(input->device);
+}
+
+static void request(void *data, unsigned queue, const struct iovec *readable,
+                    unsigned readable_count, void *response, uint32_t response_size,
+                    struct vhost_user_request *token)
+{
+    struct vhost_input *input = data;
+    input_device_request(input->device, queue, readable, readable_count, response, response_size,
+                         token);
+}
+
+static void closed(void *data)
+{
+    struct vhost_input *input = data;
+    input->ops.closed(input->data);
+}
+
+// ---- the whole ---------------------------------------------------------------------------------
+
+struct vhost_input *vhost_input_create(struct os_loop *loop, int fd, enum input_kind kind,
+                                       const struct vhost_input_ops *input_ops, void *data)
+{
+    static const struct vhost_user_ops ops = {read_config, write_config, start, stop,
+                                              reset,       request,      closed};
+    struct vhost_input *input = calloc(1, sizeof *input);
+    if (!input) {
+        close(fd);
+        return NULL;
+    }
+    input->ops = *input_ops;
+    input->data = data;
+    struct input_front front = {.data = input, .complete = complete, .flush = flush, .leds = leds};
+    input->device = input_device_create(kind, &front);
+    if (!input->device) {
+        close(fd);
+        free(input);
+        errno = ENOMEM;
+        return NULL;
+    }
+    struct vhost_user_device device = {
+        .name = input_kind_name(kind),
+        .queue_count = INPUT_QUEUE_COUNT,
+        .config_size = INPUT_CONFIG_SIZE,
+        .max_response = INPUT_EVENT_SIZE,
+        .ops = &ops,
+        .data = input,
+    };
+    input->vhost = vhost_user_create(loop, fd, &device);
+    if (!input->vhost) {
+        int error = errno;
+        vhost_input_destroy(input);
+        errno = error;
+        return NULL;
+    }
+    return input;
+}
+
+void vhost_input_destroy(struct vhost_input *input)
+{
+    if (!input)
+        return;
+    input_device_destroy(input->device);
+    vhost_user_destroy(input->vhost);
+    free(input);
+}
+
+struct input_device *vhost_input_device(const struct vhost_input *input)
+{
+    return input->device;
+}

@@ -1,0 +1,66 @@
+// Event types and codes that our devices have, by evdev's numbers (virtio 1.2 §5.8 takes them as
+// they are).
+#ifndef INPUT_CODES_H
+#define INPUT_CODES_H
+
+enum input_type {
+    INPUT_EV_SYN = 0x00,
+    INPUT_EV_KEY = 0x01,
+    INPUT_EV_REL = 0x02,
+    INPUT_EV_ABS = 0x03,
+    INPUT_EV_LED = 0x11,
+    INPUT_EV_REP = 0x14,
+};
+
+enum input_code {
+    INPUT_SYN_REPORT = 0,
+
+    INPUT_KEY_FIRST = 1, // KEY_ESC
+    INPUT_KEY_LEFTCTRL = 29,
+    INPUT_KEY_LEFTSHIFT = 42,
+    INPUT_KEY_RIGHTSHIFT = 54,
+    INPUT_KEY_LEFTALT = 56,
+    INPUT_KEY_RIGHTCTRL = 97,
+    INPUT_KEY_RIGHTALT = 100,
+    INPUT_KEY_LEFTMETA = 125,
+    INPUT_KEY_RIGHTMETA = 126,
+    INPUT_KEY_LAST = 248, // KEY_MICMUTE, the last that X11 and the like know
+
+    INPUT_BTN_LEFT = 0x110,
+    INPUT_BTN_RIGHT = 0x111,
+    INPUT_BTN_MIDDLE = 0x112,
+    INPUT_BTN_SIDE = 0x113,
+    INPUT_BTN_EXTRA = 0x114,
+    INPUT_BTN_TOUCH = 0x14a,
+    INPUT_KEY_LIMIT = 0x150, // of the codes above
+
+    INPUT_REL_HWHEEL = 0x06,
+    INPUT_REL_WHEEL = 0x08,
+    INPUT_REL_WHEEL_HI_RES = 0x0b, // 120 to a click of the wheel
+    INPUT_REL_HWHEEL_HI_RES = 0x0c,
+
+    INPUT_ABS_X = 0x00,
+    INPUT_ABS_Y = 0x01,
+    INPUT_ABS_MT_SLOT = 0x2f,
+    INPUT_ABS_MT_POSITION_X = 0x35,
+    INPUT_ABS_MT_POSITION_Y = 0x36,
+    INPUT_ABS_MT_TRACKING_ID = 0x39,
+
+    INPUT_LED_NUML = 0,
+    INPUT_LED_CAPSL = 1,
+    INPUT_LED_SCROLLL = 2,
+
+    INPUT_REP_DELAY = 0,
+    INPUT_REP_PERIOD = 1,
+
+    INPUT_PROP_DIRECT = 1,
+};
+
+enum {
+    INPUT_RANGE = 32767,        // of positions: 0…INPUT_RANGE
+    INPUT_CLICK = 120,          // of a wheel, in the units of high resolution
+    INPUT_MAX_CLICKS = 1000,    // of one event
+    INPUT_MAX_TRACKING = 65535, // ids of contacts
+};
+
+#endif

@@ -1,0 +1,248 @@
+// Events on their way to the driver, its LEDs on their way back.
+#include "input/private.h"
+
+#include "os/clock.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_BUFFERS = 1024 }; // the longest queue there is; a power of two
+_Static_assert((INPUT_MAX_PENDING & (INPUT_MAX_PENDING - 1)) == 0, "a ring");
+
+struct input_device *input_device_create(enum input_kind kind, const struct input_front *front)
+{
+    struct input_device *device = calloc(1, sizeof *device);
+    if (!device)
+        return NULL;
+    device->kind = kind;
+    device->front = *front;
+    device->behind = true;
+    input_state_clear(&device->state);
+    input_state_clear(&device->told);
+    device->pending = malloc(INPUT_MAX_PENDING * sizeof *device->pending);
+    device->buffers = malloc(MAX_BUFFERS * sizeof *device->buffers);
+    if (device->pending && device->buffers)
+        return device;
+    input_device_destroy(device);
+    return NULL;
+}
+
+void input_device_destroy(struct input_device *device)
+{
+    if (!device)
+        return;
+    free(device->pending);
+    free(device->buffers);
+    free(device);
+}
+
+// ---- to the driver -----------------------------------------------------------------------------
+
+static void write_event(uint8_t *to, const struct input_event *event)
+{
+    uint32_t value = (uint32_t)event->value;
+    to[0] = (uint8_t)event->type;
+    to[1] = (uint8_t)(event->type >> 8);
+    to[2] = (uint8_t)event->code;
+    to[3] = (uint8_t)(event->code >> 8);
+    for (unsigned i = 0; i < 4; i++)
+        to[4 + i] = (uint8_t)(value >> 8 * i);
+}
+
+static void append(struct input_device *device, struct input_event event)
+{
+    uint32_t at = device->pending_first + device->pending_count++;
+    device->pending[at % INPUT_MAX_PENDING] = event;
+}
+
+void input_device_emit(struct input_device *device, uint16_t type, uint16_t code, int32_t value)
+{
+    if (device->behind)
+        return;
+    append(device, (struct input_event){type, code, value});
+    device->open = true;
+}
+
+// A group is in `pending` as a whole or not at all.
+void input_device_end_group(struct input_device *device)
+{
+    if (device->open)
+        append(device, (struct input_event){INPUT_EV_SYN, INPUT_SYN_REPORT, 0});
+    device->open = false;
+}
+
+static void fall_behind(struct input_device *device)
+{
+    if (device->behind)
+        return;
+    device->told = device->state;
+    device->behind = true;
+}
+
+// Room for whatever comes of a group; if there is none the driver is too slow, or has stopped
+// reading.
+static void make_sure_of_room(struct input_device *device)
+{
+    if (device->behind || device->pending_count + INPUT_MOST_EMITTED <= INPUT_MAX_PENDING)
+        return;
+    fall_behind(device);
+    if (log_limit_allows(&device->limit, os_now_ns(), 1, 60000000000ull))
+        log_warning("the guest does not read its %s: %u events wait, and until it does, further "
+                    "ones are dropped",
+                    input_kind_name(device->kind), (unsigned)device->pending_count);
+}
+
+static void catch_up(struct input_device *device)
+{
+    if (!device->running || !device->behind || device->pending_count > INPUT_MAX_PENDING / 2)
+        return;
+    device->behind = false;
+    input_state_difference(device, &device->told);
+    input_device_end_group(device);
+}
+
+static bool fill_buffers(struct input_device *device)
+{
+    bool any = false;
+    while (device->running && device->pending_count && device->buffer_count) {
+        struct input_buffer *buffer = &device->buffers[device->buffer_first];
+        write_event(buffer->bytes, &device->pending[device->pending_first]);
+        device->pending_first = (device->pending_first + 1) % INPUT_MAX_PENDING;
+        device->pending_count--;
+        device->buffer_first = (device->buffer_first + 1) % MAX_BUFFERS;
+        device->buffer_count--;
+        device->front.complete(device->front.data, buffer->token, INPUT_EVENT_SIZE);
+        any = true;
+    }
+    return any;
+}
+
+static void deliver(struct input_device *device)
+{
+    bool any = fill_buffers(device);
+    catch_up(device); // there may be room now
+    any |= fill_buffers(device);
+    if (any)
+        device->front.flush(device->front.data);
+}
+
+// ---- from a person -----------------------------------------------------------------------------
+
+static void commit(struct input_device *device)
+{
+    make_sure_of_room(device);
+    input_state_apply(device, device->group, device->group_size);
+    device->group_size = 0;
+    input_device_end_group(device);
+}
+
+size_t input_device_send(struct input_device *device, const struct input_event *events,
+                         size_t count)
+{
+    size_t ignored = 0;
+    for (size_t i = 0; i < count; i++) {
+        const struct input_event *event = &events[i];
+        if (!input_kind_takes(device->kind, event->type, event->code)) {
+            ignored++;
+            continue;
+        }
+        if (event->type != INPUT_EV_SYN)
+            device->group[device->group_size++] = *event;
+        if (event->type == INPUT_EV_SYN || device->group_size == INPUT_MAX_GROUP)
+            commit(device);
+    }
+    deliver(device);
+    return ignored;
+}
+
+void input_device_release(struct input_device *device)
+{
+    device->group_size = 0;
+    make_sure_of_room(device);
+    input_state_release(device);
+    input_device_end_group(device);
+    deliver(device);
+}
+
+// ---- the driver --------------------------------------------------------------------------------
+
+static void set_leds(struct input_device *device, uint32_t leds)
+{
+    if (device->leds == leds)
+        return;
+    device->leds = leds;
+    if (device->front.leds)
+        device->front.leds(device->front.data, leds);
+}
+
+void input_device_start(struct input_device *device)
+{
+    device->running = true;
+    deliver(device);
+}
+
+// What is pending stays: the driver may only be paused. What comes now does not: nobody wants all
+// clicks on a picture that stood still to be carried out later.
+void input_device_stop(struct input_device *device)
+{
+    device->running = false;
+    fall_behind(device);
+}
+
+void input_device_reset(struct input_device *device)
+{
+    device->running = false;
+    device->behind = true;
+    input_state_clear(&device->told);
+    device->pending_count = device->buffer_count = 0;
+    device->select = device->subselect = 0;
+    set_leds(device, 0);
+}
+
+static void take_buffer(struct input_device *device, void *response, uint32_t size, void *token)
+{
+    if (size < INPUT_EVENT_SIZE || device->buffer_count == MAX_BUFFERS) {
+        device->front.complete(device->front.data, token, 0);
+        return;
+    }
+    uint32_t at = (device->buffer_first + device->buffer_count++) % MAX_BUFFERS;
+    device->buffers[at] = (struct input_buffer){token, response};
+    deliver(device);
+}
+
+// Copies `size` bytes once; false: there are not so many.
+static bool gather(const struct iovec *parts, unsigned count, uint8_t *to, size_t size)
+{
+    for (unsigned i = 0; i < count && size; i++) {
+        size_t part = parts[i].iov_len < size ? parts[i].iov_len : size;
+        memcpy(to, parts[i].iov_base, part);
+        to += part;
+        size -= part;
+    }
+    return !size;
+}
+
+static void take_status(struct input_device *device, const struct iovec *parts, unsigned count)
+{
+    uint8_t event[INPUT_EVENT_SIZE];
+    if (device->kind != INPUT_KEYBOARD || !gather(parts, count, event, sizeof event))
+        return;
+    unsigned type = event[0] | event[1] << 8, code = event[2] | event[3] << 8;
+    if (type != INPUT_EV_LED || code > INPUT_LED_SCROLLL)
+        return; // how fast it repeats keys, for example
+    bool on = event[4] | event[5] | event[6] | event[7];
+    set_leds(device, (device->leds & ~(1u << code)) | (uint32_t)on << code);
+}
+
+void input_device_request(struct input_device *device, unsigned queue, const struct iovec *readable,
+                          unsigned readable_count, void *response, uint32_t response_size,
+                          void *token)
+{
+    if (queue == INPUT_QUEUE_EVENT) {
+        take_buffer(device, response, response_size, token);
+        return;
+    }
+    if (queue == INPUT_QUEUE_STATUS)
+        take_status(device, readable, readable_count);
+    device->front.complete(device->front.data, token, 0);
+}
