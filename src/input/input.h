@@ -35,7 +35,7 @@ enum {
     INPUT_CONFIG_SIZE = 136, // bytes
     INPUT_EVENT_SIZE = 8,    // a buffer of the event queue
     INPUT_CONTACTS = 10,
-    INPUT_MAX_PENDING = 16384, // events that wait for buffers
+    INPUT_MAX_PENDING = 32768, // events that wait for buffers, SYN_REPORTs included
     INPUT_MAX_GROUP = 128,     // events between two SYN_REPORT; longer ones are cut
 };
 

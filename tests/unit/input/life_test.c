@@ -1,0 +1,279 @@
+// Drivers that are slow, pause, go and come back: what they hear then.
+#include "driver.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+enum { KEY_A = 30, KEY_B = 48, KEY_C = 46 };
+
+static int keyboard(void **state)
+{
+    *state = driver_create(INPUT_KEYBOARD);
+    return 0;
+}
+
+static int pointer(void **state)
+{
+    *state = driver_create(INPUT_POINTER);
+    return 0;
+}
+
+static int touch(void **state)
+{
+    *state = driver_create(INPUT_TOUCH);
+    return 0;
+}
+
+static void press(struct driver *d, unsigned times)
+{
+    for (unsigned i = 0; i < times; i++) {
+        driver_key(d, (uint16_t)(1 + i % 200), 1);
+        driver_key(d, (uint16_t)(1 + i % 200), 0);
+    }
+}
+
+// 15 000 events and their ends, faster than any driver.
+static void a_burst_waits_for_buffers_and_loses_nothing(void **state)
+{
+    struct driver *d = *state;
+    driver_start(d);
+    press(d, 2500);
+    press(d, 5000);
+    assert_int_equal(d->heard_count, DRIVER_QUEUE);
+    driver_refill(d);
+    assert_int_equal(d->heard_count, 4 * 7500);
+    for (unsigned i = 0; i < 7500; i++) {
+        uint16_t code = (uint16_t)(1 + (i < 2500 ? i : i - 2500) % 200);
+        driver_expect(d, INPUT_EV_KEY, code, 1);
+        driver_expect_end(d);
+        driver_expect(d, INPUT_EV_KEY, code, 0);
+        driver_expect_end(d);
+    }
+    driver_expect_nothing(d);
+}
+
+// What the driver believes to be down when it has heard everything.
+static void believe(const struct driver *d, bool down[INPUT_KEY_LIMIT])
+{
+    memset(down, 0, INPUT_KEY_LIMIT * sizeof *down);
+    for (size_t i = 0; i < d->heard_count; i++)
+        if (d->heard[i].type == INPUT_EV_KEY)
+            down[d->heard[i].code] = d->heard[i].value;
+}
+
+static void a_driver_that_does_not_read_loses_groups_but_no_key_hangs(void **state)
+{
+    struct driver *d = *state;
+    bool down[INPUT_KEY_LIMIT];
+    driver_start(d);
+    press(d, 7800);
+    driver_key(d, KEY_A, 1); // it hears of this, and not of its end
+    driver_key(d, KEY_B, 1);
+    press(d, 4000);
+    driver_key(d, KEY_B, 1);
+    driver_key(d, KEY_A, 0);
+    driver_key(d, KEY_C, 1); // nor, at once, of this
+    size_t waiting = d->heard_count;
+    assert_int_equal(waiting, DRIVER_QUEUE);
+    driver_refill(d);
+    assert_true(d->heard_count <= DRIVER_QUEUE + INPUT_MAX_PENDING);
+    believe(d, down);
+    for (unsigned code = 0; code < INPUT_KEY_LIMIT; code++)
+        assert_int_equal(down[code], code == KEY_B || code == KEY_C);
+    // Whole groups: none without its end, none empty.
+    unsigned since_end = 0;
+    for (size_t i = 0; i < d->heard_count; i++) {
+        bool end = d->heard[i].type == INPUT_EV_SYN;
+        assert_true(!end || since_end);
+        since_end = end ? 0 : since_end + 1;
+    }
+    assert_int_equal(since_end, 0);
+    d->read = d->heard_count;
+    driver_key(d, KEY_C, 0); // and it is heard again
+    driver_expect(d, INPUT_EV_KEY, KEY_C, 0);
+    driver_expect_end(d);
+}
+
+static void without_a_driver_nothing_is_kept_but_what_is_held(void **state)
+{
+    struct driver *d = *state;
+    press(d, 10);
+    driver_key(d, KEY_A, 1);
+    driver_key(d, INPUT_KEY_RIGHTALT, 1);
+    driver_start(d);
+    driver_expect(d, INPUT_EV_KEY, INPUT_KEY_RIGHTALT, 1); // modifiers first
+    driver_expect(d, INPUT_EV_KEY, KEY_A, 1);
+    driver_expect_end(d);
+    driver_expect_nothing(d);
+}
+
+static void after_a_reset_nothing_is_down(void **state)
+{
+    struct driver *d = *state;
+    driver_start(d);
+    driver_key(d, KEY_A, 1);
+    driver_key(d, KEY_B, 1);
+    d->read = d->heard_count;
+    input_device_stop(d->device);
+    driver_key(d, KEY_A, 0);
+    driver_gone(d);
+    driver_start(d);
+    driver_expect(d, INPUT_EV_KEY, KEY_B, 1); // the finger is still on it
+    driver_expect_end(d);
+    driver_key(d, KEY_B, 0);
+    driver_expect(d, INPUT_EV_KEY, KEY_B, 0);
+    driver_expect_end(d);
+    driver_expect_nothing(d);
+    driver_gone(d);
+    driver_start(d);
+    driver_expect_nothing(d);
+}
+
+static void a_reset_voids_what_was_pending(void **state)
+{
+    struct driver *d = *state;
+    input_device_start(d->device); // no buffers
+    press(d, 100);
+    driver_gone(d);
+    driver_start(d);
+    driver_expect_nothing(d);
+    assert_int_equal(d->heard_count, 0);
+}
+
+static void a_pause_keeps_what_was_pending_and_drops_what_comes(void **state)
+{
+    struct driver *d = *state;
+    input_device_start(d->device);
+    driver_key(d, KEY_A, 1); // pending
+    input_device_stop(d->device);
+    driver_offer(d, 2); // as QEMU delivers late
+    assert_int_equal(d->heard_count, 0);
+    press(d, 100);
+    driver_key(d, KEY_A, 0);
+    input_device_start(d->device);
+    driver_refill(d);
+    driver_expect(d, INPUT_EV_KEY, KEY_A, 1);
+    driver_expect_end(d);
+    driver_expect(d, INPUT_EV_KEY, KEY_A, 0);
+    driver_expect_end(d);
+    driver_expect_nothing(d);
+}
+
+static void the_pointer_is_where_it_was_moved_to(void **state)
+{
+    struct driver *d = *state;
+    driver_event(d, INPUT_EV_ABS, INPUT_ABS_X, 10);
+    driver_event(d, INPUT_EV_ABS, INPUT_ABS_Y, 20);
+    driver_end(d);
+    driver_event(d, INPUT_EV_REL, INPUT_REL_WHEEL, 5); // of the past
+    driver_event(d, INPUT_EV_KEY, INPUT_BTN_RIGHT, 1);
+    driver_end(d);
+    driver_start(d);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_X, 10);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_Y, 20);
+    driver_expect(d, INPUT_EV_KEY, INPUT_BTN_RIGHT, 1);
+    driver_expect_end(d);
+    driver_expect_nothing(d);
+}
+
+static void contact(struct driver *d, int32_t slot, int32_t id, int32_t at)
+{
+    driver_event(d, INPUT_EV_ABS, INPUT_ABS_MT_SLOT, slot);
+    driver_event(d, INPUT_EV_ABS, INPUT_ABS_MT_TRACKING_ID, id);
+    driver_event(d, INPUT_EV_ABS, INPUT_ABS_MT_POSITION_X, at);
+    driver_event(d, INPUT_EV_ABS, INPUT_ABS_MT_POSITION_Y, at);
+    driver_end(d);
+}
+
+static void contacts_are_caught_up_with(void **state)
+{
+    struct driver *d = *state;
+    driver_start(d);
+    contact(d, 0, 1, 100);
+    contact(d, 1, 2, 200);
+    contact(d, 2, 3, 300);
+    d->read = d->heard_count;
+    input_device_stop(d->device);
+    contact(d, 0, -1, 0);  // ends
+    contact(d, 1, 9, 250); // another one
+    contact(d, 2, 3, 350); // moves
+    input_device_start(d->device);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_MT_SLOT, 0);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_MT_TRACKING_ID, -1);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_MT_SLOT, 1);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_MT_TRACKING_ID, -1);
+    driver_expect_end(d);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_MT_TRACKING_ID, 9);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_MT_POSITION_X, 250);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_MT_POSITION_Y, 250);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_MT_SLOT, 2);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_MT_POSITION_X, 350);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_MT_POSITION_Y, 350);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_X, 250);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_Y, 250);
+    driver_expect_end(d);
+    driver_expect_nothing(d);
+}
+
+static void leds_are_off_after_a_reset(void **state)
+{
+    struct driver *d = *state;
+    driver_start(d);
+    driver_led(d, INPUT_EV_LED, INPUT_LED_CAPSL, 1);
+    driver_gone(d);
+    assert_int_equal(d->leds, 0);
+    assert_int_equal(d->led_calls, 2);
+}
+
+static unsigned returned;
+
+static void count(void *data, void *token, uint32_t written)
+{
+    (void)data, (void)token;
+    returned += written == 0;
+}
+
+static void ignore(void *data)
+{
+    (void)data;
+}
+
+static void useless_requests_go_back_at_once(void **state)
+{
+    (void)state;
+    struct input_front front = {.complete = count, .flush = ignore};
+    struct input_device *device = input_device_create(INPUT_KEYBOARD, &front);
+    uint8_t bytes[8] = {INPUT_EV_LED, 0, 0, 0, 1};
+    struct iovec part = {bytes, 7};
+    input_device_start(device);
+    input_device_request(device, INPUT_QUEUE_EVENT, NULL, 0, bytes, 7, bytes); // too small
+    input_device_request(device, INPUT_QUEUE_EVENT, NULL, 0, NULL, 0, bytes);
+    input_device_request(device, INPUT_QUEUE_STATUS, &part, 1, NULL, 0, bytes);
+    input_device_request(device, INPUT_QUEUE_STATUS, NULL, 0, NULL, 0, bytes);
+    input_device_request(device, 7, &part, 1, NULL, 0, bytes);
+    assert_int_equal(returned, 5);
+    for (unsigned i = 0; i < 2000; i++) // no queue is that long
+        input_device_request(device, INPUT_QUEUE_EVENT, NULL, 0, bytes, 8, bytes);
+    assert_int_equal(returned, 5 + 2000 - 1024);
+    input_device_destroy(device);
+}
+
+int main(void)
+{
+#define ON(kind, name) cmocka_unit_test_setup_teardown(name, kind, driver_teardown)
+    const struct CMUnitTest tests[] = {
+        ON(keyboard, a_burst_waits_for_buffers_and_loses_nothing),
+        ON(keyboard, a_driver_that_does_not_read_loses_groups_but_no_key_hangs),
+        ON(keyboard, without_a_driver_nothing_is_kept_but_what_is_held),
+        ON(keyboard, after_a_reset_nothing_is_down),
+        ON(keyboard, a_reset_voids_what_was_pending),
+        ON(keyboard, a_pause_keeps_what_was_pending_and_drops_what_comes),
+        ON(pointer, the_pointer_is_where_it_was_moved_to),
+        ON(touch, contacts_are_caught_up_with),
+        ON(keyboard, leds_are_off_after_a_reset),
+        cmocka_unit_test(useless_requests_go_back_at_once),
+    };
+    log_set_level(LOG_ERROR);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
