@@ -17,7 +17,12 @@
 
 const char cli_device_usage[] =
     "  --window-size SIZE       of the guest's view of host memory, a power of two [8G]\n"
+    "  --display KIND           where the guest's screen is shown; may be repeated:\n"
+    "                             window; vnc[=ADDRESS[:PORT]]; web=PORT (in a browser);\n"
+    "                             image=FOLDER (PNG files); none\n"
     "  --resolution WxH         of the guest's screen [1280x800]\n"
+    "  --outputs N              screens of the guest, 1 to 16 [1]\n"
+    "  --stats                  say every second what was shown, and what a CPU had to copy\n"
     "  --max-contexts N         Vulkan instances in the guest at a time [256]\n"
     "  --max-resources N        resources of the guest [65536]\n"
     "  --max-memory SIZE        mappable memory of one context [no limit but the window]\n"
@@ -35,6 +40,7 @@ void cli_device_init(struct cli_device *device)
                                       .outputs = 1,
                                       .width = 1280,
                                       .height = 800,
+                                      .refresh_rate = 60,
                                       .window_size = 8ull << 30,
                                       .max_contexts = 256,
                                       .max_resources = 65536,
@@ -91,6 +97,19 @@ bool cli_device_option(struct cli_device *device, const char *command, int optio
         return parse_window(command, optarg, &options->window_size);
     case CLI_DEVICE_RESOLUTION:
         return parse_resolution(command, optarg, options);
+    case CLI_DEVICE_OUTPUTS:
+        if (cli_parse_size(optarg, GPU_MAX_OUTPUTS, &number) && number) {
+            options->outputs = (uint32_t)number;
+            return true;
+        }
+        log_error("%s: --outputs is a number from 1 to %d, not '%s'", command, GPU_MAX_OUTPUTS,
+                  optarg);
+        return false;
+    case CLI_DEVICE_DISPLAY:
+        return cli_displays_add(&device->displays, command, optarg);
+    case CLI_DEVICE_STATS:
+        device->displays.stats = true;
+        return true;
     case CLI_DEVICE_CONTEXTS:
         return parse_count(command, "max-contexts", optarg, &options->max_contexts);
     case CLI_DEVICE_RESOURCES:
@@ -125,13 +144,43 @@ bool cli_device_option(struct cli_device *device, const char *command, int optio
 
 // ---- start -------------------------------------------------------------------------------------
 
+static void on_displays_ready(void *data)
+{
+    struct cli_device *device = data;
+    device->ready(device->data);
+}
+
+static void on_displays_failed(void *data)
+{
+    struct cli_device *device = data;
+    os_loop_stop(device->loop, CLI_FAILED);
+}
+
+static void start_displays(struct cli_device *device)
+{
+    struct cli_displays *displays = &device->displays;
+    displays->data = device;
+    displays->ready = on_displays_ready;
+    displays->failed = on_displays_failed;
+    displays->setup.outputs = device->options.device.outputs;
+    displays->setup.width = device->options.device.width;
+    displays->setup.height = device->options.device.height;
+    if (!cli_displays_start(displays, device->loop, &device->host))
+        os_loop_stop(device->loop, CLI_FAILED);
+}
+
+void cli_device_attach(struct cli_device *device, struct vhost_gpu *gpu)
+{
+    cli_displays_attach(&device->displays, gpu ? vhost_gpu_device(gpu) : NULL);
+}
+
 static void on_ready(void *data, bool ready, int status)
 {
     struct cli_device *device = data;
     os_source_remove(device->patience);
     device->patience = NULL;
     if (ready) {
-        device->ready(device->data);
+        start_displays(device);
         return;
     }
     // A worker that exits has said why, in one line.
@@ -204,6 +253,7 @@ bool cli_device_on_signals(struct cli_device *device, os_signal_callback callbac
 
 void cli_device_finish(struct cli_device *device)
 {
+    cli_displays_finish(&device->displays);
     if (device->pool)
         link_pool_destroy(device->pool);
     if (device->loop)

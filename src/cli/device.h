@@ -5,6 +5,7 @@
 #include <getopt.h>
 
 #include "cli/cli.h"
+#include "cli/displays.h"
 #include "front/vhost_user/gpu_front.h"
 #include "os/loop.h"
 
@@ -12,10 +13,11 @@ struct link_pool;
 
 struct cli_device {
     struct cli_host host;
+    struct cli_displays displays;     // its callbacks are the owner's
     struct vhost_gpu_options options; // `device.pool` is set by cli_device_start
     struct os_loop *loop;
     struct link_pool *pool;
-    void (*ready)(void *data); // the host's driver is there
+    void (*ready)(void *data); // the host's driver is there, and displays are open
     void *data;                // of `ready`
     struct os_source *patience;
 };
@@ -26,6 +28,9 @@ void cli_device_init(struct cli_device *device);
 enum {
     CLI_DEVICE_WINDOW = 512,
     CLI_DEVICE_RESOLUTION,
+    CLI_DEVICE_OUTPUTS,
+    CLI_DEVICE_DISPLAY,
+    CLI_DEVICE_STATS,
     CLI_DEVICE_CONTEXTS,
     CLI_DEVICE_RESOURCES,
     CLI_DEVICE_MEMORY,
@@ -38,6 +43,9 @@ enum {
 #define CLI_DEVICE_OPTIONS                                                                         \
     {"window-size", required_argument, NULL, CLI_DEVICE_WINDOW},                                   \
     {"resolution", required_argument, NULL, CLI_DEVICE_RESOLUTION},                                \
+    {"outputs", required_argument, NULL, CLI_DEVICE_OUTPUTS},                                      \
+    {"display", required_argument, NULL, CLI_DEVICE_DISPLAY},                                      \
+    {"stats", no_argument, NULL, CLI_DEVICE_STATS},                                                \
     {"max-contexts", required_argument, NULL, CLI_DEVICE_CONTEXTS},                                \
     {"max-resources", required_argument, NULL, CLI_DEVICE_RESOURCES},                              \
     {"max-memory", required_argument, NULL, CLI_DEVICE_MEMORY},                                    \
@@ -52,9 +60,12 @@ extern const char cli_device_usage[];
 // What getopt_long returned: false if it is none of these or its value is bad, after a log line.
 bool cli_device_option(struct cli_device *device, const char *command, int option, char **argv);
 
-// Loop and workers; `ready` is called when the first worker has shown that the host has a Vulkan
-// driver. If it has none, the loop is stopped with CLI_FAILED after a log line. CLI_OK or a status.
+// Loop, workers, displays; `ready` is called when the first worker has shown that the host has a
+// Vulkan driver. If it has none, the loop is stopped with CLI_FAILED after a log line. CLI_OK or a
+// status.
 int cli_device_start(struct cli_device *device);
+// The GPU of a VM that has connected, for displays; NULL before it goes.
+void cli_device_attach(struct cli_device *device, struct vhost_gpu *gpu);
 // SIGINT, SIGTERM, SIGHUP, SIGQUIT, unless this process was started with them ignored.
 bool cli_device_on_signals(struct cli_device *device, os_signal_callback callback, void *data);
 // Every GPU must have been destroyed.

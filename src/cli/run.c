@@ -36,6 +36,7 @@ static const char usage[] =
     "  --net user[,...]         with QEMU's user networking, like user,hostfwd=tcp::2222-:22; "
     "none [user]\n"
     "  --serial DEVICE          where the serial console is: stdio, none, file:NAME, ... [stdio]\n"
+    "  --screenshot FILE        what the screen shows at the end, as PNG\n"
     "  --qemu PROGRAM           [qemu-system-MACHINE in PATH]\n"
     "  --placer FILE            QEMU plugin; 'none': do without [beside hesper]\n";
 
@@ -51,6 +52,8 @@ struct run {
     struct cli_machine machine;
     struct cli_qemu qemu;
     struct vhost_gpu *gpu;
+    const char *screenshot;   // file; NULL: none
+    int result;               // then
     struct rlimit file_limit; // as it was
     pid_t child;              // 0: not running
     int ended_by;             // the signal that we were told to end by, 0: none
@@ -58,6 +61,47 @@ struct run {
 };
 
 // ---- QEMU --------------------------------------------------------------------------------------
+
+static void close_gpu(struct run *run)
+{
+    if (!run->gpu)
+        return;
+    cli_device_attach(&run->device, NULL);
+    vhost_gpu_destroy(run->gpu);
+    run->gpu = NULL;
+}
+
+static void on_screenshot(void *data, const char *error)
+{
+    struct run *run = data;
+    if (error) {
+        log_error("no screenshot: %s", error);
+        if (run->result == CLI_OK)
+            run->result = CLI_FAILED;
+    }
+    os_loop_stop(run->device.loop, run->result);
+}
+
+// QEMU is gone. The device keeps the last picture of the screen until it is destroyed.
+static void finish_with(struct run *run, int result)
+{
+    run->result = result;
+    if (run->screenshot && run->gpu) {
+        if (cli_displays_screenshot(&run->device.displays, run->screenshot, 0, on_screenshot, run))
+            return;
+        if (result == CLI_OK)
+            result = CLI_FAILED;
+    }
+    os_loop_stop(run->device.loop, result);
+}
+
+static void on_gpu_end(void *data)
+{
+    struct run *run = data;
+    log_debug("QEMU has closed its GPU");
+    if (!run->screenshot)
+        close_gpu(run);
+}
 
 static void on_qemu_end(void *data, pid_t pid, int status)
 {
@@ -74,15 +118,7 @@ static void on_qemu_end(void *data, pid_t pid, int status)
         log_error("QEMU was ended by a signal: %s", strsignal(WTERMSIG(status)));
     } else
         result = WEXITSTATUS(status); // it has said why
-    os_loop_stop(run->device.loop, result);
-}
-
-static void on_gpu_end(void *data)
-{
-    struct run *run = data;
-    vhost_gpu_destroy(run->gpu);
-    run->gpu = NULL;
-    log_debug("QEMU has closed its GPU");
+    finish_with(run, result);
 }
 
 // NULL: inherit ours. The caller frees the array, but not its entries.
@@ -166,6 +202,7 @@ static int start_qemu(struct run *run)
         if (cli_machine_arguments(&run->machine, &run->qemu, run->device.host.portable, &address,
                                   &arguments))
             status = spawn_qemu(run, &arguments, gpu[1], placer[1]);
+        cli_device_attach(&run->device, run->gpu);
     }
     cli_arguments_free(&arguments);
     close(gpu[1]);
@@ -215,8 +252,7 @@ static void finish(struct run *run)
         while (waitpid(run->child, NULL, 0) < 0 && errno == EINTR)
             ;
     }
-    if (run->gpu)
-        vhost_gpu_destroy(run->gpu);
+    close_gpu(run);
     cli_device_finish(&run->device);
 }
 
@@ -279,6 +315,7 @@ static int parse(struct run *run, const char **program, const char **placer, int
         ACCEL,
         NET,
         SERIAL,
+        SCREENSHOT,
         QEMU,
         PLACER,
         HELP
@@ -295,6 +332,7 @@ static int parse(struct run *run, const char **program, const char **placer, int
         {"accel", required_argument, NULL, ACCEL},
         {"net", required_argument, NULL, NET},
         {"serial", required_argument, NULL, SERIAL},
+        {"screenshot", required_argument, NULL, SCREENSHOT},
         {"qemu", required_argument, NULL, QEMU},
         {"placer", required_argument, NULL, PLACER},
         CLI_DEVICE_OPTIONS,
@@ -339,6 +377,9 @@ static int parse(struct run *run, const char **program, const char **placer, int
             break;
         case SERIAL:
             machine->serial = optarg;
+            break;
+        case SCREENSHOT:
+            run->screenshot = optarg;
             break;
         case QEMU:
             *program = optarg;

@@ -44,10 +44,22 @@ static void say_refused(const char *path, int error)
         log_error("cannot listen on '%s': %s", path, strerror(error));
 }
 
+static void on_connected(void *data, struct vhost_gpu *gpu)
+{
+    struct serve *serve = data;
+    cli_device_attach(&serve->device, gpu);
+}
+
+static void on_end(void *data)
+{
+    struct serve *serve = data;
+    cli_device_attach(&serve->device, NULL);
+}
+
 static void on_ready(void *data)
 {
     struct serve *serve = data;
-    static const struct vhost_gpu_server_ops ops;
+    static const struct vhost_gpu_server_ops ops = {.connected = on_connected, .ended = on_end};
     const char *refused;
     serve->server = vhost_gpu_server_create(serve->device.loop, serve->path, serve->placer_path,
                                             &serve->device.options, &ops, serve, &refused);
@@ -109,6 +121,7 @@ int cli_serve(int argc, char **argv)
         status = CLI_FAILED;
     if (status == CLI_OK)
         status = os_loop_run(serve.device.loop);
+    cli_device_attach(&serve.device, NULL);
     if (serve.server)
         vhost_gpu_server_destroy(serve.server);
     cli_device_finish(&serve.device);

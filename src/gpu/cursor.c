@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gpu/file.h"
+#include "gpu/pixels.h"
 #include "gpu/screen.h"
 #include "os/shm.h"
 
@@ -14,8 +15,11 @@ enum {
 
 static void tell(const struct gpu_device *device, uint32_t output)
 {
-    if (device->listener.cursor)
-        device->listener.cursor(device->listener.data, output);
+    for (struct gpu_scanout_listener *l = device->listeners, *next; l; l = next) {
+        next = l->next;
+        if (l->cursor)
+            l->cursor(l->data, output);
+    }
 }
 
 static struct gpu_output *find_output(struct gpu_device *device, struct gpu_request *request)
@@ -40,7 +44,7 @@ static int read_shape(struct gpu_device *device, const struct gpu_resource *reso
                      : gpu_backing_copy(device, &resource->backing, 0, pixels, size) ? 0
                                                                                      : -EFAULT;
         if (!result)
-            gpu_pixels_to_rgba(format, pixels, rgba, width * height, false);
+            gpu_pixels_convert(format, pixels, GPU_ORDER_RGBA, rgba, width * height, false);
         free(pixels);
         return result;
     }
@@ -50,7 +54,7 @@ static int read_shape(struct gpu_device *device, const struct gpu_resource *reso
         gpu_file_map(resource->file, resource->offset, size, &mapping, &mapping_size);
     if (!pixels)
         return -errno;
-    gpu_pixels_to_rgba(format, pixels, rgba, width * height, false);
+    gpu_pixels_convert(format, pixels, GPU_ORDER_RGBA, rgba, width * height, false);
     os_shm_unmap(mapping, mapping_size);
     return 0;
 }

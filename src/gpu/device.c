@@ -158,10 +158,12 @@ struct gpu_device *gpu_device_create(struct os_loop *loop, const struct gpu_opti
     for (uint32_t i = 0; i < options->outputs; i++) {
         device->outputs[i].width = options->width;
         device->outputs[i].height = options->height;
+        device->outputs[i].flushes_last = &device->outputs[i].flushes;
     }
     device->flush_timer = os_loop_add_timer(loop, 0, flush, device);
     device->watchdog = os_loop_add_timer(loop, 0, gpu_watchdog, device);
-    if (!device->flush_timer || !device->watchdog) {
+    device->pace_timer = os_loop_add_timer(loop, 0, gpu_pace_timer, device);
+    if (!device->flush_timer || !device->watchdog || !device->pace_timer) {
         gpu_device_destroy(device);
         errno = ENOMEM;
         return NULL;
@@ -172,6 +174,7 @@ struct gpu_device *gpu_device_create(struct os_loop *loop, const struct gpu_opti
 void gpu_device_reset(struct gpu_device *device)
 {
     gpu_lanes_reset(device);
+    gpu_pace_reset(device);
     while (device->live)
         gpu_request_free(device, device->live);
     gpu_contexts_reset(device);
@@ -186,11 +189,12 @@ void gpu_device_destroy(struct gpu_device *device)
 {
     if (!device)
         return;
-    device->listener = (struct gpu_scanout_listener){0};
+    device->listeners = NULL;
     gpu_device_reset(device);
     gpu_screen_finish(device);
     os_source_remove(device->flush_timer);
     os_source_remove(device->watchdog);
+    os_source_remove(device->pace_timer);
     while (device->free_requests) {
         struct gpu_request *request = device->free_requests;
         device->free_requests = request->next_ready;

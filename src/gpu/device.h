@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "gpu/gpu.h"
 #include "gpu/protocol.h"
+#include "gpu/scanout.h"
 
 struct gpu_context;
 struct gpu_file;
@@ -92,6 +93,10 @@ struct gpu_request {
     struct gpu_request *next_fence;
     uint64_t fence_serial; // as the worker knows it; 0: answered, waits only for its turn
     uint64_t since_ns;     // waits since; for the watchdog
+
+    // A flush that waits to be shown (pace.c).
+    struct gpu_request *next_flush;
+    uint64_t flush_serial, deadline_ns;
 };
 
 // NULL: no memory.
@@ -159,7 +164,11 @@ struct gpu_output {
     struct gpu_rect source; // where the picture lies in the resource
     bool enabled;
     uint32_t resource_id; // 0: none. May be shown on after the resource is gone: only `file` counts
-    struct gpu_rect damage; // of the picture; width 0: none
+
+    // Flushes that wait to be shown (pace.c), oldest first.
+    struct gpu_request *flushes, **flushes_last;
+    uint64_t flush_count;   // so far
+    uint64_t last_shown_ns; // where nobody paces
 
     // A guest blob lies scattered in guest memory: its pixels are gathered here at every flush.
     struct gpu_file *shadow;
@@ -188,7 +197,9 @@ struct gpu_device {
     uint64_t host_bytes;                      // counted against max_2d_bytes
     uint64_t shm_bytes; // of all contexts; a guest maps it all, so the window is its limit
     struct gpu_output outputs[GPU_MAX_SCANOUTS];
-    struct gpu_scanout_listener listener;
+    struct gpu_scanout_listener *listeners;
+    struct gpu_counters counters;
+    struct os_source *pace_timer; // when the next flush is answered, shown or not
 
     struct gpu_request *live, *free_requests, *ready, **ready_last;
     struct gpu_lane *free_lanes;

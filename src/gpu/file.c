@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "gpu/device.h"
+#include "gpu/screen.h"
 #include "os/shm.h"
 
 static struct gpu_file **bucket_of(struct gpu_device *device, uint64_t inode)
@@ -86,6 +87,8 @@ void gpu_file_unref(struct gpu_device *device, struct gpu_file *file)
             link = &(*link)->next;
         *link = file->next;
     }
+    if (file->id)
+        gpu_screen_file_gone(device, file->id);
     os_shm_unmap(file->address, file->size);
     close(file->fd);
     free(file);

@@ -14,6 +14,7 @@ struct gpu_file {
     int fd;
     uint64_t device, inode; // identity; inode 0: not known, never shared
     uint64_t size;
+    uint64_t id;      // for those who look at pictures in it; 0: it was never shown
     uint8_t *address; // all of it, if it is ours and mapped; else NULL
 };
 

@@ -55,8 +55,11 @@ struct gpu_front {
 struct gpu_options {
     uint32_t outputs;       // scanouts, 1…16
     uint32_t width, height; // preferred mode of output 0, pixels
-    uint64_t window_size;   // bytes of the shared-memory region (shmid 1); power of two; 0: no
-                            // host-visible blobs, no Venus
+    // Flushes of an output are answered at this rate where no listener sets the pace (scanout.h),
+    // per second; 0: at once.
+    uint32_t refresh_rate;
+    uint64_t window_size; // bytes of the shared-memory region (shmid 1); power of two; 0: no
+                          // host-visible blobs, no Venus
     uint32_t page_size; // granularity of placements, bytes; > 4096: VIRTIO_GPU_F_BLOB_ALIGNMENT is
                         // offered
     uint32_t max_contexts, max_resources; // per VM

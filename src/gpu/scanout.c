@@ -32,38 +32,69 @@ bool gpu_rect_fits(const struct gpu_rect *rect, uint32_t width, uint32_t height)
 // ---- changes
 // -------------------------------------------------------------------------------------------------------------------
 
-static void tell(struct gpu_device *device, const struct gpu_output *output,
-                 void (*callback)(void *data, uint32_t output))
+static uint32_t index_of(const struct gpu_device *device, const struct gpu_output *output)
 {
-    if (callback)
-        callback(device->listener.data, (uint32_t)(output - device->outputs));
+    return (uint32_t)(output - device->outputs);
+}
+
+static void add_damage(struct gpu_rect *damage, const struct gpu_rect *rect)
+{
+    if (!damage->width) {
+        *damage = *rect;
+        return;
+    }
+    uint32_t right = damage->x + damage->width, bottom = damage->y + damage->height;
+    if (rect->x + rect->width > right)
+        right = rect->x + rect->width;
+    if (rect->y + rect->height > bottom)
+        bottom = rect->y + rect->height;
+    damage->x = rect->x < damage->x ? rect->x : damage->x;
+    damage->y = rect->y < damage->y ? rect->y : damage->y;
+    damage->width = right - damage->x;
+    damage->height = bottom - damage->y;
 }
 
 static void changed(struct gpu_device *device, struct gpu_output *output)
 {
+    uint32_t index = index_of(device, output);
     output->generation = ++device->serial;
-    output->damage = (struct gpu_rect){0, 0, output->source.width, output->source.height};
-    tell(device, output, device->listener.changed);
+    for (struct gpu_scanout_listener *l = device->listeners, *next; l; l = next) {
+        next = l->next;
+        l->progress[index].damage =
+            (struct gpu_rect){0, 0, output->source.width, output->source.height};
+        if (l->changed)
+            l->changed(l->data, index);
+    }
 }
 
 static void damaged(struct gpu_device *device, struct gpu_output *output,
                     const struct gpu_rect *rect)
 {
-    struct gpu_rect *damage = &output->damage;
-    if (!damage->width) {
-        *damage = *rect;
-    } else {
-        uint32_t right = damage->x + damage->width, bottom = damage->y + damage->height;
-        if (rect->x + rect->width > right)
-            right = rect->x + rect->width;
-        if (rect->y + rect->height > bottom)
-            bottom = rect->y + rect->height;
-        damage->x = rect->x < damage->x ? rect->x : damage->x;
-        damage->y = rect->y < damage->y ? rect->y : damage->y;
-        damage->width = right - damage->x;
-        damage->height = bottom - damage->y;
+    uint32_t index = index_of(device, output);
+    for (struct gpu_scanout_listener *l = device->listeners, *next; l; l = next) {
+        next = l->next;
+        add_damage(&l->progress[index].damage, rect);
+        if (l->damaged)
+            l->damaged(l->data, index);
     }
-    tell(device, output, device->listener.damaged);
+}
+
+static void cursor_changed(struct gpu_device *device, const struct gpu_output *output)
+{
+    for (struct gpu_scanout_listener *l = device->listeners, *next; l; l = next) {
+        next = l->next;
+        if (l->cursor)
+            l->cursor(l->data, index_of(device, output));
+    }
+}
+
+void gpu_screen_file_gone(struct gpu_device *device, uint64_t file_id)
+{
+    for (struct gpu_scanout_listener *l = device->listeners, *next; l; l = next) {
+        next = l->next;
+        if (l->file_gone)
+            l->file_gone(l->data, file_id);
+    }
 }
 
 static void switch_off(struct gpu_device *device, struct gpu_output *output)
@@ -84,7 +115,9 @@ static void show(struct gpu_device *device, struct gpu_output *output, struct gp
     bool same = output->enabled && output->file == file && output->offset == offset &&
                 output->stride == stride && output->format == format &&
                 !memcmp(&output->source, source, sizeof *source);
-    gpu_file_unref(device, output->file);
+    if (!file->id)
+        file->id = ++device->serial;
+    struct gpu_file *previous = output->file;
     output->file = file;
     output->offset = offset;
     output->stride = stride;
@@ -92,8 +125,10 @@ static void show(struct gpu_device *device, struct gpu_output *output, struct gp
     output->source = *source;
     output->resource_id = resource_id;
     output->enabled = true;
+    device->counters.pictures++;
     if (!same)
         changed(device, output);
+    gpu_file_unref(device, previous); // after listeners know the next one
 }
 
 void gpu_screen_resource_gone(struct gpu_device *device, const struct gpu_resource *resource)
@@ -111,7 +146,7 @@ static void hide_cursor(struct gpu_device *device, struct gpu_output *output)
 {
     if (output->cursor.resource_id) {
         output->cursor.resource_id = 0;
-        tell(device, output, device->listener.cursor);
+        cursor_changed(device, output);
     }
 }
 
@@ -330,6 +365,7 @@ void gpu_resource_flush(struct gpu_device *device, struct gpu_request *request)
                    body->rect.x, body->rect.y, resource->width, resource->height);
         return;
     }
+    struct gpu_output *shown = NULL;
     for (uint32_t i = 0; i < device->options.outputs; i++) {
         struct gpu_output *output = &device->outputs[i];
         struct gpu_rect part;
@@ -346,9 +382,15 @@ void gpu_resource_flush(struct gpu_device *device, struct gpu_request *request)
             }
             output->shadow_of = resource->id;
         }
+        output->flush_count++;
+        shown = shown ? shown : output;
         damaged(device, output, &part);
     }
-    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+    device->counters.flushes++;
+    if (shown)
+        gpu_pace_flush(device, shown, request);
+    else
+        gpu_answer(device, request, GPU_RESP_OK_NODATA);
 }
 
 // ---- readers
@@ -359,9 +401,34 @@ uint32_t gpu_device_outputs(const struct gpu_device *device)
     return device->options.outputs;
 }
 
-void gpu_device_listen(struct gpu_device *device, const struct gpu_scanout_listener *listener)
+void gpu_device_listen(struct gpu_device *device, struct gpu_scanout_listener *listener)
 {
-    device->listener = listener ? *listener : (struct gpu_scanout_listener){0};
+    for (uint32_t i = 0; i < device->options.outputs; i++) {
+        const struct gpu_output *output = &device->outputs[i];
+        listener->progress[i] = (struct gpu_scanout_progress){
+            .damage = {0, 0, output->source.width, output->source.height},
+            .taken = output->flush_count,
+            .shown = output->flush_count,
+        };
+    }
+    listener->next = device->listeners;
+    device->listeners = listener;
+}
+
+void gpu_device_unlisten(struct gpu_device *device, struct gpu_scanout_listener *listener)
+{
+    for (struct gpu_scanout_listener **link = &device->listeners; *link; link = &(*link)->next) {
+        if (*link == listener) {
+            *link = listener->next;
+            gpu_pace_timer(device); // nobody may be left to wait for
+            return;
+        }
+    }
+}
+
+struct gpu_counters gpu_device_counters(const struct gpu_device *device)
+{
+    return device->counters;
 }
 
 void gpu_scanout_picture(const struct gpu_device *device, uint32_t index,
@@ -370,6 +437,8 @@ void gpu_scanout_picture(const struct gpu_device *device, uint32_t index,
     const struct gpu_output *output = &device->outputs[index];
     *picture = (struct gpu_picture){
         .fd = output->file ? output->file->fd : -1,
+        .file_id = output->file ? output->file->id : 0,
+        .file_size = output->file ? output->file->size : 0,
         .offset = output->offset,
         .stride = output->stride,
         .format = output->format,
@@ -378,12 +447,4 @@ void gpu_scanout_picture(const struct gpu_device *device, uint32_t index,
         .enabled = output->enabled,
         .generation = output->generation,
     };
-}
-
-bool gpu_scanout_take_damage(struct gpu_device *device, uint32_t index, struct gpu_rect *damage)
-{
-    struct gpu_output *output = &device->outputs[index];
-    *damage = output->damage;
-    output->damage = (struct gpu_rect){0};
-    return damage->width;
 }

@@ -9,6 +9,8 @@
 
 struct gpu_device;
 
+enum { GPU_MAX_OUTPUTS = 16 };
+
 struct gpu_rect {
     uint32_t x, y, width, height; // pixels
 };
@@ -30,6 +32,8 @@ bool gpu_format_known(uint32_t format);
 struct gpu_picture {
     int fd; // borrowed until the next event of the loop (dup it to keep it); -1: nothing was shown
             // yet
+    uint64_t file_id;   // another one for each file that was ever shown; 0: none
+    uint64_t file_size; // bytes; the file can't shrink
     uint64_t offset; // of the first pixel in the file, bytes; any multiple of what the guest chose,
                      // not of a page
     uint32_t stride; // bytes
@@ -57,27 +61,54 @@ void gpu_scanout_picture(const struct gpu_device *device, uint32_t output,
 void gpu_scanout_cursor(const struct gpu_device *device, uint32_t output,
                         struct gpu_cursor *cursor);
 
-// The union of what was flushed since the last call, in pixels of the picture. False: nothing.
-bool gpu_scanout_take_damage(struct gpu_device *device, uint32_t output, struct gpu_rect *damage);
-
 // What a screen would show: copies the picture as R, G, B, A bytes (A = 255) into `rgba`, rows of
 // width × 4 bytes, with the cursor drawn over it if wanted. 0; -ENODATA: nothing was shown yet;
 // -ENOSPC: `size` is less than width × height × 4; -errno: it can't be read.
 int gpu_scanout_snapshot(struct gpu_device *device, uint32_t output, uint8_t *rgba, size_t size,
                          bool with_cursor);
 
-// Told of changes, one listener at a time. Members may be NULL. Nothing of the device may be called
-// from inside but the functions above.
+// Somebody who looks at the outputs, told of changes. Callbacks may be NULL; nothing of the device
+// may be called from inside but the functions of this header other than gpu_device_listen and
+// gpu_device_unlisten.
 struct gpu_scanout_listener {
     void *data;
+    // The outputs' pace is the listener's: a flush is answered when it was shown (or after 100 ms;
+    // a listener that takes longer than a second is not waited for until it shows something).
+    bool paces;
     void (*changed)(
         void *data,
         uint32_t output); // gpu_scanout_picture has another generation; all of it is damaged
-    void (*damaged)(void *data, uint32_t output); // gpu_scanout_take_damage has something
-    void (*cursor)(void *data, uint32_t output);  // moved, hidden, shown or another shape
+    void (*damaged)(void *data, uint32_t output);    // gpu_scanout_take_damage has something
+    void (*cursor)(void *data, uint32_t output);     // moved, hidden, shown or another shape
+    void (*file_gone)(void *data, uint64_t file_id); // no picture lies in it any more
+
+    // The device's.
+    struct gpu_scanout_listener *next;
+    struct gpu_scanout_progress {
+        struct gpu_rect damage; // not taken yet; width 0: none
+        uint64_t taken, shown;  // flushes of the output
+        uint64_t busy_since_ns; // 0: what was taken is shown
+        bool asleep;
+    } progress[GPU_MAX_OUTPUTS];
 };
-void gpu_device_listen(struct gpu_device *device,
-                       const struct gpu_scanout_listener *listener); // NULL: nobody
+// `listener` stays the caller's, until gpu_device_unlisten. All that is shown counts as damaged.
+void gpu_device_listen(struct gpu_device *device, struct gpu_scanout_listener *listener);
+void gpu_device_unlisten(struct gpu_device *device, struct gpu_scanout_listener *listener);
+
+// The union of what was flushed since the listener's last call, in pixels of the picture. False:
+// nothing.
+bool gpu_scanout_take_damage(struct gpu_device *device, struct gpu_scanout_listener *listener,
+                             uint32_t output, struct gpu_rect *damage);
+// What the listener has taken last is shown, and the picture is not read any more.
+void gpu_scanout_shown(struct gpu_device *device, struct gpu_scanout_listener *listener,
+                       uint32_t output);
+
+// Since the device was made.
+struct gpu_counters {
+    uint64_t pictures, flushes; // set by the guest; flushed
+    uint64_t copied_bytes;      // of pixels, between guest memory and files, by this process
+};
+struct gpu_counters gpu_device_counters(const struct gpu_device *device);
 
 // Another mode for an output: what a person's window has become. Width 0 unplugs it. The guest is
 // told by a configuration event. False: `output` or a size (16…16384) is out of range.

@@ -12,10 +12,17 @@ void gpu_screen_resource_gone(struct gpu_device *device, const struct gpu_resour
 // All outputs are switched off, cursors are hidden; pictures stay.
 void gpu_screen_reset(struct gpu_device *device);
 void gpu_screen_finish(struct gpu_device *device);
+void gpu_screen_file_gone(struct gpu_device *device, uint64_t file_id);
 
-// R, G, B, A from a row of pixels; `opaque`: A is 255.
-void gpu_pixels_to_rgba(uint32_t format, const uint8_t *from, uint8_t *to, uint32_t count,
-                        bool opaque);
+// ---- pace (pace.c)
+
+// A flush of the output was carried out: the request is answered when that is shown.
+void gpu_pace_flush(struct gpu_device *device, struct gpu_output *output,
+                    struct gpu_request *request);
+// Flushes that wait are forgotten; their requests are the caller's.
+void gpu_pace_reset(struct gpu_device *device);
+void gpu_pace_timer(void *data);
+
 // Maps [offset, offset + size) of a file for reading; *mapping and *mapping_size are for
 // os_shm_unmap (NULL: nothing to unmap). NULL: errno.
 const uint8_t *gpu_file_map(const struct gpu_file *file, uint64_t offset, uint64_t size,

@@ -25,9 +25,11 @@ void gpu_transfer_to_host_2d(struct gpu_device *device, struct gpu_request *requ
     uint8_t *to = resource->file->address + (uint64_t)body->rect.y * resource->stride +
                   (uint64_t)body->rect.x * 4;
     if (gpu_backing_copy_rows(device, &resource->backing, body->offset, resource->stride, to,
-                              resource->stride, (uint64_t)body->rect.width * 4, body->rect.height))
+                              resource->stride, (uint64_t)body->rect.width * 4,
+                              body->rect.height)) {
+        device->counters.copied_bytes += (uint64_t)body->rect.width * 4 * body->rect.height;
         gpu_answer(device, request, GPU_RESP_OK_NODATA);
-    else
+    } else
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
                    "offset %llu: the backing of resource %u has %llu bytes",
                    (unsigned long long)body->offset, resource->id,

@@ -1,6 +1,7 @@
 #include "link/link.h"
 
 #include "base/checked.h"
+#include "link/form.h"
 #include "os/socket.h"
 
 #include <errno.h>
@@ -117,43 +118,6 @@ int link_fd(const struct link *link)
 
 // ---- receiving ---------------------------------------------------------------------------------
 
-static bool well_formed(const struct link_header *header, const uint8_t *payload)
-{
-    size_t size = header->size;
-    unsigned fds = header->fd_count;
-    switch (header->type) {
-    case LINK_CONTEXT_CREATE: {
-        const struct link_context_create *create = (const void *)payload;
-        return size == sizeof *create && !fds && memchr(create->name, 0, sizeof create->name);
-    }
-    case LINK_SUBMIT: {
-        const struct link_submit *submit = (const void *)payload;
-        return size >= sizeof *submit && !fds && submit->byte_count == size - sizeof *submit &&
-               submit->byte_count % 4 == 0;
-    }
-    case LINK_RESOURCE_ATTACH:
-        return size == sizeof(struct link_resource_attach) && fds == 1;
-    case LINK_RESOURCE_DETACH:
-        return size == sizeof(struct link_resource_detach) && !fds;
-    case LINK_BLOB_EXPORT:
-        return size == sizeof(struct link_blob_export) && !fds;
-    case LINK_WORKER_READY:
-        return size == 0 && !fds;
-    case LINK_FENCE_RETIRED:
-        return size && size % sizeof(struct link_fence_retired) == 0 && !fds;
-    case LINK_BLOB_EXPORTED: {
-        const struct link_blob_exported *exported = (const void *)payload;
-        return size == sizeof *exported && exported->result <= 0 &&
-               fds == (exported->result == 0 ? 1u : 0u);
-    }
-    case LINK_RESOURCE_ATTACHED:
-        return size == sizeof(struct link_resource_attached) && !fds;
-    case LINK_CONTEXT_LOST:
-        return size <= LINK_MAX_TEXT && !fds;
-    }
-    return false;
-}
-
 // Makes room for a message of `needed` bytes at `start`, or for more messages.
 static bool make_room(struct link *link, size_t needed)
 {
@@ -229,7 +193,7 @@ static enum link_status take(struct link *link, struct link_message *message, si
         return LINK_AGAIN;
 
     const uint8_t *payload = link->buffer + link->start + sizeof header;
-    if (header.fd_count > LINK_MAX_FDS || !well_formed(&header, payload))
+    if (header.fd_count > LINK_MAX_FDS || !link_well_formed(&header, payload))
         return LINK_BROKEN;
     message->type = header.type;
     message->size = header.size;

@@ -319,6 +319,8 @@ static void life_of_a_picture(struct machine *machine, struct script *script)
     }
 }
 
+static struct gpu_scanout_listener listener; // of the machine at hand
+
 static void look(struct machine *machine)
 {
     static uint8_t rgba[1 << 20];
@@ -328,10 +330,11 @@ static void look(struct machine *machine)
         struct gpu_rect damage;
         gpu_scanout_picture(machine->device, i, &picture);
         gpu_scanout_cursor(machine->device, i, &cursor);
-        if (gpu_scanout_take_damage(machine->device, i, &damage) &&
+        if (gpu_scanout_take_damage(machine->device, &listener, i, &damage) &&
             (damage.x + damage.width > picture.width || damage.y + damage.height > picture.height))
             abort();
         gpu_scanout_snapshot(machine->device, i, rgba, sizeof rgba, true);
+        gpu_scanout_shown(machine->device, &listener, i);
     }
 }
 
@@ -421,6 +424,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.venus = !(kind & 4) || kind & 8;
     struct machine *machine = machine_create(&options);
     machine->pool.slow = kind & 64;
+    listener = (struct gpu_scanout_listener){.paces = kind & 128};
+    gpu_device_listen(machine->device, &listener);
     for (uint32_t id = 1; id <= 2 && !(kind & 16); id++)
         ctx_create(machine, id, GPU_CAPSET_VENUS, "fuzz");
     for (int steps = 0; script.at < script.end && steps < 300; steps++) {

@@ -28,11 +28,11 @@ struct vhost_gpu_server {
 static void on_end(void *data)
 {
     struct vhost_gpu_server *server = data;
-    vhost_gpu_destroy(server->gpu);
-    server->gpu = NULL;
     log_info("the VM has ended");
     if (server->ops.ended)
         server->ops.ended(server->data);
+    vhost_gpu_destroy(server->gpu);
+    server->gpu = NULL;
 }
 
 static void on_front_end(void *data, int listener, unsigned events)

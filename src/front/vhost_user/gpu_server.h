@@ -8,7 +8,7 @@
 struct vhost_gpu_server;
 
 struct vhost_gpu_server_ops {
-    // A VM has connected; `gpu` lives until `ended`, which may be NULL as may this.
+    // A VM has connected; `gpu` lives until `ended` has returned. Either may be NULL.
     void (*connected)(void *data, struct vhost_gpu *gpu);
     void (*ended)(void *data);
 };

@@ -127,23 +127,26 @@ static void damage_is_the_union_of_flushes_in_the_picture(void **state)
 {
     struct machine *machine = *state;
     struct gpu_rect damage;
+    struct gpu_scanout_listener listener = {0};
+    gpu_device_listen(machine->device, &listener);
     assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, 100, 100), OK);
     assert_int_equal(create_2d(machine, 2, GPU_FORMAT_B8G8R8A8, 100, 100), OK);
     assert_int_equal(set_scanout(machine, 0, 1, (struct gpu_rect){10, 20, 50, 40}), OK);
-    assert_true(gpu_scanout_take_damage(machine->device, 0, &damage)); // all of it is new
+    assert_true(
+        gpu_scanout_take_damage(machine->device, &listener, 0, &damage)); // all of it is new
     assert_memory_equal(&damage, (&(struct gpu_rect){0, 0, 50, 40}), sizeof damage);
-    assert_false(gpu_scanout_take_damage(machine->device, 0, &damage));
+    assert_false(gpu_scanout_take_damage(machine->device, &listener, 0, &damage));
 
     assert_int_equal(flush(machine, 1, (struct gpu_rect){0, 0, 10, 100}), OK);  // left of it
     assert_int_equal(flush(machine, 2, (struct gpu_rect){0, 0, 100, 100}), OK); // not shown
     assert_int_equal(flush(machine, 1, (struct gpu_rect){30, 30, 0, 5}), OK);   // nothing
-    assert_false(gpu_scanout_take_damage(machine->device, 0, &damage));
+    assert_false(gpu_scanout_take_damage(machine->device, &listener, 0, &damage));
 
     assert_int_equal(flush(machine, 1, (struct gpu_rect){5, 15, 8, 10}),
                      OK); // its upper left corner
     assert_int_equal(flush(machine, 1, (struct gpu_rect){30, 40, 100 - 30, 3}),
                      OK); // to its right edge
-    assert_true(gpu_scanout_take_damage(machine->device, 0, &damage));
+    assert_true(gpu_scanout_take_damage(machine->device, &listener, 0, &damage));
     assert_memory_equal(&damage, (&(struct gpu_rect){0, 0, 50, 23}), sizeof damage);
 }
 

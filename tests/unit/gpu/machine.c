@@ -60,6 +60,16 @@ enum link_status link_worker_send(struct link_worker *worker, enum link_type typ
                : LINK_CLOSED;
 }
 
+void link_worker_hold(struct link_worker *worker)
+{
+    (void)worker;
+}
+
+enum link_status link_worker_flush(struct link_worker *worker)
+{
+    return worker->link ? LINK_OK : LINK_CLOSED;
+}
+
 bool machine_pump(struct machine *machine)
 {
     bool any = false;

@@ -266,7 +266,7 @@ static void listeners_hear_what_changes(void **state)
     assert_int_equal(heard.changed[0], 2);
     assert_int_equal(heard.changed[1], 3);
     assert_int_equal(heard.cursor[0] + heard.cursor[1], 0);
-    gpu_device_listen(machine->device, NULL);
+    gpu_device_unlisten(machine->device, &listener);
     create_2d(machine, 1, GPU_FORMAT_B8G8R8X8, W, H);
     set_scanout(machine, 1, 1, all);
     assert_int_equal(heard.changed[1], 3);

@@ -1,0 +1,99 @@
+// The display process's end of the link (link/display.h), shared by all sinks: what each output
+// shows, the cursor, and what a person does, to be sent to the guest.
+//
+// One thread, any poll loop: a sink waits for display_fd to become readable (or writable, while
+// display_wants_write), calls display_dispatch, and is called back. The device process is trusted
+// more than the guest, but pictures are the guest's: their bytes change while they are read, their
+// sizes and offsets are checked here against the file.
+#ifndef DISPLAY_DISPLAY_H
+#define DISPLAY_DISPLAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "gpu/pixels.h"
+#include "gpu/scanout.h"
+#include "link/display.h"
+
+struct display;
+
+// A file that pictures lie in; the guest flips between a few.
+struct display_file {
+    uint64_t id;
+    int fd; // the display's; closed after ops.file_closed
+    uint64_t size;
+    void *sink; // the sink's, for what it made of the file (an import); NULL at first
+};
+
+struct display_output {
+    struct display_file *file; // NULL: nothing was shown yet
+    uint64_t offset;           // bytes; all of the picture lies in the file
+    uint32_t stride;           // bytes
+    uint32_t format;           // enum gpu_format, a known one
+    uint32_t width, height;    // pixels
+    bool enabled;              // false: the guest has switched it off; the last picture stays
+    bool frame_due;            // a frame waits for display_shown
+
+    struct {
+        bool visible;
+        int32_t x, y;
+        uint32_t width, height, hot_x, hot_y;
+        uint8_t *rgba; // width × height × 4, premultiplied; NULL: no shape yet
+    } cursor;
+};
+
+// Members may be NULL, unless said otherwise. Nothing of the display but display_shown,
+// display_output, display_read and display_count may be called from inside.
+struct display_ops {
+    void (*setup)(void *data, const struct link_display_setup *setup); // first; must be there
+    void (*picture)(void *data, uint32_t output); // it shows another one, or is on or off
+    // Show what has changed; then, now or later, call display_shown. Must be there.
+    void (*frame)(void *data, uint32_t output, const struct gpu_rect *damage);
+    void (*cursor)(void *data, uint32_t output, bool shape_changed);
+    void (*leds)(void *data, uint32_t leds);                    // struct link_keyboard_leds
+    void (*file_closed)(void *data, struct display_file *file); // no output shows it any more
+};
+
+// Takes over `fd`, a connected socket. NULL: errno.
+struct display *display_create(int fd, const struct display_ops *ops, void *data);
+void display_destroy(struct display *display); // calls file_closed for what is open
+
+int display_fd(const struct display *display);
+bool display_wants_write(const struct display *display);
+// Never blocks. False: the device process is gone (or broke the protocol, after a log line): end.
+bool display_dispatch(struct display *display);
+
+// What output `index` shows. Valid until display_destroy; its members change in display_dispatch.
+const struct display_output *display_output(const struct display *display, uint32_t index);
+
+// The frame of this output was shown: its range is not read any more until the next frame.
+void display_shown(struct display *display, uint32_t output);
+void display_ready(struct display *display);
+void display_closed(struct display *display);
+void display_set_mode(struct display *display, uint32_t output, uint32_t width, uint32_t height);
+// Events are gathered and sent by display_dispatch, or by display_flush. The sender ends groups
+// with SYN_REPORT (display_input_end). Nothing is lost: the socket's queue grows if it must.
+void display_input(struct display *display, enum link_input_device device, uint16_t type,
+                   uint16_t code, int32_t value);
+void display_input_end(struct display *display, enum link_input_device device);
+// x, y: pixels of `output`; becomes ABS_X, ABS_Y of `device` (or ABS_MT_POSITION_X, _Y of
+// LINK_INPUT_TOUCH), over all outputs side by side.
+void display_input_position(struct display *display, enum link_input_device device, uint32_t output,
+                            double x, double y);
+void display_flush(struct display *display);
+// For --stats: frames shown, pixel bytes that a CPU has read or written, viewers now.
+void display_count(struct display *display, uint64_t frames, uint64_t copied_bytes);
+void display_count_viewers(struct display *display, uint32_t viewers);
+
+// Pixels of a part of the picture, into rows of `stride` bytes, 4 bytes a pixel, A 255. Counts as
+// copied. False: there is no picture or the rectangle is not in it, or the file can't be mapped
+// (mapped once per file, and kept).
+bool display_read(struct display *display, uint32_t output, const struct gpu_rect *rect,
+                  enum gpu_order order, uint8_t *pixels, size_t stride);
+// Draws the cursor over pixels of `rect` of the output, as display_read has filled them.
+void display_draw_cursor(const struct display *display, uint32_t output,
+                         const struct gpu_rect *rect, enum gpu_order order, uint8_t *pixels,
+                         size_t stride);
+
+#endif

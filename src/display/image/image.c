@@ -1,0 +1,221 @@
+// hesper-image: what a guest's screen shows, as PNG files. Started by hesper itself.
+#include <dirent.h>
+#include <errno.h>
+#include <getopt.h>
+#include <png.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "display/display.h"
+#include "os/os.h"
+#include "os/process.h"
+
+static const char usage[] =
+    "usage: hesper-image --fd N (--screenshot FILE | --frames FOLDER) [OPTIONS]\n"
+    "\n"
+    "Writes what a guest's screen shows as PNG files. hesper starts it: see --screenshot and\n"
+    "--display image=FOLDER of 'hesper run'.\n"
+    "\n"
+    "  --fd N                   the socket to the device process\n"
+    "  --screenshot FILE        the picture of now, and end\n"
+    "  --frames FOLDER          FOLDER/frame-000001.png and so on, whenever it changes\n"
+    "  --output N               of the guest's screens, from 0 [0]\n"
+    "  --portable               use only what every host has\n"
+    "  -v, --verbose            twice: more\n";
+
+enum { NOTHING_SHOWN = 3 }; // exit status
+
+struct image {
+    struct display *display;
+    uint32_t output;
+    const char *screenshot, *folder;
+    unsigned number; // of the last frame
+    bool done;
+    int status;
+};
+
+// ---- writing -----------------------------------------------------------------------------------
+
+// The file appears whole or not at all.
+static bool write_png(const char *path, const uint8_t *rgba, uint32_t width, uint32_t height)
+{
+    char temporary[4200];
+    snprintf(temporary, sizeof temporary, "%s.part%ld", path, (long)getpid());
+    png_image picture = {
+        .version = PNG_IMAGE_VERSION, .width = width, .height = height, .format = PNG_FORMAT_RGBA};
+    errno = 0;
+    if (!png_image_write_to_file(&picture, temporary, 0, rgba, 0, NULL)) {
+        log_error("cannot write '%s': %s", path, errno ? strerror(errno) : picture.message);
+        unlink(temporary);
+        return false;
+    }
+    if (rename(temporary, path) == 0)
+        return true;
+    log_error("cannot write '%s': %s", path, strerror(errno));
+    unlink(temporary);
+    return false;
+}
+
+static bool write_picture(struct image *image, const char *path)
+{
+    const struct display_output *shown = display_output(image->display, image->output);
+    const struct gpu_rect all = {0, 0, shown->width, shown->height};
+    const size_t stride = (size_t)shown->width * 4;
+    uint8_t *rgba = malloc(stride * shown->height);
+    bool good =
+        rgba && display_read(image->display, image->output, &all, GPU_ORDER_RGBA, rgba, stride);
+    if (good) {
+        display_draw_cursor(image->display, image->output, &all, GPU_ORDER_RGBA, rgba, stride);
+        good = write_png(path, rgba, shown->width, shown->height);
+    } else {
+        log_error("cannot read the screen: %s", strerror(rgba ? errno : ENOMEM));
+    }
+    free(rgba);
+    return good;
+}
+
+// ---- what the device says
+// ------------------------------------------------------------------------
+
+static void end(struct image *image, int status)
+{
+    image->done = true;
+    image->status = status;
+}
+
+static void on_setup(void *data, const struct link_display_setup *setup)
+{
+    struct image *image = data;
+    if (image->output < setup->outputs)
+        return;
+    log_error("there is no output %u: the guest has %u", image->output, setup->outputs);
+    end(image, 2);
+}
+
+static void on_picture(void *data, uint32_t output)
+{
+    struct image *image = data;
+    if (output == image->output && image->screenshot &&
+        !display_output(image->display, output)->file) {
+        log_error("no picture: the guest has shown nothing yet");
+        end(image, NOTHING_SHOWN);
+    }
+}
+
+static void on_frame(void *data, uint32_t output, const struct gpu_rect *damage)
+{
+    struct image *image = data;
+    (void)damage;
+    char path[4200];
+    if (output == image->output && !image->done) {
+        if (image->screenshot)
+            end(image, write_picture(image, image->screenshot) ? 0 : 1);
+        else if (snprintf(path, sizeof path, "%s/frame-%06u.png", image->folder, ++image->number) >=
+                     (int)sizeof path ||
+                 !write_picture(image, path))
+            end(image, 1);
+        display_count(image->display, 1, 0);
+    }
+    display_shown(image->display, output);
+}
+
+// ---- main --------------------------------------------------------------------------------------
+
+// Numbers go on where an earlier run has ended.
+static bool use_folder(struct image *image)
+{
+    if (mkdir(image->folder, 0777) < 0 && errno != EEXIST) {
+        log_error("cannot make the folder '%s': %s", image->folder, strerror(errno));
+        return false;
+    }
+    DIR *folder = opendir(image->folder);
+    if (!folder) {
+        log_error("cannot read the folder '%s': %s", image->folder, strerror(errno));
+        return false;
+    }
+    unsigned number;
+    for (struct dirent *entry; (entry = readdir(folder));)
+        if (sscanf(entry->d_name, "frame-%u.png", &number) == 1 && number > image->number)
+            image->number = number;
+    closedir(folder);
+    return true;
+}
+
+static void run(struct image *image)
+{
+    display_ready(image->display);
+    while (!image->done) {
+        struct pollfd fd = {.fd = display_fd(image->display),
+                            .events = POLLIN | (display_wants_write(image->display) ? POLLOUT : 0)};
+        if (poll(&fd, 1, -1) < 0 && errno != EINTR)
+            break;
+        if (!display_dispatch(image->display) && !image->done)
+            end(image, image->screenshot ? 1 : 0);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"fd", required_argument, NULL, 'f'},     {"screenshot", required_argument, NULL, 's'},
+        {"frames", required_argument, NULL, 'd'}, {"output", required_argument, NULL, 'o'},
+        {"portable", no_argument, NULL, 'p'},     {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},         {0},
+    };
+    static const struct display_ops ops = {
+        .setup = on_setup, .picture = on_picture, .frame = on_frame};
+    struct image image = {.status = 0};
+    struct os_options host = {0};
+    int fd = -1, verbose = 0, option;
+    log_set_tag("image");
+    while ((option = getopt_long(argc, argv, "vh", options, NULL)) != -1) {
+        switch (option) {
+        case 'f':
+            fd = atoi(optarg);
+            break;
+        case 's':
+            image.screenshot = optarg;
+            break;
+        case 'd':
+            image.folder = optarg;
+            break;
+        case 'o':
+            image.output = (uint32_t)atoi(optarg);
+            break;
+        case 'p':
+            host.portable = true;
+            break;
+        case 'v':
+            verbose++;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            return 0;
+        default:
+            return 2;
+        }
+    }
+    if (fd < 3 || !image.screenshot == !image.folder || optind < argc) {
+        log_error("hesper starts this program itself; see 'hesper-image --help'");
+        return 2;
+    }
+    if (verbose)
+        log_set_level(verbose > 1 ? LOG_DEBUG : LOG_INFO);
+    os_init(&host);
+    os_die_with_parent();
+    if (image.folder && !use_folder(&image))
+        return 1;
+    image.display = display_create(fd, &ops, &image);
+    if (!image.display) {
+        log_error("cannot start: %s", strerror(errno));
+        return 1;
+    }
+    run(&image);
+    display_destroy(image.display);
+    return image.status;
+}

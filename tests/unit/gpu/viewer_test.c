@@ -1,0 +1,199 @@
+// What a display process is told, and what is believed of what it says.
+#include "gpu_test.h"
+
+#include "gpu/viewer.h"
+
+static const struct gpu_rect all = {0, 0, 32, 32};
+
+struct owner {
+    unsigned ready, closed, gone, inputs;
+    struct gpu_viewer *viewer;
+};
+
+static void on_ready(void *data)
+{
+    ((struct owner *)data)->ready++;
+}
+
+static void on_closed(void *data)
+{
+    ((struct owner *)data)->closed++;
+}
+
+static void on_input(void *data, const struct link_input *events, size_t count)
+{
+    (void)events;
+    ((struct owner *)data)->inputs += (unsigned)count;
+}
+
+static void on_gone(void *data, const char *how)
+{
+    struct owner *owner = data;
+    (void)how;
+    owner->gone++;
+    gpu_viewer_destroy(owner->viewer);
+    owner->viewer = NULL;
+}
+
+static void open_viewer(struct machine *machine, struct owner *owner)
+{
+    static const struct gpu_viewer_callbacks callbacks = {
+        .ready = on_ready, .input = on_input, .closed = on_closed, .gone = on_gone};
+    owner->viewer = gpu_viewer_create(
+        &machine->pool, &(struct gpu_viewer_options){.setup = {.outputs = 2}, .paces = true},
+        &callbacks, owner);
+    assert_non_null(owner->viewer);
+}
+
+// The next message to the display, of this type.
+static const void *expect(struct machine *machine, int type)
+{
+    static struct link_message message;
+    assert_true(worker_receive(machine, machine->pool.count - 1, &message));
+    assert_int_equal(message.type, type);
+    return message.payload;
+}
+
+static void expect_nothing(struct machine *machine)
+{
+    struct link_message message;
+    assert_false(worker_receive(machine, machine->pool.count - 1, &message));
+}
+
+static void say(struct machine *machine, int type, const void *payload, size_t size)
+{
+    link_send(machine->pool.workers[machine->pool.count - 1]->peer, (enum link_type)type, payload,
+              size, NULL, 0, NULL, 0);
+    machine_pump(machine);
+}
+
+static void attach(struct machine *machine, struct owner *owner)
+{
+    open_viewer(machine, owner);
+    expect(machine, LINK_DISPLAY_SETUP);
+    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8X8, 32, 32), OK);
+    assert_int_equal(create_2d(machine, 2, GPU_FORMAT_B8G8R8X8, 32, 32), OK);
+    assert_int_equal(set_scanout(machine, 0, 1, all), OK);
+    gpu_viewer_attach(owner->viewer, machine->device);
+}
+
+static void shown(struct machine *machine, uint64_t serial)
+{
+    struct link_frame_shown message = {.serial = serial};
+    say(machine, LINK_FRAME_SHOWN, &message, sizeof message);
+}
+
+static void it_is_told_files_once_and_one_frame_at_a_time(void **state)
+{
+    struct machine *machine = *state;
+    struct owner owner = {0};
+    attach(machine, &owner);
+    expect(machine, LINK_CURSOR_MOVE);
+    uint64_t file = ((const struct link_file_open *)expect(machine, LINK_FILE_OPEN))->file_id;
+    const struct link_picture *picture = expect(machine, LINK_PICTURE);
+    assert_int_equal(picture->file_id, file);
+    assert_int_equal(picture->width, 32);
+    assert_int_equal(picture->enabled, 1);
+    const struct link_frame *frame = expect(machine, LINK_FRAME);
+    assert_int_equal(frame->width, 32);
+    uint64_t serial = frame->serial;
+    expect(machine, LINK_CURSOR_MOVE); // of the other output, which shows nothing
+    assert_int_equal(((const struct link_picture *)expect(machine, LINK_PICTURE))->file_id, 0);
+    expect_nothing(machine);
+
+    // It is busy: three flushes become one frame.
+    struct gpu_flush body = {.rect = {1, 2, 3, 4}, .resource_id = 1};
+    struct answer *flushes[3];
+    for (unsigned i = 0; i < 3; i++)
+        flushes[i] =
+            machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_FLUSH, &body, sizeof body);
+    expect_nothing(machine);
+    shown(machine, serial + 7); // a serial that it made up
+    assert_int_equal(owner.gone, 1);
+    assert_null(owner.viewer);
+    for (unsigned i = 0; i < 3; i++)
+        assert_int_equal(answer_type(flushes[i]), OK); // nobody is left to wait for
+
+    // Another one, in its place.
+    open_viewer(machine, &owner);
+    gpu_viewer_attach(owner.viewer, machine->device);
+    expect(machine, LINK_DISPLAY_SETUP);
+    expect(machine, LINK_CURSOR_MOVE);
+    expect(machine, LINK_FILE_OPEN);
+    expect(machine, LINK_PICTURE);
+    serial = ((const struct link_frame *)expect(machine, LINK_FRAME))->serial;
+    expect(machine, LINK_CURSOR_MOVE);
+    expect(machine, LINK_PICTURE);
+    struct answer *flush =
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_FLUSH, &body, sizeof body);
+    shown(machine, serial);
+    frame = expect(machine, LINK_FRAME);
+    assert_int_equal(frame->x, 1);
+    assert_int_equal(frame->height, 4);
+    assert_false(flush->done);
+    shown(machine, frame->serial);
+    assert_int_equal(answer_type(flush), OK);
+    expect_nothing(machine);
+    gpu_viewer_destroy(owner.viewer);
+}
+
+static void a_file_that_goes_is_replaced_first(void **state)
+{
+    struct machine *machine = *state;
+    struct owner owner = {0};
+    attach(machine, &owner);
+    struct link_message message;
+    while (worker_receive(machine, machine->pool.count - 1, &message))
+        ;
+    // A frame of the first picture is under way when the guest flips and frees it.
+    assert_int_equal(set_scanout(machine, 0, 2, all), OK);
+    assert_int_equal(unref(machine, 1), OK);
+    uint64_t file = ((const struct link_file_open *)expect(machine, LINK_FILE_OPEN))->file_id;
+    assert_int_equal(((const struct link_picture *)expect(machine, LINK_PICTURE))->file_id, file);
+    assert_true(((const struct link_file_close *)expect(machine, LINK_FILE_CLOSE))->file_id !=
+                file);
+    expect_nothing(machine);
+    gpu_viewer_attach(owner.viewer, NULL);
+    assert_int_equal(((const struct link_picture *)expect(machine, LINK_PICTURE))->file_id, 0);
+    expect(machine, LINK_PICTURE);
+    assert_int_equal(((const struct link_file_close *)expect(machine, LINK_FILE_CLOSE))->file_id,
+                     file);
+    gpu_viewer_destroy(owner.viewer);
+}
+
+static void what_a_person_does_reaches_the_owner_and_the_guest(void **state)
+{
+    struct machine *machine = *state;
+    struct owner owner = {0};
+    attach(machine, &owner);
+    unsigned changes = machine->config_changes;
+    say(machine, LINK_DISPLAY_READY, NULL, 0);
+    struct link_output_mode mode = {.output = 0, .width = 800, .height = 600};
+    say(machine, LINK_OUTPUT_MODE, &mode, sizeof mode);
+    mode.output = 77;
+    say(machine, LINK_OUTPUT_MODE, &mode, sizeof mode); // no such output: nothing happens
+    struct link_input events[2] = {
+        {.device = LINK_INPUT_KEYBOARD, .type = 1, .code = 30, .value = 1},
+        {.device = LINK_INPUT_KEYBOARD}};
+    say(machine, LINK_INPUT, events, sizeof events);
+    say(machine, LINK_DISPLAY_CLOSED, NULL, 0);
+    assert_int_equal(machine->config_changes, changes + 1);
+    assert_int_equal(owner.ready, 1);
+    assert_int_equal(owner.inputs, 2);
+    assert_int_equal(owner.closed, 1);
+    assert_int_equal(owner.gone, 0);
+    events[1].device = LINK_INPUT_DEVICES;
+    say(machine, LINK_INPUT, events, sizeof events);
+    assert_int_equal(owner.inputs, 2);
+    assert_int_equal(owner.gone, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        DEVICE_TEST(it_is_told_files_once_and_one_frame_at_a_time),
+        DEVICE_TEST(a_file_that_goes_is_replaced_first),
+        DEVICE_TEST(what_a_person_does_reaches_the_owner_and_the_guest),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
