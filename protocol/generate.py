@@ -11,6 +11,7 @@ from driver import DriverWriter  # noqa: E402
 from layout import Layouts  # noqa: E402
 from lower import Lowering  # noqa: E402
 from model import Model  # noqa: E402
+from profiles import Profile  # noqa: E402
 from registry import Registry  # noqa: E402
 import tables  # noqa: E402
 
@@ -32,17 +33,20 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('--xml', required=True, help='vk.xml of the Khronos registry, 1.3.269 or newer')
     parser.add_argument('--venus', required=True, help='venus.xml: what the protocol adds')
+    parser.add_argument('--profile', action='append', default=[], help='JSON of a host profile')
     parser.add_argument('--out', required=True, help='folder for the generated files')
     options = parser.parse_args()
     model = load(options.xml, options.venus)
     lowering = Lowering(model, Layouts(model))
     driver = DriverWriter(model)
+    profiles = [Profile(model, path) for path in options.profile]
     for name, text in (('wire_vulkan.h', tables.write_vulkan_h(model, lowering)),
                        ('wire_tables.c', tables.write_tables_c(model, lowering)),
                        ('wire_vocabulary.c', tables.write_vocabulary_c(model)),
                        ('venus_driver.h', driver.header()),
                        ('venus_driver.c', driver.source()),
-                       ('venus_thunks.c', driver.thunks())):
+                       ('venus_thunks.c', driver.thunks()),
+                       *(('venus_profile_%s.c' % p.key, p.text()) for p in profiles)):
         with open(os.path.join(options.out, name), 'w') as file:
             file.write(text)
 

@@ -23,6 +23,7 @@ class Member:
     selection: List[str] = field(default_factory=list)
     stride: Optional[str] = None
     values: Optional[str] = None
+    limittype: Optional[str] = None  # of a property: which way is better
     declaration: str = ''  # C text, without a trailing semicolon
 
 
@@ -197,6 +198,7 @@ class Registry:
             selection=_split(element.get('selection')),
             stride=element.get('stride'),
             values=element.get('values'),
+            limittype=element.get('limittype'),
             declaration=text)
 
     def _enums(self, element):

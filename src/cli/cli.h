@@ -27,9 +27,13 @@ int cli_janitor_main(int argc, char **argv);
 
 // What the command line says about the host; for this process and for the workers it starts.
 struct cli_host {
-    bool portable;
-    uint32_t page_size; // 0: the real one
-    unsigned verbose;   // 1: info, 2: debug
+    const char *profile; // a name that venus/profile.h knows; NULL: native
+    bool portable;       // as the profile says
+    uint32_t page_size;  // 0: the real one
+    unsigned verbose;    // 1: info, 2: debug
+    const char *gpu;     // --gpu; NULL: all
+    char
+        driver[4096]; // as venus/discovery.h has it; empty: the loader's, and others if it has none
 };
 bool cli_parse_profile(const char *text, struct cli_host *host);
 bool cli_parse_page_size(const char *text, struct cli_host *host);
@@ -48,11 +52,16 @@ int cli_bad_option(const char *command, int result, char **argv);
 // A worker's command line: SELF worker …; `arguments` points into `storage`. False after a log
 // line.
 struct cli_worker_command {
-    const char *arguments[8];
+    const char *arguments[16];
     char self[4096];
     char page_size[40];
 };
 bool cli_worker_command(struct cli_worker_command *command, const struct cli_host *host);
+
+// After a first worker has ended before it was ready (`status` as of waitpid, -1: not seen): tries
+// out every driver of the machine, each in a process of its own, says which are of no use, and puts
+// those that are into host->driver. False after log lines: there is none, or it was done before.
+bool cli_driver_choose(struct cli_host *host, int status);
 
 // A process that removes `socket` and `folder` (may be NULL) and ends the connections it was told
 // of, when this one ends in whatever way.

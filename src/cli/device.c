@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 
 #include "base/log.h"
 #include "link/worker.h"
@@ -29,8 +28,12 @@ const char cli_device_usage[] =
     "  --max-wait SECONDS       after which a GPU that doesn't answer is lost to its context; 0: "
     "never [60]\n"
     "  --no-venus               no Vulkan in the guest, only its screen; needs no driver\n"
+    "  --gpu NAME|N             the only device that guests see, by (part of) its name or its "
+    "number;\n"
+    "                           'hesper doctor' lists them [all]\n"
     "  --host-profile=PROFILE   native: use what this host has; portable: only what every host "
-    "has\n"
+    "has;\n"
+    "                           moltenvk: only what a Mac has\n"
     "  --page-size=SIZE         pretend that pages have this size, like 16k\n"
     "  -v, --verbose            say more; twice: much more\n";
 
@@ -129,6 +132,9 @@ bool cli_device_option(struct cli_device *device, const char *command, int optio
     case CLI_DEVICE_NO_VENUS:
         options->venus = false;
         return true;
+    case CLI_DEVICE_GPU:
+        device->host.gpu = optarg;
+        return true;
     case CLI_DEVICE_PROFILE:
         return cli_parse_profile(optarg, &device->host);
     case CLI_DEVICE_PAGE_SIZE:
@@ -174,21 +180,29 @@ void cli_device_attach(struct cli_device *device, struct vhost_gpu *gpu)
     cli_displays_attach(&device->displays, gpu ? vhost_gpu_device(gpu) : NULL);
 }
 
+// Is there another driver that works?
+static bool try_others(struct cli_device *device, int status)
+{
+    struct cli_worker_command command;
+    if (!cli_driver_choose(&device->host, status) || !cli_worker_command(&command, &device->host) ||
+        !link_pool_set_command(device->pool, command.arguments))
+        return false;
+    os_source_set_deadline(device->patience, os_now_ns() + READY_PATIENCE_NS);
+    return true;
+}
+
 static void on_ready(void *data, bool ready, int status)
 {
     struct cli_device *device = data;
+    if (!ready && try_others(device, status))
+        return;
     os_source_remove(device->patience);
     device->patience = NULL;
     if (ready) {
         start_displays(device);
         return;
     }
-    // A worker that exits has said why, in one line.
-    if (status == -1 || WIFSIGNALED(status))
-        log_error("the worker did not start: %s",
-                  status == -1 ? "it could not be run" : strsignal(WTERMSIG(status)));
-    else
-        log_info("without a Vulkan driver the guest can have a screen only: --no-venus");
+    log_info("without a Vulkan driver the guest can have a screen only: --no-venus");
     os_loop_stop(device->loop, CLI_FAILED);
 }
 

@@ -36,6 +36,7 @@ enum {
     CLI_DEVICE_MEMORY,
     CLI_DEVICE_WAIT,
     CLI_DEVICE_NO_VENUS,
+    CLI_DEVICE_GPU,
     CLI_DEVICE_PROFILE,
     CLI_DEVICE_PAGE_SIZE,
 };
@@ -51,6 +52,7 @@ enum {
     {"max-memory", required_argument, NULL, CLI_DEVICE_MEMORY},                                    \
     {"max-wait", required_argument, NULL, CLI_DEVICE_WAIT},                                        \
     {"no-venus", no_argument, NULL, CLI_DEVICE_NO_VENUS},                                          \
+    {"gpu", required_argument, NULL, CLI_DEVICE_GPU},                                              \
     {"host-profile", required_argument, NULL, CLI_DEVICE_PROFILE},                                 \
     {"page-size", required_argument, NULL, CLI_DEVICE_PAGE_SIZE},                                  \
     {"verbose", no_argument, NULL, 'v'}

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "os/os.h"
+#include "venus/profile.h"
 
 static const char usage[] =
     "Hesper gives virtual machines and programs a real Vulkan GPU through Mesa's Venus driver.\n"
@@ -32,11 +33,14 @@ static const struct {
 
 bool cli_parse_profile(const char *text, struct cli_host *host)
 {
-    host->portable = !strcmp(text, "portable");
-    if (host->portable || !strcmp(text, "native"))
-        return true;
-    log_error("--host-profile is 'native' or 'portable', not '%s'", text);
-    return false;
+    const struct venus_profile *profile = venus_profile_find(text);
+    if (!profile) {
+        log_error("--host-profile is %s, not '%s'", venus_profile_names(), text);
+        return false;
+    }
+    host->profile = profile->name;
+    host->portable = profile->portable;
+    return true;
 }
 
 bool cli_parse_size(const char *text, uint64_t maximum, uint64_t *value)
@@ -117,8 +121,18 @@ bool cli_worker_command(struct cli_worker_command *command, const struct cli_hos
     unsigned count = 0;
     command->arguments[count++] = command->self;
     command->arguments[count++] = "worker";
-    command->arguments[count++] =
-        host->portable ? "--host-profile=portable" : "--host-profile=native";
+    if (host->profile) {
+        command->arguments[count++] = "--host-profile";
+        command->arguments[count++] = host->profile;
+    }
+    if (host->gpu) {
+        command->arguments[count++] = "--gpu";
+        command->arguments[count++] = host->gpu;
+    }
+    if (host->driver[0]) {
+        command->arguments[count++] = "--driver";
+        command->arguments[count++] = host->driver;
+    }
     if (host->page_size) {
         snprintf(command->page_size, sizeof(command->page_size), "--page-size=%u", host->page_size);
         command->arguments[count++] = command->page_size;

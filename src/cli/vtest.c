@@ -37,8 +37,12 @@ static const char usage[] =
     "  --socket PATH            where to listen [/tmp/.virgl_test; with PROGRAM: a private place]\n"
     "  --venus-icd PATH         manifest of the Venus driver for PROGRAM [searched as the loader "
     "does]\n"
+    "  --gpu NAME|N             the only device that clients see, by (part of) its name or its "
+    "number;\n"
+    "                           'hesper doctor' lists them [all]\n"
     "  --host-profile=PROFILE   native: use what this host has; portable: only what every host "
-    "has\n"
+    "has;\n"
+    "                           moltenvk: only what a Mac has\n"
     "  --page-size=SIZE         pretend that pages have this size, like 16k\n"
     "  --max-clients N          connections at a time [64]\n"
     "  --max-memory SIZE        shared and host-visible memory per client [the machine's memory]\n"
@@ -195,17 +199,27 @@ static void serve(struct session *session)
 
 // Nothing starts before one worker has shown that there is a driver: else the error would come from
 // deep inside the program.
+// Is there another driver that works?
+static bool try_others(struct session *session, int status)
+{
+    struct cli_worker_command command;
+    if (!cli_driver_choose(&session->host, status) ||
+        !cli_worker_command(&command, &session->host) ||
+        !link_pool_set_command(session->pool, command.arguments))
+        return false;
+    os_source_set_deadline(session->patience, os_now_ns() + READY_PATIENCE_NS);
+    return true;
+}
+
 static void on_ready(void *data, bool ready, int status)
 {
     struct session *session = data;
+    if (!ready && try_others(session, status))
+        return;
     if (ready) {
         serve(session);
         return;
     }
-    // A worker that exits has said why.
-    if (status == -1 || WIFSIGNALED(status))
-        log_error("the worker did not start: %s",
-                  status == -1 ? "it could not be run" : strsignal(WTERMSIG(status)));
     os_loop_stop(session->loop, CLI_FAILED);
 }
 
@@ -284,10 +298,11 @@ static bool parse_count(const char *option, const char *text, uint32_t *value)
 // CLI_OK with *done: the answer was printed.
 static int parse(struct session *session, int argc, char **argv, bool *done)
 {
-    enum { SOCKET = 256, ICD, PROFILE, PAGE_SIZE, CLIENTS, MEMORY, RESOURCES, HELP };
+    enum { SOCKET = 256, ICD, GPU, PROFILE, PAGE_SIZE, CLIENTS, MEMORY, RESOURCES, HELP };
     static const struct option options[] = {
         {"socket", required_argument, NULL, SOCKET},
         {"venus-icd", required_argument, NULL, ICD},
+        {"gpu", required_argument, NULL, GPU},
         {"host-profile", required_argument, NULL, PROFILE},
         {"page-size", required_argument, NULL, PAGE_SIZE},
         {"max-clients", required_argument, NULL, CLIENTS},
@@ -308,6 +323,9 @@ static int parse(struct session *session, int argc, char **argv, bool *done)
             break;
         case ICD:
             session->manifest = optarg;
+            break;
+        case GPU:
+            session->host.gpu = optarg;
             break;
         case PROFILE:
             good = cli_parse_profile(optarg, &session->host);

@@ -68,7 +68,7 @@ bool link_well_formed(const struct link_header *header, const uint8_t *payload)
     case LINK_BLOB_EXPORT:
         return size == sizeof(struct link_blob_export) && !fds;
     case LINK_WORKER_READY:
-        return size == 0 && !fds;
+        return size <= LINK_MAX_TEXT && !fds;
     case LINK_FENCE_RETIRED:
         return size && size % sizeof(struct link_fence_retired) == 0 && !fds;
     case LINK_BLOB_EXPORTED: {

@@ -25,7 +25,8 @@ enum link_type {
 
     // worker → device
     LINK_WORKER_READY =
-        64, // driver loaded, sandbox closed (no payload); may come long before a CONTEXT_CREATE
+        64, // driver loaded, sandbox closed; text, no NUL: the devices that it shows. May come long
+            // before a CONTEXT_CREATE
     LINK_FENCE_RETIRED,     // array of struct link_fence_retired, at least one
     LINK_BLOB_EXPORTED,     // struct link_blob_exported, + 1 fd if result is 0
     LINK_RESOURCE_ATTACHED, // struct link_resource_attached: answers an attach that asked for it

@@ -53,6 +53,7 @@ struct link_pool {
     struct os_source *spare_timer;
     link_pool_ready ready;
     void *ready_data;
+    char devices[LINK_MAX_TEXT + 1];
 };
 
 static void describe_end(int status, char *text, size_t size)
@@ -168,6 +169,11 @@ static void dispatch_messages(struct link_worker *worker)
             break;
         if (message.type == LINK_WORKER_READY && !worker->ready) {
             worker->ready = true;
+            if (!worker->pool->first_known) {
+                snprintf(worker->pool->devices, sizeof worker->pool->devices, "%.*s",
+                         (int)message.size, (const char *)message.payload);
+                log_info("GPU: %s", worker->pool->devices);
+            }
             tell_first(worker->pool, true, 0);
             continue;
         }
@@ -292,23 +298,13 @@ struct link_pool *link_pool_create(struct os_loop *loop, const struct link_pool_
     pool->loop = loop;
     pool->grace_ns = options->grace_ns ? options->grace_ns : 2000 * MS;
     pool->keep_spare = options->keep_spare;
-    for (; options->command[pool->command_count]; pool->command_count++) {
-        char *copy = pool->command_count < MAX_ARGUMENTS
-                         ? strdup(options->command[pool->command_count])
-                         : NULL;
-        if (!copy) {
-            link_pool_destroy(pool);
-            errno = ENOMEM;
-            return NULL;
-        }
-        pool->command[pool->command_count] = copy;
-    }
     pool->spare_timer = os_loop_add_timer(loop, 0, start_spare, pool);
-    if (!pool->spare_timer) {
+    if (!pool->spare_timer || !link_pool_set_command(pool, options->command)) {
         link_pool_destroy(pool);
         errno = ENOMEM;
         return NULL;
     }
+    os_source_set_deadline(pool->spare_timer, 0);
     start_spare(pool);
     return pool;
 }
@@ -317,6 +313,27 @@ void link_pool_on_ready(struct link_pool *pool, link_pool_ready callback, void *
 {
     pool->ready = callback;
     pool->ready_data = data;
+}
+
+bool link_pool_set_command(struct link_pool *pool, const char *const *command)
+{
+    while (pool->command_count)
+        free(pool->command[--pool->command_count]);
+    for (; command[pool->command_count]; pool->command_count++) {
+        char *copy =
+            pool->command_count < MAX_ARGUMENTS ? strdup(command[pool->command_count]) : NULL;
+        if (!copy)
+            return false;
+        pool->command[pool->command_count] = copy;
+    }
+    pool->first_known = false;
+    os_source_set_deadline(pool->spare_timer, os_now_ns());
+    return true;
+}
+
+const char *link_pool_devices(const struct link_pool *pool)
+{
+    return pool->devices;
 }
 
 static void stop_draining(void *data)

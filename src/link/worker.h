@@ -44,6 +44,13 @@ struct link_worker_callbacks {
     void (*gone)(void *data, const char *how);
 };
 
+// From now on workers are started by this command. The first of them is told of again
+// (link_pool_on_ready). May be called inside that. False: no memory.
+bool link_pool_set_command(struct link_pool *pool, const char *const *command);
+// The devices of the host that the first worker spoke of, for persons; empty before that. Lives as
+// long as the pool.
+const char *link_pool_devices(const struct link_pool *pool);
+
 // The spare, or a new worker. NULL: errno says why none could be started.
 struct link_worker *link_pool_take(struct link_pool *pool,
                                    const struct link_worker_callbacks *callbacks, void *data);

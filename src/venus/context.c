@@ -13,7 +13,7 @@
 
 struct venus_context *venus_context_create(const struct link_context_create *info,
                                            struct link *link, struct venus_host *host,
-                                           bool portable)
+                                           const struct venus_profile *profile)
 {
     struct venus_context *context = calloc(1, sizeof(*context));
     if (!context)
@@ -21,7 +21,7 @@ struct venus_context *venus_context_create(const struct link_context_create *inf
     context->id = info->context_id;
     snprintf(context->name, sizeof(context->name), "%.63s", info->name);
     context->own_files = info->flags & LINK_CONTEXT_OWN_FILES;
-    context->portable = portable;
+    context->profile = profile;
     context->link = link;
     context->host = host;
     context->max_memory = info->max_memory;

@@ -9,11 +9,13 @@
 #include "venus/resource.h"
 #include "venus/stream.h"
 
+struct venus_profile;
+
 struct venus_context {
     uint32_t id;
     char name[64];
     bool own_files; // every mappable memory is a file of its own (vtest)
-    bool portable;  // host profile
+    const struct venus_profile *profile; // of the host
     struct link *link;
     struct venus_host *host;
     venus_handler handlers[WIRE_COMMAND_COUNT];
@@ -43,7 +45,7 @@ struct venus_context {
 
 struct venus_context *venus_context_create(const struct link_context_create *info,
                                            struct link *link, struct venus_host *host,
-                                           bool portable);
+                                           const struct venus_profile *profile);
 // Stops all threads, waits for the GPU, destroys what is left.
 void venus_context_destroy(struct venus_context *context);
 

@@ -34,6 +34,7 @@ struct venus_physical_device {
                                // after venus_physical_device_probe
     uint64_t import_alignment; // bytes: page size or minImportedHostPointerAlignment, whichever is
                                // larger; valid likewise
+    bool no_lod_bias; // the driver's portability subset lacks samplerMipLodBias
     atomic_bool probed;
     pthread_mutex_t probe_lock;
     uint32_t queue_family_count;
@@ -64,6 +65,9 @@ static inline VkDevice venus_device_handle(const struct venus_device *device)
     return (VkDevice)(uintptr_t)device->base.handle;
 }
 
+// Finds out all that a guest may know of it: base.handle, instance, profile and probe_lock are set.
+// NULL, or why guests can't use it (static). Release it in either case.
+const char *venus_physical_device_load(struct venus_physical_device *physical_device);
 // Finds out importable_types and import_alignment and from them the memory properties that the
 // guest sees. Idempotent, thread-safe. Done before a guest gets to know the device.
 void venus_physical_device_probe(struct venus_physical_device *physical_device);

@@ -4,10 +4,11 @@
 
 #include "base/log.h"
 #include "venus/device.h"
+#include "venus/portability.h"
 #include "venus/probe.h"
 #include "venus/profile.h"
 
-#define MAX_PHYSICAL_DEVICES 64
+#define MAX_PHYSICAL_DEVICES VENUS_MAX_HOST_DEVICES
 
 // ---- extensions ---------------------------------------------------------------------------------
 
@@ -168,6 +169,7 @@ void venus_physical_device_probe(struct venus_physical_device *physical_device)
         physical_device->import_alignment = probe.import_alignment;
         instance->vk.GetPhysicalDeviceMemoryProperties(handle, &physical_device->memory);
         venus_memory_types_hide(&physical_device->memory, physical_device->importable_types);
+        venus_profile_filter_memory(physical_device->profile, &physical_device->memory);
         atomic_store_explicit(&physical_device->probed, true, memory_order_release);
     }
     pthread_mutex_unlock(&physical_device->probe_lock);
@@ -185,8 +187,7 @@ void venus_physical_device_release(struct venus_physical_device *physical_device
     pthread_mutex_destroy(&physical_device->probe_lock);
 }
 
-// NULL, or why guests can't use it.
-static const char *load(struct venus_physical_device *physical_device)
+const char *venus_physical_device_load(struct venus_physical_device *physical_device)
 {
     const struct venus_instance_driver *vk = &physical_device->instance->vk;
     VkPhysicalDevice handle = (VkPhysicalDevice)(uintptr_t)physical_device->base.handle;
@@ -196,6 +197,9 @@ static const char *load(struct venus_physical_device *physical_device)
         return "it offers only Vulkan 1.0, guests need 1.1";
     if (physical_device->properties.apiVersion > wire_vk_xml_version())
         physical_device->properties.apiVersion = wire_vk_xml_version();
+    uint32_t most = physical_device->profile->api_version;
+    if (most && physical_device->properties.apiVersion > most)
+        physical_device->properties.apiVersion = most;
 
     vk->GetPhysicalDeviceQueueFamilyProperties(handle, &physical_device->queue_family_count, NULL);
     physical_device->queue_families =
@@ -214,6 +218,9 @@ static const char *load(struct venus_physical_device *physical_device)
     if (!has_mappable_type(&physical_device->memory))
         return "its driver takes shared memory in no coherent memory type, so that a guest can't "
                "map any";
+    const char *lacking[VENUS_PORTABILITY_FEATURES];
+    for (unsigned i = venus_portability_lacks(physical_device, lacking); i-- > 0;)
+        physical_device->no_lod_bias |= strcmp(lacking[i], "samplerMipLodBias") == 0;
     return NULL;
 }
 
@@ -243,6 +250,8 @@ static VkResult enumerate(struct venus_context *context, struct venus_instance *
     if (!instance->physical_devices)
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     for (uint32_t i = 0; i < count; i++) {
+        if (!venus_host_shows(context->host, i))
+            continue;
         struct venus_physical_device *physical_device =
             venus_object_alloc(&context->objects, sizeof(*physical_device));
         if (!physical_device)
@@ -251,10 +260,11 @@ static VkResult enumerate(struct venus_context *context, struct venus_instance *
         physical_device->base.handle = (uintptr_t)handles[i];
         physical_device->base.parent = &instance->base;
         physical_device->instance = instance;
-        physical_device->profile =
-            venus_profile_get(context->portable, binds_host_memory(physical_device));
+        physical_device->profile = binds_host_memory(physical_device)
+                                       ? context->profile
+                                       : venus_profile_dense(context->profile);
         pthread_mutex_init(&physical_device->probe_lock, NULL);
-        const char *hidden = load(physical_device);
+        const char *hidden = venus_physical_device_load(physical_device);
         if (hidden) {
             log_warning("%s is not shown to guests: %s", physical_device->properties.deviceName,
                         hidden);
@@ -463,6 +473,7 @@ static bool get_properties2(struct venus_call *call, void *data)
     return true;
 }
 
+    venus_portability_limit(self(call), &properties.properties.limits);
 static bool get_queue_families(struct venus_call *call, void *data)
 {
     struct wire_args_vkGetPhysicalDeviceQueueFamilyProperties *args = data;
@@ -475,6 +486,7 @@ static bool get_queue_families(struct venus_call *call, void *data)
 
 static bool get_queue_families2(struct venus_call *call, void *data)
 {
+    venus_portability_limit(self(call), &args->pProperties->properties.limits);
     struct wire_args_vkGetPhysicalDeviceQueueFamilyProperties2 *args = data;
     call->instance->vk.GetPhysicalDeviceQueueFamilyProperties2(
         args->physicalDevice, args->pQueueFamilyPropertyCount, args->pQueueFamilyProperties);

@@ -38,7 +38,7 @@ static const struct venus_profile_feature dense_features[] = {NOT_ON_THE_WIRE, S
 
 static const struct venus_profile native_profile = {.name = "native", .features = native_features};
 static const struct venus_profile dense_profile = {
-    .name = "native, without sparse resources",
+    .name = "native",
     .features = dense_features,
     .queue_flags = VK_QUEUE_SPARSE_BINDING_BIT,
 };
@@ -141,6 +141,8 @@ static const struct venus_profile_limit portable_limits[] = {
 
 static const struct venus_profile portable_profile = {
     .name = "portable",
+    .of = "any Mac",
+    .portable = true,
     .extensions = portable_extensions,
     .features = portable_features,
     .limits = portable_limits,
@@ -149,9 +151,27 @@ static const struct venus_profile portable_profile = {
 
 // ---- applying one -------------------------------------------------------------------------------
 
-const struct venus_profile *venus_profile_get(bool portable, bool sparse)
+extern const struct venus_profile venus_profile_moltenvk; // generated
+
+const struct venus_profile *venus_profile_find(const char *name)
 {
-    return portable ? &portable_profile : sparse ? &native_profile : &dense_profile;
+    static const struct venus_profile *const profiles[] = {&native_profile, &portable_profile,
+                                                           &venus_profile_moltenvk};
+    for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++) {
+        if (strcmp(profiles[i]->name, name) == 0)
+            return profiles[i];
+    }
+    return NULL;
+}
+
+const char *venus_profile_names(void)
+{
+    return "native, portable or moltenvk";
+}
+
+const struct venus_profile *venus_profile_dense(const struct venus_profile *profile)
+{
+    return profile == &native_profile ? &dense_profile : profile; // the others have no sparse ones
 }
 
 bool venus_profile_hides_extension(const struct venus_profile *profile, const char *name)
@@ -202,6 +222,39 @@ const char *venus_profile_refuses(const struct venus_profile *profile,
     return NULL;
 }
 
+// Both of two bounds hold: the tighter one remains.
+#define TIGHTEN(type, member, limit)                                                               \
+    do {                                                                                           \
+        type *value = (member), bound = (type)(limit)->most;                                       \
+        if ((limit)->least ? *value < bound : *value > bound)                                      \
+            *value = bound;                                                                        \
+    } while (0)
+
+static void lay_over(void *member, const struct venus_profile_limit *limit)
+{
+    switch (limit->kind) {
+    case VENUS_LIMIT_U32:
+        TIGHTEN(uint32_t, member, limit);
+        break;
+    case VENUS_LIMIT_FLOAT:
+        TIGHTEN(float, member, limit);
+        break;
+    case VENUS_LIMIT_I32:
+        TIGHTEN(int32_t, member, limit);
+        break;
+    case VENUS_LIMIT_U64:
+        TIGHTEN(uint64_t, member, limit);
+        break;
+    case VENUS_LIMIT_FLAGS:
+        *(uint32_t *)member &= (uint32_t)limit->most;
+        break;
+    case VENUS_LIMIT_BOOL:
+        if (!limit->most)
+            *(VkBool32 *)member = VK_FALSE;
+        break;
+    }
+}
+
 void venus_profile_filter_limits(const struct venus_profile *profile,
                                  VkPhysicalDeviceProperties2 *properties)
 {
@@ -209,13 +262,22 @@ void venus_profile_filter_limits(const struct venus_profile *profile,
         return;
     for (VkBaseOutStructure *node = (VkBaseOutStructure *)properties; node; node = node->pNext) {
         for (const struct venus_profile_limit *limit = profile->limits; limit->type; limit++) {
-            if (limit->type != node->sType)
-                continue;
-            void *member = (uint8_t *)node + limit->offset;
-            if (limit->kind == VENUS_LIMIT_FLOAT && *(float *)member > (float)limit->most)
-                *(float *)member = (float)limit->most;
-            else if (limit->kind == VENUS_LIMIT_U32 && *(uint32_t *)member > (uint32_t)limit->most)
-                *(uint32_t *)member = (uint32_t)limit->most;
+            if (limit->type == node->sType)
+                lay_over((uint8_t *)node + limit->offset, limit);
         }
+    }
+}
+
+void venus_profile_filter_memory(const struct venus_profile *profile,
+                                 VkPhysicalDeviceMemoryProperties *memory)
+{
+    for (uint32_t i = 0; profile->memory_type_count && i < memory->memoryTypeCount; i++) {
+        VkMemoryPropertyFlags *flags = &memory->memoryTypes[i].propertyFlags, best = 0;
+        for (uint32_t j = 0; j < profile->memory_type_count; j++) {
+            VkMemoryPropertyFlags shared = *flags & profile->memory_types[j];
+            if (__builtin_popcount(shared) > __builtin_popcount(best))
+                best = shared;
+        }
+        *flags = best;
     }
 }

@@ -82,7 +82,7 @@ static bool dispatch(struct venus_context *context, const struct link_message *m
     }
 }
 
-static int serve(struct link *link, struct venus_host *host, bool portable)
+static int serve(struct link *link, struct venus_host *host, const struct venus_profile *profile)
 {
     struct link_message message;
     enum link_status status = link_receive(link, &message);
@@ -96,7 +96,7 @@ static int serve(struct link *link, struct venus_host *host, bool portable)
     char tag[32];
     snprintf(tag, sizeof(tag), "context %u", info->context_id);
     log_set_tag(tag);
-    struct venus_context *context = venus_context_create(info, link, host, portable);
+    struct venus_context *context = venus_context_create(info, link, host, profile);
     if (!context) {
         log_error("out of memory");
         return 1;
@@ -125,13 +125,16 @@ int venus_worker_main(int fd, const struct venus_worker_options *options)
     }
     os_raise_file_limit();
     int result = 1;
-    if (!venus_host_load(&host, options->portable, text, sizeof(text))) {
-        link_send(link, LINK_CONTEXT_LOST, text, strlen(text), NULL, 0, NULL, 0);
+    if (!venus_host_load(&host, &options->host, text, sizeof(text))) {
+        if (options->tentative)
+            result = VENUS_WORKER_NO_DRIVER;
+        else
+            link_send(link, LINK_CONTEXT_LOST, text, strlen(text), NULL, 0, NULL, 0);
     } else {
         if (os_sandbox_enter(text, sizeof(text)))
             log_debug("sandbox: %s", text);
-        link_send(link, LINK_WORKER_READY, NULL, 0, NULL, 0, NULL, 0);
-        result = serve(link, &host, options->portable);
+        link_send(link, LINK_WORKER_READY, host.devices, strlen(host.devices), NULL, 0, NULL, 0);
+        result = serve(link, &host, options->profile);
     }
     venus_host_finish(&host);
     link_destroy(link);

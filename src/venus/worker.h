@@ -2,11 +2,19 @@
 #ifndef VENUS_WORKER_H
 #define VENUS_WORKER_H
 
-#include <stdbool.h>
+#include "venus/host.h"
+
+struct venus_profile;
 
 struct venus_worker_options {
-    bool portable; // --host-profile=portable
+    const struct venus_profile *profile; // of the host
+    struct venus_host_options host;
+    // Another driver may be tried if this one has no device: end without a word, with
+    // VENUS_WORKER_NO_DRIVER.
+    bool tentative;
 };
+
+enum { VENUS_WORKER_NO_DRIVER = 3 };
 
 // Loads the host's driver, says LINK_WORKER_READY on `link_fd`, serves one context until the link
 // closes. Returns the exit status: 0, or 1 after a line on stderr. Takes over the descriptor.

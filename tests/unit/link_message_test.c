@@ -191,7 +191,7 @@ static void malformed_messages_break_the_link(void **state)
         {LINK_RESOURCE_ATTACH, many, sizeof(struct link_resource_attach), 1}, // announced, not sent
         {LINK_RESOURCE_DETACH, many, 0, 0},
         {LINK_BLOB_EXPORT, many, 4, 0},
-        {LINK_WORKER_READY, many, 8, 0},
+        {LINK_WORKER_READY, many, LINK_MAX_TEXT + 1, 0},
         {LINK_FENCE_RETIRED, many, 0, 0},
         {LINK_FENCE_RETIRED, many, sizeof(struct link_fence_retired) + 8, 0},
         {LINK_BLOB_EXPORTED, many, sizeof(struct link_blob_exported), 0}, // success without a file

@@ -1,5 +1,7 @@
 #include "fake_driver.h"
 
+#include "venus/profile.h"
+
 #include <stdio.h>
 
 #include "venus/image.h"
@@ -378,7 +380,7 @@ void fake_context_init(struct fake_context *f, bool portable)
     memset(f, 0, sizeof(*f));
     fake_host(&f->host);
     f->context.host = &f->host;
-    f->context.portable = portable;
+    f->context.profile = venus_profile_find(portable ? "portable" : "native");
     pthread_mutex_init(&f->context.timeline_lock, NULL);
     venus_handlers_fill(f->context.handlers);
     venus_object_table_init(&f->context.objects, 1000);

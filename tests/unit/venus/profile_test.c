@@ -13,7 +13,7 @@
 
 static void native_shows_what_the_host_has(void **state)
 {
-    const struct venus_profile *native = venus_profile_get(false, true);
+    const struct venus_profile *native = venus_profile_find("native");
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
     features.features.geometryShader = VK_TRUE;
     venus_profile_filter_features(native, &features);
@@ -25,7 +25,7 @@ static void native_shows_what_the_host_has(void **state)
 // A driver that can't bind shared pages shows no sparse resources, and nothing else less.
 static void dense_lacks_sparse_resources_only(void **state)
 {
-    const struct venus_profile *dense = venus_profile_get(false, false);
+    const struct venus_profile *dense = venus_profile_dense(venus_profile_find("native"));
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2};
     features.features.geometryShader = features.features.sparseBinding = VK_TRUE;
     features.features.sparseResidencyImage2D = VK_TRUE;
@@ -34,13 +34,13 @@ static void dense_lacks_sparse_resources_only(void **state)
     assert_false(features.features.sparseBinding);
     assert_false(features.features.sparseResidencyImage2D);
     assert_true(dense->queue_flags & VK_QUEUE_SPARSE_BINDING_BIT);
-    assert_false(venus_profile_get(false, true)->queue_flags & VK_QUEUE_SPARSE_BINDING_BIT);
+    assert_false(venus_profile_find("native")->queue_flags & VK_QUEUE_SPARSE_BINDING_BIT);
     assert_false(venus_profile_hides_extension(dense, "VK_EXT_transform_feedback"));
 }
 
 static void portable_looks_like_a_mac(void **state)
 {
-    const struct venus_profile *portable = venus_profile_get(true, true);
+    const struct venus_profile *portable = venus_profile_find("portable");
     static const char *const hidden[] = {
         "VK_KHR_external_memory_fd",
         "VK_EXT_external_memory_dma_buf",
@@ -71,7 +71,7 @@ static void features_of_a_chain_are_filtered(void **state)
     VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
                                           .pNext = &core11};
     features.features.geometryShader = features.features.tessellationShader = VK_TRUE;
-    venus_profile_filter_features(venus_profile_get(true, true), &features);
+    venus_profile_filter_features(venus_profile_find("portable"), &features);
     assert_false(features.features.geometryShader);
     assert_true(features.features.tessellationShader);
     assert_false(core11.multiviewGeometryShader);
@@ -84,8 +84,9 @@ static void features_of_a_chain_are_filtered(void **state)
 // it can be asked for.
 static void queries_and_creation_agree(void **state)
 {
-    for (int portable = 0; portable < 2; portable++) {
-        const struct venus_profile *profile = venus_profile_get(portable, false);
+    static const char *const names[] = {"native", "portable", "moltenvk"};
+    for (int i = 0; i < 3; i++) {
+        const struct venus_profile *profile = venus_profile_dense(venus_profile_find(names[i]));
         for (const struct venus_profile_feature *feature = profile->features; feature->type;
              feature++) {
             _Alignas(8) uint8_t structure[512] = {0};
@@ -115,7 +116,7 @@ static void limits_are_only_lowered(void **state)
     properties.properties.limits.lineWidthRange[1] = 64.0f;
     properties.properties.limits.maxVertexInputAttributes = 16;
     properties.properties.limits.maxGeometryOutputVertices = 256;
-    venus_profile_filter_limits(venus_profile_get(true, true), &properties);
+    venus_profile_filter_limits(venus_profile_find("portable"), &properties);
     assert_true(properties.properties.limits.lineWidthRange[0] == 0.5f);
     assert_true(properties.properties.limits.lineWidthRange[1] == 1.0f);
     assert_int_equal(properties.properties.limits.maxVertexInputAttributes, 16);

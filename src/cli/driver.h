@@ -1,0 +1,19 @@
+// The drivers of this machine, tried out: each in a process of its own, which it may end.
+#ifndef CLI_DRIVER_H
+#define CLI_DRIVER_H
+
+#include "base/json.h"
+#include "cli/cli.h"
+
+struct cli_report {
+    char *output;     // of the worker; owned
+    struct json root; // of venus/report.h; {0}: there is none
+    bool usable;      // a guest could use one of the devices
+    char error[600];  // why not, in one line: what the driver said, or how it ended; else empty
+};
+
+// Has a worker report on `driver` (venus/discovery.h) as `host` says: profile, GPU, page size.
+void cli_driver_report(const struct cli_host *host, const char *driver, struct cli_report *report);
+void cli_report_finish(struct cli_report *report);
+
+#endif

@@ -1,0 +1,38 @@
+// Which Vulkan drivers this machine may have, found by looking at files: nothing is loaded. Any
+// process.
+//
+// A driver is named by a text: "loader": what the Vulkan loader finds, as its environment says;
+// "manifest:PATH[:PATH...]": those and no others, through the loader, or directly if there is none
+// (then the first); "library:PATH": a driver's own library. A path with a colon can't be named.
+#ifndef VENUS_DISCOVERY_H
+#define VENUS_DISCOVERY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { VENUS_MAX_CANDIDATES = 64, VENUS_PATH = 1024 };
+
+struct venus_candidate {
+    char name[VENUS_PATH];    // as above
+    char library[VENUS_PATH]; // of a manifest; for "loader" empty
+    char broken[160];         // why a manifest is none; empty: it is one
+    bool chosen;              // by VK_DRIVER_FILES or VK_ICD_FILENAMES
+    bool software;            // lavapipe: tried last
+};
+
+struct venus_candidates {
+    struct venus_candidate items[VENUS_MAX_CANDIDATES];
+    unsigned count;
+};
+
+// In the order to try them: the manifests that VK_DRIVER_FILES or VK_ICD_FILENAMES name, those in
+// the loader's folders, those and the libraries at further places (Homebrew, the SDK, an
+// application bundle), lavapipe. Each file once. The loader itself is not among them. NULL: no
+// memory; the caller frees it.
+struct venus_candidates *venus_candidates_find(void);
+
+// Reads a manifest: the library's path into `library` (VENUS_PATH bytes), relative ones made
+// absolute; a name without a slash stays. False: `broken` says why.
+bool venus_manifest_read(const char *path, char *library, char *broken, size_t broken_size);
+
+#endif
