@@ -460,6 +460,7 @@ static bool get_properties(struct venus_call *call, void *data)
                                                   VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
     properties.properties = self(call)->properties;
     venus_profile_filter_limits(self(call)->profile, &properties);
+    venus_portability_limit(self(call), &properties.properties.limits);
     *args->pProperties = properties.properties;
     return true;
 }
@@ -470,10 +471,10 @@ static bool get_properties2(struct venus_call *call, void *data)
     call->instance->vk.GetPhysicalDeviceProperties2(args->physicalDevice, args->pProperties);
     args->pProperties->properties.apiVersion = self(call)->properties.apiVersion;
     venus_profile_filter_limits(self(call)->profile, args->pProperties);
+    venus_portability_limit(self(call), &args->pProperties->properties.limits);
     return true;
 }
 
-    venus_portability_limit(self(call), &properties.properties.limits);
 static bool get_queue_families(struct venus_call *call, void *data)
 {
     struct wire_args_vkGetPhysicalDeviceQueueFamilyProperties *args = data;
@@ -486,7 +487,6 @@ static bool get_queue_families(struct venus_call *call, void *data)
 
 static bool get_queue_families2(struct venus_call *call, void *data)
 {
-    venus_portability_limit(self(call), &args->pProperties->properties.limits);
     struct wire_args_vkGetPhysicalDeviceQueueFamilyProperties2 *args = data;
     call->instance->vk.GetPhysicalDeviceQueueFamilyProperties2(
         args->physicalDevice, args->pQueueFamilyPropertyCount, args->pQueueFamilyProperties);
