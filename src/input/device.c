@@ -17,6 +17,7 @@ struct input_device *input_device_create(enum input_kind kind, const struct inpu
     device->kind = kind;
     device->front = *front;
     device->behind = true;
+    device->most_pending = INPUT_MAX_PENDING;
     input_state_clear(&device->state);
     input_state_clear(&device->told);
     device->pending = malloc(INPUT_MAX_PENDING * sizeof *device->pending);
@@ -83,7 +84,7 @@ static void fall_behind(struct input_device *device)
 // reading.
 static void make_sure_of_room(struct input_device *device)
 {
-    if (device->behind || device->pending_count + INPUT_MOST_EMITTED <= INPUT_MAX_PENDING)
+    if (device->behind || device->pending_count + INPUT_MOST_EMITTED <= device->most_pending)
         return;
     fall_behind(device);
     if (log_limit_allows(&device->limit, os_now_ns(), 1, 60000000000ull))
@@ -94,7 +95,7 @@ static void make_sure_of_room(struct input_device *device)
 
 static void catch_up(struct input_device *device)
 {
-    if (!device->running || !device->behind || device->pending_count > INPUT_MAX_PENDING / 2)
+    if (!device->running || !device->behind || device->pending_count > device->most_pending / 2)
         return;
     device->behind = false;
     input_state_difference(device, &device->told);

@@ -35,7 +35,8 @@ struct input_device {
 
     struct input_event *pending; // ring of INPUT_MAX_PENDING
     uint32_t pending_first, pending_count;
-    bool open; // the group at the end of `pending` has no SYN_REPORT yet
+    uint32_t most_pending; // INPUT_MAX_PENDING; a fuzzer has no time for so many
+    bool open;             // the group at the end of `pending` has no SYN_REPORT yet
 
     struct input_buffer {
         void *token;
