@@ -3,7 +3,7 @@
 
 #include <stdint.h>
 
-// Monotonic time in nanoseconds.
+// Monotonic time in nanoseconds, without what the machine slept.
 uint64_t os_now_ns(void);
 void os_sleep_ns(uint64_t ns);
 

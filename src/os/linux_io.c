@@ -68,3 +68,19 @@ void os_native_socket_prepare(int fd)
 {
     (void)fd;
 }
+
+int os_native_hangups_create(void)
+{
+    return -ENOSYS;
+}
+
+void os_native_hangups_watch(int hangups, int fd, bool on)
+{
+    (void)hangups, (void)fd, (void)on;
+}
+
+int os_native_hangups_next(int hangups)
+{
+    (void)hangups;
+    return -1;
+}

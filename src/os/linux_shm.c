@@ -26,8 +26,9 @@ int os_native_shm_create(const char *label, uint64_t size)
     return fd;
 }
 
-int os_native_shm_punch(int fd, uint64_t offset, uint64_t size)
+int os_native_shm_punch(int fd, void *address, uint64_t offset, uint64_t size)
 {
+    (void)address;
     int result;
     do
         result =

@@ -1,6 +1,7 @@
 #include "os/loop.h"
 
 #include "os/clock.h"
+#include "os/native.h"
 #include "os/notifier.h"
 
 #include <errno.h>
@@ -10,8 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
-enum { BUSY_ROUNDS = 4 }; // without sleep, before `idle` is called nevertheless
+enum {
+    BUSY_ROUNDS = 4,  // without sleep, before `idle` is called nevertheless
+    FIRST_SLOT = 2,   // of `polls`, for descriptors of others
+    MAX_SLOTS = 10240 // more than these macOS refuses to poll
+};
 
 enum kind { SOURCE_FD, SOURCE_TIMER, SOURCE_CHILD, SOURCE_SIGNAL };
 
@@ -24,7 +30,9 @@ struct os_source {
     union {
         struct {
             os_fd_callback callback;
+            int number;
             unsigned index; // in polls and fd_sources
+            bool muted;     // not polled, but watched for a hang-up
         } fd;
         struct {
             os_timer_callback callback;
@@ -43,7 +51,7 @@ struct os_source {
 };
 
 struct os_loop {
-    // Parallel arrays; slot 0 is the notifier that signal handlers use.
+    // Parallel arrays; slot 0 is the notifier that signal handlers use, slot 1 is `hangups`.
     struct pollfd *polls;
     struct os_source **fd_sources;
     unsigned fd_count, fd_capacity;
@@ -51,6 +59,8 @@ struct os_loop {
     struct os_source *timers, *children, *signals;
     struct os_source *graveyard; // removed, freed when no callback can be using them
     bool fds_removed;
+
+    int hangups; // of descriptors with no events, where poll is silent about them; -1: it is not
 
     struct os_notifier wake;
     bool watches_children;
@@ -103,8 +113,11 @@ struct os_loop *os_loop_create(void)
         errno = error;
         return NULL;
     }
+    loop->hangups = os_native_hangups_create();
     loop->polls[0] = (struct pollfd){.fd = loop->wake.read_fd, .events = POLLIN};
-    loop->fd_count = 1;
+    loop->polls[1] =
+        (struct pollfd){.fd = loop->hangups < 0 ? -1 : loop->hangups, .events = POLLIN};
+    loop->fd_count = FIRST_SLOT;
     return loop;
 }
 
@@ -117,8 +130,8 @@ static void bury(struct os_loop *loop)
     }
     if (!loop->fds_removed)
         return;
-    unsigned kept = 1;
-    for (unsigned i = 1; i < loop->fd_count; i++) {
+    unsigned kept = FIRST_SLOT;
+    for (unsigned i = FIRST_SLOT; i < loop->fd_count; i++) {
         struct os_source *source = loop->fd_sources[i];
         if (!source)
             continue;
@@ -134,7 +147,7 @@ void os_loop_destroy(struct os_loop *loop)
 {
     if (!loop)
         return;
-    for (unsigned i = 1; i < loop->fd_count; i++)
+    for (unsigned i = FIRST_SLOT; i < loop->fd_count; i++)
         if (loop->fd_sources[i])
             os_source_remove(loop->fd_sources[i]);
     struct os_source **lists[] = {&loop->timers, &loop->children, &loop->signals};
@@ -147,6 +160,8 @@ void os_loop_destroy(struct os_loop *loop)
     if (handler_wake.write_fd == loop->wake.write_fd)
         handler_wake = (struct os_notifier){-1, -1};
     os_notifier_finish(&loop->wake);
+    if (loop->hangups >= 0)
+        close(loop->hangups);
     free(loop->polls);
     free(loop->fd_sources);
     free(loop);
@@ -176,9 +191,27 @@ static short poll_events(unsigned events)
     return (short)((events & OS_READABLE ? POLLIN : 0) | (events & OS_WRITABLE ? POLLOUT : 0));
 }
 
+// Who wants no events is still told of a hang-up: by poll, or where that says nothing, by
+// `hangups`.
+static void ask_for(struct os_source *source, unsigned events)
+{
+    struct os_loop *loop = source->loop;
+    struct pollfd *slot = &loop->polls[source->fd.index];
+    bool muted = loop->hangups >= 0 && !poll_events(events);
+    if (muted != source->fd.muted)
+        os_native_hangups_watch(loop->hangups, source->fd.number, muted);
+    source->fd.muted = muted;
+    slot->fd = muted ? -1 : source->fd.number;
+    slot->events = poll_events(events);
+}
+
 struct os_source *os_loop_add_fd(struct os_loop *loop, int fd, unsigned events,
                                  os_fd_callback callback, void *data)
 {
+    if (loop->fd_count == MAX_SLOTS) {
+        errno = EMFILE;
+        return NULL;
+    }
     if (loop->fd_count == loop->fd_capacity) {
         unsigned capacity = loop->fd_capacity * 2;
         struct pollfd *polls = realloc(loop->polls, capacity * sizeof *polls);
@@ -195,15 +228,17 @@ struct os_source *os_loop_add_fd(struct os_loop *loop, int fd, unsigned events,
     if (!source)
         return NULL;
     source->fd.callback = callback;
+    source->fd.number = fd;
     source->fd.index = loop->fd_count++;
-    loop->polls[source->fd.index] = (struct pollfd){.fd = fd, .events = poll_events(events)};
+    loop->polls[source->fd.index] = (struct pollfd){.fd = -1};
     loop->fd_sources[source->fd.index] = source;
+    ask_for(source, events);
     return source;
 }
 
 void os_source_set_events(struct os_source *source, unsigned events)
 {
-    source->loop->polls[source->fd.index].events = poll_events(events);
+    ask_for(source, events);
 }
 
 struct os_source *os_loop_add_timer(struct os_loop *loop, uint64_t deadline_ns,
@@ -267,6 +302,8 @@ void os_source_remove(struct os_source *source)
     if (source->kind == SOURCE_SIGNAL)
         sigaction(source->signal.number, &source->signal.previous, NULL);
     if (source->kind == SOURCE_FD) {
+        if (source->fd.muted)
+            os_native_hangups_watch(loop->hangups, source->fd.number, false);
         loop->polls[source->fd.index].fd = -1; // poll skips it
         loop->fd_sources[source->fd.index] = NULL;
         loop->fds_removed = true;
@@ -356,15 +393,28 @@ static void dispatch_timers(struct os_loop *loop)
 static void dispatch_fds(struct os_loop *loop)
 {
     unsigned count = loop->fd_count; // those added by callbacks wait for the next round
-    for (unsigned i = 1; i < count; i++) {
+    for (unsigned i = FIRST_SLOT; i < count; i++) {
         short got = loop->polls[i].revents;
         struct os_source *source = loop->fd_sources[i];
         if (!got || !source)
             continue;
         unsigned events = (got & POLLIN ? OS_READABLE : 0) | (got & POLLOUT ? OS_WRITABLE : 0) |
                           (got & (POLLHUP | POLLERR | POLLNVAL) ? OS_HANGUP : 0);
-        source->fd.callback(source->data, loop->polls[i].fd, events);
+        source->fd.callback(source->data, source->fd.number, events);
     }
+}
+
+static void dispatch_hangups(struct os_loop *loop)
+{
+    int fd;
+    while ((fd = os_native_hangups_next(loop->hangups)) >= 0)
+        for (unsigned i = FIRST_SLOT; i < loop->fd_count; i++) {
+            struct os_source *source = loop->fd_sources[i];
+            if (!source || !source->fd.muted || source->fd.number != fd)
+                continue;
+            source->fd.callback(source->data, fd, OS_HANGUP);
+            break;
+        }
 }
 
 void os_loop_set_idle(struct os_loop *loop, os_idle_callback callback, void *data)
@@ -404,6 +454,8 @@ int os_loop_run(struct os_loop *loop)
                 os_notifier_clear(&loop->wake);
                 dispatch_signals(loop);
             }
+            if (loop->polls[1].revents)
+                dispatch_hangups(loop);
             dispatch_fds(loop);
         }
         dispatch_timers(loop);

@@ -17,7 +17,7 @@ typedef void (*os_fd_callback)(void *data, int fd, unsigned events);
 typedef void (*os_timer_callback)(void *data);
 typedef void (*os_child_callback)(void *data, pid_t pid, int status);
 // `from_process`: another process sent it by kill(2), as opposed to the terminal or the kernel,
-// which reach the whole group.
+// which reach the whole group. Always true on macOS, which does not say.
 typedef void (*os_signal_callback)(void *data, int signal_number, bool from_process);
 
 struct os_loop *os_loop_create(void); // NULL: errno

@@ -24,8 +24,8 @@ struct os_spawn_options {
 // Returns the pid or -errno. Default signal dispositions and an empty signal mask in the child.
 pid_t os_spawn(const struct os_spawn_options *options);
 
-// Asks the kernel to kill this process when the thread that started it ends. Best effort: macOS has
-// no such thing, so a child must also end when its socket closes.
+// Has this process killed when its parent ends (on Linux: when the thread that started it does).
+// Best effort: a child must also end when its socket closes. macOS: a thread that waits for it.
 void os_die_with_parent(void);
 
 #endif

@@ -72,7 +72,7 @@ bool os_shm_punch(int fd, void *address, uint64_t offset, uint64_t size)
     if (!size)
         return true;
     if (!os_is_portable()) {
-        int result = os_native_shm_punch(fd, offset, size);
+        int result = os_native_shm_punch(fd, address, offset, size);
         if (result == 0)
             return true;
         if (result != -ENOSYS && result != -EOPNOTSUPP) {

@@ -22,8 +22,7 @@ void os_shm_unmap(void *address, uint64_t size);
 bool os_shm_punch(int fd, void *address, uint64_t offset, uint64_t size);
 
 // Can nobody make this file of another process shorter? Else touching a mapping of it may end in a
-// signal. True as well where the platform can't tell (POSIX shared memory on Linux can be cut
-// short, on macOS it can't).
+// signal. True as well where it can't be told (POSIX shared memory on Linux can be cut short).
 bool os_shm_is_fixed(int fd);
 
 // Size in bytes of any file descriptor that can be mapped, or -errno.

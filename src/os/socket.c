@@ -12,6 +12,18 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+enum { PORTABLE_PATH_SIZE = 104 }; // macOS's; Linux has 108 bytes
+
+static int send_flags(void)
+{
+    return os_is_portable() ? 0 : os_native_send_flags();
+}
+
+static int receive_flags(void)
+{
+    return os_is_portable() ? 0 : os_native_receive_flags();
+}
+
 bool os_socket_set_nonblocking(int fd, bool on)
 {
     int flags = fcntl(fd, F_GETFL);
@@ -50,7 +62,7 @@ static int make_address(const char *path, struct sockaddr_un *address)
     size_t length = strlen(path);
     if (length == 0)
         return -ENOENT;
-    if (length >= sizeof address->sun_path)
+    if (length >= (os_is_portable() ? PORTABLE_PATH_SIZE : sizeof address->sun_path))
         return -ENAMETOOLONG;
     memcpy(address->sun_path, path, length + 1);
     return 0;
@@ -151,6 +163,13 @@ union control {
     struct cmsghdr alignment;
 };
 
+// As many descriptors as a message can carry anywhere (Linux: 253; macOS: 2 KiB of them). With less
+// room macOS would leave those that don't fit open in this process, and tell nobody their numbers.
+union received_control {
+    char bytes[CMSG_SPACE(sizeof(int) * 512)];
+    struct cmsghdr alignment;
+};
+
 static void attach_fds(struct msghdr *header, union control *control, const int *fds,
                        unsigned fd_count)
 {
@@ -175,7 +194,7 @@ ssize_t os_socket_send_vector(int fd, const struct iovec *parts, unsigned part_c
         attach_fds(&header, &control, fds, fd_count);
     ssize_t sent;
     do
-        sent = sendmsg(fd, &header, os_native_send_flags());
+        sent = sendmsg(fd, &header, send_flags());
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
 }
@@ -218,7 +237,7 @@ static bool collect_fds(struct msghdr *header, int *fds, unsigned capacity, unsi
         for (size_t i = 0; i < received; i++) {
             int fd;
             memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
-            if (!os_native_receive_flags())
+            if (!receive_flags())
                 fcntl(fd, F_SETFD, FD_CLOEXEC);
             if (fits && *count < capacity) {
                 fds[(*count)++] = fd;
@@ -235,7 +254,7 @@ ssize_t os_socket_recv(int fd, void *data, size_t size, int *fds, unsigned fd_ca
                        unsigned *fd_count)
 {
     struct iovec part = {.iov_base = data, .iov_len = size};
-    union control control;
+    union received_control control;
     struct msghdr header = {
         .msg_iov = &part,
         .msg_iovlen = 1,
@@ -244,7 +263,7 @@ ssize_t os_socket_recv(int fd, void *data, size_t size, int *fds, unsigned fd_ca
     };
     ssize_t got;
     do
-        got = recvmsg(fd, &header, os_native_receive_flags());
+        got = recvmsg(fd, &header, receive_flags());
     while (got < 0 && errno == EINTR);
     if (got < 0)
         return -errno;

@@ -2,6 +2,12 @@
 #ifndef OS_THREAD_H
 #define OS_THREAD_H
 
+#include <pthread.h>
+
+// pthread_create with a stack that holds a Vulkan driver, whatever the platform's default is. 0 or
+// -errno; the thread is the caller's to join or detach.
+int os_thread_create(pthread_t *thread, void *(*run)(void *data), void *data);
+
 // Names the calling thread for debuggers (at most 15 bytes are shown on Linux).
 void os_thread_set_name(const char *name);
 // Best effort: a nice value (-20 … 19) for the calling thread only; a QoS class on macOS. Failures

@@ -330,7 +330,7 @@ bool venus_ring_create(struct venus_context *context, uint64_t ring_id,
         *reason = "head or status of a new ring is not 0";
         return false;
     }
-    if (pthread_create(&ring->thread, NULL, ring_main, ring)) {
+    if (os_thread_create(&ring->thread, ring_main, ring)) {
         ring_free(ring);
         *reason = "no thread for the ring";
         return false;

@@ -238,7 +238,7 @@ struct venus_queue_waiter *venus_waiter_create(struct venus_context *context,
     waiter->unfenced = false; // nothing was submitted before the queue was bound
     pthread_mutex_init(&waiter->lock, NULL);
     pthread_cond_init(&waiter->wake, NULL);
-    if (!pthread_create(&waiter->thread, NULL, waiter_main, waiter))
+    if (!os_thread_create(&waiter->thread, waiter_main, waiter))
         return waiter;
     pthread_mutex_destroy(&waiter->lock);
     pthread_cond_destroy(&waiter->wake);

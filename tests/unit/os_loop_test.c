@@ -67,6 +67,20 @@ static void a_ready_descriptor_is_told(void **state)
     assert_int_equal(fixture->events, OS_READABLE);
 }
 
+static void a_hangup_is_told_to_who_asked_for_nothing(void **state)
+{
+    struct fixture *fixture = *state;
+    struct os_notifier pipe;
+    os_notifier_init_pipe(&pipe);
+    struct os_source *source = os_loop_add_fd(fixture->loop, pipe.read_fd, 0, count_fd, fixture);
+    os_loop_add_timer(fixture->loop, os_now_ns() + 5000 * MS, stop_timer, fixture);
+    close(pipe.write_fd);
+    assert_int_equal(os_loop_run(fixture->loop), 7);
+    assert_int_equal(fixture->events, OS_HANGUP);
+    os_source_remove(source);
+    close(pipe.read_fd);
+}
+
 static void no_events_means_silence(void **state)
 {
     struct fixture *fixture = *state;
@@ -302,6 +316,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(a_ready_descriptor_is_told),
+        TEST(a_hangup_is_told_to_who_asked_for_nothing),
         TEST(no_events_means_silence),
         TEST(sources_may_go_in_a_callback),
         TEST(hang_up_is_told_unasked),

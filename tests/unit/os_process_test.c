@@ -93,6 +93,57 @@ static void descriptors_may_swap_numbers(void **state)
         close(ends[i / 2][i % 2]);
 }
 
+// A service may be started with 0 to 2 closed.
+static void a_closed_standard_descriptor_is_no_error(void **state)
+{
+    int kept = fcntl(0, F_DUPFD_CLOEXEC, 100);
+    close(0);
+    char *argv[] = {"sh", "-c", "exit 0", NULL};
+    pid_t pid = os_spawn(&(struct os_spawn_options){.path = "sh", .argv = argv});
+    dup2(kept, 0);
+    close(kept);
+    assert_int_equal(WEXITSTATUS(end_of(pid)), 0);
+}
+
+static int waits_for_ever(int fd)
+{
+    os_die_with_parent();
+    if (write(fd, "x", 1) != 1)
+        return 1;
+    for (;;)
+        pause();
+}
+
+static int starts_one_that_waits(char *self, int fd)
+{
+    char *argv[] = {self, "wait", NULL};
+    struct os_fd_pass pass = {fd, fd};
+    pid_t pid = os_spawn(
+        &(struct os_spawn_options){.path = self, .argv = argv, .fds = &pass, .fd_count = 1});
+    close(fd);
+    return pid > 0 ? waits_for_ever(1) : 1;
+}
+
+static void a_child_goes_with_its_parent(void **state)
+{
+    enum { FD = 9 };
+    char path[PATH_MAX], byte;
+    int ends[2];
+    assert_true(os_self_path(path, sizeof(path)));
+    assert_int_equal(pipe(ends), 0);
+    fcntl(ends[0], F_SETFD, FD_CLOEXEC);
+    char *argv[] = {path, "start", NULL};
+    struct os_fd_pass pass = {ends[1], FD};
+    pid_t pid = os_spawn(
+        &(struct os_spawn_options){.path = path, .argv = argv, .fds = &pass, .fd_count = 1});
+    close(ends[1]);
+    assert_int_equal(read(ends[0], &byte, 1), 1); // this program's child of its child runs
+    kill(pid, SIGKILL);
+    end_of(pid);
+    assert_int_equal(read(ends[0], &byte, 1), 0); // its end of the pipe is closed: it has gone
+    close(ends[0]);
+}
+
 static void the_environment_is_the_given_one(void **state)
 {
     char text[64];
@@ -130,13 +181,19 @@ static void our_own_path_is_known(void **state)
     assert_false(os_self_path(tiny, sizeof(tiny)));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    if (argc > 1) { // as somebody's child
+        os_init(&(struct os_options){0});
+        return strcmp(argv[1], "wait") == 0 ? waits_for_ever(9) : starts_one_that_waits(argv[0], 9);
+    }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_exit_status_comes_back),
         cmocka_unit_test(a_missing_program_is_an_error),
         cmocka_unit_test(only_passed_descriptors_reach_the_child),
         cmocka_unit_test(descriptors_may_swap_numbers),
+        cmocka_unit_test(a_closed_standard_descriptor_is_no_error),
+        cmocka_unit_test(a_child_goes_with_its_parent),
         cmocka_unit_test(the_environment_is_the_given_one),
         cmocka_unit_test(signals_start_afresh),
         cmocka_unit_test(a_group_of_its_own),

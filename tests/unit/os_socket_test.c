@@ -99,6 +99,40 @@ static void surplus_descriptors_are_an_error_and_closed(void **state)
     close(probe);
 }
 
+// From a peer that is not ours: os_socket_send takes no such number.
+static void a_flood_of_descriptors_leaks_none(void **state)
+{
+    enum { FLOOD = 200 };
+    int pair[2], probe = dup(0), sent[FLOOD] = {0};
+    close(probe);
+    os_socket_pair(pair);
+    char byte = 'x';
+    union {
+        char bytes[CMSG_SPACE(sizeof(sent))];
+        struct cmsghdr alignment;
+    } control;
+    memset(&control, 0, sizeof(control));
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control.bytes,
+                             .msg_controllen = sizeof(control.bytes)};
+    struct cmsghdr *cmsg = CMSG_FIRSTHDR(&message);
+    cmsg->cmsg_level = SOL_SOCKET;
+    cmsg->cmsg_type = SCM_RIGHTS;
+    cmsg->cmsg_len = CMSG_LEN(sizeof(sent));
+    memcpy(CMSG_DATA(cmsg), sent, sizeof(sent));
+    assert_int_equal(sendmsg(pair[0], &message, 0), 1);
+    int fds[4];
+    unsigned count = 0;
+    assert_int_equal(os_socket_recv(pair[1], &byte, 1, fds, 4, &count), -EMFILE);
+    assert_int_equal(count, 0);
+    close(pair[0]);
+    close(pair[1]);
+    assert_int_equal(dup(0), probe);
+    close(probe);
+}
+
 static void a_closed_peer_is_an_error_code(void **state)
 {
     int pair[2];
@@ -198,6 +232,11 @@ static void impossible_paths_are_named(void **state)
     long_path[0] = '/';
     long_path[299] = 0;
     assert_int_equal(os_socket_listen(long_path), -ENAMETOOLONG);
+    memcpy(long_path, "/nowhere/", 9);
+    long_path[104] = 0; // a byte more than macOS takes
+    assert_int_equal(os_socket_listen(long_path), os_is_portable() ? -ENAMETOOLONG : -ENOENT);
+    long_path[103] = 0;
+    assert_int_equal(os_socket_listen(long_path), -ENOENT);
     assert_int_equal(os_socket_listen("/nowhere/at/all"), -ENOENT);
     assert_int_equal(os_socket_listen(""), -ENOENT);
 }
@@ -209,6 +248,7 @@ int main(void)
         cmocka_unit_test(a_descriptor_follows_with_a_byte_of_its_own),
         cmocka_unit_test(a_full_socket_takes_the_descriptor_later),
         cmocka_unit_test(surplus_descriptors_are_an_error_and_closed),
+        cmocka_unit_test(a_flood_of_descriptors_leaks_none),
         cmocka_unit_test(a_closed_peer_is_an_error_code),
         cmocka_unit_test(a_non_blocking_socket_says_again),
         cmocka_unit_test_setup_teardown(clients_of_this_user_connect, make_folder, remove_folder),
