@@ -1,0 +1,45 @@
+// What a person does in the windows → events for the guest. The main thread.
+#ifndef WINDOW_INPUT_H
+#define WINDOW_INPUT_H
+
+#include <SDL.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "display/display.h"
+#include "display/window/keymap.h"
+
+enum { WINDOW_TOUCHES = 10 };
+
+struct window_input {
+    struct display *display;
+    bool down[WINDOW_KEY_MAX + 1]; // keys of the guest
+    uint32_t buttons;              // bit n: SDL's button n is down
+    double wheel_x, wheel_y;       // not yet passed on, 120ths of a notch
+    struct {
+        bool down;
+        SDL_FingerID finger;
+    } touches[WINDOW_TOUCHES];
+    int32_t next_touch; // tracking id
+};
+
+// A key of the keyboard; repeats must be left out. True: the guest has it.
+bool window_input_key(struct window_input *input, SDL_Scancode scancode, bool down);
+// Whether a key that is not (or only partly) the guest's is down for it.
+bool window_input_is_down(const struct window_input *input, SDL_Scancode scancode);
+// x, y: pixels of the output's picture.
+void window_input_motion(struct window_input *input, uint32_t output, double x, double y);
+// `button`: SDL's number.
+void window_input_button(struct window_input *input, unsigned button, bool down);
+// Notches, positive: right, away from the person.
+void window_input_wheel(struct window_input *input, double x, double y);
+// A finger has come, moved or (`down` false) gone.
+void window_input_finger(struct window_input *input, SDL_FingerID finger, bool down,
+                         uint32_t output, double x, double y);
+// Nothing is held any more: the windows have lost the keyboard.
+void window_input_release_keys(struct window_input *input);
+void window_input_release_all(struct window_input *input);
+// Presses a lock key if that makes the guest's light (bit 0: num, 1: caps) what the person's is.
+void window_input_match_lock(struct window_input *input, uint32_t leds, SDL_Keymod state);
+
+#endif

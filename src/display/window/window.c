@@ -1,0 +1,368 @@
+#include "display/window/window.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "display/window/notice.h"
+#include "os/clock.h"
+
+#define MS 1000000ull
+
+// A resize is told to the guest when the window was left alone for so long.
+#define SETTLE_NS (100 * MS)
+// A screen that is switched off may be one that is being set up anew: the last picture stays.
+#define OFF_NS (1000 * MS)
+// So long a window manager may take to answer our own resize.
+#define ANSWER_NS (500 * MS)
+
+enum { LEAST_WIDTH = 160, LEAST_HEIGHT = 120, LEAST_MODE = 16, MOST_MODE = 16384 };
+
+static const char not_yet[] = "The guest has not switched its screen on yet";
+static const char off[] = "The guest has switched its screen off";
+
+// ---- titles and notices ------------------------------------------------------------------------
+
+static void set_title(struct window *window)
+{
+    char number[32] = "", title[256];
+    if (window->settings.numbered)
+        snprintf(number, sizeof number, " (%u)", window->output + 1);
+    snprintf(title, sizeof title, "%s%s%s%s%s", window->settings.name, number,
+             window->notice ? " - " : "", window->notice ? window->notice : "",
+             window->grabbed ? " - Ctrl+Alt+G gives the keyboard back" : "");
+    SDL_SetWindowTitle(window->sdl, title);
+}
+
+static void show_notice(struct window *window)
+{
+    uint32_t width = window->width, height = window->height;
+    if (!window->presenter || !width || !height || width > MOST_MODE || height > MOST_MODE)
+        return;
+    uint8_t *rgba = window_notice(window->notice, width, height);
+    if (rgba)
+        window->presenter->ops->notice(window->presenter, rgba, width, height);
+}
+
+static void set_notice(struct window *window, const char *notice)
+{
+    if (window->notice == notice)
+        return;
+    window->notice = notice;
+    set_title(window);
+    window_cursor(window, false);
+    if (notice)
+        show_notice(window);
+}
+
+// ---- size --------------------------------------------------------------------------------------
+
+static void pixel_size(SDL_Window *sdl, uint32_t *width, uint32_t *height)
+{
+    int w = 0, h = 0;
+    SDL_GetWindowSizeInPixels(sdl, &w, &h);
+    *width = w > 0 ? (uint32_t)w : 0;
+    *height = h > 0 ? (uint32_t)h : 0;
+}
+
+// SDL's units in a pixel, 1 unless the screen is a fine one.
+static double unit(const struct window *window)
+{
+    int w = 0, h = 0;
+    SDL_GetWindowSize(window->sdl, &w, &h);
+    return window->width && w > 0 ? (double)w / window->width : 1;
+}
+
+static bool is_free(const struct window *window)
+{
+    const Uint32 bound = SDL_WINDOW_FULLSCREEN | SDL_WINDOW_FULLSCREEN_DESKTOP |
+                         SDL_WINDOW_MAXIMIZED | SDL_WINDOW_MINIMIZED;
+    return !(SDL_GetWindowFlags(window->sdl) & bound);
+}
+
+static void fit_to_guest(struct window *window)
+{
+    if (!is_free(window) ||
+        (window->guest_width == window->width && window->guest_height == window->height))
+        return;
+    double scale = unit(window);
+    window->ours_until_ns = os_now_ns() + ANSWER_NS;
+    window->mode_due_ns = 0;
+    SDL_SetWindowSize(window->sdl, (int)lround(window->guest_width * scale),
+                      (int)lround(window->guest_height * scale));
+}
+
+// Of the screen that it is on.
+static uint64_t period_ns(const struct window *window)
+{
+    SDL_DisplayMode mode;
+    int screen = SDL_GetWindowDisplayIndex(window->sdl);
+    int rate = screen >= 0 && SDL_GetCurrentDisplayMode(screen, &mode) == 0 ? mode.refresh_rate : 0;
+    return 1000 * MS / (rate >= 20 && rate <= 1000 ? (unsigned)rate : 60);
+}
+
+static void take_size(struct window *window)
+{
+    uint32_t width, height;
+    pixel_size(window->sdl, &width, &height);
+    bool changed = width != window->width || height != window->height;
+    window->width = width;
+    window->height = height;
+    if (window->presenter)
+        window->presenter->ops->resize(window->presenter, width, height, period_ns(window));
+    if (!changed || !width || !height)
+        return;
+    if (window->notice)
+        show_notice(window);
+    uint64_t now = os_now_ns();
+    // What a window manager makes of our own wish is no wish of the person's.
+    if (now >= window->ours_until_ns || !is_free(window))
+        window->mode_due_ns = now + SETTLE_NS;
+}
+
+static void tell_mode(struct window *window)
+{
+    uint32_t width = window->width, height = window->height;
+    window->mode_due_ns = 0;
+    if (width < LEAST_MODE || height < LEAST_MODE || width > MOST_MODE || height > MOST_MODE ||
+        (width == window->asked_width && height == window->asked_height) ||
+        (width == window->guest_width && height == window->guest_height && !window->asked_width))
+        return;
+    window->asked_width = width;
+    window->asked_height = height;
+    display_set_mode(window->settings.display, window->output, width, height);
+}
+
+// ---- life --------------------------------------------------------------------------------------
+
+static bool make_sdl(struct window *window, uint32_t width, uint32_t height, bool vulkan)
+{
+    Uint32 flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI |
+                   (vulkan ? SDL_WINDOW_VULKAN : 0) |
+                   (window->settings.fullscreen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
+    window->ours_until_ns = os_now_ns() + ANSWER_NS;
+    window->sdl = SDL_CreateWindow(window->settings.name, SDL_WINDOWPOS_UNDEFINED,
+                                   SDL_WINDOWPOS_UNDEFINED, (int)width, (int)height, flags);
+    if (!window->sdl) {
+        if (!vulkan)
+            log_error("cannot open a window: %s", SDL_GetError());
+        return false;
+    }
+    SDL_SetWindowMinimumSize(window->sdl, LEAST_WIDTH, LEAST_HEIGHT);
+    if (window->grabbed)
+        SDL_SetWindowKeyboardGrab(window->sdl, SDL_TRUE);
+    pixel_size(window->sdl, &window->width, &window->height);
+    set_title(window);
+    return true;
+}
+
+bool window_open(struct window *window, const struct window_settings *settings, uint32_t output,
+                 uint32_t width, uint32_t height, bool vulkan)
+{
+    *window = (struct window){
+        .settings = *settings,
+        .output = output,
+        .notice = not_yet,
+        .grabbed = settings->grab,
+        .guest_width = width,
+        .guest_height = height,
+    };
+    if (!make_sdl(window, width, height, vulkan))
+        return false;
+    if (settings->fullscreen)
+        window->mode_due_ns = os_now_ns() + SETTLE_NS;
+    else
+        fit_to_guest(window);
+    return true;
+}
+
+bool window_reopen(struct window *window, bool vulkan)
+{
+    int width, height;
+    SDL_GetWindowSize(window->sdl, &width, &height);
+    SDL_DestroyWindow(window->sdl);
+    window->sdl = NULL;
+    return make_sdl(window, (uint32_t)width, (uint32_t)height, vulkan);
+}
+
+void window_close(struct window *window)
+{
+    window_set_presenter(window, NULL);
+    if (window->cursor)
+        SDL_FreeCursor(window->cursor);
+    if (window->sdl)
+        SDL_DestroyWindow(window->sdl);
+    *window = (struct window){0};
+}
+
+void window_set_presenter(struct window *window, struct window_presenter *presenter)
+{
+    if (window->presenter)
+        window->presenter->ops->destroy(window->presenter);
+    window->presenter = presenter;
+    if (!presenter)
+        return;
+    presenter->ops->resize(presenter, window->width, window->height, period_ns(window));
+    if (window->notice) {
+        show_notice(window);
+        display_shown(window->settings.display, window->output);
+        return;
+    }
+    // What the last presenter showed, or was about to.
+    const struct display_output *output = display_output(window->settings.display, window->output);
+    struct gpu_rect all = {.width = output->width, .height = output->height};
+    if (output->file)
+        presenter->ops->frame(presenter, &all);
+    else
+        display_shown(window->settings.display, window->output);
+}
+
+// ---- what the display says ---------------------------------------------------------------------
+
+void window_picture(struct window *window)
+{
+    const struct display_output *output = display_output(window->settings.display, window->output);
+    if (!output->file || !output->enabled) {
+        window->off_due_ns = window->notice ? 0 : os_now_ns() + OFF_NS;
+        return;
+    }
+    window->off_due_ns = 0;
+    if (output->width == window->guest_width && output->height == window->guest_height)
+        return;
+    window->guest_width = output->width;
+    window->guest_height = output->height;
+    bool as_asked = output->width == window->asked_width && output->height == window->asked_height;
+    if (!as_asked && !window->mode_due_ns) { // the guest's own idea
+        window->asked_width = window->asked_height = 0;
+        fit_to_guest(window);
+    }
+}
+
+void window_frame(struct window *window, const struct gpu_rect *damage)
+{
+    const struct display_output *output = display_output(window->settings.display, window->output);
+    bool shows = output->file && output->enabled;
+    struct gpu_rect all = {.width = output->width, .height = output->height};
+    if (shows && window->notice) {
+        damage = &all;
+        set_notice(window, NULL);
+    }
+    if (window->presenter && !window->notice)
+        window->presenter->ops->frame(window->presenter, damage);
+    else
+        display_shown(window->settings.display, window->output);
+}
+
+static SDL_Cursor *make_cursor(const struct display_output *output)
+{
+    uint32_t width = output->cursor.width, height = output->cursor.height;
+    if (!output->cursor.rgba)
+        return NULL;
+    SDL_Surface *surface =
+        SDL_CreateRGBSurfaceWithFormat(0, (int)width, (int)height, 32, SDL_PIXELFORMAT_RGBA32);
+    if (!surface)
+        return NULL;
+    for (uint32_t y = 0; y < height; y++) {
+        const uint8_t *from = output->cursor.rgba + (size_t)y * width * 4;
+        uint8_t *to = (uint8_t *)surface->pixels + (size_t)y * (size_t)surface->pitch;
+        for (uint32_t x = 0; x < width; x++, from += 4, to += 4) {
+            unsigned alpha = from[3];
+            for (unsigned i = 0; i < 3; i++) { // SDL's are not premultiplied
+                unsigned straight = alpha ? (from[i] * 255u + alpha / 2) / alpha : 0;
+                to[i] = straight < 255 ? (uint8_t)straight : 255;
+            }
+            to[3] = (uint8_t)alpha;
+        }
+    }
+    int hot_x = output->cursor.hot_x < width ? (int)output->cursor.hot_x : (int)width - 1;
+    int hot_y = output->cursor.hot_y < height ? (int)output->cursor.hot_y : (int)height - 1;
+    SDL_Cursor *cursor = SDL_CreateColorCursor(surface, hot_x, hot_y);
+    SDL_FreeSurface(surface);
+    return cursor;
+}
+
+// The person's pointer looks as the guest's, and is not seen where the guest shows none: it draws
+// one of its own then.
+void window_cursor(struct window *window, bool shape_changed)
+{
+    const struct display_output *output = display_output(window->settings.display, window->output);
+    SDL_Cursor *old = NULL;
+    if (shape_changed) {
+        old = window->cursor;
+        window->cursor = make_cursor(output);
+    }
+    if (window->sdl && SDL_GetMouseFocus() == window->sdl) {
+        bool guests = !window->notice;
+        SDL_SetCursor(guests && window->cursor ? window->cursor : SDL_GetDefaultCursor());
+        SDL_ShowCursor(!guests || (window->cursor && output->cursor.visible));
+    }
+    if (old)
+        SDL_FreeCursor(old);
+}
+
+// ---- what the person does ----------------------------------------------------------------------
+
+void window_event(struct window *window, const SDL_WindowEvent *event)
+{
+    switch (event->event) {
+    case SDL_WINDOWEVENT_SIZE_CHANGED:
+    case SDL_WINDOWEVENT_EXPOSED:
+    case SDL_WINDOWEVENT_SHOWN:
+    case SDL_WINDOWEVENT_RESTORED:
+    case SDL_WINDOWEVENT_MAXIMIZED:
+    case SDL_WINDOWEVENT_DISPLAY_CHANGED:
+        take_size(window);
+        break;
+    case SDL_WINDOWEVENT_ENTER:
+        window_cursor(window, false);
+        break;
+    }
+}
+
+bool window_point(const struct window *window, double *x, double *y)
+{
+    struct window_layout at;
+    double scale = unit(window);
+    if (window->notice || !window_layout(window->settings.scale, window->guest_width,
+                                         window->guest_height, window->width, window->height, &at))
+        return false;
+    *x /= scale;
+    *y /= scale;
+    window_layout_point(&at, x, y);
+    return true;
+}
+
+void window_toggle_grab(struct window *window)
+{
+    window->grabbed = !window->grabbed;
+    SDL_SetWindowKeyboardGrab(window->sdl, window->grabbed ? SDL_TRUE : SDL_FALSE);
+    set_title(window);
+}
+
+void window_toggle_fullscreen(struct window *window)
+{
+    bool full = SDL_GetWindowFlags(window->sdl) & SDL_WINDOW_FULLSCREEN;
+    window->ours_until_ns = 0;
+    if (SDL_SetWindowFullscreen(window->sdl, full ? 0 : SDL_WINDOW_FULLSCREEN_DESKTOP) < 0)
+        log_warning("no full screen: %s", SDL_GetError());
+}
+
+// ---- time --------------------------------------------------------------------------------------
+
+uint64_t window_deadline(const struct window *window)
+{
+    uint64_t mode = window->mode_due_ns, off_due = window->off_due_ns;
+    return !mode || (off_due && off_due < mode) ? off_due : mode;
+}
+
+void window_tick(struct window *window, uint64_t now_ns)
+{
+    if (window->mode_due_ns && window->mode_due_ns <= now_ns)
+        tell_mode(window);
+    if (window->off_due_ns && window->off_due_ns <= now_ns) {
+        window->off_due_ns = 0;
+        set_notice(window, off);
+    }
+}

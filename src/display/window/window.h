@@ -1,0 +1,64 @@
+// One window: an output of the guest, on the person's screen. The main thread.
+#ifndef WINDOW_WINDOW_H
+#define WINDOW_WINDOW_H
+
+#include "display/window/input.h"
+#include "display/window/present.h"
+
+struct window_settings {
+    struct display *display;
+    struct window_input *input;
+    enum window_scale scale;
+    bool fullscreen, grab;
+    const char *name; // the VM's
+    bool numbered;    // the title says which output it is
+    Uint32 event;     // type of the events
+};
+
+struct window {
+    struct window_settings settings;
+    uint32_t output;
+    SDL_Window *sdl;
+    struct window_presenter *presenter; // NULL: not made yet
+    bool grabbed;
+    uint32_t width, height; // pixels
+    const char *notice;     // what it says instead of a picture; NULL: it shows the picture
+
+    // The guest's mode follows the window, and the window the guest's mode.
+    uint32_t guest_width, guest_height; // the picture's
+    uint32_t asked_width, asked_height; // what the guest was told last
+    uint64_t mode_due_ns;               // the person has resized the window; 0: no
+    uint64_t off_due_ns;                // the guest has switched the output off; 0: no
+    uint64_t ours_until_ns;             // size events until then are answers to our own doing
+
+    SDL_Cursor *cursor; // the guest's
+};
+
+// width, height: the guest's mode, pixels. `vulkan`: it will be presented to by Vulkan. False,
+// after a log line: there is none.
+bool window_open(struct window *window, const struct window_settings *settings, uint32_t output,
+                 uint32_t width, uint32_t height, bool vulkan);
+// Another SDL window in the place of the one it has, whose presenter is gone. False: see above.
+bool window_reopen(struct window *window, bool vulkan);
+void window_close(struct window *window);
+
+// From here on it shows by `presenter`, which becomes the window's; NULL: by none.
+void window_set_presenter(struct window *window, struct window_presenter *presenter);
+
+// What the display says (display.h).
+void window_picture(struct window *window);
+void window_frame(struct window *window, const struct gpu_rect *damage);
+void window_cursor(struct window *window, bool shape_changed);
+
+// What the person does.
+void window_event(struct window *window, const SDL_WindowEvent *event);
+// A place in the window, SDL's units → pixels of the picture. False: there is no picture.
+bool window_point(const struct window *window, double *x, double *y);
+void window_toggle_grab(struct window *window);
+void window_toggle_fullscreen(struct window *window);
+
+// When window_tick is to be called (os_now_ns clock); 0: not at all.
+uint64_t window_deadline(const struct window *window);
+void window_tick(struct window *window, uint64_t now_ns);
+
+#endif
