@@ -8,16 +8,17 @@ MESON_ARGS ?=
 FUZZ_SECONDS ?= 300
 NINJA = ninja -C $(BUILD) $(if $(JOBS),-j $(JOBS))
 
-.PHONY: all build test quick unit demo fuzz sanitize format check-format install clean help
+.PHONY: all build test test-vm quick unit demo fuzz sanitize format check-format install clean help
 
 all: build
 
 help:
 	@echo 'make               build/hesper, without tests'
-	@echo 'make demo          a real program rendered through Hesper, as demo.png'
-	@echo 'make test          everything: unit tests, then real programs of three Mesa versions'
+	@echo 'make demo          a virtual machine with its GPU, and pictures: demo-*.png'
+	@echo 'make test          unit tests, real programs of three Mesa versions, two virtual machines'
 	@echo 'make quick         unit tests and the newest Mesa only (some minutes)'
 	@echo 'make unit          unit tests'
+	@echo 'make test-vm       all that is tried in virtual machines: kernels x Mesa versions x profiles (an hour)'
 	@echo 'make sanitize      unit tests and real programs: address+undefined, then thread'
 	@echo 'make fuzz          each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
 	@echo 'make check         formatting, both compilers without warnings, an older Vulkan registry, macOS'
@@ -63,7 +64,13 @@ unit: prepare
 
 test: prepare
 	scripts/tree trixie trixie-backports sid
+	scripts/guest trixie trixie-backports
 	scripts/test $(BUILD)
+
+test-vm: prepare
+	scripts/tree sid
+	scripts/guest trixie trixie-backports
+	scripts/test $(BUILD) --vm
 
 quick: prepare
 	scripts/tree sid
@@ -74,7 +81,8 @@ demo:
 	$(if $(REGISTRY),,scripts/tree registry)
 	@$(MAKE) --no-print-directory build
 	scripts/tree sid
-	HESPER_BUILD=$(abspath $(BUILD)) scripts/demo demo.png
+	scripts/guest trixie
+	HESPER_BUILD=$(abspath $(BUILD)) scripts/demo .
 
 sanitize:
 	scripts/setup build test dev

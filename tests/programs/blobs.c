@@ -1,6 +1,11 @@
 // blobs: 3000 mapped allocations alive at once, each with its own content, half of it written by
 // the CPU and half by the GPU, both read by the other; then a third of them freed and allocated
 // anew with other sizes, three times. In a virtual machine each is a range of the window.
+//
+//   blobs          does that
+//   blobs limit N  allocates 64 KiB and maps it until one or the other fails, which it must before
+//   N; what it has is whole
+//                  and works, and when a part was freed there is room again
 #include "app.h"
 
 #include <inttypes.h>
@@ -108,13 +113,86 @@ static void check(struct app *app, const struct blob *blobs)
     buffer_destroy(app, &seen);
 }
 
-int main(void)
+// ---- until nothing is left
+// -----------------------------------------------------------------------
+
+enum { LIMITED_SIZE = 64 << 10 };
+
+struct range {
+    VkDeviceMemory memory;
+    uint32_t *map;
+};
+
+static VkResult range_create(struct app *app, struct range *range, uint32_t content)
+{
+    void *map;
+    VkResult result = vk.AllocateMemory(
+        app->device,
+        &(VkMemoryAllocateInfo){
+            .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+            .allocationSize = LIMITED_SIZE,
+            .memoryTypeIndex = memory_type(app, ~0u,
+                                           VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                               VK_MEMORY_PROPERTY_HOST_COHERENT_BIT),
+        },
+        NULL, &range->memory);
+    if (result != VK_SUCCESS)
+        return result;
+    result = vk.MapMemory(app->device, range->memory, 0, VK_WHOLE_SIZE, 0, &map);
+    if (result != VK_SUCCESS) {
+        vk.FreeMemory(app->device, range->memory, NULL);
+        return result;
+    }
+    range->map = map;
+    for (uint32_t i = 0; i < LIMITED_SIZE / 4; i += PAGE / 4)
+        range->map[i] = content + i;
+    return VK_SUCCESS;
+}
+
+static void range_destroy(struct app *app, struct range *range, uint32_t content)
+{
+    for (uint32_t i = 0; i < LIMITED_SIZE / 4; i += PAGE / 4)
+        app_expect(range->map[i] == content + i, "another content");
+    vk.FreeMemory(app->device, range->memory, NULL);
+}
+
+static void until_full(struct app *app, uint32_t bound)
+{
+    struct range *ranges = calloc(bound, sizeof *ranges);
+    uint32_t count = 0, again;
+    VkResult result = VK_SUCCESS;
+    app_expect(ranges != NULL, "memory");
+    while (count < bound && (result = range_create(app, &ranges[count], count)) == VK_SUCCESS)
+        count++;
+    if (count == bound)
+        app_fail("%" PRIu32 " ranges and no limit", count);
+    if (result != VK_ERROR_MEMORY_MAP_FAILED && result != VK_ERROR_OUT_OF_DEVICE_MEMORY &&
+        result != VK_ERROR_OUT_OF_HOST_MEMORY)
+        app_fail("the limit is VkResult %d", result);
+    app_expect(count > 16, "next to nothing");
+    for (again = 0; again < count; again += 2)
+        range_destroy(app, &ranges[again], again);
+    for (again = 0; again < count; again += 2)
+        VK_CHECK(range_create(app, &ranges[again], again));
+    for (again = 0; again < count; again++)
+        range_destroy(app, &ranges[again], again);
+    printf("%" PRIu32 " ranges, then VkResult %d\n", count, result);
+    free(ranges);
+}
+
+int main(int argc, char **argv)
 {
     struct app app;
     struct blob *blobs = calloc(COUNT, sizeof *blobs);
     uint64_t bytes = 0;
     app_expect(blobs != NULL, "memory");
     app_init(&app, &(struct app_wants){0});
+    if (argc == 3 && !strcmp(argv[1], "limit")) {
+        until_full(&app, (uint32_t)strtoul(argv[2], NULL, 10));
+        free(blobs);
+        app_finish(&app);
+        return 0;
+    }
     for (uint32_t i = 0; i < COUNT; i++)
         blob_create(&app, &blobs[i], i, 0);
     fill(&app, blobs, 0, 1);

@@ -29,6 +29,7 @@ def expect(ok, what):
 
 
 PROGRAMS = ["compute", "offscreen", "sync", "memory", "threads", "interop", "hostcopy", "heap", "rays", "meshes", "blobs"]
+PROGRAMS += ["draws", "large", "lives"]
 
 
 def program_paths():
@@ -216,13 +217,44 @@ CASES = {
     "interop-syncfile": program("interop", "syncfile", optional=True),
     "hostcopy": program("hostcopy", optional=True),
     "heap": program("heap", optional=True),
+    "draws-dynamic": program("draws", "dynamic", output="dynamic.ppm"),
+    "draws-indirect": program("draws", "indirect", output="indirect.ppm"),
+    "large-regions": program("large", "regions"),
+    "large-shader": program("large", "shader"),
+    "lives-instances": program("lives", "instances"),
+    "lives-children": program("lives", "children"),
     "blobs": program("blobs"),  # 3000 live ones
     "vkmark": vkmark,
 }
+def limit(below):
+    """Ranges are mapped until there is no more room: an error in the program, which it may live with."""
+
+    def run(_native, vm):
+        got = vm.run(f"./blobs limit {below}")
+        expect(got.status == 0, got.why())
+        return got.out.decode().strip()
+
+    return run
+
+
+# What happens to a machine, and how many times in a full and in a quick test.
 LIFE = {
-    "pauses": pauses(20),
-    "kills": kills(5),
-    "rebinds": rebinds(20),
-    "reboots": reboots(20),
+    "pauses": (pauses, 20, 4),
+    "kills": (kills, 5, 1),
+    "rebinds": (rebinds, 20, 2),
+    "reboots": (reboots, 20, 2),
 }
-QUICK = ["vulkaninfo", "compute", "offscreen", "memory", "interop-programs"]
+# Other machines than most, one each: options of `hesper run`, what QEMU may write, what is tried.
+OTHERS = {
+    "without the placer": (
+        ["--placer", "none"],
+        "vhost_set_mem_table|Error starting vhost|Failed initializing vhost-user memory map",
+        {"vulkaninfo": vulkaninfo, "memory": CASES["memory"], "limit": limit(500), "rebinds": rebinds(5), "reboots": reboots(2)},
+    ),
+    "64 MiB window": (
+        ["--window-size", "64M"],
+        None,
+        {"offscreen": CASES["offscreen"], "limit": limit(1025), "rebinds": rebinds(2), "again": limit(1025)},
+    ),
+}
+QUICK = ["vulkaninfo", "compute", "offscreen", "sync", "memory", "interop-programs", "blobs", "vkmark"]
