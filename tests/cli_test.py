@@ -152,6 +152,21 @@ class Cli(unittest.TestCase):
         self.assertEqual(len(device), 1)
         self.assertIn("chardev=hesper-gpu", device[0])
 
+    def test_input_devices(self):
+        def devices(*options, **env):
+            argv = self.told("--kernel", self.kernel, *options, **env)
+            found = [d for d in self.values(argv, "-device") if "virtio-id=18" in d]
+            chardevs = [c for c in self.values(argv, "-chardev") if "hesper-gpu" not in c]
+            self.assertEqual(len(found), len(chardevs))
+            for device, chardev in zip(found, chardevs):
+                self.assertIn("chardev=" + chardev.split(",")[1].replace("id=", "") + ",", device)
+                self.assertIn("config_size=136", device)
+            return [c.split("hesper-")[1] for c in chardevs]
+
+        self.assertEqual(devices(DOES="[ -S /dev/fd/57 ] && [ -S /dev/fd/58 ] || exit 9"), ["keyboard,fd=57", "pointer,fd=58"])
+        self.assertEqual(devices("--input", "none"), [])
+        self.assertEqual(devices("--input", "touch,keyboard", DOES="[ -S /dev/fd/59 ] || exit 9"), ["keyboard,fd=57", "touch,fd=59"])
+
     def test_qemu_gets_the_limits_that_hesper_got(self):
         limit = subprocess.run("ulimit -n", shell=True, capture_output=True, text=True).stdout.strip()
         status, out, _ = self.run_machine("--kernel", self.kernel, DOES="ulimit -n")
@@ -241,6 +256,9 @@ class Cli(unittest.TestCase):
             ("--window-size is", [*kernel, "--window-size", "3G"]),
             ("--window-size is", [*kernel, "--window-size", "512G"]),
             ("--resolution is", [*kernel, "--resolution", "1280"]),
+            ("--input is", [*kernel, "--input", "keyboard,mouse"]),
+            ("--input is", [*kernel, "--input", "touch,"]),
+            ("--input is", [*kernel, "--input", ""]),
             ("unknown option '--frobnicate'", ["--frobnicate"]),
             ("'--kernel' needs a value", ["--kernel"]),
             ("'a.img' is no option", ["a.img"]),
@@ -291,10 +309,15 @@ class Cli(unittest.TestCase):
         self.refused(1, "another server does", "serve", "--no-venus", "--socket", path)
         with socket.socket(socket.AF_UNIX) as qemu:
             qemu.connect(path)
+        with socket.socket(socket.AF_UNIX) as keyboard, socket.socket(socket.AF_UNIX) as second:
+            keyboard.connect(path + ".keyboard")
+            second.connect(path + ".keyboard")
+            self.assertEqual(second.recv(1), b"")  # each VM needs a hesper of its own
+        self.assertEqual(sorted(os.listdir(self.folder)), ["gpu", "gpu.keyboard", "gpu.placer", "gpu.pointer", "qemu", "vmlinuz"])
         process.terminate()
         process.communicate(timeout=60)
         self.assertEqual(process.returncode, 0)
-        self.assertFalse(os.path.exists(path) or os.path.exists(path + ".placer"))
+        self.assertEqual(sorted(os.listdir(self.folder)), ["qemu", "vmlinuz"])
         self.refused(1, "not a socket is in the way", "serve", "--no-venus", "--socket", self.kernel)
         self.refused(1, "No such file", "serve", "--no-venus", "--socket", "/nowhere/gpu")
 
@@ -318,6 +341,8 @@ class Cli(unittest.TestCase):
         self.assertIn("socket,id=hesper-gpu,path=" + path.replace(",", ",,"), lines)
         self.assertIn("memory-backend-memfd,id=hesper-mem,size=4096M,share=on" if sys.platform == "linux" else
                       "memory-backend-shm,id=hesper-mem,size=4096M,share=on", lines)
+        self.assertIn("socket,id=hesper-pointer,path=" + path.replace(",", ",,") + ".pointer", lines)
+        self.assertFalse([l for l in self.hesper(*common, "lines", "--input", "none")[1].splitlines() if "virtio-id=18" in l])
         shell = self.hesper(*common, "shell")[1]
         show = subprocess.run(["sh", "-c", "printf '%s\\n' " + shell], capture_output=True, text=True).stdout
         self.assertEqual(show.splitlines(), lines)

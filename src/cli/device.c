@@ -21,6 +21,7 @@ const char cli_device_usage[] =
     "                             image=FOLDER (PNG files); none\n"
     "  --resolution WxH         of the guest's screen [1280x800]\n"
     "  --outputs N              screens of the guest, 1 to 16 [1]\n"
+    "  --input LIST             of keyboard, pointer, touch; or none [keyboard,pointer]\n"
     "  --stats                  say every second what was shown, and what a CPU had to copy\n"
     "  --max-contexts N         Vulkan instances in the guest at a time [256]\n"
     "  --max-resources N        resources of the guest [65536]\n"
@@ -51,6 +52,7 @@ void cli_device_init(struct cli_device *device)
                                       .max_wait_ns = 60 * NS_PER_S,
                                       .venus = true,
                                   }};
+    cli_seat_init(&device->seat);
 }
 
 static bool parse_count(const char *command, const char *option, const char *text, uint32_t *value)
@@ -110,6 +112,8 @@ bool cli_device_option(struct cli_device *device, const char *command, int optio
         return false;
     case CLI_DEVICE_DISPLAY:
         return cli_displays_add(&device->displays, command, optarg);
+    case CLI_DEVICE_INPUT:
+        return cli_seat_parse(&device->seat, command, optarg);
     case CLI_DEVICE_STATS:
         device->displays.stats = true;
         return true;
@@ -162,9 +166,31 @@ static void on_displays_failed(void *data)
     os_loop_stop(device->loop, CLI_FAILED);
 }
 
+static void on_input(void *data, const struct link_input *events, size_t count)
+{
+    struct cli_device *device = data;
+    cli_seat_input(&device->seat, events, count);
+}
+
+static void on_input_lost(void *data)
+{
+    struct cli_device *device = data;
+    cli_seat_release_all(&device->seat);
+}
+
+static void on_leds(void *data, uint32_t leds)
+{
+    struct cli_device *device = data;
+    cli_displays_set_leds(&device->displays, leds);
+}
+
 static void start_displays(struct cli_device *device)
 {
     struct cli_displays *displays = &device->displays;
+    device->seat.data = device;
+    device->seat.leds = on_leds;
+    displays->input = on_input;
+    displays->input_lost = on_input_lost;
     displays->data = device;
     displays->ready = on_displays_ready;
     displays->failed = on_displays_failed;
@@ -268,6 +294,7 @@ bool cli_device_on_signals(struct cli_device *device, os_signal_callback callbac
 void cli_device_finish(struct cli_device *device)
 {
     cli_displays_finish(&device->displays);
+    cli_seat_finish(&device->seat);
     if (device->pool)
         link_pool_destroy(device->pool);
     if (device->loop)

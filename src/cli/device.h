@@ -6,6 +6,7 @@
 
 #include "cli/cli.h"
 #include "cli/displays.h"
+#include "cli/seat.h"
 #include "front/vhost_user/gpu_front.h"
 #include "os/loop.h"
 
@@ -14,6 +15,7 @@ struct link_pool;
 struct cli_device {
     struct cli_host host;
     struct cli_displays displays;     // its callbacks are the owner's
+    struct cli_seat seat;             // gets what displays send
     struct vhost_gpu_options options; // `device.pool` is set by cli_device_start
     struct os_loop *loop;
     struct link_pool *pool;
@@ -31,6 +33,7 @@ enum {
     CLI_DEVICE_OUTPUTS,
     CLI_DEVICE_DISPLAY,
     CLI_DEVICE_STATS,
+    CLI_DEVICE_INPUT,
     CLI_DEVICE_CONTEXTS,
     CLI_DEVICE_RESOURCES,
     CLI_DEVICE_MEMORY,
@@ -46,6 +49,7 @@ enum {
     {"resolution", required_argument, NULL, CLI_DEVICE_RESOLUTION},                                \
     {"outputs", required_argument, NULL, CLI_DEVICE_OUTPUTS},                                      \
     {"display", required_argument, NULL, CLI_DEVICE_DISPLAY},                                      \
+    {"input", required_argument, NULL, CLI_DEVICE_INPUT},                                          \
     {"stats", no_argument, NULL, CLI_DEVICE_STATS},                                                \
     {"max-contexts", required_argument, NULL, CLI_DEVICE_CONTEXTS},                                \
     {"max-resources", required_argument, NULL, CLI_DEVICE_RESOURCES},                              \

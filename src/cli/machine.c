@@ -278,6 +278,8 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
         cli_arguments_add(arguments, "virtio-net-pci,netdev=net0,romfile=");
     }
     cli_qemu_add_gpu(arguments, qemu, gpu);
+    if (machine->seat)
+        cli_seat_add_arguments(machine->seat, arguments, NULL);
     for (char **rest = machine->rest; rest && *rest; rest++)
         cli_arguments_add(arguments, "%s", *rest);
     if (arguments->failed)

@@ -3,6 +3,7 @@
 #define CLI_MACHINE_H
 
 #include "cli/qemu.h"
+#include "cli/seat.h"
 
 enum { CLI_MAX_DISKS = 8 };
 
@@ -15,7 +16,8 @@ struct cli_machine {
     const char *serial;                                      // a chardev of QEMU's; stdio
     uint64_t memory;                                         // bytes
     uint32_t cpus;
-    char **rest; // QEMU's own arguments
+    const struct cli_seat *seat; // its devices come through descriptors; NULL: no input
+    char **rest;                 // QEMU's own arguments
 };
 
 void cli_machine_init(struct cli_machine *machine);

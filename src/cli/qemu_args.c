@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/qemu.h"
+#include "cli/seat.h"
 
 static const char usage[] =
     "usage: hesper qemu-args --socket PATH [OPTIONS]\n"
@@ -15,6 +16,7 @@ static const char usage[] =
     "\n"
     "  --socket PATH            of 'hesper serve'\n"
     "  --memory SIZE            of the guest, which must be shared with hesper [2G]\n"
+    "  --input LIST             as of 'hesper serve' [keyboard,pointer]\n"
     "  --format FORMAT          shell: quoted, an option to a line; lines: an argument to a line;\n"
     "                           libvirt: elements for a domain's XML [shell]\n"
     "  --qemu PROGRAM           the one that will be started [qemu-system-MACHINE in PATH]\n"
@@ -46,20 +48,19 @@ static bool parse_format(const char *text, enum cli_arguments_format *format)
 
 int cli_qemu_args(int argc, char **argv)
 {
-    enum { SOCKET = 256, MEMORY, FORMAT, QEMU, PLACER, HELP };
+    enum { SOCKET = 256, MEMORY, INPUT, FORMAT, QEMU, PLACER, HELP };
     static const struct option options[] = {
-        {"socket", required_argument, NULL, SOCKET},
-        {"memory", required_argument, NULL, MEMORY},
-        {"format", required_argument, NULL, FORMAT},
-        {"qemu", required_argument, NULL, QEMU},
-        {"placer", required_argument, NULL, PLACER},
-        {"help", no_argument, NULL, HELP},
-        {0},
+        {"socket", required_argument, NULL, SOCKET}, {"memory", required_argument, NULL, MEMORY},
+        {"input", required_argument, NULL, INPUT},   {"format", required_argument, NULL, FORMAT},
+        {"qemu", required_argument, NULL, QEMU},     {"placer", required_argument, NULL, PLACER},
+        {"help", no_argument, NULL, HELP},           {0},
     };
     const char *socket = NULL, *program = NULL, *placer = NULL;
     enum cli_arguments_format format = CLI_FORMAT_SHELL;
     uint64_t memory = 2ull << 30;
+    struct cli_seat seat;
     int option;
+    cli_seat_init(&seat);
     opterr = 0;
     while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
         switch (option) {
@@ -68,6 +69,10 @@ int cli_qemu_args(int argc, char **argv)
             break;
         case MEMORY:
             if (!cli_parse_memory("qemu-args", optarg, &memory))
+                return CLI_USAGE;
+            break;
+        case INPUT:
+            if (!cli_seat_parse(&seat, "qemu-args", optarg))
                 return CLI_USAGE;
             break;
         case FORMAT:
@@ -105,6 +110,7 @@ int cli_qemu_args(int argc, char **argv)
     if (format != CLI_FORMAT_LIBVIRT) // libvirt says this itself
         cli_qemu_add_memory(&arguments, memory, false);
     cli_qemu_add_gpu(&arguments, &qemu, &address);
+    cli_seat_add_arguments(&seat, &arguments, socket);
     bool failed = arguments.failed;
     if (failed) {
         log_error("out of memory");

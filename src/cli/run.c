@@ -138,18 +138,17 @@ static char **environment_with_placer(const struct run *run, char storage[2][420
     return environment;
 }
 
-static int spawn_qemu(struct run *run, const struct cli_arguments *arguments, int gpu_fd,
-                      int placer_fd)
+static int spawn_qemu(struct run *run, const struct cli_arguments *arguments,
+                      const struct os_fd_pass *fds, unsigned fd_count)
 {
     char storage[2][4200];
     char **environment =
         run->qemu.carrier == CLI_CARRIER_PRELOAD ? environment_with_placer(run, storage) : NULL;
-    struct os_fd_pass fds[] = {{gpu_fd, QEMU_GPU_FD}, {placer_fd, QEMU_PLACER_FD}};
     struct os_spawn_options options = {.path = run->qemu.path,
                                        .argv = arguments->items,
                                        .environment = environment,
                                        .fds = fds,
-                                       .fd_count = placer_fd < 0 ? 1 : 2,
+                                       .fd_count = fd_count,
                                        .inherit_fds = true};
     struct rlimit raised;
     bool lowered =
@@ -170,44 +169,56 @@ static int spawn_qemu(struct run *run, const struct cli_arguments *arguments, in
     return CLI_OK;
 }
 
-// The GPU's two connections are made before QEMU is, so that there is nothing in the file system.
+// Our end of a connection that QEMU will have as descriptor `number`; -1 after a log line.
+static int new_connection(int number, struct os_fd_pass *fds, unsigned *count)
+{
+    int pair[2];
+    if (!os_socket_pair(pair)) {
+        log_error("no socket: %s", strerror(errno));
+        return -1;
+    }
+    fds[(*count)++] = (struct os_fd_pass){pair[1], number};
+    os_socket_set_nonblocking(pair[0], true);
+    return pair[0];
+}
+
+// Made before QEMU is, so that there is nothing in the file system.
+static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *count)
+{
+    struct os_loop *loop = run->device.loop;
+    int gpu = new_connection(QEMU_GPU_FD, fds, count);
+    if (gpu < 0)
+        return false;
+    run->gpu = vhost_gpu_create(loop, gpu, &run->device.options, on_gpu_end, run);
+    if (!run->gpu) {
+        log_error("cannot start the GPU: %s", strerror(errno));
+        return false;
+    }
+    if (run->qemu.carrier != CLI_CARRIER_NONE) {
+        int placer = new_connection(QEMU_PLACER_FD, fds, count);
+        if (placer < 0)
+            return false;
+        vhost_gpu_set_placer(run->gpu, placer);
+    }
+    return cli_seat_connect(&run->device.seat, loop, fds, count);
+}
+
 static int start_qemu(struct run *run)
 {
-    int gpu[2], placer[2] = {-1, -1};
-    bool with_placer = run->qemu.carrier != CLI_CARRIER_NONE;
-    if (!os_socket_pair(gpu)) {
-        log_error("no socket: %s", strerror(errno));
-        return CLI_FAILED;
-    }
-    if (with_placer && !os_socket_pair(placer)) {
-        log_error("no socket: %s", strerror(errno));
-        close(gpu[0]);
-        close(gpu[1]);
-        return CLI_FAILED;
-    }
     int status = CLI_FAILED;
     struct cli_arguments arguments = {0};
     struct cli_gpu_address address = {.fd = QEMU_GPU_FD, .placer_fd = QEMU_PLACER_FD};
-    os_socket_set_nonblocking(gpu[0], true);
-    run->gpu = vhost_gpu_create(run->device.loop, gpu[0], &run->device.options, on_gpu_end, run);
-    if (!run->gpu) {
-        log_error("cannot start the GPU: %s", strerror(errno));
-        if (with_placer)
-            close(placer[0]);
-    } else {
-        if (with_placer) {
-            os_socket_set_nonblocking(placer[0], true);
-            vhost_gpu_set_placer(run->gpu, placer[0]);
-        }
+    struct os_fd_pass fds[2 + CLI_SEAT_DEVICES]; // QEMU's ends
+    unsigned count = 0;
+    if (connect_devices(run, fds, &count)) {
         if (cli_machine_arguments(&run->machine, &run->qemu, run->device.host.portable, &address,
                                   &arguments))
-            status = spawn_qemu(run, &arguments, gpu[1], placer[1]);
+            status = spawn_qemu(run, &arguments, fds, count);
         cli_device_attach(&run->device, run->gpu);
     }
     cli_arguments_free(&arguments);
-    close(gpu[1]);
-    if (with_placer)
-        close(placer[1]);
+    for (unsigned i = 0; i < count; i++)
+        close(fds[i].parent_fd);
     return status;
 }
 
@@ -421,6 +432,7 @@ int cli_run(int argc, char **argv)
         !cli_qemu_find_placer(&run.qemu, placer))
         return CLI_FAILED;
     getrlimit(RLIMIT_NOFILE, &run.file_limit);
+    run.machine.seat = &run.device.seat;
     run.device.ready = on_ready;
     run.device.data = &run;
 

@@ -15,7 +15,8 @@ static const char usage[] =
     "that\n"
     "'hesper qemu-args --socket PATH' prints. When QEMU ends, the next may connect.\n"
     "\n"
-    "  --socket PATH            where to listen; the placer's socket is PATH.placer\n";
+    "  --socket PATH            where to listen; the placer's socket is PATH.placer,\n"
+    "                           and those of input devices are PATH.keyboard and so on\n";
 
 struct serve {
     struct cli_device device;
@@ -73,6 +74,10 @@ static void on_ready(void *data)
     }
     cli_janitor_start(&serve->janitor, serve->path, NULL);
     cli_janitor_start(&serve->placer_janitor, serve->placer_path, NULL);
+    if (!cli_seat_listen(&serve->device.seat, serve->device.loop, serve->path)) {
+        os_loop_stop(serve->device.loop, CLI_FAILED);
+        return;
+    }
     printf("hesper: listening on %s\n", serve->path);
     fflush(stdout);
 }
