@@ -2,6 +2,27 @@
 #include "gpu/device.h"
 #include "wire/wire.h"
 
+bool gpu_offers_venus(const struct gpu_device *device)
+{
+    return device->options.venus &&
+           (device->options.page_size <= 4096 || device->features & 1u << GPU_F_BLOB_ALIGNMENT);
+}
+
+// Why there is no Vulkan under an older guest on a host with large pages: said once.
+static void say_alignment(struct gpu_device *device)
+{
+    if (device->told_alignment || !device->options.venus)
+        return;
+    device->told_alignment = true;
+    log_warning("no Vulkan for this guest: its virtio-gpu driver does not align memory to this "
+                "host's pages of %u KiB, and could map hardly any; the guest needs Linux 7.2 and "
+                "Mesa 26.2.4 or newer",
+                device->options.page_size / 1024);
+}
+
+// How many capsets there are the driver reads before it has said which features it takes. So the
+// one that is withheld leaves behind an id that nobody knows: at an id of 0 Linux waits five seconds
+// for another.
 void gpu_get_capset_info(struct gpu_device *device, struct gpu_request *request)
 {
     uint32_t index = request->body.get_capset_info.index;
@@ -11,13 +32,17 @@ void gpu_get_capset_info(struct gpu_device *device, struct gpu_request *request)
         return;
     }
     struct gpu_capset_info info = {.id = GPU_CAPSET_VENUS, .max_size = WIRE_CAPSET_SIZE};
+    if (!gpu_offers_venus(device)) {
+        say_alignment(device);
+        info = (struct gpu_capset_info){.id = GPU_CAPSET_NOBODYS};
+    }
     gpu_answer_with(device, request, GPU_RESP_OK_CAPSET_INFO, &info, sizeof info);
 }
 
 void gpu_get_capset(struct gpu_device *device, struct gpu_request *request)
 {
     const struct gpu_get_capset *body = &request->body.get_capset;
-    if (body->id != GPU_CAPSET_VENUS || body->version) {
+    if (body->id != GPU_CAPSET_VENUS || body->version || !gpu_offers_venus(device)) {
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "no capset %u of version %u",
                    body->id, body->version);
         return;

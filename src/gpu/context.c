@@ -205,7 +205,7 @@ void gpu_ctx_create(struct gpu_device *device, struct gpu_request *request)
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_CONTEXT_ID, "the id is 0 or in use");
         return;
     }
-    if (capset && capset != GPU_CAPSET_VENUS) {
+    if (capset && (capset != GPU_CAPSET_VENUS || !gpu_offers_venus(device))) {
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "capset %u is not offered",
                    capset);
         return;

@@ -163,7 +163,7 @@ struct gpu_ctx_create {
     char name[64];
 };
 
-enum { GPU_CAPSET_ID_MASK = 0xff, GPU_CAPSET_VENUS = 4 };
+enum { GPU_CAPSET_ID_MASK = 0xff, GPU_CAPSET_VENUS = 4, GPU_CAPSET_NOBODYS = 31 };
 
 struct gpu_submit { // + size bytes
     uint32_t size, padding;

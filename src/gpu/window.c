@@ -116,19 +116,6 @@ static void begin(struct gpu_device *device, struct gpu_resource *resource)
         gpu_device_placed(device, cookie, result);
 }
 
-// Why mapping fails on a host with large pages under an older guest: said once.
-static void say_alignment(struct gpu_device *device)
-{
-    if (device->told_alignment || device->options.page_size <= 4096 ||
-        device->features & 1u << GPU_F_BLOB_ALIGNMENT)
-        return;
-    device->told_alignment = true;
-    log_warning("the guest's virtio-gpu driver does not align memory to this host's pages of %u "
-                "KiB, so it can't map it: the guest needs "
-                "Linux 7.2 and Mesa 26.2.4 or newer",
-                device->options.page_size / 1024);
-}
-
 void gpu_window_place(struct gpu_device *device, struct gpu_resource *resource, uint64_t offset,
                       struct gpu_request *request)
 {
@@ -137,7 +124,6 @@ void gpu_window_place(struct gpu_device *device, struct gpu_resource *resource, 
     if (offset % page || resource->offset % page ||
         !checked_align_u64(resource->size, page, &size) ||
         !checked_range(offset, size, device->options.window_size)) {
-        say_alignment(device);
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
                    "%llu bytes at %llu of a window of %llu bytes: outside it, or no multiple of "
                    "the page size %llu",

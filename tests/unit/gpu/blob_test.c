@@ -582,6 +582,40 @@ static void large_pages_need_aligned_places(void **state)
     (void)state;
 }
 
+// What such a guest can't do it is not offered: its programs then find another driver.
+static void a_guest_that_does_not_align_gets_no_venus(void **state)
+{
+    struct gpu_options options = machine_options();
+    options.page_size = 16384;
+    struct machine *machine = machine_create(&options);
+    uint64_t all = gpu_device_features(machine->device);
+    gpu_device_set_features(machine->device, all & ~(1ull << GPU_F_BLOB_ALIGNMENT));
+    struct gpu_get_capset_info which = {0};
+    struct gpu_capset_info info;
+    struct answer *answer =
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_CAPSET_INFO, &which, sizeof which);
+    assert_int_equal(answer_type(answer), GPU_RESP_OK_CAPSET_INFO);
+    memcpy(&info, answer->bytes + 24, sizeof info);
+    assert_true(info.id > 6 && info.id < 32); // valid for Linux, and no capset that exists
+    assert_int_equal(info.max_size, 0);
+    struct gpu_get_capset capset = {.id = 4};
+    assert_int_equal(machine_now(machine, GPU_CMD_GET_CAPSET, &capset, sizeof capset),
+                     BAD_PARAMETER);
+    assert_int_equal(ctx_create(machine, 1, 4, "x"), BAD_PARAMETER);
+    assert_int_equal(ctx_create(machine, 1, 0, "x"), OK); // for 2D
+    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, 4, 4), OK);
+
+    // The next driver, that of a newer kernel.
+    gpu_device_reset(machine->device);
+    gpu_device_set_features(machine->device, all);
+    answer = machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_CAPSET_INFO, &which, sizeof which);
+    memcpy(&info, answer->bytes + 24, sizeof info);
+    assert_int_equal(info.id, 4);
+    assert_int_equal(ctx_create(machine, 1, 4, "x"), OK);
+    machine_destroy(machine);
+    (void)state;
+}
+
 static void guest_blobs_are_lists_of_pages(void **state)
 {
     struct machine *machine = *state;
@@ -636,6 +670,7 @@ int main(void)
         BLOB_TEST(a_range_being_freed_is_waited_for),
         cmocka_unit_test(memory_of_contexts_is_limited),
         cmocka_unit_test(large_pages_need_aligned_places),
+        cmocka_unit_test(a_guest_that_does_not_align_gets_no_venus),
         BLOB_TEST(guest_blobs_are_lists_of_pages),
     };
     return RUN_IN_BOTH_FLAVOURS(tests);
