@@ -21,8 +21,8 @@ static void say_alignment(struct gpu_device *device)
 }
 
 // How many capsets there are the driver reads before it has said which features it takes. So the
-// one that is withheld leaves behind an id that nobody knows: at an id of 0 Linux waits five seconds
-// for another.
+// one that is withheld leaves behind an id that nobody knows: at an id of 0 Linux waits five
+// seconds for another.
 void gpu_get_capset_info(struct gpu_device *device, struct gpu_request *request)
 {
     uint32_t index = request->body.get_capset_info.index;

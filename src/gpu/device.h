@@ -230,7 +230,7 @@ const struct gpu_command *gpu_find_command(uint32_t type);
 // Handlers of commands that concern the device as a whole (display.c, capset.c).
 void gpu_get_display_info(struct gpu_device *device, struct gpu_request *request);
 void gpu_get_edid(struct gpu_device *device, struct gpu_request *request);
-// Whether the guest's driver has what Venus takes on this host. Known once it has taken its features.
+// Whether the guest's driver has what Venus takes on this host; known once features are taken.
 bool gpu_offers_venus(const struct gpu_device *device);
 void gpu_get_capset_info(struct gpu_device *device, struct gpu_request *request);
 void gpu_get_capset(struct gpu_device *device, struct gpu_request *request);
