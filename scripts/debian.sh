@@ -92,6 +92,14 @@ apt_refresh() {
     }
 }
 
+# leave_out PACKAGE...: apt takes them for installed, so that they and what they need are not fetched.
+leave_out() {
+    for p; do
+        printf 'Package: %s\nStatus: install ok installed\nArchitecture: %s\nMulti-Arch: foreign\nVersion: 99:0\n' "$p" "$arch"
+        printf 'Maintainer: nobody\nDescription: left out\n\n'
+    done >"$apt/status"
+}
+
 # fetch_closure PACKAGE...: downloads them and all they depend on; prints the .deb paths.
 fetch_closure() {
     apt_get -s install "$@" >"$apt/plan" 2>"$apt/log" || {

@@ -453,6 +453,19 @@ static bool get_features2(struct venus_call *call, void *data)
     return true;
 }
 
+// For the programs of a virtual machine this is its graphics card, even if the host has no other
+// than its CPU. OpenGL by zink, compositors and games pass over devices of type CPU, and Xorg over
+// any whose name holds that of Mesa's OpenGL in software. Over vtest the device stands beside those
+// of the same machine, and is called what it is.
+static void describe(const struct venus_call *call, VkPhysicalDeviceProperties *properties)
+{
+    if (call->context->own_files || properties->deviceType != VK_PHYSICAL_DEVICE_TYPE_CPU)
+        return;
+    properties->deviceType = VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU;
+    if (!strncmp(properties->deviceName, "llvmpipe", 8))
+        memcpy(properties->deviceName, "lavapipe", 8);
+}
+
 static bool get_properties(struct venus_call *call, void *data)
 {
     struct wire_args_vkGetPhysicalDeviceProperties *args = data;
@@ -462,6 +475,7 @@ static bool get_properties(struct venus_call *call, void *data)
     venus_profile_filter_limits(self(call)->profile, &properties);
     venus_portability_limit(self(call), &properties.properties.limits);
     *args->pProperties = properties.properties;
+    describe(call, args->pProperties);
     return true;
 }
 
@@ -470,6 +484,7 @@ static bool get_properties2(struct venus_call *call, void *data)
     struct wire_args_vkGetPhysicalDeviceProperties2 *args = data;
     call->instance->vk.GetPhysicalDeviceProperties2(args->physicalDevice, args->pProperties);
     args->pProperties->properties.apiVersion = self(call)->properties.apiVersion;
+    describe(call, &args->pProperties->properties);
     venus_profile_filter_limits(self(call)->profile, args->pProperties);
     venus_portability_limit(self(call), &args->pProperties->properties.limits);
     return true;

@@ -229,6 +229,40 @@ static void api_version_is_at_most_the_codecs(void **state)
     assert_true(properties.properties.limits.lineWidthRange[1] == 8.0f);
 }
 
+static VkPhysicalDeviceProperties properties_of_lavapipe(bool vtest)
+{
+    fake.on_cpu = true;
+    f.context.own_files = vtest;
+    fake_instance(&f);
+    struct venus_object *physical_device = fake_physical_device(&f);
+    VkPhysicalDeviceProperties properties;
+    VkPhysicalDeviceProperties2 properties2 = {.sType =
+                                                   VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
+    struct wire_args_vkGetPhysicalDeviceProperties args = {.pProperties = &properties};
+    struct wire_args_vkGetPhysicalDeviceProperties2 args2 = {.pProperties = &properties2};
+    assert_true(
+        fake_call(&f, WIRE_vkGetPhysicalDeviceProperties, &args, &physical_device, 1, NULL));
+    assert_true(
+        fake_call(&f, WIRE_vkGetPhysicalDeviceProperties2, &args2, &physical_device, 1, NULL));
+    assert_int_equal(properties.deviceType, properties2.properties.deviceType);
+    assert_string_equal(properties.deviceName, properties2.properties.deviceName);
+    return properties;
+}
+
+static void a_machine_gets_a_virtual_gpu_of_a_cpu(void **state)
+{
+    VkPhysicalDeviceProperties properties = properties_of_lavapipe(false);
+    assert_int_equal(properties.deviceType, VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU);
+    assert_string_equal(properties.deviceName, "lavapipe (LLVM)");
+}
+
+static void over_vtest_a_cpu_is_a_cpu(void **state)
+{
+    VkPhysicalDeviceProperties properties = properties_of_lavapipe(true);
+    assert_int_equal(properties.deviceType, VK_PHYSICAL_DEVICE_TYPE_CPU);
+    assert_string_equal(properties.deviceName, "llvmpipe (LLVM)");
+}
+
 static void portable_filters_every_query(void **state)
 {
     fake_instance(&f);
@@ -379,6 +413,8 @@ int main(int argc, char **argv)
         TEST(set_up, a_known_device_is_not_probed_again),
         TEST(set_up, a_device_without_mappable_memory_is_not_shown),
         TEST(set_up, api_version_is_at_most_the_codecs),
+        TEST(set_up, a_machine_gets_a_virtual_gpu_of_a_cpu),
+        TEST(set_up, over_vtest_a_cpu_is_a_cpu),
         TEST(set_up_portable, portable_filters_every_query),
         TEST(set_up, emulated_extensions_stay_here),
         TEST(set_up, extensions_of_the_guests_driver_are_accepted),

@@ -58,7 +58,10 @@ static VKAPI_ATTR void VKAPI_CALL get_properties(VkPhysicalDevice device,
                                                  VkPhysicalDeviceProperties *properties)
 {
     *properties = (VkPhysicalDeviceProperties){.apiVersion = VK_MAKE_API_VERSION(0, 1, 4, 4000)};
-    snprintf(properties->deviceName, sizeof(properties->deviceName), "fake");
+    properties->deviceType =
+        fake.on_cpu ? VK_PHYSICAL_DEVICE_TYPE_CPU : VK_PHYSICAL_DEVICE_TYPE_INTEGRATED_GPU;
+    snprintf(properties->deviceName, sizeof(properties->deviceName), "%s",
+             fake.on_cpu ? "llvmpipe (LLVM)" : "fake");
     properties->limits.lineWidthRange[1] = 8.0f;
     properties->limits.maxGeometryOutputVertices = 1024;
 }
