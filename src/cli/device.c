@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cli/status.h"
 #include "link/worker.h"
 #include "os/clock.h"
 #include "os/os.h"
@@ -29,6 +30,8 @@ const char cli_device_usage[] =
     "  --max-wait SECONDS       after which a GPU that doesn't answer is lost to its context; 0: "
     "never [60]\n"
     "  --no-venus               no Vulkan in the guest, only its screen; needs no driver\n"
+    "  --control PATH           a socket for 'hesper doctor --guest'; none: without [run: made in\n"
+    "                           XDG_RUNTIME_DIR or TMPDIR; serve: none]\n"
     "  --gpu NAME|N             the only device that guests see, by (part of) its name or its "
     "number;\n"
     "                           'hesper doctor' lists them [all]\n"
@@ -40,7 +43,7 @@ const char cli_device_usage[] =
 
 void cli_device_init(struct cli_device *device)
 {
-    *device = (struct cli_device){.options.device = {
+    *device = (struct cli_device){.control_janitor.fd = -1, .options.device = {
                                       .outputs = 1,
                                       .width = 1280,
                                       .height = 800,
@@ -136,6 +139,9 @@ bool cli_device_option(struct cli_device *device, const char *command, int optio
     case CLI_DEVICE_NO_VENUS:
         options->venus = false;
         return true;
+    case CLI_DEVICE_CONTROL:
+        device->control_path = optarg;
+        return true;
     case CLI_DEVICE_GPU:
         device->host.gpu = optarg;
         return true;
@@ -203,6 +209,7 @@ static void start_displays(struct cli_device *device)
 
 void cli_device_attach(struct cli_device *device, struct vhost_gpu *gpu)
 {
+    device->gpu = gpu;
     cli_displays_attach(&device->displays, gpu ? vhost_gpu_device(gpu) : NULL);
 }
 
@@ -273,7 +280,7 @@ int cli_device_start(struct cli_device *device)
     }
     if (venus)
         link_pool_on_ready(device->pool, on_ready, device);
-    return CLI_OK;
+    return cli_status_open(device) ? CLI_OK : CLI_FAILED;
 }
 
 bool cli_device_on_signals(struct cli_device *device, os_signal_callback callback, void *data)
@@ -294,7 +301,7 @@ bool cli_device_on_signals(struct cli_device *device, os_signal_callback callbac
 void cli_device_finish(struct cli_device *device)
 {
     cli_displays_finish(&device->displays);
-    cli_seat_finish(&device->seat);
+    cli_status_close(device);
     if (device->pool)
         link_pool_destroy(device->pool);
     if (device->loop)

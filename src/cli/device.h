@@ -10,6 +10,7 @@
 #include "front/vhost_user/gpu_front.h"
 #include "os/loop.h"
 
+struct cli_control;
 struct link_pool;
 
 struct cli_device {
@@ -22,6 +23,10 @@ struct cli_device {
     void (*ready)(void *data); // the host's driver is there, and displays are open
     void *data;                // of `ready`
     struct os_source *patience;
+    const char *control_path; // of the control socket; NULL or "none": there is none
+    struct cli_control *control;
+    struct cli_janitor control_janitor;
+    struct vhost_gpu *gpu; // of the VM that is connected, for the control socket
 };
 
 void cli_device_init(struct cli_device *device);
@@ -39,6 +44,7 @@ enum {
     CLI_DEVICE_MEMORY,
     CLI_DEVICE_WAIT,
     CLI_DEVICE_NO_VENUS,
+    CLI_DEVICE_CONTROL,
     CLI_DEVICE_GPU,
     CLI_DEVICE_PROFILE,
     CLI_DEVICE_PAGE_SIZE,
@@ -56,6 +62,7 @@ enum {
     {"max-memory", required_argument, NULL, CLI_DEVICE_MEMORY},                                    \
     {"max-wait", required_argument, NULL, CLI_DEVICE_WAIT},                                        \
     {"no-venus", no_argument, NULL, CLI_DEVICE_NO_VENUS},                                          \
+    {"control", required_argument, NULL, CLI_DEVICE_CONTROL},                                      \
     {"gpu", required_argument, NULL, CLI_DEVICE_GPU},                                              \
     {"host-profile", required_argument, NULL, CLI_DEVICE_PROFILE},                                 \
     {"page-size", required_argument, NULL, CLI_DEVICE_PAGE_SIZE},                                  \

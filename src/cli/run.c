@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/control.h"
 #include "cli/device.h"
 #include "cli/machine.h"
 #include "os/clock.h"
@@ -52,6 +53,7 @@ struct run {
     struct cli_machine machine;
     struct cli_qemu qemu;
     struct vhost_gpu *gpu;
+    char control_path[CLI_SOCKET_PATH];
     const char *screenshot;   // file; NULL: none
     int result;               // then
     struct rlimit file_limit; // as it was
@@ -436,6 +438,9 @@ int cli_run(int argc, char **argv)
     run.device.ready = on_ready;
     run.device.data = &run;
 
+    if (!run.device.control_path &&
+        cli_control_default_path((long)getpid(), run.control_path, sizeof run.control_path))
+        run.device.control_path = run.control_path;
     status = cli_device_start(&run.device);
     if (status == CLI_OK && !cli_device_on_signals(&run.device, on_signal, &run))
         status = CLI_FAILED;

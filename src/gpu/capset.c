@@ -48,6 +48,7 @@ void gpu_get_capset(struct gpu_device *device, struct gpu_request *request)
         return;
     }
     uint8_t capset[WIRE_CAPSET_SIZE];
+    device->history.capset_reads++;
     wire_capset(capset);
     gpu_answer_with(device, request, GPU_RESP_OK_CAPSET, capset, sizeof capset);
 }

@@ -107,6 +107,7 @@ void gpu_context_lose(struct gpu_context *context, const char *format, ...)
     va_end(arguments);
     gpu_complain(context->device, "device lost in the guest's context %u (%s): %s", context->id,
                  context->name, reason);
+    context->device->history.contexts_lost++;
     end_worker(context);
 }
 
@@ -229,6 +230,7 @@ void gpu_ctx_create(struct gpu_device *device, struct gpu_request *request)
         body->name_length < sizeof context->name - 1 ? body->name_length : sizeof context->name - 1;
     memcpy(context->name, body->name, length);
     if (!capset || start_worker(context)) {
+        device->history.contexts_created++;
         gpu_answer(device, request, GPU_RESP_OK_NODATA);
         return;
     }

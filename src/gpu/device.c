@@ -96,14 +96,18 @@ const char *gpu_response_name(uint32_t type)
 
 void gpu_complain(struct gpu_device *device, const char *format, ...)
 {
-    if (!log_limit_allows(&device->log_limit, os_now_ns(), 20, 10000000000u))
-        return;
+    struct gpu_history *history = &device->history;
+    uint64_t now = os_now_ns();
     char text[900];
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
-    log_warning("%s", text);
+    struct gpu_complaint *kept = &history->complaint[history->complaints++ % GPU_STATUS_ERRORS];
+    kept->at_ns = now;
+    snprintf(kept->text, sizeof kept->text, "%.*s", (int)sizeof kept->text - 1, text);
+    if (log_limit_allows(&device->log_limit, now, 20, 10000000000u))
+        log_warning("%s", text);
 }
 
 bool gpu_charge(struct gpu_device *device, uint64_t bytes)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "gpu/gpu.h"
 #include "gpu/protocol.h"
+#include "gpu/status.h"
 #include "gpu/scanout.h"
 
 struct gpu_context;
@@ -184,6 +185,16 @@ struct gpu_output {
     } cursor;
 };
 
+// For gpu_device_status. Outlives resets.
+struct gpu_history {
+    uint32_t capset_reads;
+    uint64_t contexts_created, contexts_lost, complaints;
+    struct gpu_complaint {
+        uint64_t at_ns;
+        char text[GPU_STATUS_ERROR_SIZE];
+    } complaint[GPU_STATUS_ERRORS]; // by number of the complaint, round and round
+};
+
 struct gpu_device {
     struct os_loop *loop;
     struct gpu_options options;
@@ -214,11 +225,12 @@ struct gpu_device {
     uint64_t uuid_seed;
     bool told_alignment; // log lines that are said once
     struct log_limit log_limit;
+    struct gpu_history history;
     uint8_t *scratch; // gathers submissions that the guest has scattered
     size_t scratch_size;
 };
 
-// One rate-limited line about what a guest (or its worker) did.
+// One rate-limited line about what a guest (or its worker) did; kept for gpu_device_status.
 void gpu_complain(struct gpu_device *device, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 const char *gpu_response_name(uint32_t type);

@@ -1,0 +1,109 @@
+#include "cli/status.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/control.h"
+#include "gpu/status.h"
+#include "link/worker.h"
+
+static void put_features(struct json_writer *json, const char *key, uint64_t features)
+{
+    json_open(json, key, '[');
+    for (unsigned bit = 0; bit < 24; bit++) {
+        if (features & 1ull << bit && gpu_feature_name(bit))
+            json_string(json, NULL, gpu_feature_name(bit));
+    }
+    json_close(json, ']');
+}
+
+static void put_gpu(struct json_writer *json, const struct gpu_status *status)
+{
+    json_open(json, "gpu", '{');
+    put_features(json, "features_offered", status->offered);
+    put_features(json, "features_taken", status->taken);
+    json_number(json, "capset_reads", status->capset_reads);
+    json_number(json, "contexts", status->contexts);
+    json_number(json, "max_contexts", status->max_contexts);
+    json_number(json, "contexts_created", (int64_t)status->contexts_created);
+    json_number(json, "contexts_lost", (int64_t)status->contexts_lost);
+    json_number(json, "resources", status->resources);
+    json_number(json, "max_resources", status->max_resources);
+    json_number(json, "shared_bytes", (int64_t)status->shared_bytes);
+    json_number(json, "window_size", (int64_t)status->window_size);
+    json_number(json, "outputs_enabled", __builtin_popcount(status->outputs_enabled));
+    json_number(json, "complaints", (int64_t)status->complaints);
+    json_open(json, "errors", '[');
+    for (uint32_t i = 0; i < status->error_count; i++) {
+        json_open(json, NULL, '{');
+        json_number(json, "seconds_ago", (int64_t)(status->errors[i].age_ns / 1000000000u));
+        json_string(json, "text", status->errors[i].text);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+    json_close(json, '}');
+}
+
+static void answer_status(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    struct cli_device *device = data;
+    struct json_writer json = {0};
+    (void)argument;
+    json_open(&json, NULL, '{');
+    json_string(&json, "hesper", HESPER_VERSION);
+    json_number(&json, "pid", getpid());
+    json_string(&json, "host_profile", device->host.profile ? device->host.profile : "native");
+    json_bool(&json, "venus", device->options.device.venus);
+    json_string(&json, "host_gpu", device->pool ? link_pool_devices(device->pool) : NULL);
+    json_bool(&json, "connected", device->gpu);
+    if (device->gpu) {
+        struct gpu_status status;
+        gpu_device_status(vhost_gpu_device(device->gpu), &status);
+        json_bool(&json, "placer", vhost_gpu_has_placer(device->gpu));
+        put_gpu(&json, &status);
+    }
+    json_close(&json, '}');
+    cli_control_answer(answer, &json);
+}
+
+static void on_screenshot(void *data, const char *error)
+{
+    cli_control_answer_error(data, error);
+}
+
+static void answer_screenshot(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    struct cli_device *device = data;
+    if (argument[0] != '/')
+        cli_control_answer_error(answer, "say the whole path of the file, from / on");
+    else if (!cli_displays_screenshot(&device->displays, argument, 0, on_screenshot, answer))
+        cli_control_answer_error(answer, "no screenshot can be made; hesper has said why");
+}
+
+// A request is a line here.
+static const struct cli_control_request requests[] = {
+    {"status", NULL, answer_status},
+    {"screenshot", "FILE", answer_screenshot},
+    {0},
+};
+
+bool cli_status_open(struct cli_device *device)
+{
+    if (!device->control_path || !strcmp(device->control_path, "none"))
+        return true;
+    device->control = cli_control_create(device->loop, device->control_path, requests, device);
+    if (!device->control)
+        return false;
+    cli_janitor_start(&device->control_janitor, device->control_path, NULL);
+    log_info("control socket: %s", device->control_path);
+    return true;
+}
+
+void cli_status_close(struct cli_device *device)
+{
+    cli_control_destroy(device->control);
+    device->control = NULL;
+    cli_janitor_stop(&device->control_janitor);
+}

@@ -1,0 +1,43 @@
+#include "gpu/status.h"
+
+#include <stdio.h>
+
+#include "gpu/device.h"
+#include "os/clock.h"
+
+void gpu_device_status(const struct gpu_device *device, struct gpu_status *status)
+{
+    const struct gpu_history *history = &device->history;
+    uint64_t now = os_now_ns();
+    *status = (struct gpu_status){
+        .offered = gpu_device_features(device),
+        .taken = device->features,
+        .capset_reads = history->capset_reads,
+        .contexts = device->contexts.count,
+        .max_contexts = device->options.max_contexts,
+        .contexts_created = history->contexts_created,
+        .contexts_lost = history->contexts_lost,
+        .resources = device->resources.count,
+        .max_resources = device->options.max_resources,
+        .shared_bytes = device->shm_bytes,
+        .window_size = device->options.window_size,
+        .complaints = history->complaints,
+    };
+    for (uint32_t i = 0; i < device->options.outputs; i++)
+        status->outputs_enabled |= device->outputs[i].enabled ? 1u << i : 0;
+    while (status->error_count < GPU_STATUS_ERRORS && status->error_count < history->complaints) {
+        const struct gpu_complaint *complaint =
+            &history
+                 ->complaint[(history->complaints - 1 - status->error_count) % GPU_STATUS_ERRORS];
+        struct gpu_status_error *error = &status->errors[status->error_count++];
+        error->age_ns = now - complaint->at_ns;
+        snprintf(error->text, sizeof error->text, "%s", complaint->text);
+    }
+}
+
+const char *gpu_feature_name(unsigned bit)
+{
+    static const char *const names[] = {"VIRGL",         "EDID",         "RESOURCE_UUID",
+                                        "RESOURCE_BLOB", "CONTEXT_INIT", "BLOB_ALIGNMENT"};
+    return bit < sizeof names / sizeof names[0] ? names[bit] : NULL;
+}

@@ -1,0 +1,35 @@
+// What a person may want to know of a running device.
+#ifndef GPU_STATUS_H
+#define GPU_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct gpu_device;
+
+enum { GPU_STATUS_ERRORS = 8, GPU_STATUS_ERROR_SIZE = 320 };
+
+struct gpu_status {
+    uint64_t offered, taken; // feature bits of the device type; 0 taken: no driver yet
+    uint32_t capset_reads;   // by the driver, of the Venus capset
+    uint32_t contexts, max_contexts;
+    uint64_t contexts_created, contexts_lost; // since the device was made
+    uint32_t resources, max_resources;
+    uint64_t shared_bytes, window_size; // of blobs in the window
+    uint32_t outputs_enabled;           // bits
+    // The newest complaints first: what was lost or refused, and how long ago.
+    struct gpu_status_error {
+        uint64_t age_ns;
+        char text[GPU_STATUS_ERROR_SIZE];
+    } errors[GPU_STATUS_ERRORS];
+    uint32_t error_count; // in errors
+    uint64_t complaints;  // in all
+};
+
+// On the device's thread.
+void gpu_device_status(const struct gpu_device *device, struct gpu_status *status);
+
+// The name of feature bit `bit` ("VIRTIO_GPU_F_VIRGL"), or NULL. Static.
+const char *gpu_feature_name(unsigned bit);
+
+#endif
