@@ -22,8 +22,10 @@ int cli_run(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_qemu_args(int argc, char **argv);
 int cli_vtest(int argc, char **argv);
+int cli_doctor(int argc, char **argv);
 int cli_worker(int argc, char **argv);
 int cli_janitor_main(int argc, char **argv);
+int cli_version(bool verbose);
 
 // What the command line says about the host; for this process and for the workers it starts.
 struct cli_host {

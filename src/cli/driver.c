@@ -78,6 +78,16 @@ void cli_driver_report(const struct cli_host *host, const char *driver, struct c
         explain(report, status);
 }
 
+bool cli_report_no_device(const struct cli_report *report)
+{
+    return strstr(report->error, "no driver with a device") != NULL;
+}
+
+bool cli_report_no_loader(const struct cli_report *report)
+{
+    return strstr(report->error, "no Vulkan on this machine") != NULL;
+}
+
 void cli_report_finish(struct cli_report *report)
 {
     free(report->output);
@@ -99,8 +109,7 @@ static bool try_loader(struct cli_host *host, char *why, size_t why_size)
     return usable;
 }
 
-// Joins it to those that were found good; a loader takes a list of manifests.
-static void take(struct cli_host *host, const struct venus_candidate *candidate)
+void cli_driver_take(struct cli_host *host, const struct venus_candidate *candidate)
 {
     size_t used = strlen(host->driver);
     if (!used)
@@ -141,8 +150,8 @@ static void try_each(struct cli_host *host, const struct venus_candidates *candi
         }
         cli_driver_report(&alone, candidate->name, &report);
         if (report.usable)
-            take(host, candidate);
-        else if (strncmp(report.error, "--gpu:", 6)) // that it is another device is no fault
+            cli_driver_take(host, candidate);
+        else if (strncmp(report.error, "--gpu:", 6) && !cli_report_no_device(&report))
             refuse(refused, path, report.error);
         cli_report_finish(&report);
     }

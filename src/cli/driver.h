@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "cli/cli.h"
+#include "venus/discovery.h"
 
 struct cli_report {
     char *output;     // of the worker; owned
@@ -15,5 +16,12 @@ struct cli_report {
 // Has a worker report on `driver` (venus/discovery.h) as `host` says: profile, GPU, page size.
 void cli_driver_report(const struct cli_host *host, const char *driver, struct cli_report *report);
 void cli_report_finish(struct cli_report *report);
+// It works, but finds no device; there is no loader.
+bool cli_report_no_device(const struct cli_report *report);
+bool cli_report_no_loader(const struct cli_report *report);
+
+// A driver that was found good joins those in host->driver: a loader takes a list of manifests. Of
+// what can't be joined the first stays.
+void cli_driver_take(struct cli_host *host, const struct venus_candidate *candidate);
 
 #endif

@@ -20,15 +20,22 @@ static const char usage[] =
     "  vtest [--socket PATH]        serve Mesa's Venus driver on a socket, without a virtual "
     "machine\n"
     "  vtest -- PROGRAM [ARGS...]   run one program on a private server\n"
+    "  doctor                       checks what this machine has for that, and what a guest gets\n"
     "\n"
-    "  --help, --version            also: hesper COMMAND --help, man hesper\n";
+    "  --help, --version [--verbose]\n"
+    "                               also: hesper COMMAND --help, man hesper\n";
 
 static const struct {
     const char *name;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", cli_run},     {"serve", cli_serve},   {"qemu-args", cli_qemu_args},
-    {"vtest", cli_vtest}, {"worker", cli_worker}, {"janitor", cli_janitor_main},
+    {"run", cli_run},
+    {"serve", cli_serve},
+    {"qemu-args", cli_qemu_args},
+    {"vtest", cli_vtest},
+    {"doctor", cli_doctor},
+    {"worker", cli_worker},
+    {"janitor", cli_janitor_main},
 };
 
 bool cli_parse_profile(const char *text, struct cli_host *host)
@@ -155,8 +162,7 @@ int main(int argc, char **argv)
         return CLI_OK;
     }
     if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
-        puts("hesper " HESPER_VERSION);
-        return CLI_OK;
+        return cli_version(argc > 2 && (!strcmp(argv[2], "--verbose") || !strcmp(argv[2], "-v")));
     }
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (!strcmp(name, commands[i].name))

@@ -1,0 +1,157 @@
+// hesper doctor: checks every layer from the host's driver to the guest and names the one that
+// refuses.
+#include "cli/doctor.h"
+
+#include <getopt.h>
+#include <langinfo.h>
+#include <locale.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+
+static const char usage[] =
+    "usage: hesper doctor [OPTIONS]\n"
+    "\n"
+    "Checks what guests need of this machine, one line a check, and says what to do where it is\n"
+    "not there. Drivers are tried out in processes of their own. Exit status 1 if something that\n"
+    "is there doesn't work, or something needed is missing.\n"
+    "\n"
+    "  --guest[=PATH]           a running virtual machine instead, by its control socket "
+    "(--control\n"
+    "                           of 'hesper serve'); of 'hesper run' it is found\n"
+    "  --as PROFILE             what guests would get on such a host: portable, moltenvk\n"
+    "  --gpu NAME|N             of only this device\n"
+    "  --qemu PROGRAM           [qemu-system-MACHINE in PATH]\n"
+    "  --json                   the same for programs\n"
+    "  --help\n";
+
+void doctor_say(struct doctor *doctor, enum doctor_result result, const char *check,
+                const char *remedy, const char *format, ...)
+{
+    static const char *const marks[] = {"\u2713", "\u2013", "\u2717"};
+    static const char *const plain_marks[] = {"ok  ", "note", "FAIL"};
+    static const char *const words[] = {"good", "note", "bad"};
+    char text[1200];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    unsigned *counts[] = {&doctor->good, &doctor->notes, &doctor->bad};
+    ++*counts[result];
+    for (char *at = text; (at = strpbrk(at, "\r\n\t"));)
+        *at = ' '; // one line, whatever a driver calls itself
+    if (doctor->json) {
+        json_open(&doctor->out, NULL, '{');
+        json_string(&doctor->out, "check", check);
+        json_string(&doctor->out, "result", words[result]);
+        json_string(&doctor->out, "text", text);
+        if (remedy)
+            json_string(&doctor->out, "remedy", remedy);
+        json_close(&doctor->out, '}');
+        return;
+    }
+    printf("%s %-10s %s\n", (doctor->plain ? plain_marks : marks)[result], check, text);
+    if (remedy)
+        printf("%*s%s %s\n", doctor->plain ? 16 : 13, "", doctor->plain ? "->" : "\u2192", remedy);
+    fflush(stdout);
+}
+
+static int conclude(struct doctor *doctor)
+{
+    if (doctor->json) {
+        json_close(&doctor->out, ']');
+        json_number(&doctor->out, "good", doctor->good);
+        json_number(&doctor->out, "notes", doctor->notes);
+        json_number(&doctor->out, "bad", doctor->bad);
+        json_close(&doctor->out, '}');
+        if (doctor->out.failed)
+            log_error("out of memory");
+        else
+            puts(doctor->out.text);
+        bool failed = doctor->out.failed;
+        json_finish(&doctor->out);
+        if (failed)
+            return CLI_FAILED;
+    } else if (doctor->bad) {
+        printf("%u of %u checks failed\n", doctor->bad, doctor->good + doctor->notes + doctor->bad);
+    }
+    return doctor->bad ? CLI_FAILED : CLI_OK;
+}
+
+static void begin(struct doctor *doctor)
+{
+    setlocale(LC_CTYPE, "");
+    doctor->plain = strcmp(nl_langinfo(CODESET), "UTF-8") != 0;
+    if (!doctor->json)
+        return;
+    json_open(&doctor->out, NULL, '{');
+    json_string(&doctor->out, "hesper", HESPER_VERSION);
+    json_open(&doctor->out, "checks", '[');
+}
+
+int cli_doctor(int argc, char **argv)
+{
+    enum { GUEST = 256, AS, GPU, QEMU, JSON, HELP };
+    static const struct option options[] = {
+        {"guest", optional_argument, NULL, GUEST},
+        {"as", required_argument, NULL, AS},
+        {"host-profile", required_argument, NULL, AS},
+        {"gpu", required_argument, NULL, GPU},
+        {"qemu", required_argument, NULL, QEMU},
+        {"json", no_argument, NULL, JSON},
+        {"help", no_argument, NULL, HELP},
+        {0},
+    };
+    struct doctor doctor = {0};
+    const char *path = NULL;
+    bool guest = false;
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        switch (option) {
+        case GUEST:
+            guest = true;
+            path = optarg;
+            break;
+        case AS:
+            if (!cli_parse_profile(optarg, &doctor.host))
+                return CLI_USAGE;
+            break;
+        case GPU:
+            doctor.host.gpu = optarg;
+            break;
+        case QEMU:
+            doctor.qemu = optarg;
+            break;
+        case JSON:
+            doctor.json = true;
+            break;
+        case 'h':
+        case HELP:
+            fputs(usage, stdout);
+            return CLI_OK;
+        default:
+            return cli_bad_option("doctor", option, argv);
+        }
+    }
+    if (guest && !path && optind + 1 == argc) // "--guest PATH"
+        path = argv[optind++];
+    if (optind < argc) {
+        log_error("doctor: '%s' is no option; see 'hesper doctor --help'", argv[optind]);
+        return CLI_USAGE;
+    }
+    cli_host_apply(&doctor.host);
+    begin(&doctor);
+    if (guest) {
+        doctor_guest(&doctor, path);
+    } else {
+        doctor_host(&doctor);
+        doctor_driver(&doctor);
+        doctor_qemu(&doctor);
+        doctor_displays(&doctor);
+    }
+    return conclude(&doctor);
+}

@@ -1,0 +1,221 @@
+// What hesper doctor checks of QEMU and of the programs that show a guest's screen.
+#include "cli/doctor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cli/qemu.h"
+#include "os/os.h"
+
+static const char qemu_remedy[] = "install QEMU 11.1 or newer (Debian 13: qemu-system from "
+                                  "trixie-backports; Homebrew: qemu), or name one with --qemu";
+
+enum { OUTPUT = 64 << 10 };
+
+static bool ran(int status)
+{
+    return status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+}
+
+// The first line that says something, without our own "hesper: error: ".
+static const char *first_line(char *output)
+{
+    static const char own[] = "hesper: error: ";
+    char *line = strstr(output, own);
+    line = line ? line + strlen(own) : output + strspn(output, "\r\n");
+    line[strcspn(line, "\r\n")] = 0;
+    return line;
+}
+
+static bool is_darwin(void)
+{
+    struct utsname name;
+    return uname(&name) == 0 && !strcmp(name.sysname, "Darwin");
+}
+
+// ---- the CPU ------------------------------------------------------------------------------------
+
+// macOS lets only those use its hypervisor whose signature says so.
+static void check_signature(struct doctor *doctor, const char *program, char *output)
+{
+    char path[4096], *which[] = {"/usr/bin/which", (char *)program, NULL};
+    if (!ran(cli_capture(which, path, sizeof(path))))
+        return;
+    path[strcspn(path, "\n")] = 0;
+    char *codesign[] = {"/usr/bin/codesign", "-d", "--entitlements", "-", "--xml", path, NULL};
+    int status = cli_capture(codesign, output, OUTPUT);
+    if (strstr(output, "com.apple.security.hypervisor"))
+        doctor_say(doctor, DOCTOR_GOOD, "signature", NULL, "QEMU may use the hypervisor");
+    else
+        doctor_say(doctor, DOCTOR_BAD, "signature",
+                   "sign it with an entitlements file that has com.apple.security.hypervisor: "
+                   "codesign -s - --entitlements FILE --force QEMU (docs/macos.md)",
+                   "%s %s", path,
+                   ran(status) ? "lacks the entitlement com.apple.security.hypervisor"
+                               : "is not signed");
+}
+
+static void check_hvf(struct doctor *doctor, const char *program, char *output)
+{
+    char *sysctl[] = {"/usr/sbin/sysctl", "-n", "kern.hv_support", NULL};
+    if (!ran(cli_capture(sysctl, output, OUTPUT)) || output[0] != '1')
+        doctor_say(doctor, DOCTOR_NOTE, "cpu", NULL,
+                   "emulated, which is slow: this Mac has no hypervisor (kern.hv_support)");
+    else
+        check_signature(doctor, program, output);
+}
+
+static bool cpu_can_virtualize(void)
+{
+    char *cat[] = {"cat", "/proc/cpuinfo", NULL}, *output = malloc(OUTPUT);
+    bool can = output && ran(cli_capture(cat, output, OUTPUT)) &&
+               (strstr(output, " vmx") || strstr(output, " svm") || !strstr(output, "flags"));
+    free(output);
+    return can;
+}
+
+static void check_kvm(struct doctor *doctor)
+{
+    int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    if (kvm < 0 && errno == EACCES)
+        doctor_say(doctor, DOCTOR_NOTE, "cpu", "add yourself to the group kvm",
+                   "emulated, which is slow: /dev/kvm: %s", strerror(errno));
+    else if (kvm < 0)
+        doctor_say(doctor, DOCTOR_NOTE, "cpu",
+                   "load the module kvm_intel or kvm_amd; switch virtualization on in the firmware",
+                   "emulated, which is slow: /dev/kvm: %s", strerror(errno));
+    else if (!cpu_can_virtualize())
+        doctor_say(doctor, DOCTOR_NOTE, "cpu", NULL,
+                   "emulated, which is slow: the CPU shows neither vmx nor svm");
+    else
+        doctor_say(doctor, DOCTOR_GOOD, "cpu", NULL, "KVM");
+    if (kvm >= 0)
+        close(kvm);
+}
+
+static void check_accelerator(struct doctor *doctor, const char *program, char *output)
+{
+    const char *wanted = is_darwin() ? "hvf" : "kvm";
+    char *list[] = {(char *)program, "-accel", "help", NULL};
+    if (!ran(cli_capture(list, output, OUTPUT)) || !strstr(output, wanted))
+        doctor_say(doctor, DOCTOR_NOTE, "cpu", NULL,
+                   "emulated, which is slow: this QEMU was built without %s", wanted);
+    else if (is_darwin())
+        check_hvf(doctor, program, output);
+    else
+        check_kvm(doctor);
+}
+
+// ---- the program --------------------------------------------------------------------------------
+
+static bool check_version(struct doctor *doctor, const char *program, char *output)
+{
+    char *argv[] = {(char *)program, "--version", NULL};
+    int status = cli_capture(argv, output, OUTPUT);
+    const char *version = strstr(output, "version ");
+    unsigned major, minor;
+    if (status == -ENOENT) {
+        doctor_say(doctor, DOCTOR_NOTE, "qemu", qemu_remedy,
+                   "there is no %s, which 'hesper run' needs", program);
+        return false;
+    }
+    if (!ran(status) || !version || sscanf(version, "version %u.%u", &major, &minor) != 2) {
+        doctor_say(doctor, DOCTOR_BAD, "qemu", qemu_remedy, "%s does not run: %s", program,
+                   status < 0 ? strerror(-status) : first_line(output));
+        return false;
+    }
+    if (major < 11 || (major == 11 && minor < 1)) {
+        doctor_say(doctor, DOCTOR_BAD, "qemu", qemu_remedy,
+                   "%s is version %u.%u: it can't share host memory with a guest over vhost-user",
+                   program, major, minor);
+        return false;
+    }
+    doctor_say(doctor, DOCTOR_GOOD, "qemu", NULL, "%s, version %u.%u", program, major, minor);
+    return true;
+}
+
+static void check_device(struct doctor *doctor, const char *program, char *output)
+{
+    static const char device[] = "vhost-user-test-device-pci";
+    char *argv[] = {(char *)program, "-device", "help", NULL};
+    if (ran(cli_capture(argv, output, OUTPUT)) && strstr(output, device))
+        doctor_say(doctor, DOCTOR_GOOD, "vhost-user", NULL, "QEMU has %s", device);
+    else
+        doctor_say(doctor, DOCTOR_BAD, "vhost-user", qemu_remedy, "this QEMU was built without %s",
+                   device);
+}
+
+// Asks QEMU as `hesper run` does.
+static void check_placer(struct doctor *doctor, const char *program, char *output)
+{
+    char self[4096];
+    char *argv[] = {self,       "qemu-args", "--socket", "/nowhere", "--qemu", (char *)program,
+                    "--format", "lines",     NULL};
+    if (!os_self_path(self, sizeof(self)))
+        return;
+    int status = cli_capture(argv, output, OUTPUT);
+    if (!ran(status))
+        doctor_say(doctor, DOCTOR_BAD, "placer", NULL, "%s", first_line(output));
+    else if (strstr(output, "\n-plugin\n"))
+        doctor_say(doctor, DOCTOR_GOOD, "placer", NULL, "QEMU takes it as a plugin");
+    else if (strstr(output, "LD_PRELOAD="))
+        doctor_say(doctor, DOCTOR_GOOD, "placer", NULL,
+                   "it is preloaded: this QEMU was built without plugins");
+    else
+        doctor_say(doctor, DOCTOR_BAD, "placer", "reinstall hesper",
+                   "hesper-placer.so is not installed beside hesper: guests can map only some "
+                   "hundred ranges, slowly");
+}
+
+void doctor_qemu(struct doctor *doctor)
+{
+    struct utsname name;
+    char usual[64], *output = malloc(OUTPUT);
+    bool arm =
+        uname(&name) == 0 && (!strcmp(name.machine, "aarch64") || !strcmp(name.machine, "arm64"));
+    snprintf(usual, sizeof(usual), "qemu-system-%s", arm ? "aarch64" : "x86_64");
+    const char *program = doctor->qemu ? doctor->qemu : usual;
+    if (output && check_version(doctor, program, output)) {
+        check_device(doctor, program, output);
+        check_placer(doctor, program, output);
+        check_accelerator(doctor, program, output);
+    }
+    free(output);
+}
+
+// ---- screens ------------------------------------------------------------------------------------
+
+void doctor_displays(struct doctor *doctor)
+{
+    static const struct {
+        const char *program, *what;
+    } displays[] = {{"hesper-window", "in a window"},
+                    {"hesper-vnc", "by VNC and in a browser"},
+                    {"hesper-image", "as pictures"}};
+    char self[4000], path[4096], output[2048];
+    if (!os_self_path(self, sizeof(self)) || !strrchr(self, '/'))
+        return;
+    *strrchr(self, '/') = 0;
+    for (size_t i = 0; i < sizeof(displays) / sizeof(displays[0]); i++) {
+        snprintf(path, sizeof(path), "%s/%s", self, displays[i].program);
+        char *argv[] = {path, "--help", NULL};
+        int status = access(path, X_OK) < 0 ? -errno : cli_capture(argv, output, sizeof(output));
+        if (ran(status))
+            doctor_say(doctor, DOCTOR_GOOD, "display", NULL, "%s (%s)", displays[i].what,
+                       displays[i].program);
+        else if (status < 0)
+            doctor_say(doctor, DOCTOR_NOTE, "display", NULL,
+                       "none %s: %s is not installed, or hesper was built without it",
+                       displays[i].what, displays[i].program);
+        else
+            doctor_say(doctor, DOCTOR_BAD, "display", "install the library",
+                       "none %s: %s does not start: %s", displays[i].what, displays[i].program,
+                       first_line(output));
+    }
+}
