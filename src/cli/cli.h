@@ -21,6 +21,7 @@ enum {
 int cli_run(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_qemu_args(int argc, char **argv);
+int cli_screenshot(int argc, char **argv);
 int cli_vtest(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_worker(int argc, char **argv);

@@ -43,7 +43,8 @@ const char cli_device_usage[] =
 
 void cli_device_init(struct cli_device *device)
 {
-    *device = (struct cli_device){.control_janitor.fd = -1, .options.device = {
+    *device = (struct cli_device){.control_janitor.fd = -1,
+                                  .options.device = {
                                       .outputs = 1,
                                       .width = 1280,
                                       .height = 800,
@@ -166,6 +167,13 @@ static void on_displays_ready(void *data)
     device->ready(device->data);
 }
 
+static void on_displays_closed(void *data)
+{
+    struct cli_device *device = data;
+    if (device->closed)
+        device->closed(device->data);
+}
+
 static void on_displays_failed(void *data)
 {
     struct cli_device *device = data;
@@ -200,6 +208,7 @@ static void start_displays(struct cli_device *device)
     displays->data = device;
     displays->ready = on_displays_ready;
     displays->failed = on_displays_failed;
+    displays->closed = on_displays_closed;
     displays->setup.outputs = device->options.device.outputs;
     displays->setup.width = device->options.device.width;
     displays->setup.height = device->options.device.height;

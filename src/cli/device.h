@@ -21,7 +21,8 @@ struct cli_device {
     struct os_loop *loop;
     struct link_pool *pool;
     void (*ready)(void *data); // the host's driver is there, and displays are open
-    void *data;                // of `ready`
+    void (*closed)(void *data); // a person has closed a window and means the VM; may be NULL
+    void *data;
     struct os_source *patience;
     const char *control_path; // of the control socket; NULL or "none": there is none
     struct cli_control *control;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -29,13 +30,13 @@ struct cli_display {
     char *arguments[MAX_ARGUMENTS]; // NULL-terminated
     const char *kind;
     struct link_pool *pool;
-    struct gpu_viewer *viewer; // NULL: ended, will be restarted
-    struct os_source *restart_timer;
+    struct gpu_viewer *viewer; // NULL: ended
+    struct os_source *timer;   // starts it again; or removes it
     bool was_ready;
     unsigned restarts;
     uint64_t restarts_since;
     struct link_display_counters counters, logged;
-    // A screenshot.
+    bool once; // a screenshot
     cli_screenshot_done done;
     void *done_data;
 };
@@ -92,20 +93,45 @@ bool cli_displays_add(struct cli_displays *displays, const char *command, const 
     return true;
 }
 
-// Beside this program, or in the build folder that it lies in.
-static bool find_program(const char *name, char path[4096])
+// Beside this program.
+static bool is_there(const char *name, char path[4096])
 {
     char self[4096];
     char *end = os_self_path(self, sizeof self) ? strrchr(self, '/') : NULL;
-    if (end) {
-        *end = 0;
-        if (snprintf(path, 4096, "%s/%s", self, name) < 4096 && access(path, X_OK) == 0)
-            return true;
-    }
+    if (!end)
+        return false;
+    *end = 0;
+    return snprintf(path, 4096, "%s/%s", self, name) < 4096 && access(path, X_OK) == 0;
+}
+
+static bool find_program(const char *name, char path[4096])
+{
+    if (is_there(name, path))
+        return true;
     log_error("%s is not installed beside hesper: it was built without it, or its package is "
               "missing",
               name);
     return false;
+}
+
+static bool has_screen(void)
+{
+    struct utsname name;
+    const char *wayland = getenv("WAYLAND_DISPLAY"), *x = getenv("DISPLAY");
+    return (wayland && *wayland) || (x && *x) ||
+           (uname(&name) == 0 && !strcmp(name.sysname, "Darwin"));
+}
+
+void cli_displays_default(struct cli_displays *displays)
+{
+    char path[4096];
+    if (displays->none || displays->wanted_count)
+        return;
+    if (has_screen() && is_there("hesper-window", path)) {
+        displays->wanted[displays->wanted_count++] = "window";
+        displays->by_default = true;
+    } else
+        log_info("nobody is shown the guest's screen; --display has what could be");
 }
 
 // ---- a process
@@ -115,7 +141,7 @@ static void free_display(struct cli_display *display)
 {
     gpu_viewer_destroy(display->viewer);
     link_pool_destroy(display->pool);
-    os_source_remove(display->restart_timer);
+    os_source_remove(display->timer);
     free(display->text);
     free(display);
 }
@@ -163,7 +189,7 @@ static struct cli_display *new_display(struct cli_displays *all, const char *kin
     return display;
 }
 
-static void on_restart(void *data);
+static void on_timer(void *data);
 
 static void on_ready(void *data)
 {
@@ -171,7 +197,7 @@ static void on_ready(void *data)
     if (display->was_ready)
         return;
     display->was_ready = true;
-    if (!display->done && --display->all->opening == 0)
+    if (!display->once && --display->all->opening == 0)
         display->all->ready(display->all->data);
 }
 
@@ -203,7 +229,11 @@ static void finish_screenshot(struct cli_display *display, const char *how)
     const char *error = good                            ? NULL
                         : !strcmp(how, "exit status 3") ? "the guest has shown nothing yet"
                                                         : "it could not be written";
-    remove_display(display);
+    gpu_viewer_destroy(display->viewer);
+    display->viewer = NULL;
+    display->done = NULL;
+    // Not from here: a pool can't go inside a callback of its own.
+    os_source_set_deadline(display->timer, 1);
     done(data, error);
 }
 
@@ -211,7 +241,7 @@ static void on_gone(void *data, const char *how)
 {
     struct cli_display *display = data;
     struct cli_displays *all = display->all;
-    if (display->done) {
+    if (display->once) {
         finish_screenshot(display, how);
         return;
     }
@@ -219,6 +249,13 @@ static void on_gone(void *data, const char *how)
     display->viewer = NULL;
     if (all->input_lost)
         all->input_lost(all->data);
+    if (!display->was_ready && all->by_default) {
+        log_warning("no window can be opened here (%s); going on without: --display has others",
+                    how);
+        if (--all->opening == 0)
+            all->ready(all->data);
+        return;
+    }
     if (!display->was_ready) {
         log_error("the display '%s' did not start: %s", display->kind, how);
         all->failed(all->data);
@@ -234,7 +271,7 @@ static void on_gone(void *data, const char *how)
         return;
     }
     log_warning("the display '%s' has ended: %s; starting it again", display->kind, how);
-    os_source_set_deadline(display->restart_timer, now + NS_PER_S / 2);
+    os_source_set_deadline(display->timer, now + NS_PER_S / 2);
 }
 
 static bool start(struct cli_display *display)
@@ -249,9 +286,9 @@ static bool start(struct cli_display *display)
         display->pool = link_pool_create(
             all->loop,
             &(struct link_pool_options){.command = (const char *const *)display->arguments});
-    if (!display->restart_timer)
-        display->restart_timer = os_loop_add_timer(all->loop, 0, on_restart, display);
-    if (display->pool && display->restart_timer)
+    if (!display->timer)
+        display->timer = os_loop_add_timer(all->loop, 0, on_timer, display);
+    if (display->pool && display->timer)
         display->viewer = gpu_viewer_create(
             display->pool,
             &(struct gpu_viewer_options){.setup = all->setup,
@@ -266,9 +303,13 @@ static bool start(struct cli_display *display)
     return true;
 }
 
-static void on_restart(void *data)
+static void on_timer(void *data)
 {
-    start(data);
+    struct cli_display *display = data;
+    if (display->once)
+        remove_display(display);
+    else
+        start(display);
 }
 
 // "vnc=127.0.0.1:5901,password-file=F" → hesper-vnc --listen 127.0.0.1:5901 --password-file F
@@ -380,6 +421,7 @@ bool cli_displays_screenshot(struct cli_displays *displays, const char *path, ui
         return false;
     display->next = displays->displays;
     displays->displays = display;
+    display->once = true;
     display->done = done;
     display->done_data = data;
     size_t size = strlen(path) + 16;

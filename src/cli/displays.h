@@ -32,7 +32,8 @@ struct cli_displays {
     // Private.
     const char *wanted[CLI_MAX_DISPLAYS];
     unsigned wanted_count;
-    bool none; // --display none
+    bool none;       // --display none
+    bool by_default; // nobody asked for it: going on without is better than failing
     struct cli_display *displays;
     unsigned opening;
     struct os_loop *loop;
@@ -44,6 +45,9 @@ struct cli_displays {
 
 // One --display KIND[=VALUE][,OPTION[=VALUE]...]. False after a log line.
 bool cli_displays_add(struct cli_displays *displays, const char *command, const char *text);
+
+// Where a person sits at a screen and nothing else was said: a window, if hesper-window is there.
+void cli_displays_default(struct cli_displays *displays);
 
 // Starts them; `ready` or `failed` comes later, or from inside if there are none. `host` stays the
 // caller's. False after a log line.

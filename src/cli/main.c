@@ -17,6 +17,7 @@ static const char usage[] =
     "  run --disk FILE              a virtual machine whose GPU is this machine's\n"
     "  serve --socket PATH          only the GPU, for a QEMU that you start yourself\n"
     "  qemu-args --socket PATH      prints what that QEMU must be told\n"
+    "  screenshot FILE              what the screen of a running machine shows, as PNG\n"
     "  vtest [--socket PATH]        serve Mesa's Venus driver on a socket, without a virtual "
     "machine\n"
     "  vtest -- PROGRAM [ARGS...]   run one program on a private server\n"
@@ -32,6 +33,7 @@ static const struct {
     {"run", cli_run},
     {"serve", cli_serve},
     {"qemu-args", cli_qemu_args},
+    {"screenshot", cli_screenshot},
     {"vtest", cli_vtest},
     {"doctor", cli_doctor},
     {"worker", cli_worker},

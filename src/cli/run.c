@@ -258,6 +258,14 @@ static void on_signal(void *data, int number, bool from_process)
     run->ended_by = number;
 }
 
+// As if a person had pressed QEMU's own window's button.
+static void on_closed(void *data)
+{
+    struct run *run = data;
+    if (run->child)
+        kill(run->child, SIGTERM);
+}
+
 static void finish(struct run *run)
 {
     if (run->child) { // only after an error of ours
@@ -436,6 +444,8 @@ int cli_run(int argc, char **argv)
     getrlimit(RLIMIT_NOFILE, &run.file_limit);
     run.machine.seat = &run.device.seat;
     run.device.ready = on_ready;
+    run.device.closed = on_closed;
+    cli_displays_default(&run.device.displays);
     run.device.data = &run;
 
     if (!run.device.control_path &&

@@ -1,6 +1,7 @@
 #include "cli/status.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,16 +77,21 @@ static void on_screenshot(void *data, const char *error)
 static void answer_screenshot(void *data, const char *argument, struct cli_control_answer *answer)
 {
     struct cli_device *device = data;
-    if (argument[0] != '/')
-        cli_control_answer_error(answer, "say the whole path of the file, from / on");
-    else if (!cli_displays_screenshot(&device->displays, argument, 0, on_screenshot, answer))
+    char *path;
+    unsigned long output = strtoul(argument, &path, 10);
+    if (path == argument || path[0] != ' ' || path[1] != '/' ||
+        output >= device->options.device.outputs)
+        cli_control_answer_error(answer, "say the number of an output, and the whole path of the "
+                                         "file, from / on");
+    else if (!cli_displays_screenshot(&device->displays, path + 1, (uint32_t)output, on_screenshot,
+                                      answer))
         cli_control_answer_error(answer, "no screenshot can be made; hesper has said why");
 }
 
 // A request is a line here.
 static const struct cli_control_request requests[] = {
     {"status", NULL, answer_status},
-    {"screenshot", "FILE", answer_screenshot},
+    {"screenshot", "OUTPUT FILE", answer_screenshot},
     {0},
 };
 

@@ -6,6 +6,12 @@ void gpu_transfer_to_host_2d(struct gpu_device *device, struct gpu_request *requ
 {
     const struct gpu_transfer_2d *body = &request->body.transfer_2d;
     struct gpu_resource *resource = gpu_resource_find(device, body->resource_id);
+    // Linux without 3D asks for its dumb buffers, which are guest blobs then: their pixels are
+    // gathered when they are flushed.
+    if (resource && resource->kind != GPU_RESOURCE_2D) {
+        gpu_answer(device, request, GPU_RESP_OK_NODATA);
+        return;
+    }
     if (!resource || resource->kind != GPU_RESOURCE_2D) {
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_RESOURCE_ID,
                    "resource %u is no 2D resource", body->resource_id);

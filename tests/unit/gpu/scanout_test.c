@@ -116,7 +116,7 @@ static void pictures_outside_their_blob_are_refused(void **state)
                      BAD_RESOURCE); // a blob has no size of its own
     assert_int_equal(create_2d(machine, 7, format, 32, 64), OK);
     assert_int_equal(show_blob(machine, 0, 7, all, 32, 64, format, 128, 0), BAD_RESOURCE);
-    assert_int_equal(transfer(machine, 5, all, 0), BAD_RESOURCE);
+    assert_int_equal(transfer(machine, 5, all, 0), OK); // nothing to do: Linux asks for it
     // The first one is still there.
     struct gpu_picture picture;
     gpu_scanout_picture(machine->device, 0, &picture);

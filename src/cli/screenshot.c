@@ -1,0 +1,109 @@
+// hesper screenshot: what the screen of a running virtual machine shows.
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/control.h"
+#include "gpu/scanout.h"
+
+static const char usage[] =
+    "usage: hesper screenshot [OPTIONS] FILE.png\n"
+    "\n"
+    "Writes what the screen of a virtual machine of 'hesper run' or 'hesper serve' shows now.\n"
+    "\n"
+    "  --output N               which of its screens, from 0 [0]\n"
+    "  --control PATH           of which machine [the one that runs]\n"
+    "  --help\n";
+
+// The only machine that runs. False after a log line.
+static bool find_machine(char path[108])
+{
+    char paths[16][108];
+    unsigned count = cli_control_list(paths, 16);
+    if (count == 1) {
+        strcpy(path, paths[0]);
+        return true;
+    }
+    if (!count)
+        log_error("no virtual machine of 'hesper run' was found; --control PATH says where one of "
+                  "'hesper serve' is");
+    else
+        log_error("several virtual machines run: choose one with --control %s, or %s%s", paths[0],
+                  paths[1], count > 2 ? ", ..." : "");
+    return false;
+}
+
+static bool request_text(char *request, size_t size, uint64_t output, const char *file)
+{
+    char folder[4096] = "";
+    if (file[0] != '/' && !getcwd(folder, sizeof folder)) {
+        log_error("the current folder has no path: %s", strerror(errno));
+        return false;
+    }
+    if (snprintf(request, size, "screenshot %llu %s%s%s", (unsigned long long)output, folder,
+                 folder[0] ? "/" : "", file) < (int)size)
+        return true;
+    log_error("the path '%s' is too long", file);
+    return false;
+}
+
+int cli_screenshot(int argc, char **argv)
+{
+    enum { OUTPUT = 256, CONTROL, HELP };
+    static const struct option options[] = {
+        {"output", required_argument, NULL, OUTPUT},
+        {"control", required_argument, NULL, CONTROL},
+        {"help", no_argument, NULL, HELP},
+        {0},
+    };
+    char path[108] = "", request[4600], error[256];
+    uint64_t output = 0;
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        switch (option) {
+        case OUTPUT:
+            if (!cli_parse_size(optarg, GPU_MAX_OUTPUTS - 1, &output)) {
+                log_error("screenshot: --output is a number from 0 to %d, not '%s'",
+                          GPU_MAX_OUTPUTS - 1, optarg);
+                return CLI_USAGE;
+            }
+            break;
+        case CONTROL:
+            snprintf(path, sizeof path, "%s", optarg);
+            break;
+        case 'h':
+        case HELP:
+            fputs(usage, stdout);
+            return CLI_OK;
+        default:
+            return cli_bad_option("screenshot", option, argv);
+        }
+    }
+    if (optind != argc - 1) {
+        log_error("screenshot: say one file to write; see 'hesper screenshot --help'");
+        return CLI_USAGE;
+    }
+    if ((!path[0] && !find_machine(path)) ||
+        !request_text(request, sizeof request, output, argv[optind]))
+        return CLI_FAILED;
+    char *answer = cli_control_ask(path, request, error, sizeof error);
+    if (!answer) {
+        log_error("no screenshot: the machine at '%s' does not answer: %s", path, error);
+        return CLI_FAILED;
+    }
+    // {"error": "TEXT"} or {"ok": true}
+    char *reason = strstr(answer, "\"error\": \"");
+    if (reason) {
+        reason += strlen("\"error\": \"");
+        reason[strcspn(reason, "\"")] = 0;
+        log_error("no screenshot: %s", reason);
+    }
+    free(answer);
+    return reason ? CLI_FAILED : CLI_OK;
+}
