@@ -310,6 +310,7 @@ bool cli_device_on_signals(struct cli_device *device, os_signal_callback callbac
 void cli_device_finish(struct cli_device *device)
 {
     cli_displays_finish(&device->displays);
+    cli_seat_finish(&device->seat);
     cli_status_close(device);
     if (device->pool)
         link_pool_destroy(device->pool);

@@ -104,6 +104,7 @@ class Side:
 
     name = "host"
     native = True
+    like_a_mac = False  # the host profile shows no more than a Mac has
 
     def __init__(self, tree):
         self.tree = tree
@@ -142,6 +143,7 @@ class Hesper(Side):
         super().__init__(tree)
         self.profile = profile
         self.name = profile
+        self.like_a_mac = profile in ("portable", "moltenvk")
         self.hesper = tree.adopt(hesper or os.environ.get("HESPER", os.path.join(BUILD, "hesper")))
 
     def command(self, argv):

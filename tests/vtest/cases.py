@@ -53,8 +53,8 @@ def read(path):
 def program(name, *args, output=None, optional=False):
     """A program of tests/programs: output and file must be the same bytes as natively.
 
-    optional: Mesa's Venus may lack it over vtest whatever the host has; "portable": the portable
-    profile may lack it."""
+    optional: Mesa's Venus may lack it over vtest whatever the host has; "mac": a host like a Mac may
+    lack it."""
 
     def run(bench, side):
         source = os.path.join(bed.BUILD, "tests/programs", name)
@@ -81,7 +81,7 @@ def program(name, *args, output=None, optional=False):
         got, pixels = once(side)
         if got.status == 77:
             said = got.out.decode().strip().splitlines()[-1]
-            may_lack = optional is True or optional == getattr(side, "profile", None)
+            may_lack = optional is True or (optional == "mac" and side.like_a_mac)
             expect(may_lack or want.status == 77, "skips what runs natively: " + said)
             raise Skip(said)
         expect(got.status == 0, got.why())
@@ -203,7 +203,7 @@ ZINK = {"MESA_LOADER_DRIVER_OVERRIDE": "zink", "LIBGL_KOPPER_DRI2": "1", "LIBGL_
 def need_zink(side, err):
     """Skips where zink says that a host like a Mac has not what it needs."""
     wants = re.search(rb"Zink requires [^\n]*", err)
-    if wants and getattr(side, "profile", None) == "portable":
+    if wants and side.like_a_mac:
         raise Skip(wants.group(0).decode())
 
 
@@ -354,19 +354,19 @@ CASES = {
     "commands-template": program("commands", "template"),
     "commands-sync2": program("commands", "sync2"),
     "commands-second": program("commands", "secondary"),
-    "commands-condition": program("commands", "conditional", optional="portable"),
+    "commands-condition": program("commands", "conditional", optional="mac"),
     "commands-address": program("commands", "address"),
     "draws-dynamic": program("draws", "dynamic", output="dynamic.ppm"),
     "draws-indirect": program("draws", "indirect", output="indirect.ppm"),
     "draws-layers": program("draws", "layers", output="layers.ppm"),
     "draws-second": program("draws", "second", output="second.ppm"),
     "draws-queries": program("draws", "queries"),
-    "draws-multi": program("draws", "multi", output="multi.ppm", optional="portable"),
-    "draws-library": program("draws", "library", output="library.ppm", optional="portable"),
-    "draws-capture": program("draws", "capture", output="capture.ppm", optional="portable"),
+    "draws-multi": program("draws", "multi", output="multi.ppm", optional="mac"),
+    "draws-library": program("draws", "library", output="library.ppm", optional="mac"),
+    "draws-capture": program("draws", "capture", output="capture.ppm", optional="mac"),
     # On lavapipe only natively: what Hesper imports can't be bound there (docs/differences.md).
     "sparse": program("sparse", optional=True),
-    "large-descriptors": program("large", "descriptors", optional="portable"),
+    "large-descriptors": program("large", "descriptors", optional="mac"),
     "large-regions": program("large", "regions"),
     "large-shader": program("large", "shader"),
     "large-cache": program("large", "cache"),
