@@ -97,13 +97,14 @@ int cli_screenshot(int argc, char **argv)
         log_error("no screenshot: the machine at '%s' does not answer: %s", path, error);
         return CLI_FAILED;
     }
-    // {"error": "TEXT"} or {"ok": true}
-    char *reason = strstr(answer, "\"error\": \"");
-    if (reason) {
-        reason += strlen("\"error\": \"");
-        reason[strcspn(reason, "\"")] = 0;
+    struct json whole, member;
+    char reason[256] = "its answer is not understood";
+    bool good = json_parse(answer, strlen(answer), &whole) && json_member(whole, "ok", &member);
+    if (!good) {
+        if (json_parse(answer, strlen(answer), &whole) && json_member(whole, "error", &member))
+            json_copy(member, reason, sizeof reason);
         log_error("no screenshot: %s", reason);
     }
     free(answer);
-    return reason ? CLI_FAILED : CLI_OK;
+    return good ? CLI_OK : CLI_FAILED;
 }
