@@ -1,0 +1,535 @@
+#include "display/vnc/server.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "display/display.h"
+#include "display/vnc/keys.h"
+#include "display/vnc/peer.h"
+#include "display/vnc/screen.h"
+#include "os/clock.h"
+#include "os/loop.h"
+#include "os/shm.h"
+#include "os/socket.h"
+
+#define NS_PER_S 1000000000ull
+
+enum {
+    MAX_JOINED = 16,
+    MAX_STRANGERS = 24,  // connections that have not joined; browsers open several for their files
+    JOIN_SECONDS = 60,   // a person may have to find a password
+    ANSWER_SECONDS = 60, // a whole picture over a slow line
+    ACCEPTS = 4,         // at once
+
+    BUTTON_BITS = 9, // of RFB's mask
+    HELD_KEYS = VNC_KEY_MAX + 1 + BUTTON_BITS,
+};
+
+// evdev's numbers.
+enum { EV_KEY = 1, EV_REL = 2, REL_HWHEEL = 6, REL_WHEEL = 8 };
+static const struct {
+    uint16_t type, code;
+    int32_t value; // of a wheel
+} buttons[BUTTON_BITS] = {
+    {EV_KEY, 0x110, 0},                                                    // left
+    {EV_KEY, 0x112, 0},                                                    // middle
+    {EV_KEY, 0x111, 0},                                                    // right
+    {EV_REL, REL_WHEEL, 1},                                                // up
+    {EV_REL, REL_WHEEL, -1},                                               // down
+    {EV_REL, REL_HWHEEL, -1}, {EV_REL, REL_HWHEEL, 1}, {EV_KEY, 0x113, 0}, // side
+    {EV_KEY, 0x114, 0},                                                    // extra
+};
+
+// What one viewer holds down.
+struct hands {
+    bool down[HELD_KEYS];
+    uint32_t buttons;
+};
+
+struct server {
+    const struct vnc_options *options;
+    struct os_loop *loop;
+    struct display *display;
+    struct os_source *display_source, *tick, *watch;
+    struct vnc_listener listeners[2]; // VNC, web
+    struct os_source *accepting[2];
+    bool ready, holding;
+    int status;
+
+    char name[64];
+    uint32_t output, outputs;
+    struct vnc_screen screen;
+    bool has_picture;
+    int cursor_fd; // -1: no shape yet
+    uint32_t leds;
+
+    uint64_t period_ns, origin_ns;
+    bool ticking;
+
+    struct vnc_peer *peers[MAX_JOINED + MAX_STRANGERS];
+    unsigned peer_count, joined;
+    uint8_t held[HELD_KEYS]; // by how many
+};
+
+// ---- the picture -------------------------------------------------------------------------------
+
+static void tell_damage(void *data, const struct gpu_rect *rect)
+{
+    struct server *server = data;
+    for (unsigned i = 0; i < server->peer_count; i++)
+        if (vnc_peer_joined(server->peers[i]))
+            vnc_peer_damage(server->peers[i], rect);
+}
+
+static void flush_peers(struct server *server)
+{
+    for (unsigned i = 0; i < server->peer_count; i++)
+        vnc_peer_flush(server->peers[i]);
+}
+
+static void tell_nobody(void *data, const struct gpu_rect *rect)
+{
+    (void)data;
+    (void)rect;
+}
+
+// All of it, for the first viewer that looks.
+static void refresh(struct server *server)
+{
+    const struct display_output *output = display_output(server->display, server->output);
+    const struct gpu_rect all = {0, 0, server->screen.width, server->screen.height};
+    server->has_picture =
+        output->file && vnc_screen_update(&server->screen, server->display, server->output, &all,
+                                          tell_nobody, NULL);
+    if (!server->has_picture)
+        vnc_screen_say(&server->screen, "the guest has not switched its screen on yet");
+}
+
+static bool resize(struct server *server, uint32_t width, uint32_t height)
+{
+    if (width > VNC_MAX_SIZE || height > VNC_MAX_SIZE || !width || !height) {
+        log_warning("a screen of %ux%u can't be shown", width, height);
+        return false;
+    }
+    if (!vnc_screen_resize(&server->screen, width, height)) {
+        log_error("no memory for a screen of %ux%u: %s", width, height, strerror(errno));
+        return false;
+    }
+    if (server->joined)
+        refresh(server);
+    for (unsigned i = 0; i < server->peer_count; i++)
+        if (vnc_peer_joined(server->peers[i]))
+            vnc_peer_screen(server->peers[i], server->screen.fd, width, height);
+    return true;
+}
+
+static void on_picture(void *data, uint32_t index)
+{
+    struct server *server = data;
+    const struct display_output *output = display_output(server->display, index);
+    if (index != server->output || !output->file)
+        return; // the last picture stays
+    if (output->width != server->screen.width || output->height != server->screen.height)
+        resize(server, output->width, output->height);
+}
+
+static void on_frame(void *data, uint32_t index, const struct gpu_rect *damage)
+{
+    struct server *server = data;
+    if (index == server->output && server->joined) {
+        // Where there was text before, all of it is new.
+        const struct gpu_rect all = {0, 0, server->screen.width, server->screen.height};
+        if (vnc_screen_update(&server->screen, server->display, index,
+                              server->has_picture ? damage : &all, tell_damage, server))
+            server->has_picture = true;
+        flush_peers(server);
+    }
+    if (server->ticking)
+        return;
+    server->ticking = true;
+    uint64_t gone = (os_now_ns() - server->origin_ns) / server->period_ns;
+    os_source_set_deadline(server->tick, server->origin_ns + (gone + 1) * server->period_ns);
+}
+
+// The frame has been copied, or nobody wanted it: the guest may draw the next.
+static void on_tick(void *data)
+{
+    struct server *server = data;
+    server->ticking = false;
+    for (uint32_t i = 0; i < server->outputs; i++) {
+        if (!display_output(server->display, i)->frame_due)
+            continue;
+        if (i == server->output)
+            display_count(server->display, 1, 0);
+        display_shown(server->display, i);
+    }
+}
+
+// ---- cursor and LEDs
+// -----------------------------------------------------------------------------
+
+static void tell_cursor(struct server *server, struct vnc_peer *peer)
+{
+    const struct display_output *output = display_output(server->display, server->output);
+    vnc_peer_cursor(peer, server->cursor_fd, output->cursor.width, output->cursor.height,
+                    output->cursor.hot_x, output->cursor.hot_y);
+}
+
+static void tell_cursor_at(struct server *server, struct vnc_peer *peer)
+{
+    const struct display_output *output = display_output(server->display, server->output);
+    vnc_peer_cursor_at(peer, output->cursor.visible, output->cursor.x, output->cursor.y);
+}
+
+// The shape, as a file to be passed on.
+static void take_shape(struct server *server)
+{
+    const struct display_output *output = display_output(server->display, server->output);
+    size_t size = (size_t)output->cursor.width * output->cursor.height * 4;
+    if (server->cursor_fd >= 0)
+        close(server->cursor_fd);
+    server->cursor_fd = output->cursor.rgba ? os_shm_create("hesper-vnc cursor", size) : -1;
+    void *pixels = server->cursor_fd >= 0 ? os_shm_map(server->cursor_fd, 0, size) : NULL;
+    if (!pixels)
+        return;
+    memcpy(pixels, output->cursor.rgba, size);
+    os_shm_unmap(pixels, size);
+}
+
+static void on_cursor(void *data, uint32_t index, bool shape_changed)
+{
+    struct server *server = data;
+    if (index != server->output)
+        return;
+    if (shape_changed)
+        take_shape(server);
+    for (unsigned i = 0; i < server->peer_count; i++) {
+        struct vnc_peer *peer = server->peers[i];
+        if (!vnc_peer_joined(peer))
+            continue;
+        if (shape_changed)
+            tell_cursor(server, peer);
+        tell_cursor_at(server, peer);
+        vnc_peer_flush(peer);
+    }
+}
+
+static void on_leds(void *data, uint32_t leds)
+{
+    struct server *server = data;
+    server->leds = leds;
+    for (unsigned i = 0; i < server->peer_count; i++)
+        if (vnc_peer_joined(server->peers[i]))
+            vnc_peer_leds(server->peers[i], leds);
+    flush_peers(server);
+}
+
+// ---- input -------------------------------------------------------------------------------------
+
+// A key, or a button from VNC_KEY_MAX + 1 on. Two viewers may hold the same one: it is up when both
+// have let go.
+static void hold(struct server *server, struct hands *hands, unsigned index, bool down)
+{
+    if (hands->down[index] == down)
+        return;
+    hands->down[index] = down;
+    server->held[index] += down ? 1 : -1;
+    if (server->held[index] != (down ? 1 : 0))
+        return;
+    bool key = index <= VNC_KEY_MAX;
+    display_input(server->display, key ? LINK_INPUT_KEYBOARD : LINK_INPUT_POINTER, EV_KEY,
+                  key ? (uint16_t)index : buttons[index - VNC_KEY_MAX - 1].code, down);
+}
+
+static void let_go(struct server *server, struct hands *hands)
+{
+    for (unsigned i = 0; i < HELD_KEYS; i++)
+        hold(server, hands, i, false);
+    display_input_end(server->display, LINK_INPUT_KEYBOARD);
+    display_input_end(server->display, LINK_INPUT_POINTER);
+}
+
+static void take_pointer(struct server *server, struct hands *hands,
+                         const struct vnc_message *message)
+{
+    if (message->x < 0 || message->y < 0)
+        return;
+    uint32_t x = (uint32_t)message->x, y = (uint32_t)message->y;
+    if (x >= server->screen.width)
+        x = server->screen.width - 1;
+    if (y >= server->screen.height)
+        y = server->screen.height - 1;
+    display_input_position(server->display, LINK_INPUT_POINTER, server->output, x, y);
+    for (unsigned i = 0; i < BUTTON_BITS; i++) {
+        bool down = message->code >> i & 1, was = hands->buttons >> i & 1;
+        if (buttons[i].type == EV_KEY)
+            hold(server, hands, VNC_KEY_MAX + 1 + i, down);
+        else if (down && !was)
+            display_input(server->display, LINK_INPUT_POINTER, EV_REL, buttons[i].code,
+                          buttons[i].value);
+    }
+    hands->buttons = message->code;
+    display_input_end(server->display, LINK_INPUT_POINTER);
+}
+
+// ---- viewers -----------------------------------------------------------------------------------
+
+static void tell_all(struct server *server, struct vnc_peer *peer)
+{
+    if (server->joined == 1)
+        refresh(server);
+    vnc_peer_screen(peer, server->screen.fd, server->screen.width, server->screen.height);
+    tell_cursor(server, peer);
+    tell_cursor_at(server, peer);
+    vnc_peer_leds(peer, server->leds);
+}
+
+static void on_message(void *data, struct vnc_peer *peer, const struct vnc_message *message)
+{
+    struct server *server = data;
+    struct hands *hands = vnc_peer_data(peer);
+    switch (message->type) {
+    case VNC_JOINED:
+        server->joined++;
+        display_count_viewers(server->display, server->joined);
+        log_info("a viewer has joined: %u now", server->joined);
+        tell_all(server, peer);
+        break;
+    case VNC_KEY:
+        if (message->code && message->code <= VNC_KEY_MAX) {
+            hold(server, hands, message->code, message->on);
+            display_input_end(server->display, LINK_INPUT_KEYBOARD);
+        }
+        break;
+    case VNC_POINTER:
+        take_pointer(server, hands, message);
+        break;
+    case VNC_MODE:
+        if (message->width && message->width <= VNC_MAX_SIZE && message->height &&
+            message->height <= VNC_MAX_SIZE)
+            display_set_mode(server->display, server->output, message->width, message->height);
+        break;
+    }
+}
+
+static void drop(struct server *server, struct vnc_peer *peer, const char *why)
+{
+    struct hands *hands = vnc_peer_data(peer);
+    unsigned index = 0;
+    while (server->peers[index] != peer)
+        index++;
+    memmove(&server->peers[index], &server->peers[index + 1],
+            (server->peer_count - index - 1) * sizeof server->peers[0]);
+    server->peer_count--;
+    let_go(server, hands);
+    free(hands);
+    if (vnc_peer_joined(peer)) {
+        server->joined--;
+        display_count_viewers(server->display, server->joined);
+        log_info("a viewer is gone: %s; %u now", why, server->joined);
+    }
+    vnc_peer_free(peer);
+}
+
+static void on_gone(void *data, struct vnc_peer *peer, const char *why)
+{
+    drop(data, peer, why);
+}
+
+static unsigned count_strangers(const struct server *server, struct vnc_peer **oldest)
+{
+    unsigned count = 0;
+    *oldest = NULL;
+    for (unsigned i = 0; i < server->peer_count; i++)
+        if (!vnc_peer_joined(server->peers[i])) {
+            count++;
+            if (!*oldest)
+                *oldest = server->peers[i]; // peers are in the order in which they came
+        }
+    return count;
+}
+
+static void admit(struct server *server, int client, bool web)
+{
+    struct vnc_peer *oldest;
+    if (count_strangers(server, &oldest) == MAX_STRANGERS)
+        drop(server, oldest, "too many connections");
+    struct hands *hands = calloc(1, sizeof *hands);
+    if (!hands || server->joined == MAX_JOINED) {
+        log_warning("a viewer was refused: %s", hands ? "there are too many" : "out of memory");
+        free(hands);
+        close(client);
+        return;
+    }
+    struct vnc_peer *peer = vnc_peer_start(
+        server->loop, server->options, client, web, server->listeners[web].local, server->name,
+        &(struct vnc_peer_callbacks){.data = server, .message = on_message, .gone = on_gone});
+    if (!peer) {
+        log_error("no process for a viewer could be started: %s", strerror(errno));
+        free(hands);
+        return;
+    }
+    vnc_peer_set_data(peer, hands);
+    vnc_peer_hold(peer, server->holding);
+    server->peers[server->peer_count++] = peer;
+}
+
+static void on_connection(struct server *server, int listener, bool web)
+{
+    for (int i = 0; i < ACCEPTS; i++) {
+        int client = os_socket_accept(listener);
+        if (client < 0)
+            return;
+        admit(server, client, web);
+    }
+}
+
+static void on_vnc_connection(void *data, int fd, unsigned events)
+{
+    on_connection(data, fd, false);
+}
+
+static void on_web_connection(void *data, int fd, unsigned events)
+{
+    on_connection(data, fd, true);
+}
+
+// Drops who never joins, and who has taken too long to read what it was shown.
+static void on_watch(void *data)
+{
+    struct server *server = data;
+    uint64_t now = os_now_ns();
+    for (unsigned i = server->peer_count; i-- > 0;) {
+        struct vnc_peer *peer = server->peers[i];
+        uint64_t waiting = vnc_peer_waiting_ns(peer);
+        if (!vnc_peer_joined(peer) && now - vnc_peer_since_ns(peer) > JOIN_SECONDS * NS_PER_S)
+            drop(server, peer, "it never joined");
+        else if (waiting && !server->holding && now - waiting > ANSWER_SECONDS * NS_PER_S)
+            drop(server, peer, "it has stopped reading");
+    }
+    display_count(server->display, 0, 0); // tells what has changed since it could tell last
+    os_source_set_deadline(server->watch, now + NS_PER_S);
+}
+
+// ---- life --------------------------------------------------------------------------------------
+
+static void on_setup(void *data, const struct link_display_setup *setup)
+{
+    struct server *server = data;
+    server->outputs = setup->outputs;
+    snprintf(server->name, sizeof server->name, "%s", setup->name[0] ? setup->name : "hesper");
+    if (server->output >= setup->outputs) {
+        log_error("there is no output %u: the guest has %u", server->output, setup->outputs);
+        server->status = VNC_USAGE;
+    } else if (resize(server, setup->width ? setup->width : 1280,
+                      setup->height ? setup->height : 800)) {
+        server->ready = true;
+    } else {
+        server->status = 1;
+    }
+}
+
+// Viewers may come: there is something to show them.
+static bool open_doors(struct server *server)
+{
+    static const os_fd_callback callbacks[2] = {on_vnc_connection, on_web_connection};
+    for (int i = 0; i < 2; i++) {
+        if (server->listeners[i].fd < 0)
+            continue;
+        server->accepting[i] = os_loop_add_fd(server->loop, server->listeners[i].fd, OS_READABLE,
+                                              callbacks[i], server);
+        if (!server->accepting[i])
+            return false;
+    }
+    display_ready(server->display);
+    return true;
+}
+
+static void on_display(void *data, int fd, unsigned events)
+{
+    struct server *server = data;
+    bool was_ready = server->ready, going = display_dispatch(server->display);
+    if (server->status || (server->ready && !was_ready && !open_doors(server)))
+        os_loop_stop(server->loop, server->status ? server->status : 1);
+    else if (!going)
+        os_loop_stop(server->loop, 0);
+}
+
+// While the device process does not read, neither do we: what viewers send waits with them.
+static void on_idle(void *data)
+{
+    struct server *server = data;
+    display_flush(server->display);
+    bool waiting = display_wants_write(server->display);
+    os_source_set_events(server->display_source, OS_READABLE | (waiting ? OS_WRITABLE : 0));
+    if (waiting == server->holding)
+        return;
+    server->holding = waiting;
+    for (unsigned i = 0; i < server->peer_count; i++)
+        vnc_peer_hold(server->peers[i], waiting);
+}
+
+static bool begin(struct server *server)
+{
+    static const struct display_ops ops = {.setup = on_setup,
+                                           .picture = on_picture,
+                                           .frame = on_frame,
+                                           .cursor = on_cursor,
+                                           .leds = on_leds};
+    server->loop = os_loop_create();
+    server->display = display_create(server->options->fd, &ops, server);
+    if (!server->loop || !server->display)
+        return false;
+    uint64_t now = os_now_ns();
+    server->origin_ns = now;
+    server->period_ns = NS_PER_S / server->options->fps;
+    server->tick = os_loop_add_timer(server->loop, 0, on_tick, server);
+    server->watch = os_loop_add_timer(server->loop, now + NS_PER_S, on_watch, server);
+    server->display_source =
+        os_loop_add_fd(server->loop, display_fd(server->display), OS_READABLE, on_display, server);
+    os_loop_set_idle(server->loop, on_idle, server);
+    return server->tick && server->watch && server->display_source;
+}
+
+static void finish(struct server *server)
+{
+    while (server->peer_count) {
+        struct vnc_peer *peer = server->peers[--server->peer_count];
+        free(vnc_peer_data(peer));
+        vnc_peer_free(peer);
+    }
+    for (int i = 0; i < 2; i++) {
+        if (server->accepting[i])
+            os_source_remove(server->accepting[i]);
+        if (server->listeners[i].fd >= 0)
+            close(server->listeners[i].fd);
+    }
+    vnc_screen_finish(&server->screen);
+    if (server->cursor_fd >= 0)
+        close(server->cursor_fd);
+    if (server->display_source)
+        os_source_remove(server->display_source);
+    display_destroy(server->display);
+    os_loop_destroy(server->loop);
+}
+
+int vnc_server_run(const struct vnc_options *options, const struct vnc_listener *vnc,
+                   const struct vnc_listener *web)
+{
+    struct server server = {.options = options,
+                            .listeners = {*vnc, *web},
+                            .output = options->output,
+                            .screen = {.fd = -1},
+                            .cursor_fd = -1};
+    int status = 1;
+    if (begin(&server))
+        status = os_loop_run(server.loop);
+    else
+        log_error("cannot start: %s", strerror(errno));
+    finish(&server);
+    return status;
+}
