@@ -60,6 +60,8 @@ extern const struct venus_handler_entry venus_host_copy_handlers[];
 extern const struct venus_handler_entry venus_command_handlers[];
 // pool.c: command buffers and descriptor sets
 extern const struct venus_handler_entry venus_pool_handlers[];
+// null_descriptor.c: descriptors and vertex buffers that are nothing
+extern const struct venus_handler_entry venus_null_descriptor_handlers[];
 // query.c: waits for query results
 extern const struct venus_handler_entry venus_query_handlers[];
 // transport.c: replies, streams, rings, seqnos

@@ -5,6 +5,7 @@
 #include <vulkan/vulkan_beta.h>
 
 #include "base/log.h"
+#include "venus/null_descriptor.h"
 #include "venus/profile.h"
 #include "venus/queue.h"
 
@@ -104,6 +105,7 @@ static bool create_device(struct venus_call *call, void *data)
     struct venus_physical_device *physical_device = (struct venus_physical_device *)call->self;
     VkDeviceCreateInfo info = *args->pCreateInfo;
 
+    bool nulls = venus_null_descriptor_take(physical_device, &info);
     const char *name = find_missing_extension(physical_device, &info);
     args->ret = VK_ERROR_EXTENSION_NOT_PRESENT;
     if (!name) {
@@ -142,6 +144,11 @@ static bool create_device(struct venus_call *call, void *data)
         args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
         return true;
     }
+    if (nulls && !venus_null_descriptor_create(device)) {
+        venus_release_tree(call->context, &device->base);
+        args->ret = VK_ERROR_OUT_OF_DEVICE_MEMORY;
+        return true;
+    }
     if (!venus_object_insert(&call->context->objects, &device->base, (uintptr_t)*args->pDevice)) {
         venus_release_tree(call->context, &device->base);
         return venus_fail(call, "the id of the new device is 0 or in use");
@@ -162,11 +169,11 @@ static bool destroy_device(struct venus_call *call, void *data)
     return true;
 }
 
-// Queues are released with the device in venus_release_tree; nothing else is its own.
+// Queues are released with the device in venus_release_tree.
 void venus_device_release(struct venus_context *context, struct venus_device *device)
 {
     (void)context;
-    (void)device;
+    venus_null_descriptor_destroy(device);
 }
 
 static struct venus_queue *find_queue(const struct venus_device *device,

@@ -34,7 +34,8 @@ struct venus_physical_device {
                                // after venus_physical_device_probe
     uint64_t import_alignment; // bytes: page size or minImportedHostPointerAlignment, whichever is
                                // larger; valid likewise
-    bool no_lod_bias; // the driver's portability subset lacks samplerMipLodBias
+    bool no_lod_bias;          // the driver's portability subset lacks samplerMipLodBias
+    bool null_descriptor_is_ours;
     atomic_bool probed;
     pthread_mutex_t probe_lock;
     uint32_t queue_family_count;
@@ -58,6 +59,7 @@ struct venus_device {
     struct venus_physical_device *physical_device;
     struct venus_queue *queues; // all that were created with the device, linked by next_of_device
     struct venus_emulation emulation;
+    struct venus_null_descriptor *nulls; // owned; NULL: the host's own, or not asked for
 };
 
 static inline VkDevice venus_device_handle(const struct venus_device *device)

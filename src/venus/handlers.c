@@ -7,12 +7,19 @@
 void venus_handlers_fill(venus_handler *table)
 {
     static const struct venus_handler_entry *const rooms[] = {
-        venus_instance_handlers,  venus_physical_device_handlers,
-        venus_format_handlers,    venus_device_handlers,
-        venus_queue_handlers,     venus_sync_handlers,
-        venus_memory_handlers,    venus_image_handlers,
-        venus_host_copy_handlers, venus_command_handlers,
-        venus_pool_handlers,      venus_query_handlers,
+        venus_instance_handlers,
+        venus_physical_device_handlers,
+        venus_format_handlers,
+        venus_device_handlers,
+        venus_queue_handlers,
+        venus_sync_handlers,
+        venus_memory_handlers,
+        venus_image_handlers,
+        venus_host_copy_handlers,
+        venus_command_handlers,
+        venus_pool_handlers,
+        venus_query_handlers,
+        venus_null_descriptor_handlers,
         venus_transport_handlers,
     };
     memset(table, 0, WIRE_COMMAND_COUNT * sizeof(*table));

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "venus/device.h"
+#include "venus/null_descriptor.h"
 #include "venus/portability.h"
 #include "venus/probe.h"
 #include "venus/profile.h"
@@ -221,6 +222,7 @@ const char *venus_physical_device_load(struct venus_physical_device *physical_de
     const char *lacking[VENUS_PORTABILITY_FEATURES];
     for (unsigned i = venus_portability_lacks(physical_device, lacking); i-- > 0;)
         physical_device->no_lod_bias |= strcmp(lacking[i], "samplerMipLodBias") == 0;
+    physical_device->null_descriptor_is_ours = venus_null_descriptor_is_ours(physical_device);
     return NULL;
 }
 
@@ -450,6 +452,7 @@ static bool get_features2(struct venus_call *call, void *data)
     struct wire_args_vkGetPhysicalDeviceFeatures2 *args = data;
     call->instance->vk.GetPhysicalDeviceFeatures2(args->physicalDevice, args->pFeatures);
     venus_profile_filter_features(self(call)->profile, args->pFeatures);
+    venus_null_descriptor_offer(self(call), args->pFeatures);
     return true;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "os/sandbox.h"
+#include "venus/null_descriptor.h"
 #include "venus/portability.h"
 #include "venus/profile.h"
 
@@ -66,6 +67,7 @@ static void report_lacks(struct json_writer *out, const struct venus_physical_de
     device->instance->vk.GetPhysicalDeviceFeatures2(
         (VkPhysicalDevice)(uintptr_t)device->base.handle, &has.core);
     venus_profile_filter_features(device->profile, &has.core);
+    venus_null_descriptor_offer(device, &has.core);
     json_open(out, "lacks", '[');
     for (size_t i = 0; i < sizeof(wanted) / sizeof(wanted[0]); i++) {
         if (!*(VkBool32 *)((uint8_t *)&has + wanted[i].offset))

@@ -296,6 +296,8 @@ static VKAPI_ATTR void VKAPI_CALL pipeline_barrier(VkCommandBuffer c, VkPipeline
                                                    uint32_t b, const VkBufferMemoryBarrier *bb,
                                                    uint32_t i, const VkImageMemoryBarrier *ib)
 {
+    if (!i && !b)
+        return;
     fake.source_family = i ? ib[i - 1].srcQueueFamilyIndex : bb[b - 1].srcQueueFamilyIndex;
     fake.target_family = i ? ib[i - 1].dstQueueFamilyIndex : bb[b - 1].dstQueueFamilyIndex;
 }
@@ -361,7 +363,7 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_proc(VkInstance instance, co
         if (strcmp(table[i].name, name) == 0)
             return table[i].function;
     }
-    return NULL;
+    return fake.more ? fake.more(name) : NULL;
 }
 
 static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_device_proc(VkDevice device, const char *name)

@@ -8,11 +8,12 @@
 
 struct fake_driver {
     // What it claims.
-    bool imports_images;    // images can be bound to imported host memory
-    bool portability;       // lists VK_KHR_portability_subset
-    bool on_cpu;            // is lavapipe
-    bool own_modifiers;     // fills modifier lists itself
-    uint32_t host_types;    // memory types that take host pointers
+    bool imports_images;                          // images can be bound to imported host memory
+    bool portability;                             // lists VK_KHR_portability_subset
+    bool on_cpu;                                  // is lavapipe
+    bool own_modifiers;                           // fills modifier lists itself
+    PFN_vkVoidFunction (*more)(const char *name); // commands that only one test needs; or NULL
+    uint32_t host_types;                          // memory types that take host pointers
     uint32_t refused_types; // of these, the ones whose import fails all the same
 
     // What it was asked last.
