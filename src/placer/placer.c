@@ -13,10 +13,11 @@
 // sets it, because QEMU looks before it calls us. QEMU names the number that it wants when it
 // refuses another: `-plugin FILE,version=0`.
 //
-// macOS: QEMU's mapping is taken from PLACER_BIND's address, there being no /proc. Under HVF the
-// guest may keep seeing the pages that were there at hv_vm_map; then map_range is the place for
-// hv_vm_unmap and hv_vm_map of the same range. Not tried on a Mac.
+// macOS: the same, with DYLD_INSERT_LIBRARIES for LD_PRELOAD. Not tried on a Mac.
 #include "placer/placer.h"
+
+#include "placer/hypervisor.h"
+#include "placer/platform.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -26,17 +27,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
-#ifdef __linux__
-#include <sys/sysmacros.h>
-#endif
 #ifndef MAP_NORESERVE
 #define MAP_NORESERVE 0
+#endif
+#ifndef MSG_NOSIGNAL
+#define MSG_NOSIGNAL 0 // platform_prepare_socket then
 #endif
 
 #define EXPORT __attribute__((visibility("default")))
@@ -49,13 +49,9 @@ enum {
     REPLY_SIZE = sizeof(struct placer_header) + sizeof(struct placer_reply),
 };
 
-struct file_id {
-    uint64_t device, inode;
-};
-
 struct placer {
     int socket;
-    int maps; // /proc/self/maps, opened before QEMU can lock itself in; -1: there is none
+    int maps; // platform_open_maps
     uint64_t page_size;
 
     bool bound;          // ranges may be mapped
@@ -63,6 +59,8 @@ struct placer {
     uint8_t *window;     // its address in this process
     uint64_t size;
     int file;
+    bool by_address; // it was not found in `maps`, which are not looked at then
+    struct hypervisor hypervisor;
     struct file_id
         *files; // what may be mapped in the window: its own file and those placed; sorted
     size_t file_count, file_capacity;
@@ -126,91 +124,6 @@ static bool learn_file(struct placer *placer, struct file_id id)
 
 // ---- what is mapped in this process -------------------------------------------------------------
 
-struct mapping {
-    uint64_t start, end, offset;
-    struct file_id id;
-};
-
-#ifdef __linux__
-// "start-end perms offset major:minor inode path"
-static bool parse_mapping(const char *line, struct mapping *mapping)
-{
-    unsigned long long start, end, offset, inode;
-    unsigned major_number, minor_number;
-    char permissions[5];
-    if (sscanf(line, "%llx-%llx %4s %llx %x:%x %llu", &start, &end, permissions, &offset,
-               &major_number, &minor_number, &inode) != 7)
-        return false;
-    *mapping = (struct mapping){start, end, offset, {makedev(major_number, minor_number), inode}};
-    return true;
-}
-
-// Calls `visit` for each mapping by address until it returns false. False: they can't be read.
-static bool walk(const struct placer *placer,
-                 bool (*visit)(void *data, const struct mapping *mapping), void *data)
-{
-    enum { CHUNK = 1 << 16 };
-    char *buffer = malloc(CHUNK + 1);
-    if (!buffer || placer->maps < 0 || lseek(placer->maps, 0, SEEK_SET) < 0) {
-        free(buffer);
-        return false;
-    }
-    size_t held = 0;
-    bool more = true;
-    while (more) {
-        ssize_t got = read(placer->maps, buffer + held, CHUNK - held);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            break;
-        held += (size_t)got;
-        buffer[held] = 0;
-        char *line = buffer, *end;
-        while (more && (end = strchr(line, '\n'))) {
-            *end = 0;
-            struct mapping mapping;
-            more = !parse_mapping(line, &mapping) || visit(data, &mapping);
-            line = end + 1;
-        }
-        held -= (size_t)(line - buffer);
-        memmove(buffer, line, held);
-    }
-    free(buffer);
-    return true;
-}
-
-// The kernel's answer for one address (Linux 6.11), a thousand times faster than reading all of
-// them.
-struct mapping_query {
-    uint64_t size, flags, address;
-    uint64_t start, end, vma_flags, page_size, offset, inode;
-    uint32_t major_number, minor_number, name_size, build_id_size;
-    uint64_t name, build_id;
-};
-#define MAPPING_QUERY _IOWR('f', 17, struct mapping_query)
-
-// Does somebody else's mapping lie at `address`? False also where the kernel can't say quickly.
-static bool is_foreign(const struct placer *placer, const void *address)
-{
-    struct mapping_query query = {.size = sizeof query, .address = (uintptr_t)address};
-    if (ioctl(placer->maps, MAPPING_QUERY, &query) < 0)
-        return errno == ENOENT; // nothing is mapped there
-    return !knows_file(
-        placer, (struct file_id){makedev(query.major_number, query.minor_number), query.inode});
-}
-#else
-static bool walk(const struct placer *placer,
-                 bool (*visit)(void *data, const struct mapping *mapping), void *data)
-{
-    return false;
-}
-
-static bool is_foreign(const struct placer *placer, const void *address)
-{
-    return false;
-}
-#endif
-
 struct search {
     struct file_id id;
     uint64_t size;
@@ -248,9 +161,51 @@ static bool stands(const struct placer *placer)
 {
     uint64_t start = (uintptr_t)placer->window;
     struct inspection inspection = {placer, start, start + placer->size};
-    if (placer->maps < 0)
+    if (placer->by_address)
         return true; // can't be known: the device process knows by the memory table
-    return walk(placer, inspect, &inspection) && inspection.at >= inspection.end;
+    return platform_walk(placer->maps, inspect, &inspection) && inspection.at >= inspection.end;
+}
+
+// Does somebody else's mapping lie at `address`? False also where that can't be said quickly.
+static bool is_foreign(const struct placer *placer, const void *address)
+{
+    struct file_id id;
+    int known = placer->by_address ? -1 : platform_file_at(placer->maps, address, &id);
+    return known == 0 || (known > 0 && !knows_file(placer, id));
+}
+
+// Copies what lies at `address`, which may be nowhere: the kernel looks, and says EFAULT.
+static bool peek(const void *address, void *to, size_t size)
+{
+    int ends[2];
+    if (pipe(ends) < 0)
+        return false;
+    bool done =
+        write(ends[1], address, size) == (ssize_t)size && read(ends[0], to, size) == (ssize_t)size;
+    close(ends[0]);
+    close(ends[1]);
+    return done;
+}
+
+// Is the page at `offset` of the file mapped at `address`? Then a word written into the one is seen
+// in the other. Nobody uses the window yet.
+static bool is_mapped_at(int fd, uint64_t offset, uint64_t page_size, uint64_t address)
+{
+    uint64_t mark = 0x7265707365680000u ^ (uintptr_t)&mark, before = 0, after = 0;
+    volatile uint64_t *first =
+        mmap(NULL, (size_t)page_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+    if (first == MAP_FAILED)
+        return false;
+    uint64_t was = *first;
+    if (was == mark)
+        mark = ~mark;
+    const void *at = (const void *)(uintptr_t)address;
+    bool same = address % page_size == 0 && peek(at, &before, sizeof before) && before == was;
+    *first = mark;
+    same = same && peek(at, &after, sizeof after) && after == mark;
+    *first = was;
+    munmap((void *)first, (size_t)page_size);
+    return same;
 }
 
 // ---- requests -----------------------------------------------------------------------------------
@@ -272,28 +227,42 @@ static void release(struct placer *placer)
     placer->file_count = 0;
 }
 
-static int bind_window(struct placer *placer, const struct placer_request *request, int fd)
+// The window's address in this process, or 0.
+static uint64_t find(struct placer *placer, const struct placer_request *request, int fd)
 {
     struct search search = {.size = request->size};
+    placer->by_address = request->flags & PLACER_BY_ADDRESS || placer->maps < 0;
+    if (placer->by_address) {
+        uint64_t last = request->size - placer->page_size, address = request->address;
+        bool there = address && is_mapped_at(fd, 0, placer->page_size, address) &&
+                     is_mapped_at(fd, last, placer->page_size, address + last);
+        return there ? address : 0;
+    }
+    if (!identify(fd, &search.id) || !learn_file(placer, search.id) ||
+        !platform_walk(placer->maps, find_window, &search))
+        return 0;
+    return search.address;
+}
+
+static int bind_window(struct placer *placer, const struct placer_request *request, int fd)
+{
     release(placer);
-    if (fd < 0 || !request->generation || !request->size || request->size % placer->page_size ||
-        !identify(fd, &search.id))
+    if (fd < 0 || !request->generation || !request->size || request->size % placer->page_size)
         return -EINVAL;
-    if (!walk(placer, find_window, &search))
-        search.address = request->address;
-    if (!search.address)
+    uint64_t address = find(placer, request, fd);
+    if (!address)
         return -ESRCH;
-    int file = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (file < 0)
+    placer->file = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (placer->file < 0)
         return -errno;
-    placer->file = file;
-    placer->window = (uint8_t *)(uintptr_t)search.address;
+    placer->window = (uint8_t *)(uintptr_t)address;
     placer->size = request->size;
-    if (!learn_file(placer, search.id))
-        return -ENOMEM;
     // With QEMU's own flags on it, what is given back later would not merge with what was never
     // placed: two mappings more, for ever.
     int error = map_range(placer->window, placer->size, placer->file, 0, false);
+    if (!error)
+        error = hypervisor_begin(&placer->hypervisor, placer->window, request->guest_address,
+                                 placer->size);
     if (error)
         return error;
     placer->generation = request->generation;
@@ -312,8 +281,11 @@ static int place(struct placer *placer, const struct placer_request *request, in
     uint8_t *address = placer->window + offset;
     if (is_foreign(placer, address))
         return -ESTALE;
-    if (take_out)
-        return map_range(address, size, placer->file, offset, false);
+    if (take_out) {
+        int error = map_range(address, size, placer->file, offset, false);
+        return error ? error
+                     : hypervisor_renew(&placer->hypervisor, address, request->guest_address, size);
+    }
 
     struct stat status;
     if (fd < 0 || fstat(fd, &status) < 0)
@@ -322,10 +294,12 @@ static int place(struct placer *placer, const struct placer_request *request, in
     if (S_ISREG(status.st_mode) && (request->file_offset > (uint64_t)status.st_size ||
                                     size > (uint64_t)status.st_size - request->file_offset))
         return -EINVAL;
-    if (!learn_file(placer, (struct file_id){status.st_dev, status.st_ino}))
+    if (!placer->by_address && !learn_file(placer, (struct file_id){status.st_dev, status.st_ino}))
         return -ENOMEM;
     int error =
         map_range(address, size, fd, request->file_offset, request->flags & PLACER_READ_ONLY);
+    if (!error)
+        error = hypervisor_renew(&placer->hypervisor, address, request->guest_address, size);
     if (error)
         map_range(address, size, placer->file, offset, false); // an attempt may leave a hole
     return error;
@@ -360,11 +334,7 @@ static bool send_all(int fd, const void *data, size_t size)
 {
     const uint8_t *at = data;
     while (size) {
-#ifdef MSG_NOSIGNAL
         ssize_t sent = send(fd, at, size, MSG_NOSIGNAL);
-#else
-        ssize_t sent = send(fd, at, size, 0);
-#endif
         if (sent < 0 && errno != EINTR)
             return false;
         if (sent > 0) {
@@ -499,25 +469,11 @@ static int connect_to(const char *path)
     return fd;
 }
 
-// Every isolated placement costs two mappings of the process; QEMU needs some thousands for itself.
-static uint32_t max_placements(void)
-{
-    unsigned long limit = 0;
-    FILE *file = fopen("/proc/sys/vm/max_map_count", "re");
-    if (!file)
-        return 0;
-    if (fscanf(file, "%lu", &limit) != 1)
-        limit = 0;
-    fclose(file);
-    if (limit > UINT32_MAX)
-        limit = UINT32_MAX;
-    return limit > 16384 ? (uint32_t)(limit / 2 - 4096) : (uint32_t)(limit / 4);
-}
-
 static bool say_hello(const struct placer *placer)
 {
     struct placer_header header = {PLACER_HELLO, PLACER_VERSION, sizeof(struct placer_hello)};
-    struct placer_hello hello = {PLACER_MAGIC, (uint32_t)placer->page_size, max_placements(), 0};
+    struct placer_hello hello = {PLACER_MAGIC, (uint32_t)placer->page_size,
+                                 platform_max_placements(), 0};
     return send_all(placer->socket, &header, sizeof header) &&
            send_all(placer->socket, &hello, sizeof hello);
 }
@@ -533,7 +489,8 @@ static bool start(int fd)
     placer->socket = fd;
     placer->file = -1;
     placer->page_size = (uint64_t)sysconf(_SC_PAGESIZE);
-    placer->maps = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    placer->maps = platform_open_maps();
+    platform_prepare_socket(fd);
     pthread_t thread;
     sigset_t all, before;
     int error = 0;
@@ -595,42 +552,22 @@ EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc, char **a
     return -1;
 }
 
-#ifdef __linux__
-static const char *program_name(void)
-{
-    return program_invocation_short_name;
-}
-
 // version=N in the argument of -plugin that has "placer" in its file name; -1: not said.
 static int version_by_argument(void)
 {
-    FILE *file = fopen("/proc/self/cmdline", "re");
-    char *argument = NULL;
-    size_t capacity = 0;
+    struct platform_arguments arguments = {0};
+    char *argument;
     int version = -1;
     bool plugin = false;
-    while (file && getdelim(&argument, &capacity, 0, file) > 0) {
+    while ((argument = platform_next_argument(&arguments))) {
         char *found = plugin && strstr(argument, "placer") ? strstr(argument, ",version=") : NULL;
         if (found)
             version = atoi(found + 9);
         plugin = strcmp(argument, "-plugin") == 0 || strcmp(argument, "--plugin") == 0;
+        free(argument);
     }
-    free(argument);
-    if (file)
-        fclose(file);
     return version;
 }
-#else
-static const char *program_name(void)
-{
-    return getprogname();
-}
-
-static int version_by_argument(void)
-{
-    return -1;
-}
-#endif
 
 __attribute__((constructor)) static void load(void)
 {
@@ -642,7 +579,7 @@ __attribute__((constructor)) static void load(void)
         qemu_plugin_version = version;
 
     const char *path = getenv("HESPER_PLACER_SOCKET"), *descriptor = getenv("HESPER_PLACER_FD");
-    if ((!path && !descriptor) || !strstr(program_name(), "qemu"))
+    if ((!path && !descriptor) || !strstr(platform_program_name(), "qemu"))
         return;
     preloaded = path ? start_by_path(path) : start_by_number(descriptor);
     unsetenv("HESPER_PLACER_SOCKET"); // what QEMU starts inherits the preload

@@ -9,9 +9,8 @@
 
 enum placer_type {
     PLACER_HELLO = 1, // struct placer_hello, from the plugin
-    // The file of the window (one descriptor) is mapped in this process. Finds it there and serves
-    // it from now on under `generation`. `address`: where QEMU said that it is, 0 if unknown: a
-    // hint where the platform can't search its own mappings.
+    // The file of the window (one descriptor, nobody uses it yet) is mapped in this process. Finds
+    // it there and serves it from now on under `generation`.
     PLACER_BIND,
     // Maps [file_offset, file_offset + size) of the descriptor over [offset, offset + size) of the
     // window. All page multiples.
@@ -28,9 +27,12 @@ enum placer_type {
 };
 
 enum {
-    PLACER_REPLY = 4,     // in flags: vhost-user's reply bit
-    PLACER_VERSION = 1,   // in flags, low two bits
-    PLACER_READ_ONLY = 1, // in placer_request.flags: the guest's writes don't reach the file
+    PLACER_REPLY = 4,   // in flags: vhost-user's reply bit
+    PLACER_VERSION = 2, // in flags, low two bits
+    // in placer_request.flags
+    PLACER_READ_ONLY = 1,  // PLACE: the guest's writes don't reach the file (EINVAL on macOS)
+    PLACER_BY_ADDRESS = 2, // BIND: it is at `address`; don't look it up, look whether that is true.
+                           // So it is on macOS, which has no list of mappings to look into
     PLACER_MAGIC = 0x52504c48,
 };
 
@@ -55,7 +57,10 @@ struct placer_request {
     uint64_t offset;     // in the window
     uint64_t size;       // BIND: of the whole window
     uint64_t file_offset;
-    uint64_t address; // BIND only
+    uint64_t address; // BIND: where QEMU said that the window is; 0: unknown
+    // BIND, PLACE, UNPLACE: where the range begins in the guest's physical memory; 0: unknown. For
+    // hypervisors that must be told what was mapped
+    uint64_t guest_address;
     uint64_t flags;
 };
 

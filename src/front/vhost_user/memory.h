@@ -12,8 +12,8 @@
 
 enum { VHOST_MAX_MAPPINGS = 64 };
 
-// Tells two files apart. Both are 0 where shared memory has no inode (macOS); nothing is known
-// then.
+// Tells two files apart. Both are 0 where shared memory has no inode (macOS, the portable flavour);
+// nothing is known then.
 struct vhost_file_id {
     dev_t device;
     ino_t inode;

@@ -90,7 +90,7 @@ static enum outcome set_memory_table(struct vhost_user *vhost, struct vhost_mess
     // What the device itself put into the guest's address space is not guest memory: a worker may
     // cut such a file short at any time.
     int fds[VHOST_MAX_FDS];
-    vhost->shmem.in_table = false;
+    vhost_shmem_begin_table(vhost);
     for (uint32_t i = 0; i < table.count; i++)
         fds[i] = vhost_shmem_owns(vhost, &table.regions[i], message->fds[i]) ? -1 : message->fds[i];
     int error = vhost_memory_set(&vhost->memory, &table, fds);

@@ -22,7 +22,9 @@ struct vhost_shmem_range {
     uint64_t offset, size;
     struct vhost_file_id file;
     uint64_t file_offset;
-    uint64_t address; // in the front end; 0: unknown
+    // From the memory table; 0: unknown.
+    uint64_t address; // in the front end
+    uint64_t guest;   // in the guest's physical memory
 };
 
 struct vhost_operation {
@@ -102,7 +104,8 @@ bool vhost_shmem_set_channel(struct vhost_user *vhost, int fd);
 void vhost_shmem_advance(struct vhost_user *vhost);
 // All mappings are gone, and nobody waits for answers.
 void vhost_shmem_forget(struct vhost_user *vhost);
-// A memory table is being set: is this region one of our mappings, and not guest memory?
+// A memory table is being set. Of each region: is it one of our mappings, and not guest memory?
+void vhost_shmem_begin_table(struct vhost_user *vhost);
 bool vhost_shmem_owns(struct vhost_user *vhost, const struct vhost_memory_region *region, int fd);
 
 #endif

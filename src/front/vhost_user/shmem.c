@@ -70,6 +70,13 @@ static void remove_range(struct vhost_shmem *shmem, uint64_t offset)
     }
 }
 
+void vhost_shmem_begin_table(struct vhost_user *vhost)
+{
+    vhost->shmem.in_table = false;
+    for (unsigned i = 0; i < vhost->shmem.range_count; i++)
+        vhost->shmem.ranges[i].guest = 0;
+}
+
 bool vhost_shmem_owns(struct vhost_user *vhost, const struct vhost_memory_region *region, int fd)
 {
     struct vhost_shmem *shmem = &vhost->shmem;
@@ -87,8 +94,10 @@ bool vhost_shmem_owns(struct vhost_user *vhost, const struct vhost_memory_region
         if (!vhost_file_same(range->file, id) && !(unknown && inside))
             continue;
         owns = true;
-        if (inside)
+        if (inside) {
             range->address = region->user_address - within;
+            range->guest = region->guest_address - within;
+        }
     }
     shmem->in_table |= owns;
     return owns;
@@ -98,6 +107,12 @@ uint64_t vhost_user_shmem_address(const struct vhost_user *vhost, uint64_t offse
 {
     const struct vhost_shmem_range *range = find_range(&vhost->shmem, offset);
     return range && range->address ? range->address + (offset - range->offset) : 0;
+}
+
+uint64_t vhost_user_shmem_guest_address(const struct vhost_user *vhost, uint64_t offset)
+{
+    const struct vhost_shmem_range *range = find_range(&vhost->shmem, offset);
+    return range && range->guest ? range->guest + (offset - range->offset) : 0;
 }
 
 // ---- one operation at a time --------------------------------------------------------------------

@@ -103,5 +103,7 @@ int vhost_user_shmem_unmap(struct vhost_user *vhost, uint64_t offset, uint64_t s
                            vhost_user_done done, void *data, uint64_t cookie);
 // Where the front end has the mapping at `offset` in its own address space; 0: it hasn't said.
 uint64_t vhost_user_shmem_address(const struct vhost_user *vhost, uint64_t offset);
+// And where the guest has it in its physical memory; 0: not at the moment, or it hasn't said.
+uint64_t vhost_user_shmem_guest_address(const struct vhost_user *vhost, uint64_t offset);
 
 #endif

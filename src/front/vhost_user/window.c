@@ -6,6 +6,7 @@
 #include "front/vhost_user/vhost_user.h"
 #include "os/clock.h"
 #include "os/loop.h"
+#include "os/os.h"
 #include "os/shm.h"
 
 #include <errno.h>
@@ -172,8 +173,12 @@ static void start_failed(struct vhost_window *window, const char *what, int erro
 
 static int send_bind(struct vhost_window *window)
 {
-    struct placer_request request = {.size = window->options.size,
-                                     .address = vhost_user_shmem_address(window->vhost, 0)};
+    struct placer_request request = {
+        .size = window->options.size,
+        .address = vhost_user_shmem_address(window->vhost, 0),
+        .guest_address = vhost_user_shmem_guest_address(window->vhost, 0),
+        .flags = os_is_portable() ? PLACER_BY_ADDRESS : 0,
+    };
     window->generation++;
     window->bound = false;
     int error = tell_placer(window, PLACER_BIND, &request, window->file);
@@ -451,6 +456,7 @@ int vhost_window_place(struct vhost_window *window, uint64_t offset, int fd, uin
             .offset = offset,
             .size = size,
             .file_offset = file_offset,
+            .guest_address = vhost_user_shmem_guest_address(window->vhost, offset),
             .flags = writable ? 0 : PLACER_READ_ONLY,
         };
         return by_placer(window, PLACER_PLACE, &request, fd);
@@ -470,7 +476,12 @@ int vhost_window_unplace(struct vhost_window *window, uint64_t offset, uint64_t 
     if (!can_place(window, offset, size))
         return window->state == SERVING ? -EINVAL : -ENODEV;
     if (window->by_placer) {
-        struct placer_request request = {.cookie = cookie, .offset = offset, .size = size};
+        struct placer_request request = {
+            .cookie = cookie,
+            .offset = offset,
+            .size = size,
+            .guest_address = vhost_user_shmem_guest_address(window->vhost, offset),
+        };
         return by_placer(window, PLACER_UNPLACE, &request, -1);
     }
     return vhost_user_shmem_unmap(window->vhost, offset, size, on_range_removed, window, cookie);

@@ -22,12 +22,14 @@
 #include <cmocka.h>
 
 enum { WINDOW = 1 << 24, PAGE = 0x1000 };
+#define GUEST_ADDRESS 0xfc00000000ull // of the window
 
 static const char *plugin_path;
 static int (*install)(uint64_t id, const void *info, int argc, char **argv);
 
 struct qemu {
-    int socket; // to the placer
+    bool by_address; // the window is not looked for in /proc, as on macOS
+    int socket;      // to the placer
     int file;
     uint8_t *window;
     uint64_t cookie;
@@ -103,8 +105,13 @@ static int unplace(struct qemu *q, uint64_t offset, uint64_t size)
 
 static int bind_window(struct qemu *q, uint64_t generation)
 {
-    return ask(q, PLACER_BIND, (struct placer_request){.generation = generation, .size = WINDOW},
-               q->file);
+    struct placer_request request = {
+        .generation = generation, .size = WINDOW, .guest_address = GUEST_ADDRESS};
+    if (q->by_address) {
+        request.flags = PLACER_BY_ADDRESS;
+        request.address = (uintptr_t)q->window;
+    }
+    return ask(q, PLACER_BIND, request, q->file);
 }
 
 static int setup(void **state)
@@ -127,6 +134,20 @@ static int setup(void **state)
 static int setup_bound(void **state)
 {
     setup(state);
+    assert_int_equal(bind_window(*state, 1), 0);
+    return 0;
+}
+
+static int setup_by_address(void **state)
+{
+    setup(state);
+    ((struct qemu *)*state)->by_address = true;
+    return 0;
+}
+
+static int setup_bound_by_address(void **state)
+{
+    setup_by_address(state);
     assert_int_equal(bind_window(*state, 1), 0);
     return 0;
 }
@@ -257,6 +278,151 @@ static void ranges_given_back_leave_no_trace(void **state)
     for (uint64_t i = 0; i < 100; i++)
         assert_int_equal(unplace(q, 2 * PAGE * i, PAGE), 0);
     assert_int_equal(count_mappings(q), 1);
+    close(fd);
+}
+
+// ---- where the platform has no list of mappings -------------------------------------------------
+
+static void the_address_must_be_the_windows(void **state)
+{
+    struct qemu *q = *state;
+    int other = os_shm_create("other", WINDOW);
+    uint8_t *elsewhere = os_shm_map(other, 0, WINDOW);
+    struct placer_request request = {
+        .generation = 1, .size = WINDOW, .flags = PLACER_BY_ADDRESS, .address = 0};
+    assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH); // nobody said
+    request.address = (uintptr_t)elsewhere;
+    assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH); // another file's
+    request.address = (uintptr_t)q->window + PAGE;
+    assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH); // beside it
+    request.address = (uintptr_t)q->window + 8;
+    assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH);
+    request.address = UINT64_MAX - PAGE + 1;
+    assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH);
+    assert_int_equal(munmap(elsewhere, WINDOW), 0);
+    request.address = (uintptr_t)elsewhere; // nothing is there: and QEMU survives the look
+    assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH);
+    request.address = (uintptr_t)q->window;
+    request.size = WINDOW / 2 + 8;
+    assert_int_equal(ask(q, PLACER_BIND, request, q->file), -EINVAL);
+    // Its end is looked at too.
+    assert_int_equal(munmap(q->window + WINDOW - PAGE, PAGE), 0);
+    request.size = WINDOW;
+    assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH);
+    request.size = WINDOW - PAGE;
+    assert_int_equal(ask(q, PLACER_BIND, request, q->file), 0);
+    close(other);
+}
+
+static void looking_leaves_no_mark(void **state)
+{
+    struct qemu *q = *state;
+    q->window[0] = 7;
+    q->window[WINDOW - 1] = 9;
+    assert_int_equal(bind_window(q, 1), 0);
+    for (int i = 0; i < PAGE; i++) {
+        assert_int_equal(q->window[i], i ? 0 : 7);
+        assert_int_equal(q->window[WINDOW - 1 - i], i ? 0 : 9);
+    }
+}
+
+// ---- a hypervisor with a picture of its own, as HVF is ------------------------------------------
+
+static struct {
+    bool exists;    // this process has a virtual machine of the hypervisor's
+    uint8_t *guest; // what the guest sees of the window: mappings that stay when others change
+    int maps, unmaps;
+} hypervisor;
+
+// The placer finds these by their names.
+__attribute__((visibility("default"))) int hv_vm_map(void *address, uint64_t guest, size_t size,
+                                                     uint64_t flags);
+__attribute__((visibility("default"))) int hv_vm_unmap(uint64_t guest, size_t size);
+
+int hv_vm_map(void *address, uint64_t guest, size_t size, uint64_t flags)
+{
+    uint8_t *at = hypervisor.guest + (guest - GUEST_ADDRESS);
+    assert_true(hypervisor.exists);
+    assert_int_equal(flags, 7);
+    assert_true(guest >= GUEST_ADDRESS && guest + size <= GUEST_ADDRESS + WINDOW);
+    hypervisor.maps++;
+    return mremap(address, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, at) == at ? 0 : 1;
+}
+
+int hv_vm_unmap(uint64_t guest, size_t size)
+{
+    if (!hypervisor.exists)
+        return (int)0xfae94006; // HV_NO_DEVICE
+    hypervisor.unmaps++;
+    void *at = hypervisor.guest + (guest - GUEST_ADDRESS);
+    return mmap(at, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == at ? 0 : 1;
+}
+
+static int setup_with_hypervisor(void **state)
+{
+    setup_by_address(state);
+    struct qemu *q = *state;
+    hypervisor.exists = true;
+    hypervisor.maps = hypervisor.unmaps = 0;
+    hypervisor.guest =
+        mmap(NULL, WINDOW, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_int_equal(hv_vm_map(q->window, GUEST_ADDRESS, WINDOW, 7), 0); // as QEMU does
+    return 0;
+}
+
+static int teardown_hypervisor(void **state)
+{
+    munmap(hypervisor.guest, WINDOW);
+    hypervisor.exists = false;
+    return teardown(state);
+}
+
+static void the_guest_sees_what_is_placed(void **state)
+{
+    struct qemu *q = *state;
+    int fd = file_of("hello", 4 * PAGE);
+    struct placer_request request = {.generation = 1,
+                                     .size = WINDOW,
+                                     .address = (uintptr_t)q->window,
+                                     .guest_address = GUEST_ADDRESS,
+                                     .flags = PLACER_BY_ADDRESS};
+    assert_int_equal(ask(q, PLACER_BIND, request, q->file), 0);
+    assert_int_equal(hypervisor.unmaps, 1);
+    assert_int_equal(hypervisor.maps, 2);
+
+    request = (struct placer_request){.generation = 1,
+                                      .offset = 8 * PAGE,
+                                      .size = 2 * PAGE,
+                                      .guest_address = GUEST_ADDRESS + 8 * PAGE};
+    assert_int_equal(ask(q, PLACER_PLACE, request, fd), 0);
+    assert_memory_equal(hypervisor.guest + 8 * PAGE, "hello", 6);
+    hypervisor.guest[9 * PAGE] = 5;
+    char byte;
+    assert_int_equal(pread(fd, &byte, 1, PAGE), 1);
+    assert_int_equal(byte, 5);
+    assert_int_equal(ask(q, PLACER_UNPLACE, request, -1), 0);
+    assert_int_equal(hypervisor.guest[8 * PAGE], 0);
+    assert_int_equal(hypervisor.unmaps, 3);
+    assert_int_equal(hypervisor.maps, 4);
+
+    // Where it is in the guest must be known, or the guest would go on seeing what was there.
+    request.guest_address = 0;
+    assert_int_equal(ask(q, PLACER_PLACE, request, fd), -ENXIO);
+    assert_int_equal(q->window[8 * PAGE], 0);
+    close(fd);
+}
+
+// QEMU has the functions, and runs the machine by another accelerator.
+static void a_hypervisor_without_a_machine_is_left_alone(void **state)
+{
+    struct qemu *q = *state;
+    int fd = file_of("hello", PAGE);
+    hypervisor.exists = false;
+    assert_int_equal(bind_window(q, 1), 0);
+    struct placer_request request = {.generation = 1, .size = PAGE, .guest_address = GUEST_ADDRESS};
+    assert_int_equal(ask(q, PLACER_PLACE, request, fd), 0);
+    assert_memory_equal(q->window, "hello", 6);
+    assert_int_equal(hypervisor.maps, 1); // that of the setup
     close(fd);
 }
 
@@ -542,6 +708,22 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(what_is_placed_outlives_the_connection, setup_bound,
                                         teardown),
         cmocka_unit_test_setup_teardown(no_descriptor_stays_behind, setup_bound, teardown),
+#define BY_ADDRESS(name) {#name " (by address)", name, setup_bound_by_address, teardown, NULL}
+        BY_ADDRESS(a_placed_range_shows_the_file_both_ways),
+        BY_ADDRESS(a_part_of_a_file_over_another),
+        BY_ADDRESS(thousands_live_at_once),
+        BY_ADDRESS(ranges_given_back_leave_no_trace),
+        BY_ADDRESS(impossible_ranges_are_refused),
+        BY_ADDRESS(what_can_not_be_mapped_leaves_the_window_whole),
+        BY_ADDRESS(other_generations_are_refused),
+        BY_ADDRESS(no_descriptor_stays_behind),
+        cmocka_unit_test_setup_teardown(the_address_must_be_the_windows, setup_by_address,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(looking_leaves_no_mark, setup_by_address, teardown),
+        cmocka_unit_test_setup_teardown(the_guest_sees_what_is_placed, setup_with_hypervisor,
+                                        teardown_hypervisor),
+        cmocka_unit_test_setup_teardown(a_hypervisor_without_a_machine_is_left_alone,
+                                        setup_with_hypervisor, teardown_hypervisor),
         cmocka_unit_test(connects_to_a_path),
         cmocka_unit_test(must_be_told_where_to_connect),
         cmocka_unit_test(claims_a_version_of_the_plugin_interface),
