@@ -309,7 +309,7 @@ bool vnc_web_serve(const struct vnc_options *options, int client)
             keep = send_status(client, error, false, "");
         else if (!strcmp(request.path, "/"))
             keep = send_status(client, 302, request.keep,
-                               "Location: /vnc.html?autoconnect=true&resize=scale\r\n");
+                               "Location: /vnc.html?autoconnect=true&resize=scale&quality=9\r\n");
         else
             keep = send_file(options, client, &request);
     }
