@@ -79,6 +79,10 @@ static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *gu
 
     if (info.memoryTypeIndex >= physical_device->memory.memoryTypeCount)
         return VK_ERROR_UNKNOWN;
+    // Our files are sparse: they would take any size.
+    uint32_t heap = physical_device->memory.memoryTypes[info.memoryTypeIndex].heapIndex;
+    if (info.allocationSize > physical_device->memory.memoryHeaps[heap].size)
+        return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     bool shared = import || (export && export->handleTypes);
     VkImportMemoryHostPointerInfoEXT pointer = {
         .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT,
