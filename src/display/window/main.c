@@ -1,6 +1,5 @@
 // hesper-window: a guest's screens as windows on the person's desktop. Started by hesper itself.
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include "base/log.h"
 #include "display/display.h"
 #include "display/window/import.h"
+#include "display/window/options.h"
 #include "display/window/window.h"
 #include "os/clock.h"
 #include "os/notifier.h"
@@ -20,35 +20,21 @@
 #include "os/process.h"
 #include "os/thread.h"
 
-static const char usage[] =
-    "usage: hesper-window --fd N [OPTIONS]\n"
-    "\n"
-    "Shows a guest's screens in windows. hesper starts it: see --display window of 'hesper run'.\n"
-    "\n"
-    "  --fd N                   the socket to the device process\n"
-    "  --output N|all           which of the guest's screens, from 0 [all]\n"
-    "  --scale fit|whole|none   a picture of another size than its window: as large as it goes,\n"
-    "                           by whole numbers, or as it is [fit]\n"
-    "  --fullscreen             Ctrl+Alt+F changes it\n"
-    "  --grab                   system keys go to the guest too; Ctrl+Alt+G changes it\n"
-    "  --present gpu|upload|software\n"
-    "                           how pictures get into the window [gpu, or what there is]\n"
-    "  --portable               use only what every host has\n"
-    "  -v, --verbose            twice: more\n";
-
 #define NS_PER_MS 1000000ull
 // A Vulkan device that is lost more often than this is given up.
 enum { MOST_LOSSES = 3 };
 #define LOSS_PERIOD_NS (30000 * NS_PER_MS)
 
-enum { ALL_OUTPUTS = -1 };
+// How long after the last event more are expected, and how often SDL is looked at then and else.
+#define ACTIVE_NS (500 * NS_PER_MS)
+enum { ACTIVE_POLL_MS = 4, IDLE_POLL_MS = 1000 };
 
 struct app {
     struct display *display;
     struct window_input input;
     struct window_settings settings;
-    enum window_present present;
-    int output; // or ALL_OUTPUTS
+    struct window_options options;
+    enum window_present present; // what was asked for, or what there is
     char name[64];
 
     uint32_t count;
@@ -60,11 +46,14 @@ struct app {
     uint32_t leds;
     bool opened, failed;
 
-    // The thread that waits for the socket.
-    pthread_t thread;
-    struct os_notifier notifier; // to it
-    int fd;
-    atomic_bool quit, pending, wants_write;
+    // While something happens, this thread waits for the socket itself and looks what SDL has;
+    // otherwise it waits in SDL, and another thread for the socket.
+    uint64_t active_until_ns;
+    struct os_notifier wake; // to this thread
+    pthread_t watcher;
+    struct os_notifier to_watcher;
+    atomic_bool asleep; // in SDL
+    atomic_bool quit;
 };
 
 // ---- presenters --------------------------------------------------------------------------------
@@ -79,8 +68,6 @@ static void drop_presenters(struct app *app)
     app->vulkan = NULL;
     // Of presenters that are gone.
     SDL_FlushEvent(app->settings.event);
-    if (atomic_load(&app->pending))
-        window_event_push(app->settings.event, WINDOW_EVENT_LINK, 0);
 }
 
 static bool give_presenter(struct app *app, struct window *window)
@@ -92,6 +79,7 @@ static bool give_presenter(struct app *app, struct window *window)
         .scale = app->settings.scale,
         .upload = app->present == WINDOW_PRESENT_UPLOAD,
         .event = app->settings.event,
+        .wake = &app->wake,
     };
     struct window_presenter *presenter = app->vulkan
                                              ? window_presenter_create(app->vulkan, &settings)
@@ -168,7 +156,7 @@ static bool open_windows(struct app *app, const struct link_display_setup *setup
         app->present = WINDOW_PRESENT_SOFTWARE;
     }
     for (uint32_t i = 0; i < setup->outputs; i++) {
-        if (app->output != ALL_OUTPUTS && (uint32_t)app->output != i)
+        if (app->options.output != WINDOW_ALL_OUTPUTS && (uint32_t)app->options.output != i)
             continue;
         struct window *window = &app->windows[i];
         bool vulkan = app->present != WINDOW_PRESENT_SOFTWARE;
@@ -193,8 +181,9 @@ static void on_setup(void *data, const struct link_display_setup *setup)
     app->name[sizeof app->name - 1] = '\0';
     if (!app->name[0])
         strcpy(app->name, "Hesper");
-    if (app->output != ALL_OUTPUTS && (uint32_t)app->output >= setup->outputs) {
-        log_error("there is no output %d: the guest has %u", app->output, setup->outputs);
+    if (app->options.output != WINDOW_ALL_OUTPUTS &&
+        (uint32_t)app->options.output >= setup->outputs) {
+        log_error("there is no output %d: the guest has %u", app->options.output, setup->outputs);
         app->failed = true;
         return;
     }
@@ -331,27 +320,12 @@ static void on_window(struct app *app, const SDL_WindowEvent *event)
 static void on_ours(struct app *app, const SDL_UserEvent *event)
 {
     uint32_t output = (uint32_t)(uintptr_t)event->data1;
-    switch (event->code) {
-    case WINDOW_EVENT_LINK:
-        if (!display_dispatch(app->display))
-            atomic_store(&app->quit, true);
-        if (app->opened) {
-            app->opened = false;
-            display_ready(app->display);
-        }
-        atomic_store(&app->wants_write, display_wants_write(app->display));
-        atomic_store(&app->pending, false);
-        os_notifier_signal(&app->notifier);
-        break;
-    case WINDOW_EVENT_SHOWN:
-        if (output < app->count && display_output(app->display, output)->frame_due) {
-            display_shown(app->display, output);
-            display_count(app->display, 1, 0);
-        }
-        break;
-    case WINDOW_EVENT_LOST:
+    if (event->code == WINDOW_EVENT_LOST) {
         on_lost(app);
-        break;
+    } else if (event->code == WINDOW_EVENT_SHOWN && output < app->count &&
+               display_output(app->display, output)->frame_due) {
+        display_shown(app->display, output);
+        display_count(app->display, 1, 0);
     }
 }
 
@@ -390,59 +364,88 @@ static void on_event(struct app *app, const SDL_Event *event)
     }
 }
 
-// Waits for the next event, or until a window's time has come.
-static bool next_event(struct app *app, SDL_Event *event)
+static void on_link(struct app *app)
 {
-    uint64_t deadline = 0, now = os_now_ns();
+    if (!display_dispatch(app->display))
+        atomic_store(&app->quit, true);
+    if (app->opened) {
+        app->opened = false;
+        display_ready(app->display);
+    }
+}
+
+// What the windows do by themselves. Milliseconds until the next, at most `most`.
+static int tick(struct app *app, int most)
+{
+    uint64_t now = os_now_ns();
     for (uint32_t i = 0; i < app->count; i++) {
         if (!app->windows[i].sdl)
             continue;
         window_tick(&app->windows[i], now);
         uint64_t due = window_deadline(&app->windows[i]);
-        if (due && (!deadline || due < deadline))
-            deadline = due;
+        if (due && due < now + (uint64_t)most * NS_PER_MS)
+            most = due > now ? (int)((due - now) / NS_PER_MS) + 1 : 1;
     }
     display_flush(app->display);
-    if (display_wants_write(app->display) != atomic_load(&app->wants_write)) {
-        atomic_store(&app->wants_write, display_wants_write(app->display));
-        os_notifier_signal(&app->notifier);
-    }
-    if (!deadline)
-        return SDL_WaitEvent(event);
-    int ms = deadline > now ? (int)((deadline - now) / NS_PER_MS) + 1 : 1;
-    return SDL_WaitEventTimeout(event, ms);
+    return most;
+}
+
+// SDL's own wait can miss what comes while a Vulkan driver talks to the same X server: the driver's
+// thread reads it, and SDL sleeps on. So that wait is for times when nothing is presented.
+static bool is_active(const struct app *app)
+{
+    for (uint32_t i = 0; i < app->count; i++)
+        if (display_output(app->display, i)->frame_due)
+            return true;
+    return display_wants_write(app->display) || os_now_ns() < app->active_until_ns;
 }
 
 static void run(struct app *app)
 {
     SDL_Event event;
     while (!atomic_load(&app->quit) && !app->failed) {
-        if (!next_event(app, &event))
-            continue;
-        do
+        bool any = false;
+        for (; SDL_PollEvent(&event) && !app->failed; any = true)
             on_event(app, &event);
-        while (!atomic_load(&app->quit) && !app->failed && SDL_PollEvent(&event));
+        if (any)
+            app->active_until_ns = os_now_ns() + ACTIVE_NS;
+        bool active = is_active(app);
+        int ms = tick(app, active ? ACTIVE_POLL_MS : IDLE_POLL_MS);
+        if (!active) {
+            atomic_store(&app->asleep, true);
+            os_notifier_signal(&app->to_watcher);
+            if (SDL_WaitEventTimeout(&event, ms))
+                on_event(app, &event);
+            atomic_store(&app->asleep, false);
+            ms = 0;
+        }
+        short events = POLLIN | (display_wants_write(app->display) ? POLLOUT : 0);
+        struct pollfd fds[2] = {{.fd = app->options.fd, .events = events},
+                                {.fd = app->wake.read_fd, .events = POLLIN}};
+        if (poll(fds, 2, ms) <= 0)
+            continue;
+        app->active_until_ns = os_now_ns() + ACTIVE_NS;
+        if (fds[1].revents)
+            os_notifier_clear(&app->wake);
+        if (fds[0].revents)
+            on_link(app);
     }
 }
 
-// SDL can't wait for a socket, so this does, and tells it.
+// SDL can't wait for a socket, so this does, and wakes it.
 static void *watch(void *data)
 {
     struct app *app = data;
     os_thread_set_name("link");
     while (!atomic_load(&app->quit)) {
-        bool armed = !atomic_load(&app->pending);
-        short events = POLLIN | (atomic_load(&app->wants_write) ? POLLOUT : 0);
-        struct pollfd fds[2] = {{.fd = armed ? app->fd : -1, .events = events},
-                                {.fd = app->notifier.read_fd, .events = POLLIN}};
-        if (poll(fds, 2, -1) < 0)
+        struct pollfd fds[2] = {{.fd = app->to_watcher.read_fd, .events = POLLIN},
+                                {.fd = app->options.fd, .events = POLLIN}};
+        if (poll(fds, atomic_load(&app->asleep) ? 2 : 1, -1) < 0)
             continue;
-        if (fds[1].revents)
-            os_notifier_clear(&app->notifier);
-        if (armed && fds[0].revents) {
-            atomic_store(&app->pending, true);
-            window_event_push(app->settings.event, WINDOW_EVENT_LINK, 0);
-        }
+        if (fds[0].revents)
+            os_notifier_clear(&app->to_watcher);
+        if (fds[1].revents && atomic_exchange(&app->asleep, false))
+            window_event_push(app->settings.event, WINDOW_EVENT_LINK, 0, &app->wake);
     }
     return NULL;
 }
@@ -460,80 +463,6 @@ static void set_hints(void)
     SDL_SetHint(SDL_HINT_TOUCH_MOUSE_EVENTS, "0");
     SDL_SetHint(SDL_HINT_MOUSE_TOUCH_EVENTS, "0");
     SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0");
-}
-
-static bool one_of(const char *text, const char *const *names, int *index)
-{
-    for (int i = 0; names[i]; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *index = i;
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool parse(struct app *app, struct os_options *host, int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"fd", required_argument, NULL, 'f'},    {"output", required_argument, NULL, 'o'},
-        {"scale", required_argument, NULL, 's'}, {"present", required_argument, NULL, 'm'},
-        {"fullscreen", no_argument, NULL, 'F'},  {"grab", no_argument, NULL, 'g'},
-        {"portable", no_argument, NULL, 'p'},    {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},        {0},
-    };
-    static const char *const scales[] = {"fit", "whole", "none", NULL};
-    static const char *const presents[] = {"gpu", "upload", "software", NULL};
-    int verbose = 0, option, index = 0;
-    app->output = ALL_OUTPUTS;
-    app->fd = -1;
-    while ((option = getopt_long(argc, argv, "vh", options, NULL)) != -1) {
-        bool good = true;
-        switch (option) {
-        case 'f':
-            app->fd = atoi(optarg);
-            break;
-        case 'o':
-            app->output = strcmp(optarg, "all") == 0 ? ALL_OUTPUTS : atoi(optarg);
-            break;
-        case 's':
-            good = one_of(optarg, scales, &index);
-            app->settings.scale = (enum window_scale)index;
-            break;
-        case 'm':
-            good = one_of(optarg, presents, &index);
-            app->present = (enum window_present)index;
-            break;
-        case 'F':
-            app->settings.fullscreen = true;
-            break;
-        case 'g':
-            app->settings.grab = true;
-            break;
-        case 'p':
-            host->portable = true;
-            break;
-        case 'v':
-            verbose++;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            exit(0);
-        default:
-            return false;
-        }
-        if (!good) {
-            log_error("'%s' is not known here; see 'hesper-window --help'", optarg);
-            return false;
-        }
-    }
-    if (app->fd < 3 || optind < argc) {
-        log_error("hesper starts this program itself; see 'hesper-window --help'");
-        return false;
-    }
-    if (verbose)
-        log_set_level(verbose > 1 ? LOG_DEBUG : LOG_INFO);
-    return true;
 }
 
 static bool start(struct app *app)
@@ -558,12 +487,12 @@ static bool start(struct app *app)
     log_info("windows by SDL %u.%u.%u, %s", sdl.major, sdl.minor, sdl.patch,
              SDL_GetCurrentVideoDriver());
     app->settings.event = SDL_RegisterEvents(1);
-    app->display = display_create(app->fd, &ops, app);
+    app->display = display_create(app->options.fd, &ops, app);
     app->settings.display = app->display;
     app->settings.input = &app->input;
     app->input.display = app->display;
-    if (app->display && os_notifier_init(&app->notifier) &&
-        pthread_create(&app->thread, NULL, watch, app) == 0)
+    if (app->display && os_notifier_init(&app->wake) && os_notifier_init(&app->to_watcher) &&
+        pthread_create(&app->watcher, NULL, watch, app) == 0)
         return true;
     log_error("cannot start: %s", strerror(errno));
     return false;
@@ -572,11 +501,17 @@ static bool start(struct app *app)
 int main(int argc, char **argv)
 {
     static struct app app; // large, and one
-    struct os_options host = {0};
+    int status;
     log_set_tag("window");
-    if (!parse(&app, &host, argc, argv))
-        return 2;
-    os_init(&host);
+    if (!window_options_parse(&app.options, argc, argv, &status))
+        return status;
+    if (app.options.verbose)
+        log_set_level(app.options.verbose > 1 ? LOG_DEBUG : LOG_INFO);
+    app.present = app.options.present;
+    app.settings.scale = app.options.scale;
+    app.settings.fullscreen = app.options.fullscreen;
+    app.settings.grab = app.options.grab;
+    os_init(&app.options.host);
     os_die_with_parent();
     // Meant for the guest's side: a loader that knows Venus would come back to us.
     unsetenv("VN_DEBUG");
@@ -586,13 +521,14 @@ int main(int argc, char **argv)
     run(&app);
 
     atomic_store(&app.quit, true);
-    os_notifier_signal(&app.notifier);
-    pthread_join(app.thread, NULL);
+    os_notifier_signal(&app.to_watcher);
+    pthread_join(app.watcher, NULL);
     drop_presenters(&app);
     for (uint32_t i = 0; i < app.count; i++)
         window_close(&app.windows[i]);
     display_destroy(app.display);
-    os_notifier_finish(&app.notifier);
+    os_notifier_finish(&app.to_watcher);
+    os_notifier_finish(&app.wake);
     SDL_Quit();
     return app.failed ? 1 : 0;
 }

@@ -13,7 +13,8 @@ uint64_t window_pace_next(struct window_pace *pace, uint64_t now_ns, uint64_t pe
     return at;
 }
 
-void window_event_push(Uint32 type, enum window_event event, uint32_t output)
+void window_event_push(Uint32 type, enum window_event event, uint32_t output,
+                       const struct os_notifier *wake)
 {
     SDL_Event e;
     SDL_zero(e);
@@ -22,4 +23,5 @@ void window_event_push(Uint32 type, enum window_event event, uint32_t output)
     e.user.data1 = (void *)(uintptr_t)output;
     while (SDL_PushEvent(&e) < 0) // the queue is full of input
         SDL_Delay(1);
+    os_notifier_signal(wake);
 }

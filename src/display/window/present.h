@@ -9,6 +9,7 @@
 
 #include "display/display.h"
 #include "display/window/layout.h"
+#include "os/notifier.h"
 
 struct window_vulkan;
 
@@ -20,7 +21,7 @@ enum window_present {
 
 // Events that presenters push: `code` of SDL's event of the type that the settings give.
 enum window_event {
-    WINDOW_EVENT_LINK,  // the display's socket is ready
+    WINDOW_EVENT_LINK,  // the display's socket is ready: wake up
     WINDOW_EVENT_SHOWN, // data1: output. Its frame was shown, display_shown is due
     WINDOW_EVENT_LOST,  // the Vulkan device or a surface is gone: make all presenters anew
 };
@@ -30,8 +31,9 @@ struct window_present_settings {
     uint32_t output;
     SDL_Window *window;
     enum window_scale scale;
-    bool upload;  // WINDOW_PRESENT_UPLOAD
-    Uint32 event; // type of the events
+    bool upload;                    // WINDOW_PRESENT_UPLOAD
+    Uint32 event;                   // type of the events
+    const struct os_notifier *wake; // signalled with each
 };
 
 struct window_presenter {
@@ -57,7 +59,8 @@ struct window_presenter *window_presenter_create(struct window_vulkan *vulkan,
 struct window_presenter *window_software_create(const struct window_present_settings *settings);
 
 // Pushes an event, whatever is in the queue. Any thread.
-void window_event_push(Uint32 type, enum window_event event, uint32_t output);
+void window_event_push(Uint32 type, enum window_event event, uint32_t output,
+                       const struct os_notifier *wake);
 
 // Frames of one window keep its screen's pace, also where the system does not slow them down.
 struct window_pace {

@@ -14,8 +14,10 @@
 #include "os/clock.h"
 #include "os/thread.h"
 
-// A window that nobody sees gives no images. Its guest's frames are answered after this.
+// A window that nobody sees gives no images. Its guest's frames are answered after this, and it is
+// tried so many times again whether the window can be drawn.
 #define UNSEEN_NS 100000000u
+enum { UNSEEN_TRIES = 20 };
 
 struct job {
     bool due;
@@ -53,6 +55,7 @@ struct presenter {
     struct window_picture picture;
     struct window_staging notice_staging;
     struct window_pace pace;
+    unsigned tries; // to draw again what could not be drawn
     VkCommandPool pool;
     VkCommandBuffer commands;
     VkFence fence;
@@ -116,7 +119,8 @@ static bool carry_out(struct presenter *p, int image)
            vk->ResetCommandPool(vk->device, p->pool, 0) >= 0;
 }
 
-static void draw(struct presenter *p, const struct window_source *source, bool resized,
+// False: the window does not show it yet.
+static bool draw(struct presenter *p, const struct window_source *source, bool resized,
                  uint32_t width, uint32_t height)
 {
     struct window_vulkan *vk = p->vulkan;
@@ -125,10 +129,10 @@ static void draw(struct presenter *p, const struct window_source *source, bool r
         source = NULL;
     }
     if (!p->picture.filled && !source)
-        return;
+        return true;
     int image = next_image(p, resized, width, height);
     if (image < 0 && !source)
-        return;
+        return false;
     VkCommandBufferBeginInfo begin = {
         .sType = VK_STRUCTURE_TYPE_COMMAND_BUFFER_BEGIN_INFO,
         .flags = VK_COMMAND_BUFFER_USAGE_ONE_TIME_SUBMIT_BIT,
@@ -144,6 +148,7 @@ static void draw(struct presenter *p, const struct window_source *source, bool r
         atomic_store(&vk->lost, true);
     else if (image >= 0)
         window_swapchain_present(vk, p->queue, &p->swapchain, image);
+    return image >= 0 && !p->swapchain.stale;
 }
 
 static bool upload_notice(struct presenter *p, uint8_t *rgba, struct window_source *source)
@@ -174,7 +179,7 @@ static void *run(void *data)
         uint8_t *notice = p->notice.rgba;
         struct window_source own = {.width = p->notice.width, .height = p->notice.height};
         struct job frame = {0};
-        if (!notice) {
+        if (!notice && p->frame.due) {
             frame = p->frame;
             p->frame.due = false;
         }
@@ -185,24 +190,28 @@ static void *run(void *data)
         p->redraw = p->resized = false;
         pthread_mutex_unlock(&p->lock);
 
-        bool usable = !atomic_load(&p->vulkan->lost);
+        bool usable = !atomic_load(&p->vulkan->lost), drawn = true;
         if (usable && notice && upload_notice(p, notice, &own))
-            draw(p, &own, resized, width, height);
+            drawn = draw(p, &own, resized, width, height);
         else if (usable)
-            draw(p, frame.due && frame.source.buffer ? &frame.source : NULL, resized, width,
-                 height);
+            drawn = draw(p, frame.due && frame.source.buffer ? &frame.source : NULL, resized, width,
+                         height);
+        p->tries = drawn ? 0 : p->tries + 1;
         free(notice);
         window_import_release(frame.import);
         if (atomic_load(&p->vulkan->lost)) {
-            window_event_push(p->settings.event, WINDOW_EVENT_LOST, p->settings.output);
+            window_event_push(p->settings.event, WINDOW_EVENT_LOST, p->settings.output,
+                              p->settings.wake);
         } else if (frame.due) {
             uint64_t now = os_now_ns();
             uint64_t at = window_pace_next(&p->pace, now, period_ns);
             if (at > now)
                 os_sleep_ns(at - now);
-            window_event_push(p->settings.event, WINDOW_EVENT_SHOWN, p->settings.output);
+            window_event_push(p->settings.event, WINDOW_EVENT_SHOWN, p->settings.output,
+                              p->settings.wake);
         }
         pthread_mutex_lock(&p->lock);
+        p->redraw |= !drawn && p->tries < UNSEEN_TRIES;
         while (atomic_load(&p->vulkan->lost) && !p->quit)
             pthread_cond_wait(&p->wake, &p->lock);
     }

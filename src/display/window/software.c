@@ -85,7 +85,7 @@ static Uint32 on_timer(Uint32 interval, void *data)
 {
     struct software *s = data;
     (void)interval;
-    window_event_push(s->settings.event, WINDOW_EVENT_SHOWN, s->settings.output);
+    window_event_push(s->settings.event, WINDOW_EVENT_SHOWN, s->settings.output, s->settings.wake);
     return 0; // once
 }
 
@@ -102,7 +102,8 @@ static void show_frame(struct window_presenter *base, const struct gpu_rect *dam
     SDL_RemoveTimer(s->timer);
     s->timer = ms ? SDL_AddTimer(ms, on_timer, s) : 0;
     if (!s->timer)
-        window_event_push(s->settings.event, WINDOW_EVENT_SHOWN, s->settings.output);
+        window_event_push(s->settings.event, WINDOW_EVENT_SHOWN, s->settings.output,
+                          s->settings.wake);
 }
 
 static void show_notice(struct window_presenter *base, uint8_t *rgba, uint32_t width,

@@ -1,0 +1,23 @@
+// The command line of hesper-window.
+#ifndef WINDOW_OPTIONS_H
+#define WINDOW_OPTIONS_H
+
+#include "display/window/present.h"
+#include "os/os.h"
+
+enum { WINDOW_ALL_OUTPUTS = -1 };
+
+struct window_options {
+    int fd;
+    int output; // or WINDOW_ALL_OUTPUTS
+    enum window_scale scale;
+    enum window_present present;
+    bool fullscreen, grab;
+    int verbose;
+    struct os_options host;
+};
+
+// False: end with `*status`; what there is to say was said.
+bool window_options_parse(struct window_options *options, int argc, char **argv, int *status);
+
+#endif
