@@ -248,7 +248,7 @@ LIFE = {
 OTHERS = {
     "without the placer": (
         ["--placer", "none"],
-        "vhost_set_mem_table|Error starting vhost|Failed initializing vhost-user memory map",
+        "vhost_set_mem_table|Error starting vhost|Failed (initializing|preparing) vhost-user memory",
         {"vulkaninfo": vulkaninfo, "memory": CASES["memory"], "limit": limit(500), "rebinds": rebinds(5), "reboots": reboots(2)},
     ),
     "64 MiB window": (

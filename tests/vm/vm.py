@@ -90,10 +90,17 @@ class Vm:
         hesper = hesper or os.environ.get("HESPER", os.path.join(bed.BUILD, "hesper"))
         self.hesper = self.tree.adopt(hesper)
         self.placer = os.path.join(os.path.dirname(hesper), "src/placer/hesper-placer.so")
+        self.adopt_displays(os.path.dirname(hesper))
         self.folder = tempfile.mkdtemp(prefix="hesper-vm-")
         self.options, self.qemu_options, self.programs, self.memory = options, qemu_options, programs, memory
         self.process = self.agent = self.monitor = None
         self.boots = []  # seconds in the guest until it was ready, one a boot
+
+    def adopt_displays(self, folder):
+        """What hesper starts for a screen must lie beside it, under its name."""
+        for name in ("hesper-image", "hesper-vnc", "hesper-window"):
+            if os.access(os.path.join(folder, name), os.X_OK):
+                self.tree.adopt(os.path.join(folder, name), name)
 
     def path(self, name):
         return os.path.join(self.folder, name)

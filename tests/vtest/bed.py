@@ -68,11 +68,11 @@ class Tree:
     def has(self, program):
         return os.path.exists(os.path.join(self.path, "usr/bin", program))
 
-    def adopt(self, program):
+    def adopt(self, program, name=None):
         """Copies a program of ours into the tree, for its C library to run it; returns the copy's path."""
         script = os.path.join(ROOT, "scripts/tree")
-        name = os.path.basename(program)
-        folder = os.path.relpath(program, ROOT).split(os.sep)[0]
+        folder = "build" if name else os.path.relpath(program, ROOT).split(os.sep)[0]
+        name = name or os.path.basename(program)
         if folder != "build":  # another build folder's programs lie beside, not over, those of build/
             name += "-" + folder.replace("..", "elsewhere")
         subprocess.run([script, "--program", self.suite, program, name], check=True)
