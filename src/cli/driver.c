@@ -27,6 +27,21 @@ static void last_line(const char *output, char *line, size_t size)
     snprintf(line, size, "%.*s", (int)(length - start), output + start);
 }
 
+// It has devices, and guests can use none of them: why is said of the first.
+static void explain_refusal(struct cli_report *report)
+{
+    struct json devices, device = {0}, value;
+    char name[256] = "its device", refused[200] = "there is none";
+    json_member(report->root, "devices", &devices);
+    if (json_next(devices, &device)) {
+        json_member(device, "name", &value);
+        json_copy(value, name, sizeof(name));
+        json_member(device, "refused", &value);
+        json_copy(value, refused, sizeof(refused));
+    }
+    snprintf(report->error, sizeof(report->error), "%s is not for guests: %s", name, refused);
+}
+
 static void explain(struct cli_report *report, int status)
 {
     struct json error;
@@ -35,7 +50,7 @@ static void explain(struct cli_report *report, int status)
         json_copy(error, report->error, sizeof(report->error)))
         return;
     if (report->root.at) {
-        snprintf(report->error, sizeof(report->error), "no device that a guest could use");
+        explain_refusal(report);
         return;
     }
     last_line(report->output, line, sizeof(line));
@@ -123,6 +138,7 @@ void cli_driver_take(struct cli_host *host, const struct venus_candidate *candid
 struct refused {
     char text[1200];
     size_t used;
+    char gpu[600]; // of a driver that lacks the device that a person asks for
 };
 
 static void refuse(struct refused *refused, const char *path, const char *why)
@@ -151,7 +167,9 @@ static void try_each(struct cli_host *host, const struct venus_candidates *candi
         cli_driver_report(&alone, candidate->name, &report);
         if (report.usable)
             cli_driver_take(host, candidate);
-        else if (strncmp(report.error, "--gpu:", 6) && !cli_report_no_device(&report))
+        else if (!strncmp(report.error, "--gpu:", 6))
+            snprintf(refused->gpu, sizeof(refused->gpu), "%s", report.error);
+        else if (!cli_report_no_device(&report))
             refuse(refused, path, report.error);
         cli_report_finish(&report);
     }
@@ -181,6 +199,8 @@ static bool choose(struct cli_host *host, const struct venus_candidates *candida
         try_each(host, candidates, false, &refused);
     if (host->driver[0])
         log_warning("the host's Vulkan driver is %s%s", host->driver, refused.text);
+    else if (refused.gpu[0] && strncmp(why, "--gpu:", 6))
+        log_error("%s%s", refused.gpu, refused.text);
     else
         log_error("%s%s%s", strncmp(why, "it ", 3) ? "" : "no Vulkan driver works: ", why,
                   refused.text);

@@ -123,6 +123,94 @@ static void limits_are_only_lowered(void **state)
     assert_int_equal(properties.properties.limits.maxGeometryOutputVertices, 0);
 }
 
+// ---- moltenvk: from data
+// --------------------------------------------------------------------------
+
+static void moltenvk_is_laid_over_a_driver(void **state)
+{
+    const struct venus_profile *mac = venus_profile_find("moltenvk");
+    assert_true(mac->portable);
+    assert_int_equal(mac->api_version, VK_MAKE_API_VERSION(0, 1, 4, 334));
+    assert_false(venus_profile_hides_extension(mac, "VK_EXT_external_memory_host"));
+    assert_false(venus_profile_hides_extension(mac, "VK_KHR_maintenance6"));
+    assert_true(venus_profile_hides_extension(mac, "VK_EXT_transform_feedback"));
+    assert_true(venus_profile_hides_extension(mac, "VK_KHR_external_memory_fd"));
+
+    // A feature that moves to the core of a later version is judged alike in both structures.
+    VkPhysicalDeviceVulkan14Features core14 = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_4_FEATURES,
+        .dynamicRenderingLocalRead = VK_TRUE,
+        .rectangularLines = VK_TRUE,
+        .bresenhamLines = VK_TRUE};
+    VkPhysicalDeviceLineRasterizationFeatures lines = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_LINE_RASTERIZATION_FEATURES,
+        .pNext = &core14,
+        .rectangularLines = VK_TRUE,
+        .bresenhamLines = VK_TRUE};
+    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                          .pNext = &lines};
+    features.features.geometryShader = features.features.tessellationShader = VK_TRUE;
+    venus_profile_filter_features(mac, &features);
+    assert_false(features.features.geometryShader || lines.rectangularLines ||
+                 core14.rectangularLines);
+    assert_true(features.features.tessellationShader && lines.bresenhamLines &&
+                core14.bresenhamLines && core14.dynamicRenderingLocalRead);
+}
+
+// What is better on the Mac stays as it is here, what is worse there becomes so.
+static void moltenvk_limits_are_the_tighter_ones(void **state)
+{
+    VkPhysicalDeviceDepthStencilResolveProperties resolve = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_DEPTH_STENCIL_RESOLVE_PROPERTIES,
+        .supportedStencilResolveModes = VK_RESOLVE_MODE_SAMPLE_ZERO_BIT | VK_RESOLVE_MODE_MIN_BIT};
+    VkPhysicalDeviceProperties2 properties = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &resolve};
+    VkPhysicalDeviceLimits *limits = &properties.properties.limits;
+    limits->maxImageDimension2D = 8192;
+    limits->maxPerStageDescriptorStorageBuffers = 1000000;
+    limits->minStorageBufferOffsetAlignment = 4;
+    limits->minUniformBufferOffsetAlignment = 256;
+    limits->minTexelOffset = -32;
+    limits->framebufferColorSampleCounts = VK_SAMPLE_COUNT_4_BIT | VK_SAMPLE_COUNT_8_BIT;
+    limits->strictLines = VK_TRUE;
+    limits->maxComputeWorkGroupSize[1] = 4096;
+    limits->timestampPeriod = 0.25f;
+    limits->minMemoryMapAlignment = 4096;
+    venus_profile_filter_limits(venus_profile_find("moltenvk"), &properties);
+    assert_int_equal(limits->maxImageDimension2D, 8192);
+    assert_int_equal(limits->maxPerStageDescriptorStorageBuffers, 31);
+    assert_int_equal(limits->minStorageBufferOffsetAlignment, 16);
+    assert_int_equal(limits->minUniformBufferOffsetAlignment, 256);
+    assert_int_equal(limits->minTexelOffset, -8);
+    assert_int_equal(limits->framebufferColorSampleCounts, VK_SAMPLE_COUNT_4_BIT);
+    assert_false(limits->strictLines);
+    assert_int_equal(limits->maxComputeWorkGroupSize[1], 1024);
+    assert_int_equal(resolve.supportedStencilResolveModes, VK_RESOLVE_MODE_SAMPLE_ZERO_BIT);
+    assert_true(limits->timestampPeriod == 0.25f); // a fact of the machine
+    assert_int_equal(limits->minMemoryMapAlignment, 4096);
+}
+
+static void memory_types_are_those_of_the_profile(void **state)
+{
+    const VkMemoryPropertyFlags shared = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
+                                         VK_MEMORY_PROPERTY_HOST_COHERENT_BIT |
+                                         VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
+    VkPhysicalDeviceMemoryProperties memory = {.memoryTypeCount = 4};
+    memory.memoryTypes[0].propertyFlags =
+        VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT | VK_MEMORY_PROPERTY_PROTECTED_BIT;
+    memory.memoryTypes[1].propertyFlags = shared;
+    memory.memoryTypes[2].propertyFlags = shared | VK_MEMORY_PROPERTY_DEVICE_UNCACHED_BIT_AMD;
+    memory.memoryTypes[3].propertyFlags = 0;
+    venus_profile_filter_memory(venus_profile_find("moltenvk"), &memory);
+    assert_int_equal(memory.memoryTypes[0].propertyFlags, VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+    assert_int_equal(memory.memoryTypes[1].propertyFlags, shared);
+    assert_int_equal(memory.memoryTypes[2].propertyFlags, shared);
+    assert_int_equal(memory.memoryTypes[3].propertyFlags, 0);
+    memory.memoryTypes[0].propertyFlags |= VK_MEMORY_PROPERTY_PROTECTED_BIT;
+    venus_profile_filter_memory(venus_profile_find("native"), &memory);
+    assert_true(memory.memoryTypes[0].propertyFlags & VK_MEMORY_PROPERTY_PROTECTED_BIT);
+}
+
 static void a_lifted_structure_returns_to_its_place(void **state)
 {
     VkBaseOutStructure c = {.sType = 3}, b = {.sType = 2, .pNext = &c},
@@ -288,6 +376,9 @@ int main(void)
         cmocka_unit_test(features_of_a_chain_are_filtered),
         cmocka_unit_test(queries_and_creation_agree),
         cmocka_unit_test(limits_are_only_lowered),
+        cmocka_unit_test(moltenvk_is_laid_over_a_driver),
+        cmocka_unit_test(moltenvk_limits_are_the_tighter_ones),
+        cmocka_unit_test(memory_types_are_those_of_the_profile),
         cmocka_unit_test(a_lifted_structure_returns_to_its_place),
         cmocka_unit_test(formats_have_their_sizes),
         cmocka_unit_test(modifiers_are_for_plain_colour),
