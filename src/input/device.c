@@ -1,12 +1,15 @@
 // Events on their way to the driver, its LEDs on their way back.
 #include "input/private.h"
 
-#include "os/clock.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 enum { MAX_BUFFERS = 1024 }; // the longest queue there is; a power of two
+
+// What a group takes, and how many may come at once.
+static const uint64_t pace_ns[INPUT_KINDS] = {
+    [INPUT_KEYBOARD] = 4000000, [INPUT_POINTER] = 2000000, [INPUT_TOUCH] = 4000000};
+enum { AT_ONCE = 8 };
 _Static_assert((INPUT_MAX_PENDING & (INPUT_MAX_PENDING - 1)) == 0, "a ring");
 
 struct input_device *input_device_create(enum input_kind kind, const struct input_front *front)
@@ -20,6 +23,7 @@ struct input_device *input_device_create(enum input_kind kind, const struct inpu
     device->most_pending = INPUT_MAX_PENDING;
     input_state_clear(&device->state);
     input_state_clear(&device->told);
+    device->last_motion = UINT64_MAX;
     device->pending = malloc(INPUT_MAX_PENDING * sizeof *device->pending);
     device->buffers = malloc(MAX_BUFFERS * sizeof *device->buffers);
     if (device->pending && device->buffers)
@@ -60,6 +64,8 @@ void input_device_emit(struct input_device *device, uint16_t type, uint16_t code
 {
     if (device->behind)
         return;
+    if (!device->open)
+        device->last_group = device->taken + device->pending_count;
     append(device, (struct input_event){type, code, value});
     device->open = true;
 }
@@ -87,7 +93,7 @@ static void make_sure_of_room(struct input_device *device)
     if (device->behind || device->pending_count + INPUT_MOST_EMITTED <= device->most_pending)
         return;
     fall_behind(device);
-    if (log_limit_allows(&device->limit, os_now_ns(), 1, 60000000000ull))
+    if (log_limit_allows(&device->limit, device->front.now(device->front.data), 1, 60000000000ull))
         log_warning("the guest does not read its %s: %u events wait, and until it does, further "
                     "ones are dropped",
                     input_kind_name(device->kind), (unsigned)device->pending_count);
@@ -100,16 +106,35 @@ static void catch_up(struct input_device *device)
     device->behind = false;
     input_state_difference(device, &device->told);
     input_device_end_group(device);
+    device->last_motion = UINT64_MAX;
+}
+
+// May the next event be given now?
+static bool is_time(struct input_device *device)
+{
+    uint64_t pace = pace_ns[device->kind];
+    if (device->in_group)
+        return true;
+    uint64_t now = device->front.now(device->front.data);
+    if (device->paid_for > now + (AT_ONCE - 1) * pace) {
+        device->front.wake(device->front.data, device->paid_for - (AT_ONCE - 1) * pace);
+        return false;
+    }
+    device->paid_for = (device->paid_for > now ? device->paid_for : now) + pace;
+    return true;
 }
 
 static bool fill_buffers(struct input_device *device)
 {
     bool any = false;
-    while (device->running && device->pending_count && device->buffer_count) {
+    while (device->running && device->pending_count && device->buffer_count && is_time(device)) {
         struct input_buffer *buffer = &device->buffers[device->buffer_first];
-        write_event(buffer->bytes, &device->pending[device->pending_first]);
+        const struct input_event *event = &device->pending[device->pending_first];
+        write_event(buffer->bytes, event);
+        device->in_group = event->type != INPUT_EV_SYN;
         device->pending_first = (device->pending_first + 1) % INPUT_MAX_PENDING;
         device->pending_count--;
+        device->taken++;
         device->buffer_first = (device->buffer_first + 1) % MAX_BUFFERS;
         device->buffer_count--;
         device->front.complete(device->front.data, buffer->token, INPUT_EVENT_SIZE);
@@ -129,12 +154,46 @@ static void deliver(struct input_device *device)
 
 // ---- from a person -----------------------------------------------------------------------------
 
+static bool only_moves(const struct input_device *device)
+{
+    for (size_t i = 0; i < device->group_size; i++)
+        if (device->group[i].type != INPUT_EV_ABS)
+            return false;
+    return device->kind == INPUT_POINTER;
+}
+
+// The last two groups in `pending`, the first of which begins at `first`, become one.
+static void merge_motions(struct input_device *device, uint64_t first)
+{
+    uint32_t count = (uint32_t)(device->taken + device->pending_count - first);
+    bool moved[2] = {false, false};
+    device->pending_count -= count;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t at = (device->pending_first + device->pending_count + i) % INPUT_MAX_PENDING;
+        if (device->pending[at].type == INPUT_EV_ABS)
+            moved[device->pending[at].code == INPUT_ABS_Y] = true;
+    }
+    if (moved[0])
+        input_device_emit(device, INPUT_EV_ABS, INPUT_ABS_X, device->state.x);
+    if (moved[1])
+        input_device_emit(device, INPUT_EV_ABS, INPUT_ABS_Y, device->state.y);
+    input_device_end_group(device);
+}
+
 static void commit(struct input_device *device)
 {
+    bool moves = only_moves(device);
+    uint64_t before = device->last_motion;
     make_sure_of_room(device);
     input_state_apply(device, device->group, device->group_size);
     device->group_size = 0;
+    if (!device->open)
+        return; // it has changed nothing, or nobody is to hear of it
     input_device_end_group(device);
+    // Does the group before it wait too, and is it a motion?
+    if (moves && before != UINT64_MAX && before >= device->taken)
+        merge_motions(device, before);
+    device->last_motion = moves ? device->last_group : UINT64_MAX;
 }
 
 size_t input_device_send(struct input_device *device, const struct input_event *events,
@@ -156,9 +215,15 @@ size_t input_device_send(struct input_device *device, const struct input_event *
     return ignored;
 }
 
+void input_device_wake(struct input_device *device)
+{
+    deliver(device);
+}
+
 void input_device_release(struct input_device *device)
 {
     device->group_size = 0;
+    device->last_motion = UINT64_MAX;
     make_sure_of_room(device);
     input_state_release(device);
     input_device_end_group(device);
@@ -196,6 +261,9 @@ void input_device_reset(struct input_device *device)
     device->behind = true;
     input_state_clear(&device->told);
     device->pending_count = device->buffer_count = 0;
+    device->in_group = false;
+    device->last_motion = UINT64_MAX;
+    device->paid_for = 0;
     device->select = device->subselect = 0;
     set_leds(device, 0);
 }

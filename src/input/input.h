@@ -8,6 +8,11 @@
 // buttons down or up, positions, contacts), so that no key hangs. An event that changes nothing is
 // not passed on.
 //
+// Nothing is given to the driver faster than hands would: Linux keeps as little as 64 events for a
+// program that is not reading at the moment, and drops them all when there are more. What a person
+// does is not slowed by that; a text that is pasted as keys takes its time, and positions of the
+// pointer that have to wait are merged.
+//
 // One thread; nothing blocks.
 #ifndef INPUT_INPUT_H
 #define INPUT_INPUT_H
@@ -51,6 +56,8 @@ struct input_front {
     void (*flush)(void *data); // tell the driver of what was completed
     // The driver has switched LEDs: bit n is LED n. May be NULL.
     void (*leds)(void *data, uint32_t leds);
+    uint64_t (*now)(void *data);              // ns, any epoch
+    void (*wake)(void *data, uint64_t at_ns); // call input_device_wake then; replaces earlier ones
 };
 
 // NULL: no memory. `front` is copied.
@@ -88,6 +95,8 @@ void input_device_request(struct input_device *device, unsigned queue, const str
 // such a device has none.
 size_t input_device_send(struct input_device *device, const struct input_event *events,
                          size_t count);
+// Time has come for what had to wait.
+void input_device_wake(struct input_device *device);
 // Nothing is held down any more; a group begun is dropped.
 void input_device_release(struct input_device *device);
 

@@ -37,6 +37,11 @@ struct input_device {
     uint32_t pending_first, pending_count;
     uint32_t most_pending; // INPUT_MAX_PENDING; a fuzzer has no time for so many
     bool open;             // the group at the end of `pending` has no SYN_REPORT yet
+    // Counting all events that ever were in `pending`: how many have left it; where its last group
+    // begins, and where it does if that only moves the pointer (UINT64_MAX: it does not).
+    uint64_t taken, last_group, last_motion;
+    bool in_group;     // the driver has some of a group, and not its SYN_REPORT
+    uint64_t paid_for; // ns: groups given so far would have taken hands until then
 
     struct input_buffer {
         void *token;

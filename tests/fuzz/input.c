@@ -17,6 +17,7 @@ struct machine {
     bool offered[BUFFERS];
     struct input_state believed; // by the driver
     unsigned group;
+    uint64_t now, wake;
 };
 
 struct input {
@@ -73,6 +74,11 @@ static void hear_touch(struct machine *m, uint16_t code, int32_t value)
     check(code < INPUT_ABS_MT_SLOT || contact->id >= 0);
 }
 
+static void hear_position(struct machine *m, uint16_t code, int32_t value)
+{
+    *(code == INPUT_ABS_X ? &m->believed.x : &m->believed.y) = value;
+}
+
 static void hear(struct machine *m, uint16_t type, uint16_t code, int32_t value)
 {
     check(input_kind_takes(m->device->kind, type, code));
@@ -88,6 +94,8 @@ static void hear(struct machine *m, uint16_t type, uint16_t code, int32_t value)
         m->believed.down[code / 8] ^= (uint8_t)(1 << code % 8);
     } else if (type == INPUT_EV_ABS) {
         hear_touch(m, code, value);
+        if (code < INPUT_ABS_MT_SLOT)
+            hear_position(m, code, value);
     }
 }
 
@@ -109,6 +117,29 @@ static void complete(void *data, void *token, uint32_t written)
 
 static void flush(void *data)
 {
+}
+
+static uint64_t now(void *data)
+{
+    struct machine *m = data;
+    return m->now;
+}
+
+static void wake(void *data, uint64_t at_ns)
+{
+    struct machine *m = data;
+    check(at_ns > m->now);
+    m->wake = at_ns;
+}
+
+// Time passes.
+static void wait_for(struct machine *m, uint64_t ns)
+{
+    m->now += ns;
+    if (!m->wake || m->wake > m->now)
+        return;
+    m->wake = 0;
+    input_device_wake(m->device);
 }
 
 static void leds(void *data, uint32_t leds)
@@ -228,7 +259,7 @@ static void act(struct machine *m, struct input *in)
         flood(m, in);
         return;
     }
-    switch (action % 9) {
+    switch (action % 10) {
     case 0:
     case 1:
     case 2:
@@ -255,6 +286,9 @@ static void act(struct machine *m, struct input *in)
         else
             input_device_release(m->device);
         break;
+    case 9:
+        wait_for(m, take(in, 1) * 1000000);
+        break;
     }
 }
 
@@ -264,9 +298,11 @@ static void read_all(struct machine *m)
     for (unsigned round = 0; m->device->pending_count; round++) {
         check(round <= 2 * INPUT_MAX_PENDING);
         offer(m, BUFFERS, INPUT_EVENT_SIZE);
+        wait_for(m, 1000000000);
     }
     check(!m->group && !m->device->behind);
     check(!memcmp(m->believed.down, m->device->state.down, sizeof m->believed.down));
+    check(m->believed.x == m->device->state.x && m->believed.y == m->device->state.y);
     for (unsigned i = 0; i < INPUT_CONTACTS; i++)
         check(m->believed.contacts[i].id == m->device->state.contacts[i].id);
 }
@@ -277,7 +313,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = {data, data + size};
     static struct machine m;
     memset(&m, 0, sizeof m);
-    struct input_front front = {.data = &m, .complete = complete, .flush = flush, .leds = leds};
+    struct input_front front = {
+        .data = &m, .complete = complete, .flush = flush, .leds = leds, .now = now, .wake = wake};
     m.device = input_device_create((enum input_kind)(take(&in, 1) % INPUT_KINDS), &front);
     check(m.device);
     m.device->most_pending = 2 * INPUT_MOST_EMITTED;

@@ -1,6 +1,8 @@
 #include "front/vhost_user/input_front.h"
 
 #include "front/vhost_user/vhost_user.h"
+#include "os/clock.h"
+#include "os/loop.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -9,6 +11,7 @@
 struct vhost_input {
     struct input_device *device;
     struct vhost_user *vhost;
+    struct os_source *timer;
     struct vhost_input_ops ops;
     void *data;
 };
@@ -32,6 +35,24 @@ static void leds(void *data, uint32_t leds)
     struct vhost_input *input = data;
     if (input->ops.leds)
         input->ops.leds(input->data, leds);
+}
+
+static uint64_t now(void *data)
+{
+    (void)data;
+    return os_now_ns();
+}
+
+static void wake(void *data, uint64_t at_ns)
+{
+    struct vhost_input *input = data;
+    os_source_set_deadline(input->timer, at_ns);
+}
+
+static void on_timer(void *data)
+{
+    struct vhost_input *input = data;
+    input_device_wake(input->device);
 }
 
 // ---- what the front end wants of the device ----------------------------------------------------
@@ -98,11 +119,17 @@ struct vhost_input *vhost_input_create(struct os_loop *loop, int fd, enum input_
     }
     input->ops = *input_ops;
     input->data = data;
-    struct input_front front = {.data = input, .complete = complete, .flush = flush, .leds = leds};
+    struct input_front front = {.data = input,
+                                .complete = complete,
+                                .flush = flush,
+                                .leds = leds,
+                                .now = now,
+                                .wake = wake};
     input->device = input_device_create(kind, &front);
-    if (!input->device) {
+    input->timer = os_loop_add_timer(loop, 0, on_timer, input);
+    if (!input->device || !input->timer) {
         close(fd);
-        free(input);
+        vhost_input_destroy(input);
         errno = ENOMEM;
         return NULL;
     }
@@ -130,6 +157,7 @@ void vhost_input_destroy(struct vhost_input *input)
         return;
     input_device_destroy(input->device);
     vhost_user_destroy(input->vhost);
+    os_source_remove(input->timer);
     free(input);
 }
 

@@ -39,14 +39,44 @@ static void leds(void *data, uint32_t leds)
     d->led_calls++;
 }
 
+static uint64_t now(void *data)
+{
+    struct driver *d = data;
+    if (!d->patient)
+        d->now += 1000000000;
+    return d->now;
+}
+
+static void wake(void *data, uint64_t at_ns)
+{
+    struct driver *d = data;
+    assert_true(at_ns > d->now);
+    d->wake = at_ns;
+}
+
+void driver_wait(struct driver *d, uint64_t ns)
+{
+    uint64_t end = d->now + ns;
+    while (d->wake && d->wake <= end) {
+        d->now = d->wake;
+        d->wake = 0;
+        input_device_wake(d->device);
+    }
+    d->now = end;
+}
+
 struct driver *driver_create(enum input_kind kind)
 {
     struct driver *d = calloc(1, sizeof *d);
     assert_non_null(d);
     d->heard = calloc(DRIVER_HEARD, sizeof *d->heard);
     assert_non_null(d->heard);
-    d->device = input_device_create(
-        kind, &(struct input_front){.data = d, .complete = complete, .flush = flush, .leds = leds});
+    d->device = input_device_create(kind, &(struct input_front){.data = d,
+                                                                .complete = complete,
+                                                                .flush = flush,
+                                                                .leds = leds,
+                                                                .now = now,
+                                                                .wake = wake});
     assert_non_null(d->device);
     return d;
 }

@@ -22,6 +22,8 @@ struct driver {
     unsigned statuses;
     uint32_t leds;
     unsigned led_calls;
+    uint64_t now, wake; // ns; 0: not to be woken
+    bool patient;       // time stands still but for driver_wait; else it flies
 };
 
 struct driver *driver_create(enum input_kind kind);
@@ -32,6 +34,8 @@ void driver_start(struct driver *d); // and offers all its buffers
 void driver_offer(struct driver *d, unsigned count);
 void driver_refill(struct driver *d); // until nothing comes any more
 void driver_gone(struct driver *d);   // stopped and reset
+
+void driver_wait(struct driver *d, uint64_t ns); // is woken in between, as often as asked for
 
 void driver_led(struct driver *d, uint16_t type, uint16_t code, uint32_t value);
 

@@ -226,6 +226,117 @@ static void leds_are_off_after_a_reset(void **state)
     assert_int_equal(d->led_calls, 2);
 }
 
+// ---- pace
+// ----------------------------------------------------------------------------------------
+
+enum { MS = 1000000 };
+
+static void a_person_is_not_slowed(void **state)
+{
+    struct driver *d = *state;
+    d->patient = true;
+    driver_start(d);
+    for (unsigned i = 0; i < 4; i++) { // a chord
+        driver_key(d, (uint16_t)(KEY_A + i), 1);
+        driver_expect(d, INPUT_EV_KEY, (uint16_t)(KEY_A + i), 1);
+        driver_expect_end(d);
+    }
+    for (unsigned i = 0; i < 1000; i++) { // as fast as ten fingers
+        driver_wait(d, 5 * MS);
+        driver_offer(d, DRIVER_QUEUE);
+        driver_key(d, KEY_C, i % 2 == 0);
+        driver_expect(d, INPUT_EV_KEY, KEY_C, i % 2 == 0);
+        driver_expect_end(d);
+    }
+}
+
+// What Linux keeps for a program that does not read for 60 ms: 64 events.
+static void a_pasted_text_comes_at_a_pace(void **state)
+{
+    struct driver *d = *state;
+    d->patient = true;
+    driver_start(d);
+    press(d, 500);
+    size_t before = 0;
+    for (unsigned i = 0; i < 400 && d->heard_count < 2000; i++) {
+        assert_true(d->heard_count - before <= 64);
+        before = d->heard_count;
+        for (unsigned k = 0; k < 60; k++) {
+            driver_wait(d, MS);
+            driver_offer(d, DRIVER_QUEUE);
+        }
+    }
+    assert_int_equal(d->heard_count, 2000);
+    assert_true(d->now <= 5000ull * MS); // but not slower than need be
+}
+
+static void move(struct driver *d, int32_t x, int32_t y)
+{
+    if (x >= 0)
+        driver_event(d, INPUT_EV_ABS, INPUT_ABS_X, x);
+    if (y >= 0)
+        driver_event(d, INPUT_EV_ABS, INPUT_ABS_Y, y);
+    driver_end(d);
+}
+
+static void motions_that_wait_are_merged(void **state)
+{
+    struct driver *d = *state;
+    d->patient = true;
+    driver_start(d);
+    for (int32_t i = 0; i < 8; i++)
+        move(d, i, -1);
+    d->read = d->heard_count;
+    move(d, 100, -1);
+    move(d, -1, 200);
+    move(d, 101, -1);
+    driver_event(d, INPUT_EV_KEY, INPUT_BTN_LEFT, 1); // nothing passes a click
+    driver_end(d);
+    move(d, 300, 300);
+    move(d, 400, 400);
+    driver_event(d, INPUT_EV_REL, INPUT_REL_WHEEL, 1);
+    driver_end(d);
+    assert_int_equal(d->read, d->heard_count);
+    driver_wait(d, 100 * MS);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_X, 101);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_Y, 200);
+    driver_expect_end(d);
+    driver_expect(d, INPUT_EV_KEY, INPUT_BTN_LEFT, 1);
+    driver_expect_end(d);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_X, 400);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_Y, 400);
+    driver_expect_end(d);
+    driver_expect(d, INPUT_EV_REL, INPUT_REL_WHEEL, 1);
+    driver_expect(d, INPUT_EV_REL, INPUT_REL_WHEEL_HI_RES, 120);
+    driver_expect_end(d);
+    driver_expect_nothing(d);
+    move(d, 500, -1); // at once again
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_X, 500);
+    driver_expect_end(d);
+}
+
+// A group that the driver has begun to read is not touched.
+static void a_motion_that_is_under_way_stays(void **state)
+{
+    struct driver *d = *state;
+    input_device_start(d->device);
+    move(d, 1, 2);
+    driver_offer(d, 1);
+    move(d, 3, 4);
+    move(d, 5, 6);
+    driver_refill(d);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_X, 1);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_Y, 2);
+    driver_expect_end(d);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_X, 5);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_Y, 6);
+    driver_expect_end(d);
+    driver_expect_nothing(d);
+}
+
+// ---- nonsense
+// ------------------------------------------------------------------------------------
+
 static unsigned returned;
 
 static void count(void *data, void *token, uint32_t written)
@@ -242,7 +353,7 @@ static void ignore(void *data)
 static void useless_requests_go_back_at_once(void **state)
 {
     (void)state;
-    struct input_front front = {.complete = count, .flush = ignore};
+    struct input_front front = {.complete = count, .flush = ignore}; // there is nothing to wait for
     struct input_device *device = input_device_create(INPUT_KEYBOARD, &front);
     uint8_t bytes[8] = {INPUT_EV_LED, 0, 0, 0, 1};
     struct iovec part = {bytes, 7};
@@ -272,6 +383,10 @@ int main(void)
         ON(pointer, the_pointer_is_where_it_was_moved_to),
         ON(touch, contacts_are_caught_up_with),
         ON(keyboard, leds_are_off_after_a_reset),
+        ON(keyboard, a_person_is_not_slowed),
+        ON(keyboard, a_pasted_text_comes_at_a_pace),
+        ON(pointer, motions_that_wait_are_merged),
+        ON(pointer, a_motion_that_is_under_way_stays),
         cmocka_unit_test(useless_requests_go_back_at_once),
     };
     log_set_level(LOG_ERROR);
