@@ -13,6 +13,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "vtest"))
 import bed  # noqa: E402
+import input as input_devices  # noqa: E402
 
 
 class Failed(Exception):
@@ -243,6 +244,7 @@ LIFE = {
     "kills": (kills, 5, 1),
     "rebinds": (rebinds, 20, 2),
     "reboots": (reboots, 20, 2),
+    "input": (input_devices.trial, 50, 5),
 }
 # Other machines than most, one each: options of `hesper run`, what QEMU may write, what is tried.
 OTHERS = {
