@@ -21,8 +21,9 @@ help:
 	@echo 'make test-vm       all that is tried in virtual machines: kernels x Mesa versions x profiles (an hour)'
 	@echo 'make sanitize      unit tests and real programs: address+undefined, then thread'
 	@echo 'make fuzz          each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
-	@echo 'make check         formatting, both compilers without warnings, an older Vulkan registry, macOS'
+	@echo 'make check         formatting, both compilers without warnings, an older Vulkan registry, macOS, packages'
 	@echo 'make check-macos   that everything builds for macOS, arm64 and x86-64 (about a minute)'
+	@echo 'make deb           Debian packages, for an apt-get install of build/deb/*.deb'
 	@echo 'make format        as check-format wants it'
 	@echo 'make install       to PREFIX=$(PREFIX), with DESTDIR'
 	@echo 'make clean'
@@ -95,8 +96,8 @@ fuzz:
 
 # --- what CI checks beside the tests -----------------------------------------------------------------
 
-.PHONY: check warnings old-registry check-macos
-check: check-format warnings old-registry check-macos
+.PHONY: check warnings old-registry check-macos deb
+check: check-format warnings old-registry check-macos deb
 
 # Everything with both compilers, and no warning.
 warnings:
@@ -127,6 +128,13 @@ check-macos:
 	scripts/setup build
 	$(if $(REGISTRY),,scripts/tree registry)
 	@HESPER_BUILD=$(abspath $(BUILD)) JOBS=$(JOBS) REGISTRY=$(REGISTRY) scripts/check-macos
+
+# Built in a copy of these sources, and looked into: hesper, and hesper-vnc, whose library is under the GPL.
+deb:
+	scripts/setup build deb
+	$(if $(REGISTRY),,scripts/tree registry)
+	@REGISTRY=$(REGISTRY) JOBS=$(JOBS) scripts/deb $(BUILD)/deb
+	@scripts/check-deb $(BUILD)/deb
 
 C_FILES = $$(git ls-files '*.c' '*.h')
 
