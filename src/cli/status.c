@@ -26,6 +26,7 @@ static void put_gpu(struct json_writer *json, const struct gpu_status *status)
     put_features(json, "features_offered", status->offered);
     put_features(json, "features_taken", status->taken);
     json_number(json, "capset_reads", status->capset_reads);
+    json_bool(json, "capset_withheld", status->capset_withheld);
     json_number(json, "contexts", status->contexts);
     json_number(json, "max_contexts", status->max_contexts);
     json_number(json, "contexts_created", (int64_t)status->contexts_created);

@@ -13,6 +13,7 @@ void gpu_device_status(const struct gpu_device *device, struct gpu_status *statu
         .offered = gpu_device_features(device),
         .taken = device->features,
         .capset_reads = history->capset_reads,
+        .capset_withheld = device->options.venus && device->features && !gpu_offers_venus(device),
         .contexts = device->contexts.count,
         .max_contexts = device->options.max_contexts,
         .contexts_created = history->contexts_created,

@@ -12,6 +12,7 @@ enum { GPU_STATUS_ERRORS = 8, GPU_STATUS_ERROR_SIZE = 320 };
 struct gpu_status {
     uint64_t offered, taken; // feature bits of the device type; 0 taken: no driver yet
     uint32_t capset_reads;   // by the driver, of the Venus capset
+    bool capset_withheld;    // from a driver that can't align memory to this host's pages
     uint32_t contexts, max_contexts;
     uint64_t contexts_created, contexts_lost; // since the device was made
     uint32_t resources, max_resources;
