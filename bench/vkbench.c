@@ -12,11 +12,12 @@
 
 #include "spin.comp.h"
 
-enum { COMMANDS = 10000, SLICES = 15, GROUPS = 256 };
+enum { COMMANDS = 10000, SLICES = 15, GROUPS = 256, MAPPED = 1 << 20 };
 
 struct bench {
     struct app app;
     struct buffer target; // 64 KiB that commands write to
+    struct buffer mapped;
     VkDescriptorSetLayout set_layout;
     VkPipelineLayout layout;
     VkPipeline spin;
@@ -222,6 +223,14 @@ static void long_dispatch(struct bench *b)
 
 // --- set-up --------------------------------------------------------------------------------------
 
+// A mebibyte into mapped memory, and out of it.
+static void mapped_memcpy(struct bench *b)
+{
+    static uint8_t local[MAPPED];
+    memcpy(b->mapped.map, local, MAPPED);
+    memcpy(local, b->mapped.map, MAPPED);
+}
+
 static void init(struct bench *b)
 {
     VkPhysicalDeviceVulkan12Features features = {
@@ -234,6 +243,8 @@ static void init(struct bench *b)
     b->target = buffer_create(&b->app, 64 << 10,
                               VK_BUFFER_USAGE_STORAGE_BUFFER_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
                               VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
+    b->mapped = buffer_create(&b->app, MAPPED, VK_BUFFER_USAGE_TRANSFER_SRC_BIT,
+                              VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
     VK_CHECK(vk.CreateFence(b->app.device,
                             &(VkFenceCreateInfo){.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO},
                             NULL, &b->fence));
@@ -335,6 +346,7 @@ static const struct row {
     {"small_submit", small_submit, 1},
     {"timeline_submit", timeline_submit, 1},
     {"alloc_map_free_64k", alloc_map_free, 1},
+    {"mapped_memcpy_mb", mapped_memcpy, 1},
     {"push_constants", push_constants, COMMANDS},
     {"barriers", barriers, COMMANDS},
     {"update_buffer_mb", update_buffer, 1},
@@ -402,6 +414,7 @@ int main(int argc, char **argv)
     vk.DestroyDescriptorSetLayout(b.app.device, b.set_layout, NULL);
     vk.DestroySemaphore(b.app.device, b.timeline, NULL);
     vk.DestroyFence(b.app.device, b.fence, NULL);
+    buffer_destroy(&b.app, &b.mapped);
     buffer_destroy(&b.app, &b.target);
     app_finish(&b.app);
     return 0;
