@@ -1,0 +1,169 @@
+"""A person at the guest's screen, by VNC: what is tried with one machine. The picture as PNG must be the same."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import screen
+import trials
+import vm
+
+sys.path.insert(0, os.path.join(vm.bed.ROOT, "tests/vnc"))
+import rfb  # noqa: E402
+
+PATIENCE = 90
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+PORT = free_port()
+OPTIONS = ["--display", f"vnc=127.0.0.1:{PORT}", "--outputs", "2", "--control", "control", "--stats"]
+
+
+def viewer(encodings=(rfb.RAW, rfb.DESKTOP_SIZE)):
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return rfb.Client(("127.0.0.1", PORT), encodings=encodings, timeout=PATIENCE)
+        except (OSError, rfb.Closed):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.3)
+
+
+def screenshot(machine, output=0):
+    """(width, height, RGB bytes) by `hesper screenshot`."""
+    path = machine.path("shot.png")
+    done = subprocess.run(
+        [machine.hesper, "screenshot", "--control", machine.path("control"), "--output", str(output), path],
+        env=machine.tree.environment(), stderr=subprocess.PIPE, timeout=PATIENCE,
+    )
+    trials.expect(done.returncode == 0, f"hesper screenshot ends with {done.returncode}: {done.stderr.decode()}")
+    shot = screen.read_png(path)
+    return shot.width, shot.height, shot.rgb
+
+
+def seen(client):
+    """(width, height, RGB bytes) of all that the viewer is shown now."""
+    client.updates = 0
+    client.request(incremental=False)
+    client.until(lambda: client.updates, timeout=PATIENCE)
+    rgb = bytearray(client.width * client.height * 3)
+    for i in range(3):
+        rgb[i::3] = client.frame[i::4]
+    return client.width, client.height, bytes(rgb)
+
+
+def until(condition, what, seconds=PATIENCE):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        trials.expect(time.monotonic() < deadline, f"in {seconds} s not: {what}")
+        time.sleep(0.3)
+
+
+def console(_natives, machine):
+    """Text on the console is the same picture by VNC and as PNG."""
+    machine.run("printf '\\033[2J\\033[H\\033[?25l' >/dev/tty1; for i in 1 2 3 4 5 6; do echo 'the screen of a guest'; done >/dev/tty1; sleep 1")
+    client = viewer()
+    try:
+        until(lambda: seen(client) == screenshot(machine), "VNC and PNG show the same")
+        width, height, rgb = seen(client)
+        lit = sum(1 for i in range(0, len(rgb), 3) if rgb[i] > 100)
+        trials.expect((width, height) == (1280, 800), f"the screen has {width}x{height} pixels")
+        trials.expect(500 < lit < 200000, f"{lit} pixels are lit: this is no text")
+        machine.run("echo 'another line' >/dev/tty1")
+        until(lambda: seen(client)[2] != rgb, "a new line changes the picture")
+        return f"{lit} lit pixels, both ways the same"
+    finally:
+        client.close()
+
+
+def typing(_natives, machine):
+    """A command typed in a viewer is carried out by the guest's shell."""
+    machine.run("modprobe virtio_input; sleep 1; setsid sh -c 'exec sh -i </dev/tty1 >/dev/tty1 2>&1' >/dev/null 2>&1 &\nsleep 1")
+    client = viewer()
+    try:
+        for character in "echo Typed_by-VNC: $((6*7)) | tee /tmp/typed\n":
+            client.type(0xFF0D if character == "\n" else ord(character))
+        until(lambda: b"Typed_by-VNC: 42" in machine.run("cat /tmp/typed").out, "the typed command has run")
+    finally:
+        client.close()
+
+
+def modes(machine, output=1):
+    return machine.run(f"cat /sys/class/drm/card0-Virtual-{output}/modes").out.split()
+
+
+def resizes(rounds):
+    """A viewer's window is resized: the guest's first mode follows."""
+
+    def run(_natives, machine):
+        client = viewer((rfb.RAW, rfb.DESKTOP_SIZE, rfb.EXTENDED_DESKTOP_SIZE))
+        try:
+            seen(client)
+            sizes = [(800 + 16 * (i % 20), 600 + 8 * (i % 13)) for i in range(rounds)] + [(1280, 800)]
+            for width, height in sizes:
+                client.set_size(width, height)
+                wanted = f"{width}x{height}".encode()
+                until(lambda: modes(machine)[:1] == [wanted], f"the guest's mode is {wanted.decode()}")
+        finally:
+            client.close()
+
+    return run
+
+
+def servers(machine):
+    """Process numbers of the machine's VNC server."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                arguments = f.read().split(b"\0")
+            with open(f"/proc/{pid}/stat", "rb") as f:
+                parent = int(f.read().rsplit(b")", 1)[1].split()[1])
+        except OSError:
+            continue
+        if parent == machine.process.pid and b"--listen" in arguments:
+            found.append(int(pid))
+    return found
+
+
+def killed(_natives, machine):
+    """The VNC server is killed: the guest sees nothing of it, and the next viewer the same screen."""
+    machine.run("printf '\\033[?25l' >/dev/tty1; sleep 1")
+    for _ in range(3):
+        client = viewer()
+        seen(client)
+        victims = servers(machine)
+        trials.expect(victims, "hesper-vnc does not run")
+        for pid in victims:
+            os.kill(pid, 9)
+        client.close()
+        until(lambda: (now := servers(machine)) and not set(now) & set(victims), "another one is started")
+    client = viewer()
+    try:
+        until(lambda: seen(client) == screenshot(machine), "the new one shows the screen")
+    finally:
+        client.close()
+    trials.expect(machine.run("true").status == 0, "the guest is gone")
+
+
+def second_output(_natives, machine):
+    """The other screen has a mode of its own, and the console too."""
+    until(lambda: len(modes(machine, 2)) > 0, "the second output has modes")
+    trials.expect(screenshot(machine, 1)[:2] == screenshot(machine, 0)[:2], "the console is on both")
+
+
+CASES = {
+    "console": console,
+    "typing": typing,
+    "outputs": second_output,
+    "resizes": resizes(50),
+    "killed": killed,
+}
