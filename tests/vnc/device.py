@@ -64,11 +64,12 @@ class Device:
             time.sleep(0.02)
         return None
 
-    def inputs(self, quiet=0.5, count=None, timeout=60):
-        """Input events (device, type, code, value) until none comes for `quiet` seconds, or there are `count`."""
+    def inputs(self, quiet=1, count=None, timeout=60, first=30):
+        """Input events (device, type, code, value) until none comes for `quiet` seconds, or there are `count`. The first
+        may take longer."""
         events, end = [], time.monotonic() + timeout
         while time.monotonic() < end and (count is None or len(events) < count):
-            line = self.wait("input", timeout=timeout if count else quiet)
+            line = self.wait("input", timeout=timeout if count else quiet if events else max(quiet, first))
             if not line:
                 break
             events.append(tuple(int(word) for word in line[1:]))

@@ -20,15 +20,15 @@ enum {
     MAX_DAMAGE = 16, // rectangles
 };
 
-// Reaps a process whose viewer was forgotten.
-struct child {
-    struct vnc_peer *peer; // NULL: forgotten
+struct vnc_child {
+    struct vnc_child *next, **link; // link: what points to it
+    struct vnc_peer *peer;          // NULL: its viewer was forgotten
 };
 
 struct vnc_peer {
     struct vnc_peer_callbacks callbacks;
     void *data;
-    struct child *child;
+    struct vnc_child *child;
     pid_t pid;
     int fd;
     struct os_source *source;
@@ -57,15 +57,29 @@ static void lost(struct vnc_peer *peer, const char *why)
     peer->callbacks.gone(peer->callbacks.data, peer, why);
 }
 
+static void forget(struct vnc_child *child)
+{
+    *child->link = child->next;
+    if (child->next)
+        child->next->link = child->link;
+    free(child);
+}
+
+void vnc_processes_finish(struct vnc_processes *processes)
+{
+    while (processes->first)
+        forget(processes->first);
+}
+
 static void on_child(void *data, pid_t pid, int status)
 {
-    struct child *child = data;
+    struct vnc_child *child = data;
     if (child->peer) {
         // What it said last is still in the socket, and its end is read there.
         child->peer->child = NULL;
         log_debug("viewer %ld ended with status %d", (long)pid, status);
     }
-    free(child);
+    forget(child);
 }
 
 static bool receive(struct vnc_peer *peer)
@@ -144,12 +158,12 @@ static void command_line(const struct vnc_options *options, bool web, bool local
     arguments[count] = NULL;
 }
 
-struct vnc_peer *vnc_peer_start(struct os_loop *loop, const struct vnc_options *options, int client,
-                                bool web, bool local, const char *name,
+struct vnc_peer *vnc_peer_start(struct vnc_processes *processes, const struct vnc_options *options,
+                                int client, bool web, bool local, const char *name,
                                 const struct vnc_peer_callbacks *callbacks)
 {
     struct vnc_peer *peer = calloc(1, sizeof *peer);
-    struct child *child = calloc(1, sizeof *child);
+    struct vnc_child *child = calloc(1, sizeof *child);
     char self[4096], *arguments[MAX_ARGUMENTS];
     int pair[2] = {-1, -1}, error = ENOMEM;
     if (!peer || !child)
@@ -182,14 +196,19 @@ struct vnc_peer *vnc_peer_start(struct os_loop *loop, const struct vnc_options *
                               .screen_fd = -1,
                               .cursor_fd = -1};
     child->peer = peer;
-    peer->source = os_loop_add_fd(loop, peer->fd, OS_READABLE, on_socket, peer);
-    if (!os_loop_add_child(loop, pid, on_child, child) || !peer->source) {
+    peer->source = os_loop_add_fd(processes->loop, peer->fd, OS_READABLE, on_socket, peer);
+    if (!os_loop_add_child(processes->loop, pid, on_child, child) || !peer->source) {
         kill(pid, SIGKILL); // out of memory: it stays a zombie until we end
         if (peer->source)
             os_source_remove(peer->source);
         error = ENOMEM;
         goto fail;
     }
+    child->next = processes->first;
+    child->link = &processes->first;
+    if (child->next)
+        child->next->link = &child->next;
+    processes->first = child;
     return peer;
 
 fail:

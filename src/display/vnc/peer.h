@@ -12,6 +12,15 @@
 #include "os/loop.h"
 
 struct vnc_peer;
+struct vnc_child;
+
+// The processes that were started and not yet reaped. Zero-initialize, but for `loop`.
+struct vnc_processes {
+    struct os_loop *loop;
+    struct vnc_child *first; // private
+};
+// Forgets those that are left. No peer may.
+void vnc_processes_finish(struct vnc_processes *processes);
 
 struct vnc_peer_callbacks {
     void *data;
@@ -25,8 +34,8 @@ struct vnc_peer_callbacks {
 // Starts the process. Takes over `client`, the connection. `options` are the server's; `local`: the
 // port that it came to listens on loopback only; `web`: it is the web port; `name`: of the VM.
 // NULL: errno.
-struct vnc_peer *vnc_peer_start(struct os_loop *loop, const struct vnc_options *options, int client,
-                                bool web, bool local, const char *name,
+struct vnc_peer *vnc_peer_start(struct vnc_processes *processes, const struct vnc_options *options,
+                                int client, bool web, bool local, const char *name,
                                 const struct vnc_peer_callbacks *callbacks);
 // Ends the process and forgets it. No callback comes any more.
 void vnc_peer_free(struct vnc_peer *peer);

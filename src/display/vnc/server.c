@@ -72,6 +72,7 @@ struct server {
 
     struct vnc_peer *peers[MAX_JOINED + MAX_STRANGERS];
     unsigned peer_count, joined;
+    struct vnc_processes processes;
     uint8_t held[HELD_KEYS]; // by how many
 };
 
@@ -366,7 +367,8 @@ static void admit(struct server *server, int client, bool web)
         return;
     }
     struct vnc_peer *peer = vnc_peer_start(
-        server->loop, server->options, client, web, server->listeners[web].local, server->name,
+        &server->processes, server->options, client, web, server->listeners[web].local,
+        server->name,
         &(struct vnc_peer_callbacks){.data = server, .message = on_message, .gone = on_gone});
     if (!peer) {
         log_error("no process for a viewer could be started: %s", strerror(errno));
@@ -480,7 +482,7 @@ static bool begin(struct server *server)
                                            .frame = on_frame,
                                            .cursor = on_cursor,
                                            .leds = on_leds};
-    server->loop = os_loop_create();
+    server->processes.loop = server->loop = os_loop_create();
     server->display = display_create(server->options->fd, &ops, server);
     if (!server->loop || !server->display)
         return false;
@@ -514,6 +516,7 @@ static void finish(struct server *server)
     if (server->display_source)
         os_source_remove(server->display_source);
     display_destroy(server->display);
+    vnc_processes_finish(&server->processes);
     os_loop_destroy(server->loop);
 }
 

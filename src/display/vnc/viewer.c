@@ -562,6 +562,24 @@ static void serve(struct viewer *viewer)
     }
 }
 
+static void finish(struct viewer *viewer)
+{
+    rfbClientPtr client = viewer->client;
+    if (client) {
+        if (client->sock != RFB_INVALID_SOCKET)
+            rfbCloseClient(client);
+        rfbClientConnectionGone(client);
+    }
+    if (viewer->screen)
+        rfbScreenCleanup(viewer->screen);
+    free(viewer->frame);
+    forget_shape(viewer);
+    if (viewer->picture.pixels)
+        os_shm_unmap(viewer->picture.pixels,
+                     (uint64_t)viewer->picture.width * viewer->picture.height * 4);
+    free(viewer->passwords[0]);
+}
+
 // From the first byte that the library sees to the last.
 static void show(struct viewer *viewer, int client)
 {
@@ -602,6 +620,7 @@ int vnc_viewer_main(const struct vnc_options *options)
     int client = secure ? vnc_secure_begin(secure, options, options->client) : options->client;
     if (client >= 0)
         show(&viewer, client);
+    finish(&viewer);
     vnc_secure_destroy(secure);
     return 0;
 }
