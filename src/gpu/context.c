@@ -158,7 +158,12 @@ static bool on_message(void *data, const struct link_message *message)
             context, ((const struct link_resource_attached *)message->payload)->resource_id);
         break;
     case LINK_CONTEXT_LOST:
-        gpu_context_lose(context, "%.*s", (int)message->size, (const char *)message->payload);
+        if (message->size) {
+            gpu_context_lose(context, "%.*s", (int)message->size, (const char *)message->payload);
+        } else {
+            log_debug("context %u (%s): the guest's program has ended", context->id, context->name);
+            end_worker(context);
+        }
         ok = true;
         break;
     }

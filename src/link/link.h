@@ -30,7 +30,8 @@ enum link_type {
     LINK_FENCE_RETIRED,     // array of struct link_fence_retired, at least one
     LINK_BLOB_EXPORTED,     // struct link_blob_exported, + 1 fd if result is 0
     LINK_RESOURCE_ATTACHED, // struct link_resource_attached: answers an attach that asked for it
-    LINK_CONTEXT_LOST,      // text, no NUL, at most LINK_MAX_TEXT: command, offset and reason; the
+    LINK_CONTEXT_LOST, // text, no NUL, at most LINK_MAX_TEXT: command, offset and reason; empty:
+                       // the guest's program has ended without a word, which is no fault. The
                        // worker ends after it. The device process writes the log line, as only it
                        // knows who the client is
 };

@@ -82,6 +82,15 @@ void venus_context_lose(struct venus_context *context, const char *where, const 
     venus_context_stop(context);
 }
 
+void venus_context_end(struct venus_context *context)
+{
+    if (atomic_flag_test_and_set(&context->lost))
+        return;
+    venus_ring_list_fatal(context->rings);
+    link_send(context->link, LINK_CONTEXT_LOST, NULL, 0, NULL, 0, NULL, 0);
+    venus_context_stop(context);
+}
+
 void venus_context_retire(struct venus_context *context, const struct link_fence_retired *fences,
                           uint32_t count)
 {

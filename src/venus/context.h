@@ -14,7 +14,7 @@ struct venus_profile;
 struct venus_context {
     uint32_t id;
     char name[64];
-    bool own_files; // every mappable memory is a file of its own (vtest)
+    bool own_files;                      // every mappable memory is a file of its own (vtest)
     const struct venus_profile *profile; // of the host
     struct link *link;
     struct venus_host *host;
@@ -53,6 +53,8 @@ void venus_context_destroy(struct venus_context *context);
 // counts. Any thread.
 void venus_context_lose(struct venus_context *context, const char *where, const char *command,
                         uint64_t offset, const char *reason);
+// The same without a line in the log: the guest's program is gone. Any thread.
+void venus_context_end(struct venus_context *context);
 // Wakes and ends every wait, without an error (the guest has gone). Any thread.
 void venus_context_stop(struct venus_context *context);
 static inline bool venus_context_stopping(const struct venus_context *context)

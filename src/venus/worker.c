@@ -46,9 +46,10 @@ static bool detach(struct venus_context *context, const struct link_resource_det
         *reason = "detaching a resource that is not there";
         return false;
     }
+    // A program that is killed says no good-bye: its kernel takes the memory of its rings away
+    // first, then the context.
     if (venus_ring_uses_resource(context, detach->resource_id))
-        venus_context_lose(context, "context stream", "resource", detach->resource_id,
-                           "it was taken away from a live ring");
+        venus_context_end(context);
     return true;
 }
 

@@ -337,7 +337,10 @@ static bool on_message(void *data, const struct link_message *message)
         vtest_command_exported(client, message);
         break;
     case LINK_CONTEXT_LOST:
-        vtest_client_fail(client, "%.*s", (int)message->size, (const char *)message->payload);
+        if (message->size)
+            vtest_client_fail(client, "%.*s", (int)message->size, (const char *)message->payload);
+        else
+            vtest_client_fail(client, "it takes the memory of its ring away");
         break;
     default:
         vtest_client_fail(client, "the worker sent a message of type %u", message->type);

@@ -1,4 +1,5 @@
 // Contexts and their workers: submissions, fences, loss of a worker in every way, lying workers.
+#include "gpu/status.h"
 #include "gpu_test.h"
 
 #include "os/clock.h"
@@ -282,6 +283,20 @@ static void last_words_are_heard(void **state)
     assert_int_equal(ctx_destroy(machine, 1), OK);
 }
 
+static void a_program_that_is_gone_is_no_loss(void **state)
+{
+    struct machine *machine = *state;
+    struct answer *fence = submit(machine, 1, 1, 1, words, 16);
+    link_send(machine->pool.workers[0]->peer, LINK_CONTEXT_LOST, NULL, 0, NULL, 0, NULL, 0);
+    machine_pump(machine);
+    assert_int_equal(answer_type(fence), OK);
+    assert_true(machine->pool.workers[0]->released);
+    struct gpu_status status;
+    gpu_device_status(machine->device, &status);
+    assert_int_equal(status.contexts_lost, 0);
+    assert_int_equal(ctx_destroy(machine, 1), OK);
+}
+
 // A worker may have been taken over by its guest.
 static void a_lying_worker_is_ended(void **state)
 {
@@ -476,6 +491,7 @@ int main(void)
         CONTEXT_TEST(many_fences_in_one_message),
         CONTEXT_TEST(a_dead_worker_costs_its_context_only),
         CONTEXT_TEST(last_words_are_heard),
+        CONTEXT_TEST(a_program_that_is_gone_is_no_loss),
         cmocka_unit_test(a_lying_worker_is_ended),
         CONTEXT_TEST(a_worker_answers_for_its_own_context_only),
         CONTEXT_TEST(a_file_that_may_shrink_is_not_taken),
