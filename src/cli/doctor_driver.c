@@ -165,7 +165,7 @@ static void check_loader(struct doctor *doctor, const struct cli_report *report,
         doctor_say(doctor, DOCTOR_BAD, "device", NULL, "%s", report->error);
     else
         doctor_say(doctor, others ? DOCTOR_NOTE : DOCTOR_BAD, "loader", NULL,
-                   "with all that it finds %s", report->error);
+                   "with all its drivers together %s", report->error);
 }
 
 void doctor_driver(struct doctor *doctor)

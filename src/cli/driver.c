@@ -190,15 +190,19 @@ static bool choose(struct cli_host *host, const struct venus_candidates *candida
         return true;
     // The loader has failed as it is told to work; maybe only one of its drivers is to blame.
     try_each(host, candidates, true, &refused);
-    if (!host->driver[0] && (named("VK_DRIVER_FILES") || named("VK_ICD_FILENAMES"))) {
+    bool strayed = !host->driver[0] && (named("VK_DRIVER_FILES") || named("VK_ICD_FILENAMES"));
+    if (strayed) {
         unsetenv("VK_DRIVER_FILES");
         unsetenv("VK_ICD_FILENAMES");
         try_loader(host, rest, sizeof(rest));
     }
     if (!host->driver[0])
         try_each(host, candidates, false, &refused);
-    if (host->driver[0])
-        log_warning("the host's Vulkan driver is %s%s", host->driver, refused.text);
+    if (host->driver[0] && (strayed || refused.text[0]))
+        log_warning("the host's Vulkan driver is %s%s%s", host->driver,
+                    strayed ? ", not what the environment names" : "", refused.text);
+    else if (host->driver[0]) // a Mac without a loader is as it should be
+        log_info("the host's Vulkan driver is %s", host->driver);
     else if (refused.gpu[0] && strncmp(why, "--gpu:", 6))
         log_error("%s%s", refused.gpu, refused.text);
     else
