@@ -13,6 +13,7 @@
 #include <rfb/rfb.h>
 
 #include "base/log.h"
+#include "display/vnc/cursor.h"
 #include "display/vnc/keyboard.h"
 #include "display/vnc/message.h"
 #include "display/vnc/options.h"
@@ -55,14 +56,8 @@ struct viewer {
 
     struct picture picture;
     uint8_t *frame; // the library's, screen->width × screen->height
-    struct {
-        uint8_t *rgba; // premultiplied; NULL: no shape
-        uint32_t width, height;
-        int32_t hot_x, hot_y, x, y;
-        bool visible;
-        struct gpu_rect drawn; // into the frame; width 0: it is not
-        rfbCursor rich;        // for viewers that draw it; richSource NULL: it does not fit
-    } cursor;
+    struct vnc_cursor cursor;
+    struct gpu_rect drawn; // where the cursor is in the frame; width 0: it is not
 };
 
 static struct viewer *viewer_of(rfbClientPtr client)
@@ -143,7 +138,7 @@ static void paint(struct viewer *viewer, const struct gpu_rect *wanted)
     for (uint32_t y = rect.y; y < rect.y + rect.height; y++)
         memcpy(viewer->frame + ((size_t)y * width + rect.x) * 4,
                picture->pixels + ((size_t)y * picture->width + rect.x) * 4, (size_t)rect.width * 4);
-    if (viewer->cursor.drawn.width)
+    if (viewer->drawn.width)
         blend_cursor(viewer, &rect);
     rfbMarkRectAsModified(viewer->screen, (int)rect.x, (int)rect.y, (int)(rect.x + rect.width),
                           (int)(rect.y + rect.height));
@@ -211,89 +206,29 @@ static rfbCursorPtr get_cursor(rfbClientPtr client)
 // Draws it into the frame, or takes it away, where the viewer does not.
 static void update_cursor(struct viewer *viewer)
 {
-    struct gpu_rect old = viewer->cursor.drawn;
+    struct gpu_rect old = viewer->drawn;
     bool drawn = viewer->cursor.visible && viewer->cursor.rgba && viewer->frame &&
                  !(viewer->client->enableCursorShapeUpdates && viewer->cursor.rich.richSource);
-    viewer->cursor.drawn = (struct gpu_rect){0};
+    viewer->drawn = (struct gpu_rect){0};
     if (drawn)
         clip(viewer->cursor.x, viewer->cursor.y, viewer->cursor.width, viewer->cursor.height,
-             (uint32_t)viewer->screen->width, (uint32_t)viewer->screen->height,
-             &viewer->cursor.drawn);
-    if (!memcmp(&old, &viewer->cursor.drawn, sizeof old))
+             (uint32_t)viewer->screen->width, (uint32_t)viewer->screen->height, &viewer->drawn);
+    if (!memcmp(&old, &viewer->drawn, sizeof old))
         return;
     if (old.width)
         paint(viewer, &old);
-    if (viewer->cursor.drawn.width)
-        paint(viewer, &viewer->cursor.drawn);
-}
-
-static void forget_shape(struct viewer *viewer)
-{
-    free(viewer->cursor.rgba);
-    free(viewer->cursor.rich.richSource);
-    free(viewer->cursor.rich.mask);
-    viewer->cursor.rgba = NULL;
-    memset(&viewer->cursor.rich, 0, sizeof viewer->cursor.rich);
-}
-
-// RFB's cursor has a mask in place of alpha.
-static void make_rich(struct viewer *viewer)
-{
-    const uint32_t width = viewer->cursor.width, height = viewer->cursor.height;
-    const size_t mask_stride = (width + 7) / 8;
-    if ((size_t)width * height * 4 + mask_stride * height + 64 > UPDATE_BUF_SIZE)
-        return; // the library sends none that large
-    uint8_t *pixels = malloc((size_t)width * height * 4), *mask = calloc(mask_stride, height);
-    if (!pixels || !mask) {
-        free(pixels);
-        free(mask);
-        return;
-    }
-    const uint8_t *from = viewer->cursor.rgba;
-    for (uint32_t y = 0; y < height; y++) {
-        for (uint32_t x = 0; x < width; x++, from += 4) {
-            uint8_t *to = pixels + ((size_t)y * width + x) * 4;
-            unsigned alpha = from[3];
-            for (int i = 0; i < 3; i++) {
-                unsigned value = alpha ? from[i] * 255u / alpha : 0;
-                to[2 - i] = (uint8_t)(value > 255 ? 255 : value);
-            }
-            to[3] = 0;
-            if (alpha >= 128)
-                mask[y * mask_stride + x / 8] |= (uint8_t)(0x80 >> (x & 7));
-        }
-    }
-    viewer->cursor.rich = (rfbCursor){.mask = mask,
-                                      .richSource = pixels,
-                                      .width = (unsigned short)width,
-                                      .height = (unsigned short)height,
-                                      .xhot = (unsigned short)viewer->cursor.hot_x,
-                                      .yhot = (unsigned short)viewer->cursor.hot_y};
+    if (viewer->drawn.width)
+        paint(viewer, &viewer->drawn);
 }
 
 static void take_shape(struct viewer *viewer, const struct vnc_message *message, int fd)
 {
-    size_t size = (size_t)message->width * message->height * 4;
-    void *pixels = fd < 0 ? NULL : os_shm_map(fd, 0, size);
-    forget_shape(viewer);
-    viewer->cursor.width = message->width;
-    viewer->cursor.height = message->height;
-    viewer->cursor.hot_x = message->x;
-    viewer->cursor.hot_y = message->y;
-    if (pixels) {
-        viewer->cursor.rgba = malloc(size);
-        if (viewer->cursor.rgba) {
-            memcpy(viewer->cursor.rgba, pixels, size);
-            make_rich(viewer);
-        }
-        os_shm_unmap(pixels, size);
-    }
+    vnc_cursor_take(&viewer->cursor, message, fd);
     // A shape of the same size at the same place would look like no change.
-    if (viewer->cursor.drawn.width) {
-        struct gpu_rect old = viewer->cursor.drawn;
-        viewer->cursor.drawn = (struct gpu_rect){0};
+    struct gpu_rect old = viewer->drawn;
+    viewer->drawn = (struct gpu_rect){0};
+    if (old.width)
         paint(viewer, &old);
-    }
     viewer->client->cursorWasChanged = TRUE;
 }
 
@@ -573,7 +508,7 @@ static void finish(struct viewer *viewer)
     if (viewer->screen)
         rfbScreenCleanup(viewer->screen);
     free(viewer->frame);
-    forget_shape(viewer);
+    vnc_cursor_finish(&viewer->cursor);
     if (viewer->picture.pixels)
         os_shm_unmap(viewer->picture.pixels,
                      (uint64_t)viewer->picture.width * viewer->picture.height * 4);
