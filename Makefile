@@ -8,7 +8,7 @@ MESON_ARGS ?=
 FUZZ_SECONDS ?= 300
 NINJA = ninja -C $(BUILD) $(if $(JOBS),-j $(JOBS))
 
-.PHONY: all build test test-vm test-web quick unit demo fuzz sanitize format check-format install clean help
+.PHONY: all build test test-vm test-desktop test-web quick unit demo fuzz sanitize format check-format install clean help
 
 all: build
 
@@ -19,6 +19,7 @@ help:
 	@echo 'make quick         unit tests and the newest Mesa only (some minutes)'
 	@echo 'make unit          unit tests'
 	@echo 'make test-vm       all that is tried in virtual machines: kernels x Mesa versions x profiles (an hour)'
+	@echo 'make test-desktop  desktops in virtual machines, looked at: console, weston, X, cage (half an hour)'
 	@echo 'make test-web      the screen in a headless Chromium'
 	@echo 'make sanitize      unit tests and real programs: address+undefined, then thread'
 	@echo 'make fuzz          each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
@@ -68,6 +69,9 @@ test: prepare
 	scripts/tree trixie trixie-backports sid
 	scripts/guest trixie trixie-backports
 	scripts/test $(BUILD)
+
+test-desktop: prepare
+	HESPER_BUILD=$(abspath $(BUILD)) tests/vm/desktop_run
 
 test-vm: prepare
 	scripts/tree sid
