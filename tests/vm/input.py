@@ -95,11 +95,14 @@ class Display:
 
 
 class Machine(vm.Vm):
-    def __init__(self, kernel, disk, profile, hesper=None):
+    def __init__(self, kernel, disk, profile, hesper=None, like=None):
+        """like: another machine, whose hesper it has."""
         super().__init__(
             kernel, disk, profile, hesper=hesper, options=["--display", "vnc", "--input", "keyboard,pointer,touch"],
             programs=[os.path.join(vm.bed.BUILD, "tests/vm/guest/events")],
         )
+        if like:
+            self.hesper, self.placer = like.hesper, like.placer
         # Hesper looks for displays in its own folder.
         self.hesper = shutil.copy(self.hesper, self.path("hesper"))
         self.listener = socket.socket(socket.AF_UNIX)
@@ -317,13 +320,12 @@ def trial(rounds):
     """A case of trials.py: so many times the drivers leave the devices and come back."""
 
     def run(_native, machine):
-        with Machine(machine.kernel, machine.disk, machine.profile) as m:
+        with Machine(machine.kernel, machine.disk, machine.profile, like=machine) as m:
             for step in (devices, burst, pointer, touch, leds, lost_display, paused, reboots):
                 try:
                     step(m)
-                except Exception as error:
-                    error.args = (f"{step.__name__}: {error}",)
-                    raise
+                except Exception as error:  # of this machine: the caller's goes on
+                    raise failed(f"{step.__name__}: {error}" + " " + m.said()[-200:]) from error
             rebinds(m, rounds)
             ends_well(m)
         return f"10 000 events in order, {rounds} rebinds"
