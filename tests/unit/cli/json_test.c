@@ -32,7 +32,7 @@ static void what_is_written_is_json(void **state)
                                 "-9223372036854775808,\"list\":[true,{},7],\"empty\":[]}");
     struct json root, value;
     char text[64];
-    int64_t number;
+    int64_t number = 0;
     assert_true(json_parse(w.text, w.length, &root));
     assert_true(json_member(root, "text", &value) && json_copy(value, text, sizeof(text)));
     assert_string_equal(text, "say \"hi\"\\\n\x01 \xc3\xa4 \xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd");
@@ -49,7 +49,7 @@ static void values_are_found(void **state)
         ", \"a\" : 9 } ";
     struct json root, a, b, item = {0};
     char two[8];
-    int64_t number;
+    int64_t number = 0;
     assert_true(json_parse(text, strlen(text), &root));
     assert_true(json_member(root, "a", &a)); // the first of two
     assert_true(json_member(a, "b", &b));
