@@ -73,8 +73,7 @@ static void check_features(struct doctor *doctor, struct json gpu)
 static void check_contexts(struct doctor *doctor, struct json gpu)
 {
     if (is_true(gpu, "capset_withheld"))
-        doctor_say(doctor, DOCTOR_BAD, "capset",
-                   "in the guest: Linux 7.2 and Mesa 26.2.4 or newer",
+        doctor_say(doctor, DOCTOR_BAD, "capset", "in the guest: Linux 7.2 and Mesa 26.2.4 or newer",
                    "withheld: the guest's driver can't align memory to this host's larger pages");
     else if (!number(gpu, "capset_reads"))
         doctor_say(doctor, DOCTOR_NOTE, "capset",
