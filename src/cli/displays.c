@@ -290,7 +290,7 @@ static bool start(struct cli_display *display)
         display->timer = os_loop_add_timer(all->loop, 0, on_timer, display);
     if (display->pool && display->timer)
         display->viewer = gpu_viewer_create(
-            display->pool,
+            all->loop, display->pool,
             &(struct gpu_viewer_options){.setup = all->setup,
                                          .paces = strcmp(display->kind, "image") != 0},
             &callbacks, display);

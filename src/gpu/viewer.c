@@ -6,6 +6,8 @@
 
 #include "gpu/scanout.h"
 #include "link/worker.h"
+#include "os/clock.h"
+#include "os/loop.h"
 
 #define NOT_TOLD UINT64_MAX // a generation that no picture has
 
@@ -14,12 +16,15 @@ enum {
     // Bytes that it has yet to read before it is told no more. It then reads the newest.
     FULL = 256 << 10,
 };
+// A new picture waits so long for its flush, which follows at once: they are one frame.
+#define FLUSH_PATIENCE_NS 8000000ull
 
 struct view {
     uint64_t generation; // of the picture that was sent
     uint64_t file_id;    // that it lies in
     uint64_t shape_serial;
     uint64_t frame; // under way; 0: none
+    bool waits;     // there is a new picture, whose flush has not come
 };
 
 struct gpu_viewer {
@@ -32,6 +37,7 @@ struct gpu_viewer {
     uint64_t files[MAX_FILES]; // told, oldest first
     unsigned file_count;
     uint64_t serial;
+    struct os_source *timer; // when new pictures are shown without a flush
 };
 
 static bool send(struct gpu_viewer *viewer, int type, const void *payload, size_t size,
@@ -116,7 +122,7 @@ static void update(struct gpu_viewer *viewer, uint32_t output)
 {
     struct view *view = &viewer->views[output];
     struct gpu_rect damage;
-    if (view->frame || is_full(viewer))
+    if (view->frame || view->waits || is_full(viewer))
         return;
     link_worker_hold(viewer->process);
     tell_picture(viewer, output);
@@ -168,7 +174,24 @@ static void update_all(struct gpu_viewer *viewer)
 
 static void on_change(void *data, uint32_t output)
 {
-    update(data, output);
+    struct gpu_viewer *viewer = data;
+    viewer->views[output].waits = true;
+    os_source_set_deadline(viewer->timer, os_now_ns() + FLUSH_PATIENCE_NS);
+}
+
+static void on_flush(void *data, uint32_t output)
+{
+    struct gpu_viewer *viewer = data;
+    viewer->views[output].waits = false;
+    update(viewer, output);
+}
+
+static void on_timer(void *data)
+{
+    struct gpu_viewer *viewer = data;
+    for (uint32_t i = 0; viewer->device && i < gpu_device_outputs(viewer->device); i++)
+        if (viewer->views[i].waits)
+            on_flush(viewer, i);
 }
 
 static void on_cursor(void *data, uint32_t output)
@@ -273,7 +296,7 @@ static void on_gone(void *data, const char *how)
 
 // ---- life --------------------------------------------------------------------------------------
 
-struct gpu_viewer *gpu_viewer_create(struct link_pool *pool,
+struct gpu_viewer *gpu_viewer_create(struct os_loop *loop, struct link_pool *pool,
                                      const struct gpu_viewer_options *options,
                                      const struct gpu_viewer_callbacks *callbacks, void *data)
 {
@@ -288,15 +311,18 @@ struct gpu_viewer *gpu_viewer_create(struct link_pool *pool,
         .data = viewer,
         .paces = options->paces,
         .changed = on_change,
-        .damaged = on_change,
+        .damaged = on_flush,
         .cursor = on_cursor,
         .file_gone = on_file_gone,
     };
     for (unsigned i = 0; i < GPU_MAX_OUTPUTS; i++)
         viewer->views[i].generation = NOT_TOLD;
-    viewer->process = link_pool_take(pool, &process_callbacks, viewer);
+    viewer->timer = os_loop_add_timer(loop, 0, on_timer, viewer);
+    errno = ENOMEM;
+    viewer->process = viewer->timer ? link_pool_take(pool, &process_callbacks, viewer) : NULL;
     if (!viewer->process) {
         int error = errno;
+        os_source_remove(viewer->timer);
         free(viewer);
         errno = error;
         return NULL;
@@ -311,6 +337,7 @@ void gpu_viewer_destroy(struct gpu_viewer *viewer)
         return;
     if (viewer->device)
         gpu_device_unlisten(viewer->device, &viewer->listener);
+    os_source_remove(viewer->timer);
     link_worker_release(viewer->process);
     free(viewer);
 }

@@ -14,6 +14,7 @@
 struct gpu_device;
 struct gpu_viewer;
 struct link_pool;
+struct os_loop;
 
 // `data` is the owner's. Members may be NULL but `gone`; the viewer must not be destroyed inside
 // them, except in `gone`.
@@ -34,7 +35,7 @@ struct gpu_viewer_options {
 };
 
 // Starts a process of `pool`, whose command is a display. NULL: errno.
-struct gpu_viewer *gpu_viewer_create(struct link_pool *pool,
+struct gpu_viewer *gpu_viewer_create(struct os_loop *loop, struct link_pool *pool,
                                      const struct gpu_viewer_options *options,
                                      const struct gpu_viewer_callbacks *callbacks, void *data);
 // The process ends by that.

@@ -2,6 +2,7 @@
 #include "gpu_test.h"
 
 #include "gpu/viewer.h"
+#include "os/clock.h"
 
 static const struct gpu_rect all = {0, 0, 32, 32};
 
@@ -40,8 +41,8 @@ static void open_viewer(struct machine *machine, struct owner *owner)
     static const struct gpu_viewer_callbacks callbacks = {
         .ready = on_ready, .input = on_input, .closed = on_closed, .gone = on_gone};
     owner->viewer = gpu_viewer_create(
-        &machine->pool, &(struct gpu_viewer_options){.setup = {.outputs = 2}, .paces = true},
-        &callbacks, owner);
+        machine->loop, &machine->pool,
+        &(struct gpu_viewer_options){.setup = {.outputs = 2}, .paces = true}, &callbacks, owner);
     assert_non_null(owner->viewer);
 }
 
@@ -161,6 +162,34 @@ static void a_file_that_goes_is_replaced_first(void **state)
     gpu_viewer_destroy(owner.viewer);
 }
 
+static void a_flip_and_its_flush_are_one_frame(void **state)
+{
+    struct machine *machine = *state;
+    struct owner owner = {0};
+    struct link_message message;
+    uint64_t serial = 0;
+    attach(machine, &owner);
+    while (worker_receive(machine, machine->pool.count - 1, &message))
+        if ((int)message.type == LINK_FRAME)
+            serial = ((const struct link_frame *)message.payload)->serial;
+    shown(machine, serial);
+    assert_int_equal(set_scanout(machine, 0, 2, all), OK);
+    expect_nothing(machine);
+    struct gpu_flush body = {.rect = all, .resource_id = 2};
+    machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_FLUSH, &body, sizeof body);
+    expect(machine, LINK_FILE_OPEN);
+    expect(machine, LINK_PICTURE);
+    shown(machine, ((const struct link_frame *)expect(machine, LINK_FRAME))->serial);
+    expect_nothing(machine);
+    // Without a flush it is shown soon after.
+    assert_int_equal(set_scanout(machine, 0, 1, all), OK);
+    os_sleep_ns(20000000);
+    machine_round(machine);
+    expect(machine, LINK_PICTURE);
+    expect(machine, LINK_FRAME);
+    gpu_viewer_destroy(owner.viewer);
+}
+
 static void what_a_person_does_reaches_the_owner_and_the_guest(void **state)
 {
     struct machine *machine = *state;
@@ -193,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DEVICE_TEST(it_is_told_files_once_and_one_frame_at_a_time),
         DEVICE_TEST(a_file_that_goes_is_replaced_first),
+        DEVICE_TEST(a_flip_and_its_flush_are_one_frame),
         DEVICE_TEST(what_a_person_does_reaches_the_owner_and_the_guest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
