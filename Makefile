@@ -91,7 +91,7 @@ demo:
 	$(if $(REGISTRY),,scripts/tree registry)
 	@$(MAKE) --no-print-directory build
 	scripts/tree sid
-	scripts/guest trixie
+	scripts/guest trixie trixie/desktop
 	HESPER_BUILD=$(abspath $(BUILD)) scripts/demo .
 
 sanitize:

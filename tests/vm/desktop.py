@@ -27,8 +27,8 @@ X_ROOT = "204060"
 class Desktop(vm.Vm):
     """A machine whose disk has desktops, and whose screen can be read: by `hesper screenshot` or as a VNC viewer sees it."""
 
-    def __init__(self, kernel, disk, profile="native", hesper=None, shots=None, through="image"):
-        options = ["--stats"]
+    def __init__(self, kernel, disk, profile="native", hesper=None, shots=None, through="image", options=()):
+        options = ["--stats", *options]
         self.port = free_port() if through == "vnc" else None
         if self.port:
             options += ["--display", f"vnc=127.0.0.1:{self.port}"]
@@ -58,7 +58,10 @@ class Desktop(vm.Vm):
         path = os.path.join(self.shots, f"{self.kernel}-{self.disk}-{self.profile}-{name}.png") if name else self.path(f"{self.names}.png")
         if self.port:
             return self.view(path)
-        got = subprocess.run([self.hesper, "screenshot", "--control", self.path("control"), path], capture_output=True, text=True, timeout=60)
+        return self.shot_to(path)
+
+    def shot_to(self, path):
+        got = subprocess.run([self.hesper, "screenshot", "--control", self.path("control"), os.path.abspath(path)], capture_output=True, text=True, timeout=60)
         expect(got.returncode == 0, "no screenshot: " + got.stderr.strip())
         return screen.read_png(path)
 
