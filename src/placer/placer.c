@@ -200,7 +200,9 @@ static bool is_mapped_at(int fd, uint64_t offset, uint64_t page_size, uint64_t a
     if (was == mark)
         mark = ~mark;
     const void *at = (const void *)(uintptr_t)address;
-    bool same = address % page_size == 0 && peek(at, &before, sizeof before) && before == was;
+    // Where nothing was, the mapping just made may be what is there now.
+    bool same = address % page_size == 0 && address != (uintptr_t)first &&
+                peek(at, &before, sizeof before) && before == was;
     *first = mark;
     same = same && peek(at, &after, sizeof after) && after == mark;
     *first = was;
