@@ -195,6 +195,36 @@ static VKAPI_ATTR void VKAPI_CALL free_memory(VkDevice device, VkDeviceMemory me
     (void)device, (void)memory, (void)allocator;
 }
 
+// The Vulkan loader takes no driver without the next three.
+static VKAPI_ATTR void VKAPI_CALL get_format(VkPhysicalDevice device, VkFormat format,
+                                             VkFormatProperties *properties)
+{
+    (void)device, (void)format;
+    *properties = (VkFormatProperties){0};
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL get_image_format(VkPhysicalDevice device, VkFormat format,
+                                                       VkImageType type, VkImageTiling tiling,
+                                                       VkImageUsageFlags usage,
+                                                       VkImageCreateFlags flags,
+                                                       VkImageFormatProperties *properties)
+{
+    (void)device, (void)format, (void)type, (void)tiling, (void)usage, (void)flags;
+    *properties = (VkImageFormatProperties){0};
+    return VK_ERROR_FORMAT_NOT_SUPPORTED;
+}
+
+static VKAPI_ATTR void VKAPI_CALL get_sparse_format(VkPhysicalDevice device, VkFormat format,
+                                                    VkImageType type, VkSampleCountFlagBits samples,
+                                                    VkImageUsageFlags usage, VkImageTiling tiling,
+                                                    uint32_t *count,
+                                                    VkSparseImageFormatProperties *properties)
+{
+    (void)device, (void)format, (void)type, (void)samples, (void)usage, (void)tiling;
+    (void)properties;
+    *count = 0;
+}
+
 EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vk_icdGetInstanceProcAddr(VkInstance instance,
                                                                           const char *name);
 
@@ -215,6 +245,9 @@ static const struct {
     FUNCTION(GetPhysicalDeviceProperties, get_properties),
     FUNCTION(GetPhysicalDeviceProperties2, get_properties2),
     FUNCTION(GetPhysicalDeviceFeatures, get_features),
+    FUNCTION(GetPhysicalDeviceFormatProperties, get_format),
+    FUNCTION(GetPhysicalDeviceImageFormatProperties, get_image_format),
+    FUNCTION(GetPhysicalDeviceSparseImageFormatProperties, get_sparse_format),
     FUNCTION(GetPhysicalDeviceFeatures2, get_features2),
     FUNCTION(GetPhysicalDeviceQueueFamilyProperties, get_queue_families),
     FUNCTION(GetPhysicalDeviceMemoryProperties, get_memory),
