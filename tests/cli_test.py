@@ -172,6 +172,24 @@ class Cli(unittest.TestCase):
         status, out, _ = self.run_machine("--kernel", self.kernel, DOES="ulimit -n")
         self.assertEqual((status, out.strip()), (0, limit))
 
+    def test_a_guest_of_another_architecture(self):
+        """The name of QEMU's program says what it is, wherever it lies."""
+        for program, machine, console in (
+            ("qemu-system-x86_64", "q35", "ttyS0"), ("qemu-system-aarch64", "virt", "ttyAMA0"),
+            ("my-qemu-system-aarch64-11.2", "virt", "ttyAMA0"), ("qemu-kvm", "q35" if X86 else "virt", CONSOLE),
+        ):
+            qemu = self.make(program, FAKE_QEMU)
+            os.chmod(qemu, 0o755)
+            process = self.start("run", "--no-venus", "--qemu", qemu, "--placer", PLACER, "--kernel", self.kernel)
+            _, err = process.communicate(timeout=120)
+            self.assertEqual(process.returncode, 0, err)
+            argv = self.argv()
+            self.assertEqual(self.values(argv, "-machine")[0], machine)
+            self.assertEqual(self.values(argv, "-append"), [f"console={console} "])
+            if (machine == "q35") != X86:
+                self.assertEqual((self.values(argv, "-accel"), self.values(argv, "-cpu")), (["tcg,thread=multi"], ["max"]))
+                self.assertRegex(err, "^hesper: warning: .*is emulated.*of another kind.*\n$")
+
     # --- which QEMU ----------------------------------------------------------------------------------
 
     def run_refused(self, status, what, *argv, **env):

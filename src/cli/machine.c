@@ -95,6 +95,12 @@ static bool cpu_has_virtualization(void)
 static const char *choose_accelerator(const struct cli_qemu *qemu)
 {
     struct utsname name;
+    if (qemu->foreign) {
+        log_warning("the guest's CPU is emulated, which is slow: it is of another kind (%s) than "
+                    "this machine's",
+                    qemu->machine);
+        return "tcg";
+    }
     if (uname(&name) == 0 && !strcmp(name.sysname, "Darwin"))
         return "hvf";
     int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);

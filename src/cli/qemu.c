@@ -103,6 +103,18 @@ static const char *this_machine(void)
     return "x86_64";
 }
 
+// By its name: no QEMU says it itself.
+static const char *machine_of(const char *program)
+{
+    const char *name = strrchr(program, '/');
+    name = name ? name + 1 : program;
+    if (strstr(name, "aarch64"))
+        return "aarch64";
+    if (strstr(name, "x86_64"))
+        return "x86_64";
+    return this_machine();
+}
+
 static void cut_line(char *text)
 {
     text[strcspn(text, "\n")] = 0;
@@ -113,7 +125,8 @@ bool cli_qemu_find(struct cli_qemu *qemu, const char *wanted)
     static const char advice[] = "install QEMU 11.1 or newer (Debian 13: qemu-system from "
                                  "trixie-backports), or say where it "
                                  "is with --qemu";
-    qemu->machine = this_machine();
+    qemu->machine = wanted ? machine_of(wanted) : this_machine();
+    qemu->foreign = strcmp(qemu->machine, this_machine()) != 0;
     if (wanted)
         snprintf(qemu->path, sizeof qemu->path, "%s", wanted);
     else

@@ -22,7 +22,8 @@ enum cli_carrier {
 };
 
 struct cli_qemu {
-    const char *machine; // of uname: x86_64, aarch64; static
+    const char *machine; // what it is, in words of uname: x86_64, aarch64; static
+    bool foreign;        // other than this machine: nothing but emulation
     char path[4096];
     unsigned major, minor;
     enum cli_carrier carrier;
