@@ -20,7 +20,7 @@ struct cli_device {
     struct vhost_gpu_options options; // `device.pool` is set by cli_device_start
     struct os_loop *loop;
     struct link_pool *pool;
-    void (*ready)(void *data); // the host's driver is there, and displays are open
+    void (*ready)(void *data);  // the host's driver is there, and displays are open
     void (*closed)(void *data); // a person has closed a window and means the VM; may be NULL
     void *data;
     struct os_source *patience;

@@ -7,8 +7,8 @@
 #include "base/log.h"
 #include "gpu/gpu.h"
 #include "gpu/protocol.h"
-#include "gpu/status.h"
 #include "gpu/scanout.h"
+#include "gpu/status.h"
 
 struct gpu_context;
 struct gpu_file;
