@@ -51,6 +51,7 @@ class Cli(unittest.TestCase):
         return subprocess.Popen(
             [HESPER, *argv], cwd=self.folder, env={**os.environ, **env}, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests may run under nohup
         )
 
     def hesper(self, *argv, **env):

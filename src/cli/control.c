@@ -360,8 +360,11 @@ unsigned cli_control_list(char paths[][108], unsigned capacity)
                 count++;
             }
         }
-        if (directory)
+        if (directory) {
             closedir(directory);
+            if (access(folder(i), W_OK) == 0)
+                break; // machines of this environment are nowhere else
+        }
     }
     return count;
 }

@@ -42,7 +42,8 @@ char *cli_control_ask(const char *path, const char *request, char *error, size_t
 // Where `hesper run` makes its socket: FOLDER/hesper-PID.control in XDG_RUNTIME_DIR, TMPDIR or
 // /tmp. False: too long a path.
 bool cli_control_default_path(long pid, char *path, size_t size);
-// The sockets of all running VMs of this user, looked up in those folders. Returns their number.
+// The sockets of all running VMs of this user in the folder where `hesper run` would make one here.
+// Returns their number.
 unsigned cli_control_list(char paths[][108], unsigned capacity);
 
 #endif
