@@ -33,12 +33,13 @@ mirror() {
 
 # --- a private apt: own lists, own (empty) status, own cache ------------------------------------
 
-# private_apt NAME SUITE...: sets $apt and writes its configuration.
+# private_apt NAME SUITE...: sets $apt and $arch and writes its configuration. $apt_arch: another architecture than this
+# machine's.
 private_apt() {
     name=$1
     shift
     apt=$build/cache/apt/$name
-    arch=$(dpkg --print-architecture)
+    arch=${apt_arch:-$(dpkg --print-architecture)}
     uri=$(mirror)
     mkdir -p "$apt/lists/partial" "$apt/parts" "$build/cache/debs/partial"
     : >"$apt/status"

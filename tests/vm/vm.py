@@ -27,9 +27,11 @@ FILES = os.path.join(bed.ROOT, "build/vm")
 PATIENCE = 180
 
 
-def qemu():
-    machine = os.uname().machine
-    return os.path.join(FILES, "qemu/qemu-system-" + machine)
+def qemu(kernel=""):
+    """The one for this machine, or for a guest that names another architecture."""
+    if "-arm64" in kernel and os.uname().machine != "aarch64":
+        return os.path.join(FILES, "qemu-arm64/qemu-system-aarch64")
+    return os.path.join(FILES, "qemu/qemu-system-" + os.uname().machine)
 
 
 class Gone(Exception):
@@ -118,7 +120,7 @@ class Vm:
 
     def command(self):
         kernel, disk = (os.path.join(FILES, name) for name in (self.kernel, self.disk))
-        argv = [self.hesper, "run", "--qemu", qemu(), f"--host-profile={self.profile}", "--memory", self.memory]
+        argv = [self.hesper, "run", "--qemu", qemu(self.kernel), f"--host-profile={self.profile}", "--memory", self.memory]
         if "--placer" not in self.options:
             argv += ["--placer", self.placer]
         argv += ["--kernel", kernel + "/vmlinuz", "--initrd", kernel + "/initrd", "--append", "loglevel=4 printk.devkmsg=on"]
@@ -129,7 +131,7 @@ class Vm:
         argv += ["-qmp", f"unix:{self.path('qmp')},server=on,wait=off"]
         return argv + list(self.qemu_options)
 
-    def start(self):
+    def start(self, patience=PATIENCE):
         with tarfile.open(self.path("programs"), "w") as tar:
             for program in self.programs:
                 tar.add(program, os.path.basename(program))
@@ -143,7 +145,7 @@ class Vm:
         self.monitor.line(time.monotonic() + 30)
         self.qmp("qmp_capabilities")
         self.agent = Channel(self.path("agent"), self, 30)
-        self.wait_ready()
+        self.wait_ready(patience)
 
     def wait_ready(self, patience=PATIENCE):
         deadline = time.monotonic() + patience
