@@ -7,6 +7,10 @@
 #include "base/checked.h"
 #include "venus/call.h"
 
+// A guest's kernel rounds blobs up to its own pages, and maps them so: of 16 KiB in many an arm64
+// guest. Sharable memory has room for that on hosts with smaller ones.
+enum { GUEST_PAGE = 16384 };
+
 static bool type_is_mappable(const struct venus_physical_device *physical_device, uint32_t type)
 {
     return physical_device->memory.memoryTypes[type].propertyFlags &
@@ -42,8 +46,8 @@ static VkResult find_pages(struct venus_call *call, const VkMemoryAllocateInfo *
         venus_resource_unref(resource);
         return usable ? VK_SUCCESS : VK_ERROR_INVALID_EXTERNAL_HANDLE;
     }
-    uint64_t size;
-    if (!info->allocationSize || !checked_align_u64(info->allocationSize, alignment, &size) ||
+    uint64_t size, granule = alignment > GUEST_PAGE ? alignment : GUEST_PAGE;
+    if (!info->allocationSize || !checked_align_u64(info->allocationSize, granule, &size) ||
         !charge(context, size))
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     *pages = venus_pages_alloc(context->pages, size, alignment, shared || context->own_files);
