@@ -211,7 +211,7 @@ static void update_buffer(struct bench *b) // a megabyte
     static const uint32_t data[16 << 10];
     b->update = begin(b, b->update);
     for (int i = 0; i < 16; i++)
-        vk.CmdUpdateBuffer(b->update, b->target.buffer, 0, sizeof data, data);
+        vk.CmdUpdateBuffer(b->update, b->target.buffer, 0, sizeof(data), data);
     VK_CHECK(vk.EndCommandBuffer(b->update));
     run(b, b->update);
 }
@@ -237,7 +237,7 @@ static void init(struct bench *b)
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
         .timelineSemaphore = VK_TRUE,
     };
-    memset(b, 0, sizeof *b);
+    memset(b, 0, sizeof(*b));
     app_init(&b->app,
              &(struct app_wants){.api_version = VK_API_VERSION_1_2, .features = &features});
     b->target = buffer_create(&b->app, 64 << 10,
@@ -299,7 +299,7 @@ static void init(struct bench *b)
                                        },
                                        &b->set));
     descriptor_update(b);
-    VkShaderModule module = shader_create(&b->app, spin_comp, sizeof spin_comp);
+    VkShaderModule module = shader_create(&b->app, spin_comp, sizeof(spin_comp));
     VK_CHECK(vk.CreateComputePipelines(
         b->app.device, VK_NULL_HANDLE, 1,
         &(VkComputePipelineCreateInfo){
@@ -382,7 +382,7 @@ static double measure(struct bench *b, const struct row *row, double seconds)
         slices[i] = 1e6 * (end - start) / (double)(runs * row->per_run);
     }
     VK_CHECK(vk.DeviceWaitIdle(b->app.device));
-    qsort(slices, SLICES, sizeof *slices, by_value);
+    qsort(slices, SLICES, sizeof(*slices), by_value);
     return slices[SLICES / 2];
 }
 
@@ -404,7 +404,7 @@ int main(int argc, char **argv)
     }
     struct bench b;
     init(&b);
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
         if (wanted(rows[i].name, argc - first, argv + first))
             printf("%s\t%.4f\n", rows[i].name, measure(&b, &rows[i], seconds));
     fflush(stdout);

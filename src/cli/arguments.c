@@ -9,7 +9,7 @@ void cli_arguments_add(struct cli_arguments *arguments, const char *format, ...)
 {
     if (arguments->count + 2 > arguments->capacity) {
         size_t capacity = arguments->capacity ? 2 * arguments->capacity : 64;
-        char **items = realloc(arguments->items, capacity * sizeof *items);
+        char **items = realloc(arguments->items, capacity * sizeof(*items));
         if (!items) {
             arguments->failed = true;
             return;

@@ -45,7 +45,7 @@ struct cli_control {
     struct client clients[MAX_CLIENTS];
 };
 
-// ---- one client ---------------------------------------------------------------------------------
+// ---- one client -----------------------------------------------------------
 
 static void drop(struct client *client)
 {
@@ -204,7 +204,7 @@ static void on_client(void *data, int fd, unsigned events)
     take_requests(client);
 }
 
-// ---- the socket ---------------------------------------------------------------------------------
+// ---- the socket -----------------------------------------------------------
 
 static void on_connection(void *data, int listener, unsigned events)
 {
@@ -262,7 +262,7 @@ void cli_control_destroy(struct cli_control *control)
     free(control);
 }
 
-// ---- the other side -----------------------------------------------------------------------------
+// ---- the other side -------------------------------------------------------
 
 static char *read_answer(int fd, char *error, size_t error_size)
 {
@@ -316,7 +316,7 @@ char *cli_control_ask(const char *path, const char *request, char *error, size_t
     return text;
 }
 
-// ---- where --------------------------------------------------------------------------------------
+// ---- where ----------------------------------------------------------------
 
 static const char prefix[] = "hesper-", suffix[] = ".control";
 

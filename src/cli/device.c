@@ -159,7 +159,7 @@ bool cli_device_option(struct cli_device *device, const char *command, int optio
     }
 }
 
-// ---- start -------------------------------------------------------------------------------------
+// ---- start ----------------------------------------------------------------
 
 static void on_displays_ready(void *data)
 {

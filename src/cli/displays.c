@@ -41,7 +41,7 @@ struct cli_display {
     void *done_data;
 };
 
-// ---- the command line --------------------------------------------------------------------------
+// ---- the command line -----------------------------------------------------
 
 struct kind {
     const char *name;
@@ -59,7 +59,7 @@ static const char *const programs[] = {"hesper-window", "hesper-vnc", "hesper-vn
 static const struct kind *find_kind(const char *text)
 {
     size_t length = strcspn(text, "=,");
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
         if (strlen(kinds[i].name) == length && !memcmp(kinds[i].name, text, length))
             return &kinds[i];
     return NULL;
@@ -97,7 +97,7 @@ bool cli_displays_add(struct cli_displays *displays, const char *command, const 
 static bool is_there(const char *name, char path[4096])
 {
     char self[4096];
-    char *end = os_self_path(self, sizeof self) ? strrchr(self, '/') : NULL;
+    char *end = os_self_path(self, sizeof(self)) ? strrchr(self, '/') : NULL;
     if (!end)
         return false;
     *end = 0;
@@ -134,8 +134,7 @@ void cli_displays_default(struct cli_displays *displays)
         log_info("nobody is shown the guest's screen; --display has what could be");
 }
 
-// ---- a process
-// -----------------------------------------------------------------------------------
+// ---- a process ------------------------------------------------------------
 
 static void free_display(struct cli_display *display)
 {
@@ -170,7 +169,7 @@ static bool add_argument(struct cli_display *display, char *text)
 static struct cli_display *new_display(struct cli_displays *all, const char *kind,
                                        const char *program)
 {
-    struct cli_display *display = calloc(1, sizeof *display);
+    struct cli_display *display = calloc(1, sizeof(*display));
     if (!display) {
         log_error("out of memory");
         return NULL;
@@ -351,7 +350,7 @@ static bool open_display(struct cli_displays *all, const char *text)
     return start(display);
 }
 
-// ---- statistics --------------------------------------------------------------------------------
+// ---- statistics -----------------------------------------------------------
 
 static void on_stats(void *data)
 {
@@ -375,7 +374,7 @@ static void on_stats(void *data)
     fputc('\n', stderr);
 }
 
-// ---- all of them -------------------------------------------------------------------------------
+// ---- all of them ----------------------------------------------------------
 
 bool cli_displays_start(struct cli_displays *displays, struct os_loop *loop,
                         const struct cli_host *host)

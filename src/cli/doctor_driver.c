@@ -27,7 +27,7 @@ static bool text(struct json object, const char *key, char *buffer, size_t size)
     return json_member(object, key, &value) && json_copy(value, buffer, size);
 }
 
-// ---- devices ------------------------------------------------------------------------------------
+// ---- devices --------------------------------------------------------------
 
 // The strings of an array, put together.
 static unsigned join(struct json array, const char *separator, char *buffer, size_t size)
@@ -104,7 +104,7 @@ static void check_devices(struct doctor *doctor, const struct cli_report *report
                    "none: a guest that takes over its worker can do what this user can");
 }
 
-// ---- drivers ------------------------------------------------------------------------------------
+// ---- drivers --------------------------------------------------------------
 
 // Those whose hardware is not here: distributions install them all.
 struct idle {

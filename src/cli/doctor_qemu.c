@@ -39,7 +39,7 @@ static bool is_darwin(void)
     return uname(&name) == 0 && !strcmp(name.sysname, "Darwin");
 }
 
-// ---- the CPU ------------------------------------------------------------------------------------
+// ---- the CPU --------------------------------------------------------------
 
 // macOS lets only those use its hypervisor whose signature says so.
 static void check_signature(struct doctor *doctor, const char *program, char *output)
@@ -112,7 +112,7 @@ static void check_accelerator(struct doctor *doctor, const char *program, char *
         check_kvm(doctor);
 }
 
-// ---- the program --------------------------------------------------------------------------------
+// ---- the program ----------------------------------------------------------
 
 static bool check_version(struct doctor *doctor, const char *program, char *output)
 {
@@ -189,7 +189,7 @@ void doctor_qemu(struct doctor *doctor)
     free(output);
 }
 
-// ---- screens ------------------------------------------------------------------------------------
+// ---- screens --------------------------------------------------------------
 
 void doctor_displays(struct doctor *doctor)
 {

@@ -13,7 +13,7 @@
 
 enum { OUTPUT_SIZE = 256 << 10 };
 
-// ---- one driver ---------------------------------------------------------------------------------
+// ---- one driver -----------------------------------------------------------
 
 // What a driver wrote last before it ended is the best that is known about why.
 static void last_line(const char *output, char *line, size_t size)
@@ -109,7 +109,7 @@ void cli_report_finish(struct cli_report *report)
     *report = (struct cli_report){0};
 }
 
-// ---- choosing -----------------------------------------------------------------------------------
+// ---- choosing -------------------------------------------------------------
 
 // What the loader finds, as the environment says. `why` not, if it is of no use.
 static bool try_loader(struct cli_host *host, char *why, size_t why_size)

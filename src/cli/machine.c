@@ -34,7 +34,7 @@ static bool readable(const char *option, const char *path)
 static char *disk_file(const char *disk, bool *read_only)
 {
     static const char suffix[] = ",readonly";
-    size_t length = strlen(disk), tail = sizeof suffix - 1;
+    size_t length = strlen(disk), tail = sizeof(suffix) - 1;
     *read_only = length > tail && !strcmp(disk + length - tail, suffix);
     return strndup(disk, *read_only ? length - tail : length);
 }
@@ -74,7 +74,7 @@ bool cli_machine_check(const struct cli_machine *machine)
     return true;
 }
 
-// ---- the CPU -----------------------------------------------------------------------------------
+// ---- the CPU --------------------------------------------------------------
 
 static bool cpu_has_virtualization(void)
 {
@@ -130,14 +130,14 @@ static void add_cpu(const struct cli_machine *machine, const struct cli_qemu *qe
     cli_arguments_add(arguments, "%u", machine->cpus);
 }
 
-// ---- what it boots -----------------------------------------------------------------------------
+// ---- what it boots --------------------------------------------------------
 
 static bool is_qcow2(const char *file)
 {
     char magic[4] = "";
     int fd = open(file, O_RDONLY | O_CLOEXEC);
-    bool found = fd >= 0 && read(fd, magic, sizeof magic) == sizeof magic &&
-                 !memcmp(magic, "QFI\xfb", sizeof magic);
+    bool found = fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+                 !memcmp(magic, "QFI\xfb", sizeof(magic));
     if (fd >= 0)
         close(fd);
     return found;

@@ -29,11 +29,11 @@ bool cli_placer_socket(const char *path, char placer_path[CLI_SOCKET_PATH])
     if (snprintf(placer_path, CLI_SOCKET_PATH, "%s.placer", path) < CLI_SOCKET_PATH)
         return true;
     log_error("cannot listen on '%s': the path has room for %d bytes", path,
-              CLI_SOCKET_PATH - (int)sizeof ".placer");
+              CLI_SOCKET_PATH - (int)sizeof(".placer"));
     return false;
 }
 
-// ---- asking a program --------------------------------------------------------------------------
+// ---- asking a program -----------------------------------------------------
 
 static size_t read_until_end(int fd, char *output, size_t size)
 {
@@ -47,7 +47,7 @@ static size_t read_until_end(int fd, char *output, size_t size)
         char scrap[512];
         bool full = used + 1 >= size;
         ssize_t got =
-            full ? read(fd, scrap, sizeof scrap) : read(fd, output + used, size - 1 - used);
+            full ? read(fd, scrap, sizeof(scrap)) : read(fd, output + used, size - 1 - used);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -93,7 +93,7 @@ int cli_capture(char *const argv[], char *output, size_t size)
     return status;
 }
 
-// ---- which QEMU --------------------------------------------------------------------------------
+// ---- which QEMU -----------------------------------------------------------
 
 static const char *this_machine(void)
 {
@@ -128,13 +128,13 @@ bool cli_qemu_find(struct cli_qemu *qemu, const char *wanted)
     qemu->machine = wanted ? machine_of(wanted) : this_machine();
     qemu->foreign = strcmp(qemu->machine, this_machine()) != 0;
     if (wanted)
-        snprintf(qemu->path, sizeof qemu->path, "%s", wanted);
+        snprintf(qemu->path, sizeof(qemu->path), "%s", wanted);
     else
-        snprintf(qemu->path, sizeof qemu->path, "qemu-system-%s", qemu->machine);
+        snprintf(qemu->path, sizeof(qemu->path), "qemu-system-%s", qemu->machine);
 
     char output[4096];
     char *argv[] = {qemu->path, "--version", NULL};
-    int status = cli_capture(argv, output, sizeof output);
+    int status = cli_capture(argv, output, sizeof(output));
     if (status == -ENOENT) {
         log_error("no QEMU: there is no '%s'%s; %s", qemu->path,
                   strchr(qemu->path, '/') ? "" : " in PATH", advice);
@@ -161,7 +161,7 @@ bool cli_qemu_find(struct cli_qemu *qemu, const char *wanted)
     return true;
 }
 
-// ---- the placer --------------------------------------------------------------------------------
+// ---- the placer -----------------------------------------------------------
 
 static bool search_placer(char *path, size_t size)
 {
@@ -171,12 +171,12 @@ static bool search_placer(char *path, size_t size)
         "../" HESPER_LIBDIR "/hesper/", // installed
     };
     char self[4096];
-    if (!os_self_path(self, sizeof self))
+    if (!os_self_path(self, sizeof(self)))
         return false;
     char *end = strrchr(self, '/');
     if (end)
         end[1] = 0;
-    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++)
+    for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++)
         if (snprintf(path, size, "%s%s%s", self, places[i], placer_name) < (int)size &&
             access(path, R_OK) == 0)
             return true;
@@ -189,14 +189,14 @@ static bool ask_plugin_version(struct cli_qemu *qemu)
 {
     char output[4096];
     char *value = cli_option_value(qemu->placer);
-    char plugin[2 * sizeof qemu->placer + 32];
+    char plugin[2 * sizeof(qemu->placer) + 32];
     if (!value)
         return false;
-    snprintf(plugin, sizeof plugin, "%s,version=0", value);
+    snprintf(plugin, sizeof(plugin), "%s,version=0", value);
     free(value);
     char *argv[] = {qemu->path, "-machine", "none", "-nodefaults", "-display",
                     "none",     "-plugin",  plugin, NULL};
-    int status = cli_capture(argv, output, sizeof output);
+    int status = cli_capture(argv, output, sizeof(output));
     const char *found = strstr(output, "minimum version of ");
     qemu->carrier = CLI_CARRIER_PLUGIN;
     if (found && sscanf(found, "minimum version of %u", &qemu->plugin_version) == 1)
@@ -223,13 +223,14 @@ bool cli_qemu_find_placer(struct cli_qemu *qemu, const char *wanted)
     if (wanted) {
         char *whole = realpath(wanted, NULL); // QEMU may run elsewhere
         if (!whole || access(whole, R_OK) < 0 ||
-            snprintf(qemu->placer, sizeof qemu->placer, "%s", whole) >= (int)sizeof qemu->placer) {
+            snprintf(qemu->placer, sizeof(qemu->placer), "%s", whole) >=
+                (int)sizeof(qemu->placer)) {
             log_error("--placer: cannot read '%s': %s", wanted, strerror(errno));
             free(whole);
             return false;
         }
         free(whole);
-    } else if (!search_placer(qemu->placer, sizeof qemu->placer)) {
+    } else if (!search_placer(qemu->placer, sizeof(qemu->placer))) {
         log_warning("the placer (%s) is not installed beside hesper: the guest can map only some "
                     "hundred ranges of GPU memory, slowly",
                     placer_name);
@@ -239,7 +240,7 @@ bool cli_qemu_find_placer(struct cli_qemu *qemu, const char *wanted)
     return !qemu->path[0] || ask_plugin_version(qemu);
 }
 
-// ---- what it must be told ----------------------------------------------------------------------
+// ---- what it must be told -------------------------------------------------
 
 void cli_qemu_add_memory(struct cli_arguments *arguments, uint64_t size, bool portable)
 {

@@ -36,7 +36,7 @@ static const char libvirt_head[] =
 static bool parse_format(const char *text, enum cli_arguments_format *format)
 {
     static const char *const names[] = {"shell", "lines", "libvirt"};
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (!strcmp(text, names[i])) {
             *format = (enum cli_arguments_format)i;
             return true;

@@ -62,7 +62,7 @@ struct run {
     struct os_source *patience;
 };
 
-// ---- QEMU --------------------------------------------------------------------------------------
+// ---- QEMU -----------------------------------------------------------------
 
 static void close_gpu(struct run *run)
 {
@@ -129,10 +129,10 @@ static char **environment_with_placer(const struct run *run, char storage[2][420
     size_t count = 0;
     while (environ[count])
         count++;
-    char **environment = calloc(count + 3, sizeof *environment);
+    char **environment = calloc(count + 3, sizeof(*environment));
     if (!environment)
         return NULL;
-    memcpy(environment, environ, count * sizeof *environment);
+    memcpy(environment, environ, count * sizeof(*environment));
     snprintf(storage[0], 4200, "LD_PRELOAD=%s", run->qemu.placer);
     snprintf(storage[1], 4200, "HESPER_PLACER_FD=%d", QEMU_PLACER_FD);
     environment[count++] = storage[0];
@@ -232,7 +232,7 @@ static void on_ready(void *data)
         os_loop_stop(run->device.loop, status);
 }
 
-// ---- the end -----------------------------------------------------------------------------------
+// ---- the end --------------------------------------------------------------
 
 static void on_impatience(void *data)
 {
@@ -277,7 +277,7 @@ static void finish(struct run *run)
     cli_device_finish(&run->device);
 }
 
-// ---- the command line --------------------------------------------------------------------------
+// ---- the command line -----------------------------------------------------
 
 static bool parse_accelerator(const char *text, const char **accelerator)
 {
@@ -449,7 +449,7 @@ int cli_run(int argc, char **argv)
     run.device.data = &run;
 
     if (!run.device.control_path &&
-        cli_control_default_path((long)getpid(), run.control_path, sizeof run.control_path))
+        cli_control_default_path((long)getpid(), run.control_path, sizeof(run.control_path)))
         run.device.control_path = run.control_path;
     status = cli_device_start(&run.device);
     if (status == CLI_OK && !cli_device_on_signals(&run.device, on_signal, &run))

@@ -41,7 +41,7 @@ static bool find_machine(char path[108])
 static bool request_text(char *request, size_t size, uint64_t output, const char *file)
 {
     char folder[4096] = "";
-    if (file[0] != '/' && !getcwd(folder, sizeof folder)) {
+    if (file[0] != '/' && !getcwd(folder, sizeof(folder))) {
         log_error("the current folder has no path: %s", strerror(errno));
         return false;
     }
@@ -75,7 +75,7 @@ int cli_screenshot(int argc, char **argv)
             }
             break;
         case CONTROL:
-            snprintf(path, sizeof path, "%s", optarg);
+            snprintf(path, sizeof(path), "%s", optarg);
             break;
         case 'h':
         case HELP:
@@ -90,9 +90,9 @@ int cli_screenshot(int argc, char **argv)
         return CLI_USAGE;
     }
     if ((!path[0] && !find_machine(path)) ||
-        !request_text(request, sizeof request, output, argv[optind]))
+        !request_text(request, sizeof(request), output, argv[optind]))
         return CLI_FAILED;
-    char *answer = cli_control_ask(path, request, error, sizeof error);
+    char *answer = cli_control_ask(path, request, error, sizeof(error));
     if (!answer) {
         log_error("no screenshot: the machine at '%s' does not answer: %s", path, error);
         return CLI_FAILED;
@@ -102,7 +102,7 @@ int cli_screenshot(int argc, char **argv)
     bool good = json_parse(answer, strlen(answer), &whole) && json_member(whole, "ok", &member);
     if (!good) {
         if (json_parse(answer, strlen(answer), &whole) && json_member(whole, "error", &member))
-            json_copy(member, reason, sizeof reason);
+            json_copy(member, reason, sizeof(reason));
         log_error("no screenshot: %s", reason);
     }
     free(answer);

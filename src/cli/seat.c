@@ -52,7 +52,7 @@ bool cli_seat_parse(struct cli_seat *seat, const char *command, const char *text
     return good;
 }
 
-// ---- connections -------------------------------------------------------------------------------
+// ---- connections ----------------------------------------------------------
 
 static void on_leds(void *data, uint32_t leds)
 {
@@ -196,7 +196,7 @@ void cli_seat_add_arguments(const struct cli_seat *seat, struct cli_arguments *a
     free(value);
 }
 
-// ---- events ------------------------------------------------------------------------------------
+// ---- events ---------------------------------------------------------------
 
 static struct input_device *model(const struct cli_seat *seat, unsigned kind)
 {

@@ -73,7 +73,7 @@ struct session {
     pid_t child;              // 0: not running
 };
 
-// ---- the program -------------------------------------------------------------------------------
+// ---- the program ----------------------------------------------------------
 
 static void on_program_end(void *data, pid_t pid, int status)
 {
@@ -129,7 +129,7 @@ static void on_signal(void *data, int number, bool from_process)
         kill(session->child, number);
 }
 
-// ---- the server --------------------------------------------------------------------------------
+// ---- the server -----------------------------------------------------------
 
 static bool open_private_folder(struct session *session)
 {
@@ -282,7 +282,7 @@ static void finish(struct session *session)
     cli_janitor_stop(&session->janitor);
 }
 
-// ---- the command line --------------------------------------------------------------------------
+// ---- the command line -----------------------------------------------------
 
 static bool parse_count(const char *option, const char *text, uint32_t *value)
 {

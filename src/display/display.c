@@ -38,7 +38,7 @@ struct display {
     uint64_t told_ns;
 };
 
-// ---- sending -----------------------------------------------------------------------------------
+// ---- sending --------------------------------------------------------------
 
 static void send(struct display *display, int type, const void *payload, size_t size)
 {
@@ -54,7 +54,7 @@ void display_flush(struct display *display)
 {
     if (!display->input_count)
         return;
-    send(display, LINK_INPUT, display->inputs, display->input_count * sizeof display->inputs[0]);
+    send(display, LINK_INPUT, display->inputs, display->input_count * sizeof(display->inputs[0]));
     display->input_count = 0;
 }
 
@@ -65,7 +65,7 @@ void display_shown(struct display *display, uint32_t output)
         return;
     shown->frame_due = false;
     struct link_frame_shown message = {.output = output, .serial = display->frames[output]};
-    send(display, LINK_FRAME_SHOWN, &message, sizeof message);
+    send(display, LINK_FRAME_SHOWN, &message, sizeof(message));
 }
 
 void display_ready(struct display *display)
@@ -81,7 +81,7 @@ void display_closed(struct display *display)
 void display_set_mode(struct display *display, uint32_t output, uint32_t width, uint32_t height)
 {
     struct link_output_mode message = {.output = output, .width = width, .height = height};
-    send(display, LINK_OUTPUT_MODE, &message, sizeof message);
+    send(display, LINK_OUTPUT_MODE, &message, sizeof(message));
 }
 
 void display_input(struct display *display, enum link_input_device device, uint16_t type,
@@ -127,7 +127,7 @@ void display_input_position(struct display *display, enum link_input_device devi
     display_input(display, device, EV_ABS, (uint16_t)(code + 1), scale(y, height));
 }
 
-// ---- counters ----------------------------------------------------------------------------------
+// ---- counters -------------------------------------------------------------
 
 void display_count(struct display *display, uint64_t frames, uint64_t copied_bytes)
 {
@@ -137,7 +137,7 @@ void display_count(struct display *display, uint64_t frames, uint64_t copied_byt
     if (now - display->told_ns < NS_PER_S)
         return;
     display->told_ns = now;
-    send(display, LINK_DISPLAY_COUNTERS, &display->counters, sizeof display->counters);
+    send(display, LINK_DISPLAY_COUNTERS, &display->counters, sizeof(display->counters));
 }
 
 void display_count_viewers(struct display *display, uint32_t viewers)
@@ -146,8 +146,7 @@ void display_count_viewers(struct display *display, uint32_t viewers)
     display_count(display, 0, 0);
 }
 
-// ---- files and pictures
-// --------------------------------------------------------------------------
+// ---- files and pictures ---------------------------------------------------
 
 static struct file *find_file(const struct display *display, uint64_t id)
 {
@@ -178,7 +177,7 @@ static bool take_file(struct display *display, const struct link_file_open *open
     int64_t size = fd < 0 ? -EBADF : os_shm_size(fd);
     if (size >= 0 && (uint64_t)size >= open->size && display->file_count < MAX_FILES &&
         !find_file(display, open->file_id))
-        file = calloc(1, sizeof *file);
+        file = calloc(1, sizeof(*file));
     if (!file) {
         if (fd >= 0)
             close(fd);
@@ -330,11 +329,11 @@ bool display_dispatch(struct display *display)
     return !display->gone;
 }
 
-// ---- life --------------------------------------------------------------------------------------
+// ---- life -----------------------------------------------------------------
 
 struct display *display_create(int fd, const struct display_ops *ops, void *data)
 {
-    struct display *display = calloc(1, sizeof *display);
+    struct display *display = calloc(1, sizeof(*display));
     if (!display) {
         close(fd);
         return NULL;
@@ -376,7 +375,7 @@ const struct display_output *display_output(const struct display *display, uint3
     return &display->outputs[index];
 }
 
-// ---- pixels ------------------------------------------------------------------------------------
+// ---- pixels ---------------------------------------------------------------
 
 bool display_read(struct display *display, uint32_t index, const struct gpu_rect *rect,
                   enum gpu_order order, uint8_t *pixels, size_t stride)

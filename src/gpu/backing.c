@@ -40,12 +40,12 @@ enum gpu_response_type gpu_backing_read(struct gpu_device *device,
         return GPU_RESP_ERR_INVALID_PARAMETER;
     }
     struct gpu_memory_entry *guest = malloc(bytes);
-    if (!guest || !gpu_charge(device, count * sizeof *backing->entries)) {
+    if (!guest || !gpu_charge(device, count * sizeof(*backing->entries))) {
         free(guest);
         return GPU_RESP_ERR_OUT_OF_MEMORY;
     }
     *backing =
-        (struct gpu_backing){.count = count, .entries = malloc(count * sizeof *backing->entries)};
+        (struct gpu_backing){.count = count, .entries = malloc(count * sizeof(*backing->entries))};
     enum gpu_response_type result =
         backing->entries ? GPU_RESP_OK_NODATA : GPU_RESP_ERR_OUT_OF_MEMORY;
     if (result == GPU_RESP_OK_NODATA)
@@ -79,7 +79,7 @@ enum gpu_response_type gpu_backing_read(struct gpu_device *device,
 void gpu_backing_free(struct gpu_device *device, struct gpu_backing *backing)
 {
     if (backing->count)
-        gpu_uncharge(device, backing->count * sizeof *backing->entries);
+        gpu_uncharge(device, backing->count * sizeof(*backing->entries));
     free(backing->entries);
     *backing = (struct gpu_backing){0};
 }

@@ -28,7 +28,7 @@ static void create_guest(struct gpu_device *device, struct gpu_request *request)
     // Entries may also come later, by ATTACH_BACKING.
     enum gpu_response_type result =
         body->nr_entries
-            ? gpu_backing_read(device, request, sizeof(struct gpu_header) + sizeof *body,
+            ? gpu_backing_read(device, request, sizeof(struct gpu_header) + sizeof(*body),
                                body->nr_entries, body->size, &resource->backing, &why)
             : GPU_RESP_OK_NODATA;
     if (result == GPU_RESP_OK_NODATA && body->nr_entries && resource->backing.size < body->size)
@@ -98,7 +98,7 @@ static void create_shm(struct gpu_device *device, struct gpu_request *request,
         gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
         return;
     }
-    gpu_context_send(context, LINK_RESOURCE_ATTACH, &attach, sizeof attach, NULL, 0,
+    gpu_context_send(context, LINK_RESOURCE_ATTACH, &attach, sizeof(attach), NULL, 0,
                      &resource->file->fd, 1); // a lost context settles it
 }
 
@@ -117,7 +117,7 @@ static void create_memory(struct gpu_device *device, struct gpu_request *request
                                       .blob_flags = body->blob_flags,
                                       .memory_id = body->blob_id,
                                       .size = body->size};
-    gpu_context_send(context, LINK_BLOB_EXPORT, &export, sizeof export, NULL, 0, NULL,
+    gpu_context_send(context, LINK_BLOB_EXPORT, &export, sizeof(export), NULL, 0, NULL,
                      0); // a lost context settles it
 }
 
@@ -167,8 +167,7 @@ void gpu_resource_create_blob(struct gpu_device *device, struct gpu_request *req
         create_shm(device, request, context, resource);
 }
 
-// ---- exports
-// -------------------------------------------------------------------------------------------------------------------
+// ---- exports --------------------------------------------------------------
 
 static struct gpu_request *end_export(struct gpu_resource *resource)
 {
@@ -263,8 +262,7 @@ void gpu_blob_fail_exports(struct gpu_context *context)
     }
 }
 
-// ---- mapping
-// -------------------------------------------------------------------------------------------------------------------
+// ---- mapping --------------------------------------------------------------
 
 void gpu_resource_map_blob(struct gpu_device *device, struct gpu_request *request)
 {

@@ -36,7 +36,7 @@ void gpu_get_capset_info(struct gpu_device *device, struct gpu_request *request)
         say_alignment(device);
         info = (struct gpu_capset_info){.id = GPU_CAPSET_NOBODYS};
     }
-    gpu_answer_with(device, request, GPU_RESP_OK_CAPSET_INFO, &info, sizeof info);
+    gpu_answer_with(device, request, GPU_RESP_OK_CAPSET_INFO, &info, sizeof(info));
 }
 
 void gpu_get_capset(struct gpu_device *device, struct gpu_request *request)
@@ -50,5 +50,5 @@ void gpu_get_capset(struct gpu_device *device, struct gpu_request *request)
     uint8_t capset[WIRE_CAPSET_SIZE];
     device->history.capset_reads++;
     wire_capset(capset);
-    gpu_answer_with(device, request, GPU_RESP_OK_CAPSET, capset, sizeof capset);
+    gpu_answer_with(device, request, GPU_RESP_OK_CAPSET, capset, sizeof(capset));
 }

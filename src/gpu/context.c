@@ -38,13 +38,12 @@ struct gpu_context *gpu_context_of(struct gpu_device *device, struct gpu_request
     return NULL;
 }
 
-// ---- attachments
-// ---------------------------------------------------------------------------------------------------------------
+// ---- attachments ----------------------------------------------------------
 
 struct gpu_attachment *gpu_attachment_create(struct gpu_context *context,
                                              struct gpu_resource *resource)
 {
-    struct gpu_attachment *attachment = malloc(sizeof *attachment);
+    struct gpu_attachment *attachment = malloc(sizeof(*attachment));
     if (!attachment)
         return NULL;
     *attachment = (struct gpu_attachment){
@@ -84,8 +83,7 @@ void gpu_attachment_free(struct gpu_attachment *attachment)
     free(attachment);
 }
 
-// ---- the worker
-// ----------------------------------------------------------------------------------------------------------------
+// ---- the worker -----------------------------------------------------------
 
 static void end_worker(struct gpu_context *context)
 {
@@ -103,7 +101,7 @@ void gpu_context_lose(struct gpu_context *context, const char *format, ...)
     char reason[LINK_MAX_TEXT + 64];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(reason, sizeof reason, format, arguments);
+    vsnprintf(reason, sizeof(reason), format, arguments);
     va_end(arguments);
     gpu_complain(context->device, "device lost in the guest's context %u (%s): %s", context->id,
                  context->name, reason);
@@ -144,7 +142,7 @@ static bool on_message(void *data, const struct link_message *message)
     case LINK_FENCE_RETIRED: {
         const struct link_fence_retired *fences = (const void *)message->payload;
         ok = true;
-        for (size_t i = 0; ok && i < message->size / sizeof *fences; i++)
+        for (size_t i = 0; ok && i < message->size / sizeof(*fences); i++)
             ok = gpu_fence_retired(context, fences[i].ring_idx, fences[i].fence_id);
         break;
     }
@@ -181,8 +179,7 @@ static void on_gone(void *data, const char *how)
     gpu_lanes_run(device);
 }
 
-// ---- commands
-// ------------------------------------------------------------------------------------------------------------------
+// ---- commands -------------------------------------------------------------
 
 static bool start_worker(struct gpu_context *context)
 {
@@ -197,8 +194,9 @@ static bool start_worker(struct gpu_context *context)
         .max_rings = MAX_RINGS,
         .max_resources = options->max_resources,
     };
-    memcpy(create.name, context->name, sizeof create.name);
-    return gpu_context_send(context, LINK_CONTEXT_CREATE, &create, sizeof create, NULL, 0, NULL, 0);
+    memcpy(create.name, context->name, sizeof(create.name));
+    return gpu_context_send(context, LINK_CONTEXT_CREATE, &create, sizeof(create), NULL, 0, NULL,
+                            0);
 }
 
 void gpu_ctx_create(struct gpu_device *device, struct gpu_request *request)
@@ -221,7 +219,7 @@ void gpu_ctx_create(struct gpu_device *device, struct gpu_request *request)
                    "the limit of %u contexts is reached", device->options.max_contexts);
         return;
     }
-    struct gpu_context *context = calloc(1, sizeof *context);
+    struct gpu_context *context = calloc(1, sizeof(*context));
     if (!context || !id_table_insert(&device->contexts, id, context)) {
         free(context);
         gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
@@ -231,8 +229,8 @@ void gpu_ctx_create(struct gpu_device *device, struct gpu_request *request)
     context->id = id;
     context->serial = ++device->serial;
     context->capset = capset;
-    size_t length =
-        body->name_length < sizeof context->name - 1 ? body->name_length : sizeof context->name - 1;
+    size_t length = body->name_length < sizeof(context->name) - 1 ? body->name_length
+                                                                  : sizeof(context->name) - 1;
     memcpy(context->name, body->name, length);
     if (!capset || start_worker(context)) {
         device->history.contexts_created++;
@@ -299,7 +297,7 @@ static bool introduce(struct gpu_context *context, const struct gpu_resource *re
         attach.offset = resource->offset;
         attach.size = (resource->size + context->device->options.page_size - 1) &
                       ~(uint64_t)(context->device->options.page_size - 1);
-        return gpu_context_send(context, LINK_RESOURCE_ATTACH, &attach, sizeof attach, NULL, 0,
+        return gpu_context_send(context, LINK_RESOURCE_ATTACH, &attach, sizeof(attach), NULL, 0,
                                 &resource->file->fd, 1);
     }
     attach.kind = LINK_RESOURCE_SHM;
@@ -308,7 +306,7 @@ static bool introduce(struct gpu_context *context, const struct gpu_resource *re
     if (fd < 0)
         return false;
     bool sent =
-        gpu_context_send(context, LINK_RESOURCE_ATTACH, &attach, sizeof attach, NULL, 0, &fd, 1);
+        gpu_context_send(context, LINK_RESOURCE_ATTACH, &attach, sizeof(attach), NULL, 0, &fd, 1);
     close(fd);
     return sent;
 }
@@ -345,7 +343,7 @@ void gpu_ctx_detach_resource(struct gpu_device *device, struct gpu_request *requ
     if (attachment && !attachment->exported) {
         struct link_resource_detach detach = {.resource_id = resource->id};
         if (context->worker)
-            gpu_context_send(context, LINK_RESOURCE_DETACH, &detach, sizeof detach, NULL, 0, NULL,
+            gpu_context_send(context, LINK_RESOURCE_DETACH, &detach, sizeof(detach), NULL, 0, NULL,
                              0);
         gpu_attachment_free(attachment);
     }
@@ -397,7 +395,7 @@ void gpu_submit_3d(struct gpu_device *device, struct gpu_request *request)
         submit.fence_id = gpu_fence_add(context, ring, request);
     }
     bool sent =
-        gpu_context_send(context, LINK_SUBMIT, &submit, sizeof submit, bytes, size, NULL, 0);
+        gpu_context_send(context, LINK_SUBMIT, &submit, sizeof(submit), bytes, size, NULL, 0);
     if (!fence) // else it is on its timeline, or a lost context has retired it
         gpu_answer(device, request, sent ? GPU_RESP_OK_NODATA : GPU_RESP_ERR_UNSPEC);
 }

@@ -76,7 +76,7 @@ static const struct gpu_command commands[] = {
 
 const struct gpu_command *gpu_find_command(uint32_t type)
 {
-    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++)
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (commands[i].type == type)
             return &commands[i];
     return NULL;
@@ -91,7 +91,7 @@ const char *gpu_response_name(uint32_t type)
                                         "ERR_INVALID_CONTEXT_ID",
                                         "ERR_INVALID_PARAMETER"};
     uint32_t index = type - GPU_RESP_ERR_UNSPEC;
-    return index < sizeof names / sizeof names[0] ? names[index] : "OK";
+    return index < sizeof(names) / sizeof(names[0]) ? names[index] : "OK";
 }
 
 void gpu_complain(struct gpu_device *device, const char *format, ...)
@@ -101,11 +101,11 @@ void gpu_complain(struct gpu_device *device, const char *format, ...)
     char text[900];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     struct gpu_complaint *kept = &history->complaint[history->complaints++ % GPU_STATUS_ERRORS];
     kept->at_ns = now;
-    snprintf(kept->text, sizeof kept->text, "%.*s", (int)sizeof kept->text - 1, text);
+    snprintf(kept->text, sizeof(kept->text), "%.*s", (int)sizeof(kept->text) - 1, text);
     if (log_limit_allows(&device->log_limit, now, 20, 10000000000u))
         log_warning("%s", text);
 }
@@ -123,8 +123,7 @@ void gpu_uncharge(struct gpu_device *device, uint64_t bytes)
     device->host_bytes -= bytes;
 }
 
-// ---- life
-// ----------------------------------------------------------------------------------------------------------------------
+// ---- life -----------------------------------------------------------------
 
 static void flush(void *data)
 {
@@ -151,7 +150,7 @@ struct gpu_device *gpu_device_create(struct os_loop *loop, const struct gpu_opti
         errno = EINVAL;
         return NULL;
     }
-    struct gpu_device *device = calloc(1, sizeof *device);
+    struct gpu_device *device = calloc(1, sizeof(*device));
     if (!device)
         return NULL;
     device->loop = loop;
@@ -234,9 +233,9 @@ void gpu_device_read_config(struct gpu_device *device, uint32_t offset, void *da
         .blob_alignment = device->options.page_size > 4096 ? device->options.page_size : 0,
     };
     memset(data, 0, size);
-    if (offset < sizeof config)
+    if (offset < sizeof(config))
         memcpy(data, (const uint8_t *)&config + offset,
-               size < sizeof config - offset ? size : sizeof config - offset);
+               size < sizeof(config) - offset ? size : sizeof(config) - offset);
 }
 
 void gpu_device_write_config(struct gpu_device *device, uint32_t offset, const void *data,
@@ -245,14 +244,13 @@ void gpu_device_write_config(struct gpu_device *device, uint32_t offset, const v
     uint32_t clear;
     // A front may pass one member or the whole structure; only this member is writable.
     const uint32_t at = offsetof(struct gpu_config, events_clear);
-    if (offset <= at && size >= sizeof clear && size - sizeof clear >= at - offset) {
-        memcpy(&clear, (const uint8_t *)data + (at - offset), sizeof clear);
+    if (offset <= at && size >= sizeof(clear) && size - sizeof(clear) >= at - offset) {
+        memcpy(&clear, (const uint8_t *)data + (at - offset), sizeof(clear));
         device->events &= ~clear;
     }
 }
 
-// ---- requests
-// ------------------------------------------------------------------------------------------------------------------
+// ---- requests -------------------------------------------------------------
 
 static uint64_t total(const struct iovec *parts, unsigned count)
 {
@@ -265,7 +263,7 @@ static uint64_t total(const struct iovec *parts, unsigned count)
 static uint32_t member(const struct gpu_request *request, int at)
 {
     uint32_t value;
-    memcpy(&value, request->body.bytes + at, sizeof value);
+    memcpy(&value, request->body.bytes + at, sizeof(value));
     return value;
 }
 
@@ -297,7 +295,7 @@ static void choose_lanes(const struct gpu_device *device, struct gpu_request *re
 // answered.
 static bool accept(struct gpu_device *device, struct gpu_request *request, enum gpu_queue queue)
 {
-    if (!gpu_request_read(request, 0, &request->header, sizeof request->header)) {
+    if (!gpu_request_read(request, 0, &request->header, sizeof(request->header))) {
         request->header = (struct gpu_header){0};
         gpu_refuse(device, request, GPU_RESP_ERR_UNSPEC, "%llu bytes are no command",
                    (unsigned long long)request->readable_size);
@@ -315,15 +313,15 @@ static bool accept(struct gpu_device *device, struct gpu_request *request, enum 
                    "the driver has not taken the feature for it");
         return false;
     }
-    uint64_t size = request->readable_size - sizeof request->header;
+    uint64_t size = request->readable_size - sizeof(request->header);
     if (size < command->size) {
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "%llu of %u bytes",
                    (unsigned long long)size, command->size);
         return false;
     }
-    gpu_request_read(request, sizeof request->header, request->body.bytes, command->size);
+    gpu_request_read(request, sizeof(request->header), request->body.bytes, command->size);
     // A guest that asks for an answer must leave room for one; cursor commands ask for none.
-    if (queue == GPU_CONTROL_QUEUE && request->writable_size < sizeof request->header) {
+    if (queue == GPU_CONTROL_QUEUE && request->writable_size < sizeof(request->header)) {
         gpu_refuse(device, request, GPU_RESP_ERR_UNSPEC, "no room for a response");
         return false;
     }

@@ -25,8 +25,7 @@ enum {
     GPU_MAX_SIZE = 16384, // and of any picture
 };
 
-// ---- requests (request.c)
-// ------------------------------------------------------------------------------------------------------
+// ---- requests (request.c) -------------------------------------------------
 
 // Carries out a request: answers it, or keeps it (gpu_lanes_hold, gpu_request_own) and sees to it
 // that it is answered later.
@@ -125,8 +124,7 @@ void gpu_refuse(struct gpu_device *device, struct gpu_request *request, enum gpu
 // Writes the response and gives the token back. Used by fence.c; everybody else answers.
 void gpu_request_complete(struct gpu_device *device, struct gpu_request *request);
 
-// ---- order (lane.c)
-// ------------------------------------------------------------------------------------------------------------
+// ---- order (lane.c) -------------------------------------------------------
 
 enum { GPU_SLOT_FIRST = 1, GPU_SLOT_RESOURCE = 2, GPU_SLOT_BOTH = 3 };
 
@@ -143,8 +141,7 @@ void gpu_lanes_run(struct gpu_device *device);
 void gpu_lanes_reset(struct gpu_device *device);
 void gpu_lanes_finish(struct gpu_device *device);
 
-// ---- the device
-// ----------------------------------------------------------------------------------------------------------------
+// ---- the device -----------------------------------------------------------
 
 // Ranges of the window in use, by offset (window.c).
 struct gpu_window {

@@ -15,7 +15,7 @@ void gpu_get_display_info(struct gpu_device *device, struct gpu_request *request
         info.modes[i].enabled = 1;
         x += output->width;
     }
-    gpu_answer_with(device, request, GPU_RESP_OK_DISPLAY_INFO, &info, sizeof info);
+    gpu_answer_with(device, request, GPU_RESP_OK_DISPLAY_INFO, &info, sizeof(info));
 }
 
 void gpu_get_edid(struct gpu_device *device, struct gpu_request *request)
@@ -31,7 +31,7 @@ void gpu_get_edid(struct gpu_device *device, struct gpu_request *request)
     answer.size =
         (uint32_t)gpu_edid_make(answer.edid, output->width ? output->width : device->options.width,
                                 output->width ? output->height : device->options.height, id);
-    gpu_answer_with(device, request, GPU_RESP_OK_EDID, &answer, sizeof answer);
+    gpu_answer_with(device, request, GPU_RESP_OK_EDID, &answer, sizeof(answer));
 }
 
 bool gpu_device_set_mode(struct gpu_device *device, uint32_t id, uint32_t width, uint32_t height)

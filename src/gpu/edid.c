@@ -25,7 +25,7 @@ static uint32_t sync_lines(uint32_t width, uint32_t height)
     static const struct {
         uint8_t x, y, lines;
     } aspects[] = {{4, 3, 4}, {16, 9, 5}, {16, 10, 6}, {5, 4, 7}, {15, 9, 7}};
-    for (size_t i = 0; i < sizeof aspects / sizeof aspects[0]; i++)
+    for (size_t i = 0; i < sizeof(aspects) / sizeof(aspects[0]); i++)
         if (width * aspects[i].y == height * aspects[i].x)
             return aspects[i].lines;
     return 10;
@@ -130,7 +130,7 @@ static void put_base(uint8_t *block, const struct timing *timing, uint32_t width
     static const uint8_t chromaticity[10] = {0xee, 0x91, 0xa3, 0x54, 0x4c,
                                              0x99, 0x26, 0x0f, 0x50, 0x54};
     uint32_t width_cm = millimetres(width) / 10, height_cm = millimetres(height) / 10;
-    memcpy(block, header, sizeof header);
+    memcpy(block, header, sizeof(header));
     block[8] = 0x22; // "HSP": five bits per letter
     block[9] = 0x70;
     put16(block + 10, 1);
@@ -144,7 +144,7 @@ static void put_base(uint8_t *block, const struct timing *timing, uint32_t width
     block[22] = (uint8_t)(height_cm > 255 ? 255 : height_cm ? height_cm : 1);
     block[23] = 120;  // gamma 2.2
     block[24] = 0x06; // RGB 4:4:4, sRGB, the first detailed timing is the native mode
-    memcpy(block + 25, chromaticity, sizeof chromaticity);
+    memcpy(block + 25, chromaticity, sizeof(chromaticity));
     block[35] = 0x21; // 640x480, 800x600
     block[36] = 0x08; // 1024x768
     put_standard(block + 38);
@@ -168,9 +168,9 @@ static void put_displayid(uint8_t *block, const struct timing *timing)
     // Interface features: DisplayPort, one link, RGB with 8 bits.
     static const uint8_t interface[13] = {0x0f, 0, 10, 0xa1, 0x12, 0x02};
     uint8_t *data = block + 5;
-    memcpy(data, identification, sizeof identification);
-    data += sizeof identification;
-    memcpy(data, parameters, sizeof parameters);
+    memcpy(data, identification, sizeof(identification));
+    data += sizeof(identification);
+    memcpy(data, parameters, sizeof(parameters));
     put16(data + 3, millimetres(timing->width) * 10);
     put16(data + 5, millimetres(timing->height) * 10);
     put16(data + 7, timing->width);
@@ -178,9 +178,9 @@ static void put_displayid(uint8_t *block, const struct timing *timing)
     data[13] = (uint8_t)(timing->width >= timing->height && timing->width < timing->height * 3
                              ? timing->width * 100 / timing->height - 100
                              : 0);
-    data += sizeof parameters;
-    memcpy(data, interface, sizeof interface);
-    data += sizeof interface;
+    data += sizeof(parameters);
+    memcpy(data, interface, sizeof(interface));
+    data += sizeof(interface);
     data[0] = 0x03; // type I detailed timings
     data[2] = 20;
     uint8_t *at = data + 3;

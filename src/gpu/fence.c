@@ -79,8 +79,7 @@ void gpu_fence_retire_all(struct gpu_context *context)
     }
 }
 
-// ---- watchdog
-// ------------------------------------------------------------------------------------------------------------------
+// ---- watchdog -------------------------------------------------------------
 
 // Since when the context's worker owes something; 0: it doesn't. *what names it.
 static uint64_t oldest_debt(const struct gpu_context *context, const char **what)

@@ -16,7 +16,7 @@ static struct gpu_file **bucket_of(struct gpu_device *device, uint64_t inode)
 
 struct gpu_file *gpu_file_create(const char *label, uint64_t size, bool mapped)
 {
-    struct gpu_file *file = malloc(sizeof *file);
+    struct gpu_file *file = malloc(sizeof(*file));
     if (!file)
         return NULL;
     int fd = os_shm_create(label, size);
@@ -53,7 +53,7 @@ struct gpu_file *gpu_file_adopt(struct gpu_device *device, int fd)
     if (!os_shm_is_fixed(fd))
         errno = EPERM;
     else
-        file = malloc(sizeof *file);
+        file = malloc(sizeof(*file));
     if (!file) {
         int error = errno;
         close(fd);

@@ -30,7 +30,7 @@ static bool append(struct gpu_device *device, struct gpu_request *request,
         lane = device->free_lanes;
         if (lane)
             device->free_lanes = lane->next_free;
-        else if (!(lane = malloc(sizeof *lane)))
+        else if (!(lane = malloc(sizeof(*lane))))
             return false;
         *lane = (struct gpu_lane){.key = slot->key};
         if (!id_table_insert(&device->lanes, lane->key, lane)) {

@@ -89,8 +89,7 @@ struct gpu_header {
     uint8_t padding[3];
 };
 
-// ---- requests without the header, as they follow it
-// ----------------------------------------------------------------------------
+// ---- requests without the header, as they follow it -----------------------
 
 struct gpu_resource_only { // UNREF, DETACH_BACKING, ASSIGN_UUID, CTX_ATTACH/DETACH_RESOURCE,
                            // UNMAP_BLOB
@@ -174,8 +173,7 @@ struct gpu_update_cursor { // MOVE_CURSOR too: the position only
     uint32_t resource_id, hot_x, hot_y, padding;
 };
 
-// ---- responses without the header
-// ----------------------------------------------------------------------------------------------
+// ---- responses without the header -----------------------------------------
 
 #define GPU_MAX_SCANOUTS 16
 

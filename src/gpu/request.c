@@ -12,7 +12,7 @@ struct gpu_request *gpu_request_create(struct gpu_device *device)
     struct gpu_request *request = device->free_requests;
     if (request)
         device->free_requests = request->next_ready;
-    else if (!(request = malloc(sizeof *request)))
+    else if (!(request = malloc(sizeof(*request))))
         return NULL;
     *request = (struct gpu_request){.next = device->live};
     if (request->next)
@@ -41,14 +41,14 @@ bool gpu_request_own(struct gpu_request *request)
     if (request->owned)
         return true;
     unsigned count = request->readable_count + request->writable_count;
-    struct iovec *copy = count <= GPU_OWN_IOVECS ? request->own : malloc(count * sizeof *copy);
+    struct iovec *copy = count <= GPU_OWN_IOVECS ? request->own : malloc(count * sizeof(*copy));
     if (!copy)
         return false;
     if (request->readable_count)
-        memcpy(copy, request->readable, request->readable_count * sizeof *copy);
+        memcpy(copy, request->readable, request->readable_count * sizeof(*copy));
     if (request->writable_count)
         memcpy(copy + request->readable_count, request->writable,
-               request->writable_count * sizeof *copy);
+               request->writable_count * sizeof(*copy));
     request->readable = copy;
     request->writable = copy + request->readable_count;
     request->owned = true;
@@ -94,8 +94,7 @@ const void *gpu_request_span(const struct gpu_request *request, uint64_t offset,
     return NULL;
 }
 
-// ---- answers
-// -------------------------------------------------------------------------------------------------------------------
+// ---- answers --------------------------------------------------------------
 
 void gpu_request_complete(struct gpu_device *device, struct gpu_request *request)
 {
@@ -108,8 +107,8 @@ void gpu_request_complete(struct gpu_device *device, struct gpu_request *request
             response.ctx_id = request->header.ctx_id;
             response.ring_idx = request->header.ring_idx;
         }
-        transfer(request->writable, request->writable_count, 0, &response, sizeof response, true);
-        written = sizeof response + request->payload_size;
+        transfer(request->writable, request->writable_count, 0, &response, sizeof(response), true);
+        written = sizeof(response) + request->payload_size;
     }
     void *token = request->token;
     gpu_request_free(device, request);
@@ -151,7 +150,7 @@ void gpu_refuse(struct gpu_device *device, struct gpu_request *request, enum gpu
     char reason[256];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(reason, sizeof reason, format, arguments);
+    vsnprintf(reason, sizeof(reason), format, arguments);
     va_end(arguments);
     gpu_complain(device, "virtio-gpu: %s (context %u): %s; answered with %s",
                  request->command ? request->command->name : "a request", request->header.ctx_id,

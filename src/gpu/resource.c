@@ -28,7 +28,7 @@ struct gpu_resource *gpu_resource_create(struct gpu_device *device, struct gpu_r
                    "the limit of %u resources is reached", device->options.max_resources);
         return NULL;
     }
-    struct gpu_resource *resource = calloc(1, sizeof *resource);
+    struct gpu_resource *resource = calloc(1, sizeof(*resource));
     if (!resource || !id_table_insert(&device->resources, id, resource)) {
         free(resource);
         gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
@@ -63,7 +63,7 @@ void gpu_resource_destroy(struct gpu_device *device, struct gpu_resource *resour
         struct link_resource_detach detach = {.resource_id = resource->id};
         // Sending may lose the context, which keeps its attachments.
         if (attachment->context->worker)
-            gpu_context_send(attachment->context, LINK_RESOURCE_DETACH, &detach, sizeof detach,
+            gpu_context_send(attachment->context, LINK_RESOURCE_DETACH, &detach, sizeof(detach),
                              NULL, 0, NULL, 0);
         gpu_attachment_free(attachment);
     }
@@ -85,8 +85,7 @@ void gpu_resources_reset(struct gpu_device *device)
     id_table_finish(&device->resources);
 }
 
-// ---- commands
-// ------------------------------------------------------------------------------------------------------------------
+// ---- commands -------------------------------------------------------------
 
 void gpu_resource_create_2d(struct gpu_device *device, struct gpu_request *request)
 {
@@ -165,7 +164,7 @@ void gpu_resource_attach_backing(struct gpu_device *device, struct gpu_request *
     }
     const char *why;
     enum gpu_response_type result =
-        gpu_backing_read(device, request, sizeof(struct gpu_header) + sizeof *body,
+        gpu_backing_read(device, request, sizeof(struct gpu_header) + sizeof(*body),
                          body->nr_entries, resource->size, &resource->backing, &why);
     if (result == GPU_RESP_OK_NODATA)
         gpu_answer(device, request, result);
@@ -203,6 +202,6 @@ void gpu_resource_assign_uuid(struct gpu_device *device, struct gpu_request *req
         resource->has_uuid = true;
     }
     struct gpu_uuid answer;
-    memcpy(answer.uuid, resource->uuid, sizeof answer.uuid);
-    gpu_answer_with(device, request, GPU_RESP_OK_RESOURCE_UUID, &answer, sizeof answer);
+    memcpy(answer.uuid, resource->uuid, sizeof(answer.uuid));
+    gpu_answer_with(device, request, GPU_RESP_OK_RESOURCE_UUID, &answer, sizeof(answer));
 }

@@ -29,8 +29,7 @@ bool gpu_rect_fits(const struct gpu_rect *rect, uint32_t width, uint32_t height)
            rect->height <= height - rect->y;
 }
 
-// ---- changes
-// -------------------------------------------------------------------------------------------------------------------
+// ---- changes --------------------------------------------------------------
 
 static uint32_t index_of(const struct gpu_device *device, const struct gpu_output *output)
 {
@@ -114,7 +113,7 @@ static void show(struct gpu_device *device, struct gpu_output *output, struct gp
 {
     bool same = output->enabled && output->file == file && output->offset == offset &&
                 output->stride == stride && output->format == format &&
-                !memcmp(&output->source, source, sizeof *source);
+                !memcmp(&output->source, source, sizeof(*source));
     if (!file->id)
         file->id = ++device->serial;
     struct gpu_file *previous = output->file;
@@ -176,8 +175,7 @@ void gpu_screen_finish(struct gpu_device *device)
     }
 }
 
-// ---- guest blobs
-// ---------------------------------------------------------------------------------------------------------------
+// ---- guest blobs ----------------------------------------------------------
 
 // Gathers a part of the picture out of guest pages; `rect` is of the picture.
 static bool gather(struct gpu_device *device, struct gpu_output *output,
@@ -214,8 +212,7 @@ static int make_shadow(struct gpu_device *device, struct gpu_output *output, uin
     return 0;
 }
 
-// ---- commands
-// ------------------------------------------------------------------------------------------------------------------
+// ---- commands -------------------------------------------------------------
 
 // NULL: the request is refused.
 static struct gpu_output *find_output(struct gpu_device *device, struct gpu_request *request,
@@ -393,8 +390,7 @@ void gpu_resource_flush(struct gpu_device *device, struct gpu_request *request)
         gpu_answer(device, request, GPU_RESP_OK_NODATA);
 }
 
-// ---- readers
-// -------------------------------------------------------------------------------------------------------------------
+// ---- readers --------------------------------------------------------------
 
 uint32_t gpu_device_outputs(const struct gpu_device *device)
 {

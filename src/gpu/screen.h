@@ -14,7 +14,7 @@ void gpu_screen_reset(struct gpu_device *device);
 void gpu_screen_finish(struct gpu_device *device);
 void gpu_screen_file_gone(struct gpu_device *device, uint64_t file_id);
 
-// ---- pace (pace.c)
+// ---- pace (pace.c) --------------------------------------------------------
 
 // A flush of the output was carried out: the request is answered when that is shown.
 void gpu_pace_flush(struct gpu_device *device, struct gpu_output *output,

@@ -32,7 +32,7 @@ void gpu_device_status(const struct gpu_device *device, struct gpu_status *statu
                  ->complaint[(history->complaints - 1 - status->error_count) % GPU_STATUS_ERRORS];
         struct gpu_status_error *error = &status->errors[status->error_count++];
         error->age_ns = now - complaint->at_ns;
-        snprintf(error->text, sizeof error->text, "%s", complaint->text);
+        snprintf(error->text, sizeof(error->text), "%s", complaint->text);
     }
 }
 
@@ -40,5 +40,5 @@ const char *gpu_feature_name(unsigned bit)
 {
     static const char *const names[] = {"VIRGL",         "EDID",         "RESOURCE_UUID",
                                         "RESOURCE_BLOB", "CONTEXT_INIT", "BLOB_ALIGNMENT"};
-    return bit < sizeof names / sizeof names[0] ? names[bit] : NULL;
+    return bit < sizeof(names) / sizeof(names[0]) ? names[bit] : NULL;
 }

@@ -54,7 +54,7 @@ static bool is_full(const struct gpu_viewer *viewer)
     return !link || link_queued(link) > FULL;
 }
 
-// ---- pictures ----------------------------------------------------------------------------------
+// ---- pictures -------------------------------------------------------------
 
 static bool is_shown(const struct gpu_viewer *viewer, uint64_t file_id)
 {
@@ -69,8 +69,8 @@ static void forget_file(struct gpu_viewer *viewer, unsigned index)
     struct link_file_close message = {.file_id = viewer->files[index]};
     viewer->file_count--;
     memmove(viewer->files + index, viewer->files + index + 1,
-            (viewer->file_count - index) * sizeof viewer->files[0]);
-    send(viewer, LINK_FILE_CLOSE, &message, sizeof message, NULL, 0, NULL);
+            (viewer->file_count - index) * sizeof(viewer->files[0]));
+    send(viewer, LINK_FILE_CLOSE, &message, sizeof(message), NULL, 0, NULL);
 }
 
 static void make_room_for_file(struct gpu_viewer *viewer)
@@ -90,7 +90,7 @@ static void tell_file(struct gpu_viewer *viewer, const struct gpu_picture *pictu
     make_room_for_file(viewer);
     viewer->files[viewer->file_count++] = picture->file_id;
     struct link_file_open message = {.file_id = picture->file_id, .size = picture->file_size};
-    send(viewer, LINK_FILE_OPEN, &message, sizeof message, NULL, 0, &picture->fd);
+    send(viewer, LINK_FILE_OPEN, &message, sizeof(message), NULL, 0, &picture->fd);
 }
 
 // The output's picture, if it is another one than the process knows.
@@ -114,7 +114,7 @@ static void tell_picture(struct gpu_viewer *viewer, uint32_t output)
         .height = picture.height,
         .enabled = picture.enabled,
     };
-    send(viewer, LINK_PICTURE, &message, sizeof message, NULL, 0, NULL);
+    send(viewer, LINK_PICTURE, &message, sizeof(message), NULL, 0, NULL);
 }
 
 // What has happened on the output since the process was told last, unless it is busy with that.
@@ -134,7 +134,7 @@ static void update(struct gpu_viewer *viewer, uint32_t output)
                                      .width = damage.width,
                                      .height = damage.height,
                                      .serial = view->frame};
-        send(viewer, LINK_FRAME, &message, sizeof message, NULL, 0, NULL);
+        send(viewer, LINK_FRAME, &message, sizeof(message), NULL, 0, NULL);
     }
     link_worker_flush(viewer->process);
 }
@@ -153,12 +153,12 @@ static void update_cursor(struct gpu_viewer *viewer, uint32_t output)
                                           .height = cursor.height,
                                           .hot_x = cursor.hot_x,
                                           .hot_y = cursor.hot_y};
-        send(viewer, LINK_CURSOR_SHAPE, &shape, sizeof shape, cursor.rgba,
+        send(viewer, LINK_CURSOR_SHAPE, &shape, sizeof(shape), cursor.rgba,
              (size_t)cursor.width * cursor.height * 4, NULL);
     }
     struct link_cursor_move move = {
         .output = output, .visible = cursor.visible, .x = cursor.x, .y = cursor.y};
-    send(viewer, LINK_CURSOR_MOVE, &move, sizeof move, NULL, 0, NULL);
+    send(viewer, LINK_CURSOR_MOVE, &move, sizeof(move), NULL, 0, NULL);
 }
 
 static void update_all(struct gpu_viewer *viewer)
@@ -169,8 +169,7 @@ static void update_all(struct gpu_viewer *viewer)
     }
 }
 
-// ---- what the device says
-// ------------------------------------------------------------------------
+// ---- what the device says -------------------------------------------------
 
 static void on_change(void *data, uint32_t output)
 {
@@ -214,8 +213,7 @@ static void on_file_gone(void *data, uint64_t file_id)
     }
 }
 
-// ---- what the process says
-// -------------------------------------------------------------------------
+// ---- what the process says ------------------------------------------------
 
 static bool on_shown(struct gpu_viewer *viewer, const struct link_frame_shown *shown)
 {
@@ -294,7 +292,7 @@ static void on_gone(void *data, const char *how)
     viewer->callbacks.gone(viewer->data, how);
 }
 
-// ---- life --------------------------------------------------------------------------------------
+// ---- life -----------------------------------------------------------------
 
 struct gpu_viewer *gpu_viewer_create(struct os_loop *loop, struct link_pool *pool,
                                      const struct gpu_viewer_options *options,
@@ -302,7 +300,7 @@ struct gpu_viewer *gpu_viewer_create(struct os_loop *loop, struct link_pool *poo
 {
     static const struct link_worker_callbacks process_callbacks = {
         .message = on_message, .drained = on_drained, .gone = on_gone};
-    struct gpu_viewer *viewer = calloc(1, sizeof *viewer);
+    struct gpu_viewer *viewer = calloc(1, sizeof(*viewer));
     if (!viewer)
         return NULL;
     viewer->callbacks = *callbacks;
@@ -327,7 +325,7 @@ struct gpu_viewer *gpu_viewer_create(struct os_loop *loop, struct link_pool *poo
         errno = error;
         return NULL;
     }
-    send(viewer, LINK_DISPLAY_SETUP, &options->setup, sizeof options->setup, NULL, 0, NULL);
+    send(viewer, LINK_DISPLAY_SETUP, &options->setup, sizeof(options->setup), NULL, 0, NULL);
     return viewer;
 }
 
@@ -348,7 +346,7 @@ void gpu_viewer_attach(struct gpu_viewer *viewer, struct gpu_device *device)
         gpu_device_unlisten(viewer->device, &viewer->listener);
         for (uint32_t i = 0; i < gpu_device_outputs(viewer->device); i++) {
             struct link_picture nothing = {.output = i};
-            send(viewer, LINK_PICTURE, &nothing, sizeof nothing, NULL, 0, NULL);
+            send(viewer, LINK_PICTURE, &nothing, sizeof(nothing), NULL, 0, NULL);
             viewer->views[i] = (struct view){.generation = NOT_TOLD};
         }
         while (viewer->file_count)
@@ -364,5 +362,5 @@ void gpu_viewer_attach(struct gpu_viewer *viewer, struct gpu_device *device)
 void gpu_viewer_set_leds(struct gpu_viewer *viewer, uint32_t leds)
 {
     struct link_keyboard_leds message = {.leds = leds};
-    send(viewer, LINK_KEYBOARD_LEDS, &message, sizeof message, NULL, 0, NULL);
+    send(viewer, LINK_KEYBOARD_LEDS, &message, sizeof(message), NULL, 0, NULL);
 }

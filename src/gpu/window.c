@@ -80,7 +80,7 @@ static void answer_mapped(struct gpu_device *device, struct gpu_resource *resour
                           struct gpu_request *request)
 {
     struct gpu_map_info info = {.map_info = resource->map_info};
-    gpu_answer_with(device, request, GPU_RESP_OK_MAP_INFO, &info, sizeof info);
+    gpu_answer_with(device, request, GPU_RESP_OK_MAP_INFO, &info, sizeof(info));
 }
 
 static const char *place_error(int error)

@@ -46,9 +46,9 @@ static const struct {
     unsigned count;
 } kinds[INPUT_KINDS] = {
     [INPUT_KEYBOARD] = {"keyboard", "Hesper Keyboard", keyboard,
-                        sizeof keyboard / sizeof *keyboard},
-    [INPUT_POINTER] = {"pointer", "Hesper Pointer", pointer, sizeof pointer / sizeof *pointer},
-    [INPUT_TOUCH] = {"touch", "Hesper Touchscreen", touch, sizeof touch / sizeof *touch},
+                        sizeof(keyboard) / sizeof(*keyboard)},
+    [INPUT_POINTER] = {"pointer", "Hesper Pointer", pointer, sizeof(pointer) / sizeof(*pointer)},
+    [INPUT_TOUCH] = {"touch", "Hesper Touchscreen", touch, sizeof(touch) / sizeof(*touch)},
 };
 
 const char *input_kind_name(enum input_kind kind)
@@ -153,7 +153,7 @@ void input_device_read_config(const struct input_device *device, uint32_t offset
 {
     uint8_t config[INPUT_CONFIG_SIZE] = {device->select, device->subselect};
     config[2] = input_config_bytes(device->kind, device->select, device->subselect, config + 8);
-    if (offset <= sizeof config && size <= sizeof config - offset)
+    if (offset <= sizeof(config) && size <= sizeof(config) - offset)
         memcpy(bytes, config + offset, size);
 }
 

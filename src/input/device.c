@@ -14,7 +14,7 @@ _Static_assert((INPUT_MAX_PENDING & (INPUT_MAX_PENDING - 1)) == 0, "a ring");
 
 struct input_device *input_device_create(enum input_kind kind, const struct input_front *front)
 {
-    struct input_device *device = calloc(1, sizeof *device);
+    struct input_device *device = calloc(1, sizeof(*device));
     if (!device)
         return NULL;
     device->kind = kind;
@@ -24,8 +24,8 @@ struct input_device *input_device_create(enum input_kind kind, const struct inpu
     input_state_clear(&device->state);
     input_state_clear(&device->told);
     device->last_motion = UINT64_MAX;
-    device->pending = malloc(INPUT_MAX_PENDING * sizeof *device->pending);
-    device->buffers = malloc(MAX_BUFFERS * sizeof *device->buffers);
+    device->pending = malloc(INPUT_MAX_PENDING * sizeof(*device->pending));
+    device->buffers = malloc(MAX_BUFFERS * sizeof(*device->buffers));
     if (device->pending && device->buffers)
         return device;
     input_device_destroy(device);
@@ -41,7 +41,7 @@ void input_device_destroy(struct input_device *device)
     free(device);
 }
 
-// ---- to the driver -----------------------------------------------------------------------------
+// ---- to the driver --------------------------------------------------------
 
 static void write_event(uint8_t *to, const struct input_event *event)
 {
@@ -152,7 +152,7 @@ static void deliver(struct input_device *device)
         device->front.flush(device->front.data);
 }
 
-// ---- from a person -----------------------------------------------------------------------------
+// ---- from a person --------------------------------------------------------
 
 static bool only_moves(const struct input_device *device)
 {
@@ -230,7 +230,7 @@ void input_device_release(struct input_device *device)
     deliver(device);
 }
 
-// ---- the driver --------------------------------------------------------------------------------
+// ---- the driver -----------------------------------------------------------
 
 static void set_leds(struct input_device *device, uint32_t leds)
 {
@@ -294,7 +294,7 @@ static bool gather(const struct iovec *parts, unsigned count, uint8_t *to, size_
 static void take_status(struct input_device *device, const struct iovec *parts, unsigned count)
 {
     uint8_t event[INPUT_EVENT_SIZE];
-    if (device->kind != INPUT_KEYBOARD || !gather(parts, count, event, sizeof event))
+    if (device->kind != INPUT_KEYBOARD || !gather(parts, count, event, sizeof(event)))
         return;
     unsigned type = event[0] | event[1] << 8, code = event[2] | event[3] << 8;
     if (type != INPUT_EV_LED || code > INPUT_LED_SCROLLL)

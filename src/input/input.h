@@ -69,7 +69,7 @@ const char *input_kind_name(enum input_kind kind); // "keyboard", "pointer", "to
 // Does a device of this kind take such events (SYN_REPORT included)?
 bool input_kind_takes(enum input_kind kind, uint16_t type, uint16_t code);
 
-// ---- the driver's side -------------------------------------------------------------------------
+// ---- the driver's side ----------------------------------------------------
 
 // Inside INPUT_CONFIG_SIZE.
 void input_device_read_config(const struct input_device *device, uint32_t offset, void *bytes,
@@ -87,7 +87,7 @@ void input_device_request(struct input_device *device, unsigned queue, const str
                           unsigned readable_count, void *response, uint32_t response_size,
                           void *token);
 
-// ---- the person's side -------------------------------------------------------------------------
+// ---- the person's side ----------------------------------------------------
 
 // Groups ended by SYN_REPORT, in pieces of any size. Values out of range are brought into it.
 // High-resolution and plain wheel events make each other; BTN_TOUCH, ABS_X and ABS_Y of a touch

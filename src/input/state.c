@@ -16,7 +16,7 @@ static int32_t within(int32_t value, int32_t least, int32_t most)
     return value < least ? least : value > most ? most : value;
 }
 
-// ---- one event of a group ----------------------------------------------------------------------
+// ---- one event of a group -------------------------------------------------
 
 static void set_key(struct input_device *device, unsigned code, bool down)
 {
@@ -60,7 +60,7 @@ static void apply_touch(struct input_device *device, const struct input_event *e
     }
 }
 
-// ---- what follows from a group -----------------------------------------------------------------
+// ---- what follows from a group --------------------------------------------
 
 // Old programs know one finger only: where the first contact is, while it lasts, and then another.
 static void follow_contacts(struct input_device *device)
@@ -171,7 +171,7 @@ void input_state_release(struct input_device *device)
     follow_contacts(device);
 }
 
-// ---- from one state to another -----------------------------------------------------------------
+// ---- from one state to another --------------------------------------------
 
 static void say_slot(struct input_device *device, int32_t *slot, int32_t wanted)
 {

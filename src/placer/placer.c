@@ -69,7 +69,7 @@ struct placer {
     unsigned reply_count;
 };
 
-// ---- files --------------------------------------------------------------------------------------
+// ---- files ----------------------------------------------------------------
 
 static bool identify(int fd, struct file_id *id)
 {
@@ -108,7 +108,7 @@ static bool learn_file(struct placer *placer, struct file_id id)
         return true;
     if (placer->file_count == placer->file_capacity) {
         size_t capacity = placer->file_capacity ? placer->file_capacity * 2 : 64;
-        struct file_id *files = realloc(placer->files, capacity * sizeof *files);
+        struct file_id *files = realloc(placer->files, capacity * sizeof(*files));
         if (!files)
             return false;
         placer->files = files;
@@ -116,13 +116,13 @@ static bool learn_file(struct placer *placer, struct file_id id)
     }
     size_t at = file_place(placer, id);
     memmove(&placer->files[at + 1], &placer->files[at],
-            (placer->file_count - at) * sizeof *placer->files);
+            (placer->file_count - at) * sizeof(*placer->files));
     placer->files[at] = id;
     placer->file_count++;
     return true;
 }
 
-// ---- what is mapped in this process -------------------------------------------------------------
+// ---- what is mapped in this process ---------------------------------------
 
 struct search {
     struct file_id id;
@@ -202,15 +202,15 @@ static bool is_mapped_at(int fd, uint64_t offset, uint64_t page_size, uint64_t a
     const void *at = (const void *)(uintptr_t)address;
     // Where nothing was, the mapping just made may be what is there now.
     bool same = address % page_size == 0 && address != (uintptr_t)first &&
-                peek(at, &before, sizeof before) && before == was;
+                peek(at, &before, sizeof(before)) && before == was;
     *first = mark;
-    same = same && peek(at, &after, sizeof after) && after == mark;
+    same = same && peek(at, &after, sizeof(after)) && after == mark;
     *first = was;
     munmap((void *)first, (size_t)page_size);
     return same;
 }
 
-// ---- requests -----------------------------------------------------------------------------------
+// ---- requests -------------------------------------------------------------
 
 static int map_range(uint8_t *address, uint64_t size, int file, uint64_t offset, bool read_only)
 {
@@ -330,7 +330,7 @@ static int carry_out(struct placer *placer, uint32_t type, const struct placer_r
     return -ENOSYS;
 }
 
-// ---- the socket ---------------------------------------------------------------------------------
+// ---- the socket -----------------------------------------------------------
 
 static bool send_all(int fd, const void *data, size_t size)
 {
@@ -361,9 +361,9 @@ static bool reply(struct placer *placer, uint32_t type, const struct placer_requ
                                    sizeof(struct placer_reply)};
     struct placer_reply reply = {request->generation, request->cookie, result};
     uint8_t *to = placer->replies[placer->reply_count++];
-    memcpy(to, &header, sizeof header);
-    memcpy(to + sizeof header, &reply, sizeof reply);
-    return placer->reply_count < sizeof placer->replies / REPLY_SIZE || send_replies(placer);
+    memcpy(to, &header, sizeof(header));
+    memcpy(to + sizeof(header), &reply, sizeof(reply));
+    return placer->reply_count < sizeof(placer->replies) / REPLY_SIZE || send_replies(placer);
 }
 
 // One read of at most `size` bytes. Keeps the last descriptor that came in *file and closes any
@@ -378,7 +378,7 @@ static ssize_t receive_some(int fd, void *data, size_t size, int flags, int *fil
     struct msghdr header = {.msg_iov = &part,
                             .msg_iovlen = 1,
                             .msg_control = control.bytes,
-                            .msg_controllen = sizeof control.bytes};
+                            .msg_controllen = sizeof(control.bytes)};
     ssize_t got;
     do
         got = recvmsg(fd, &header, flags);
@@ -406,9 +406,9 @@ static bool receive(struct placer *placer, uint32_t *type, struct placer_request
     uint8_t message[REQUEST_SIZE];
     struct placer_header header;
     size_t have = 0;
-    while (have < sizeof message) {
+    while (have < sizeof(message)) {
         bool waiting = placer->reply_count != 0;
-        ssize_t got = receive_some(placer->socket, message + have, sizeof message - have,
+        ssize_t got = receive_some(placer->socket, message + have, sizeof(message) - have,
                                    waiting ? MSG_DONTWAIT : 0, file);
         if (got < 0 && waiting && (errno == EAGAIN || errno == EWOULDBLOCK)) {
             if (!send_replies(placer))
@@ -419,10 +419,10 @@ static bool receive(struct placer *placer, uint32_t *type, struct placer_request
             return false;
         have += (size_t)got;
     }
-    memcpy(&header, message, sizeof header);
-    memcpy(request, message + sizeof header, sizeof *request);
+    memcpy(&header, message, sizeof(header));
+    memcpy(request, message + sizeof(header), sizeof(*request));
     *type = header.type;
-    return header.size == sizeof *request;
+    return header.size == sizeof(*request);
 }
 
 static void *serve(void *data)
@@ -448,12 +448,12 @@ static void *serve(void *data)
     return NULL;
 }
 
-// ---- starting -----------------------------------------------------------------------------------
+// ---- starting -------------------------------------------------------------
 
 static int connect_to(const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof address.sun_path) {
+    if (strlen(path) >= sizeof(address.sun_path)) {
         errno = ENAMETOOLONG;
         return -1;
     }
@@ -462,7 +462,7 @@ static int connect_to(const char *path)
     if (fd < 0)
         return -1;
     fcntl(fd, F_SETFD, FD_CLOEXEC);
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
         int error = errno;
         close(fd);
         errno = error;
@@ -476,14 +476,14 @@ static bool say_hello(const struct placer *placer)
     struct placer_header header = {PLACER_HELLO, PLACER_VERSION, sizeof(struct placer_hello)};
     struct placer_hello hello = {PLACER_MAGIC, (uint32_t)placer->page_size,
                                  platform_max_placements(), 0};
-    return send_all(placer->socket, &header, sizeof header) &&
-           send_all(placer->socket, &hello, sizeof hello);
+    return send_all(placer->socket, &header, sizeof(header)) &&
+           send_all(placer->socket, &hello, sizeof(hello));
 }
 
 // Takes `fd` over. False: errno.
 static bool start(int fd)
 {
-    struct placer *placer = calloc(1, sizeof *placer);
+    struct placer *placer = calloc(1, sizeof(*placer));
     if (!placer) {
         close(fd);
         return false;

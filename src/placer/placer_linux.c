@@ -72,7 +72,7 @@ struct mapping_query {
 
 int platform_file_at(int maps, const void *address, struct file_id *id)
 {
-    struct mapping_query query = {.size = sizeof query, .address = (uintptr_t)address};
+    struct mapping_query query = {.size = sizeof(query), .address = (uintptr_t)address};
     if (ioctl(maps, MAPPING_QUERY, &query) < 0)
         return errno == ENOENT ? 0 : -1;
     *id = (struct file_id){makedev(query.major_number, query.minor_number), query.inode};

@@ -28,7 +28,7 @@ int platform_file_at(int maps, const void *address, struct file_id *id)
 void platform_prepare_socket(int fd)
 {
     int on = 1;
-    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
+    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
 }
 
 uint32_t platform_max_placements(void)

@@ -12,7 +12,7 @@
 #include "base/arena.h"
 #include "wire_vulkan.h" // generated: Vulkan headers, private structs, enum wire_command, enum wire_handle, struct wire_args_*
 
-// ---- the vocabulary ----
+// ---- the vocabulary -------------------------------------------------------
 
 struct wire_command_info {
     const char *name;   // "vkCreateBuffer"; NULL: number unknown or never on the wire
@@ -36,7 +36,7 @@ uint32_t wire_vk_xml_version(void); // packed, as the capset carries it
 // Virtio-gpu capset 4 ("Venus"), version 0: what this codec covers. 40 little-endian words.
 void wire_capset(uint8_t capset[WIRE_CAPSET_SIZE]);
 
-// ---- decoding ----
+// ---- decoding -------------------------------------------------------------
 
 // Translates an object id (never 0) to the host's handle. `context` is the decoder's. False:
 // *reason says why, the stream is broken.
@@ -79,7 +79,7 @@ struct wire_call {
 // out.
 bool wire_decode(struct wire_decoder *decoder, struct wire_call *call);
 
-// ---- encoding ----
+// ---- encoding -------------------------------------------------------------
 
 struct wire_encoder {
     uint8_t *cursor, *end; // may be memory that the guest sees: written once, in order, never read

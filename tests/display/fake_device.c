@@ -76,8 +76,7 @@ static void send(struct device *device, int type, const void *payload, size_t si
         device->ending = true;
 }
 
-// ---- pictures
-// ------------------------------------------------------------------------------------
+// ---- pictures -------------------------------------------------------------
 
 static void put_pixel(const struct output *output, uint32_t x, uint32_t y, uint8_t red,
                       uint8_t green, uint8_t blue)
@@ -129,8 +128,8 @@ static void new_picture(struct device *device, struct output *output, uint32_t i
     if (!output->address)
         fail("no memory for a picture");
     struct link_file_open open = {.file_id = output->picture.file_id, .size = output->size};
-    send(device, LINK_FILE_OPEN, &open, sizeof open, NULL, 0, output->fd);
-    send(device, LINK_PICTURE, &output->picture, sizeof output->picture, NULL, 0, -1);
+    send(device, LINK_FILE_OPEN, &open, sizeof(open), NULL, 0, output->fd);
+    send(device, LINK_PICTURE, &output->picture, sizeof(output->picture), NULL, 0, -1);
 }
 
 static void send_frame(struct device *device, struct output *output, const struct gpu_rect *rect)
@@ -157,7 +156,7 @@ static void send_frame(struct device *device, struct output *output, const struc
                                .height = rect->height,
                                .serial = ++output->serial};
     output->due = true;
-    send(device, LINK_FRAME, &frame, sizeof frame, NULL, 0, -1);
+    send(device, LINK_FRAME, &frame, sizeof(frame), NULL, 0, -1);
 }
 
 // A block that moves over the picture, one step a frame.
@@ -171,8 +170,7 @@ static void animate(struct device *device, struct output *output)
     send_frame(device, output, &all);
 }
 
-// ---- lines
-// ---------------------------------------------------------------------------------------
+// ---- lines ----------------------------------------------------------------
 
 static void send_cursor(struct device *device, const unsigned long *value, unsigned long color)
 {
@@ -192,7 +190,7 @@ static void send_cursor(struct device *device, const unsigned long *value, unsig
         pixels[i + 2] = (uint8_t)((color >> 8 & 255) * alpha / 255);
         pixels[i + 3] = (uint8_t)alpha;
     }
-    send(device, LINK_CURSOR_SHAPE, &shape, sizeof shape, pixels, size, -1);
+    send(device, LINK_CURSOR_SHAPE, &shape, sizeof(shape), pixels, size, -1);
     free(pixels);
 }
 
@@ -228,7 +226,7 @@ static void obey(struct device *device, char *line)
         new_picture(device, output, (uint32_t)value[0], value);
     } else if (!strcmp(word, "off")) {
         output->picture.enabled = 0;
-        send(device, LINK_PICTURE, picture, sizeof *picture, NULL, 0, -1);
+        send(device, LINK_PICTURE, picture, sizeof(*picture), NULL, 0, -1);
     } else if (!strcmp(word, "fill")) {
         for (uint32_t y = (uint32_t)value[2]; y < value[2] + value[4]; y++)
             for (uint32_t x = (uint32_t)value[1]; x < value[1] + value[3]; x++)
@@ -256,14 +254,14 @@ static void obey(struct device *device, char *line)
                                         .visible = (uint32_t)value[1],
                                         .x = (int32_t)value[2],
                                         .y = (int32_t)value[3]};
-        send(device, LINK_CURSOR_MOVE, &move, sizeof move, NULL, 0, -1);
+        send(device, LINK_CURSOR_MOVE, &move, sizeof(move), NULL, 0, -1);
     } else if (!strcmp(word, "leds")) {
         struct link_keyboard_leds leds = {.leds = (uint32_t)value[0]};
-        send(device, LINK_KEYBOARD_LEDS, &leds, sizeof leds, NULL, 0, -1);
+        send(device, LINK_KEYBOARD_LEDS, &leds, sizeof(leds), NULL, 0, -1);
     } else if (!strcmp(word, "forget")) {
         while (device->stale_count) {
             struct link_file_close close = {.file_id = device->stale[--device->stale_count]};
-            send(device, LINK_FILE_CLOSE, &close, sizeof close, NULL, 0, -1);
+            send(device, LINK_FILE_CLOSE, &close, sizeof(close), NULL, 0, -1);
         }
     } else if (!strcmp(word, "deaf")) {
         device->deaf = value[0];
@@ -276,8 +274,7 @@ static void obey(struct device *device, char *line)
     }
 }
 
-// ---- what comes back
-// -----------------------------------------------------------------------------
+// ---- what comes back ------------------------------------------------------
 
 static void on_shown(struct device *device, const struct link_frame_shown *shown)
 {
@@ -321,7 +318,7 @@ static void take(struct device *device, const struct link_message *message)
     }
     case LINK_INPUT: {
         const struct link_input *input = payload;
-        for (size_t i = 0; i < message->size / sizeof *input; i++)
+        for (size_t i = 0; i < message->size / sizeof(*input); i++)
             printf("input %u %u %u %d\n", input[i].device, input[i].type, input[i].code,
                    input[i].value);
         break;
@@ -352,8 +349,7 @@ static void receive(struct device *device)
         device->ending = true;
 }
 
-// ---- life
-// ----------------------------------------------------------------------------------------
+// ---- life -----------------------------------------------------------------
 
 static void run(struct device *device)
 {
@@ -375,7 +371,7 @@ static void run(struct device *device)
             receive(device);
         if (!waits[0].revents)
             continue;
-        ssize_t got = read(STDIN_FILENO, line + held, sizeof line - 1 - held);
+        ssize_t got = read(STDIN_FILENO, line + held, sizeof(line) - 1 - held);
         if (got <= 0)
             return;
         held += (size_t)got;
@@ -406,7 +402,7 @@ int main(int argc, char **argv)
         else if (option == 's' && sscanf(optarg, "%ux%u", &setup.width, &setup.height) == 2)
             continue;
         else if (option == 'n')
-            snprintf(setup.name, sizeof setup.name, "%s", optarg);
+            snprintf(setup.name, sizeof(setup.name), "%s", optarg);
         else
             fail("wrong option");
     }
@@ -414,7 +410,7 @@ int main(int argc, char **argv)
     if (count < 1 || count > 60)
         fail("no program");
     char *arguments[64];
-    memcpy(arguments, argv + optind, (size_t)count * sizeof *arguments);
+    memcpy(arguments, argv + optind, (size_t)count * sizeof(*arguments));
     arguments[count] = "--fd=3";
     arguments[count + 1] = NULL;
 
@@ -431,7 +427,7 @@ int main(int argc, char **argv)
     device.link = link_create(pair[0], false);
     if (!device.link)
         fail("out of memory");
-    send(&device, LINK_DISPLAY_SETUP, &setup, sizeof setup, NULL, 0, -1);
+    send(&device, LINK_DISPLAY_SETUP, &setup, sizeof(setup), NULL, 0, -1);
     run(&device);
     link_destroy(device.link);
     waitpid(device.pid, &status, 0);

@@ -93,7 +93,7 @@ static void command(struct machine *machine, struct script *script)
         struct gpu_set_scanout_blob scanout_blob;
         struct gpu_create_2d create_2d;
     } body = {{0}};
-    uint32_t type = types[byte(script) % (sizeof types / sizeof types[0])];
+    uint32_t type = types[byte(script) % (sizeof(types) / sizeof(types[0]))];
     uint8_t shape = byte(script);
     machine->header.flags = shape & 3;
     machine->header.ctx_id = byte(script) % 6;
@@ -143,7 +143,7 @@ static void command(struct machine *machine, struct script *script)
         body.words[0] = word(script);
         if (shape & 4)
             offset = word(script);
-        memcpy(&body.words[2], &offset, sizeof offset);
+        memcpy(&body.words[2], &offset, sizeof(offset));
         words = 4;
         break;
     }
@@ -176,7 +176,7 @@ static void command(struct machine *machine, struct script *script)
     }
     for (uint32_t i = 0; i < entries; i++) {
         struct gpu_memory_entry entry = {address(script), word(script) << (byte(script) & 7), 0};
-        memcpy(&body.words[entries_at + i * 4], &entry, sizeof entry);
+        memcpy(&body.words[entries_at + i * 4], &entry, sizeof(entry));
         words += 4;
     }
     if (shape & 0x80) // cut off somewhere
@@ -251,7 +251,7 @@ static void worker(struct machine *machine, struct script *script)
     case 5: {
         uint64_t payload[4] = {word(script), word(script), word(script), word(script)};
         link_send(self->peer, LINK_WORKER_READY + byte(script) % 8, payload,
-                  byte(script) % sizeof payload, NULL, 0, NULL, 0);
+                  byte(script) % sizeof(payload), NULL, 0, NULL, 0);
         machine_pump(machine);
         break;
     }
@@ -278,7 +278,7 @@ static void life_of_a_blob(struct machine *machine, struct script *script)
         struct gpu_set_scanout_blob body = {
             .rect = {1, 1, 8, 8}, .resource_id = id, .width = 16, .height = 16, .format = 1};
         body.strides[0] = 64;
-        machine_now(machine, GPU_CMD_SET_SCANOUT_BLOB, &body, sizeof body);
+        machine_now(machine, GPU_CMD_SET_SCANOUT_BLOB, &body, sizeof(body));
         flush(machine, id, (struct gpu_rect){0, 0, 16, 16});
     }
     if (what & 0x80) {
@@ -310,12 +310,12 @@ static void life_of_a_picture(struct machine *machine, struct script *script)
         struct gpu_set_scanout_blob body = {
             .rect = all, .resource_id = id, .width = 16, .height = 16, .format = 2};
         body.strides[0] = 64;
-        machine_now(machine, GPU_CMD_SET_SCANOUT_BLOB, &body, sizeof body);
+        machine_now(machine, GPU_CMD_SET_SCANOUT_BLOB, &body, sizeof(body));
     }
     flush(machine, id, all);
     if (what & 0x80) {
         struct gpu_update_cursor cursor = {.resource_id = id, .x = word(script), .y = word(script)};
-        machine_ask(machine, GPU_CURSOR_QUEUE, GPU_CMD_UPDATE_CURSOR, &cursor, sizeof cursor);
+        machine_ask(machine, GPU_CURSOR_QUEUE, GPU_CMD_UPDATE_CURSOR, &cursor, sizeof(cursor));
     }
 }
 
@@ -333,7 +333,7 @@ static void look(struct machine *machine)
         if (gpu_scanout_take_damage(machine->device, &listener, i, &damage) &&
             (damage.x + damage.width > picture.width || damage.y + damage.height > picture.height))
             abort();
-        gpu_scanout_snapshot(machine->device, i, rgba, sizeof rgba, true);
+        gpu_scanout_snapshot(machine->device, i, rgba, sizeof(rgba), true);
         gpu_scanout_shown(machine->device, &listener, i);
     }
 }

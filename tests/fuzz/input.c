@@ -53,8 +53,7 @@ static void check(bool good)
         abort();
 }
 
-// ---- the driver
-// -----------------------------------------------------------------------------------
+// ---- the driver -----------------------------------------------------------
 
 static void hear_touch(struct machine *m, uint16_t code, int32_t value)
 {
@@ -162,7 +161,7 @@ static void offer(struct machine *m, unsigned count, uint32_t size)
 static void forget(struct machine *m)
 {
     input_device_reset(m->device);
-    memset(m->offered, 0, sizeof m->offered);
+    memset(m->offered, 0, sizeof(m->offered));
     input_state_clear(&m->believed);
     m->group = 0;
 }
@@ -184,7 +183,7 @@ static void configure(struct machine *m, struct input *in)
     uint8_t bytes[INPUT_CONFIG_SIZE];
     uint32_t offset = (uint32_t)take(in, 1) % INPUT_CONFIG_SIZE;
     uint32_t size = (uint32_t)take(in, 1) % (INPUT_CONFIG_SIZE - offset + 1);
-    memset(bytes, 0, sizeof bytes);
+    memset(bytes, 0, sizeof(bytes));
     bytes[0] = (uint8_t)take(in, 1);
     bytes[1] = (uint8_t)take(in, 1);
     input_device_write_config(m->device, offset, bytes, size);
@@ -193,8 +192,7 @@ static void configure(struct machine *m, struct input *in)
     check(bytes[2] <= 128);
 }
 
-// ---- the display
-// ----------------------------------------------------------------------------------
+// ---- the display ----------------------------------------------------------
 
 static struct input_event any_event(struct input *in)
 {
@@ -213,7 +211,7 @@ static struct input_event any_event(struct input *in)
         {INPUT_EV_ABS, INPUT_ABS_MT_POSITION_Y},
         {INPUT_EV_KEY, INPUT_BTN_TOUCH},
     };
-    enum { USUAL = sizeof usual / sizeof *usual };
+    enum { USUAL = sizeof(usual) / sizeof(*usual) };
     unsigned which = (unsigned)take(in, 1);
     struct input_event event;
     if (which % 16 < USUAL)
@@ -249,8 +247,7 @@ static void flood(struct machine *m, struct input *in)
     }
 }
 
-// ---- the whole
-// ------------------------------------------------------------------------------------
+// ---- the whole ------------------------------------------------------------
 
 static void act(struct machine *m, struct input *in)
 {
@@ -301,7 +298,7 @@ static void read_all(struct machine *m)
         wait_for(m, 1000000000);
     }
     check(!m->group && !m->device->behind);
-    check(!memcmp(m->believed.down, m->device->state.down, sizeof m->believed.down));
+    check(!memcmp(m->believed.down, m->device->state.down, sizeof(m->believed.down)));
     check(m->believed.x == m->device->state.x && m->believed.y == m->device->state.y);
     for (unsigned i = 0; i < INPUT_CONTACTS; i++)
         check(m->believed.contacts[i].id == m->device->state.contacts[i].id);
@@ -312,7 +309,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input in = {data, data + size};
     static struct machine m;
-    memset(&m, 0, sizeof m);
+    memset(&m, 0, sizeof(m));
     struct input_front front = {
         .data = &m, .complete = complete, .flush = flush, .leds = leds, .now = now, .wake = wake};
     m.device = input_device_create((enum input_kind)(take(&in, 1) % INPUT_KINDS), &front);

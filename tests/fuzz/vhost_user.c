@@ -60,7 +60,7 @@ int log_limit_allows(struct log_limit *limit, uint64_t now_ns, uint32_t burst, u
     return 1;
 }
 
-// ---- the device ---------------------------------------------------------------------------------
+// ---- the device -----------------------------------------------------------
 
 static void read_config(void *data, uint32_t offset, void *bytes, uint32_t size)
 {
@@ -138,7 +138,7 @@ static void gone(void *data)
     vhost_user_driver_gone(((struct machine *)data)->vhost);
 }
 
-// ---- the others ---------------------------------------------------------------------------------
+// ---- the others -----------------------------------------------------------
 
 static void stop_turn(void *data)
 {
@@ -156,7 +156,7 @@ static void turn(struct machine *m)
     for (unsigned i = 0; i < 3; i++) {
         unsigned count = 0;
         while (sockets[i] >= 0 &&
-               os_socket_recv(sockets[i], bytes, sizeof bytes, fds, 8, &count) > 0)
+               os_socket_recv(sockets[i], bytes, sizeof(bytes), fds, 8, &count) > 0)
             while (count)
                 close(fds[--count]);
     }
@@ -167,7 +167,7 @@ static void send_bytes(int socket, uint32_t type, uint32_t flags, const void *pa
 {
     uint8_t message[12 + 512];
     struct vhost_header header = {type, flags, size};
-    memcpy(message, &header, sizeof header);
+    memcpy(message, &header, sizeof(header));
     if (size)
         memcpy(message + 12, payload, size);
     os_socket_send(socket, message, 12 + size, fds, fd_count);
@@ -179,7 +179,7 @@ static void fuzz_message(struct machine *m, struct input *in)
     uint8_t payload[512];
     uint32_t type = (uint32_t)take(in, 1), flags = (uint32_t)take(in, 1),
              kinds = (uint32_t)take(in, 1);
-    uint32_t size = (uint32_t)take(in, 2) % (sizeof payload + 1);
+    uint32_t size = (uint32_t)take(in, 2) % (sizeof(payload) + 1);
     for (uint32_t i = 0; i < size; i++)
         payload[i] = (uint8_t)take(in, 1);
     int fds[4], ends[2] = {-1, -1};
@@ -216,7 +216,7 @@ static void start_driver(struct machine *m, struct input *in)
             abort();
         say(m, VHOST_SET_VRING_NUM, &number, 8, -1);
         say(m, VHOST_SET_VRING_BASE, &base, 8, -1);
-        say(m, VHOST_SET_VRING_ADDR, &address, sizeof address, -1);
+        say(m, VHOST_SET_VRING_ADDR, &address, sizeof(address), -1);
         say(m, VHOST_SET_VRING_KICK, &index, 8, ends[0]);
         close(ends[0]);
         if (m->kicks[q] >= 0)
@@ -270,7 +270,7 @@ static void act(struct machine *m, struct input *in)
         break;
     case 7: {
         struct placer_reply reply = {take(in, 1), take(in, 1), -(int64_t)take(in, 1)};
-        send_bytes(m->placer, (uint32_t)take(in, 1), (uint32_t)take(in, 1), &reply, sizeof reply,
+        send_bytes(m->placer, (uint32_t)take(in, 1), (uint32_t)take(in, 1), &reply, sizeof(reply),
                    NULL, 0);
         break;
     }
@@ -333,7 +333,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (take(&in, 1) & 1) {
         struct placer_hello hello = {PLACER_MAGIC, 4096, 3, 0};
         vhost_window_set_placer(m.window, placer[1]);
-        send_bytes(m.placer, PLACER_HELLO, PLACER_VERSION, &hello, sizeof hello, NULL, 0);
+        send_bytes(m.placer, PLACER_HELLO, PLACER_VERSION, &hello, sizeof(hello), NULL, 0);
     } else {
         close(placer[1]);
     }

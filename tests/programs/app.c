@@ -61,7 +61,7 @@ bool app_has_extension(VkPhysicalDevice gpu, const char *name)
 {
     uint32_t count = 0;
     VK_CHECK(vk.EnumerateDeviceExtensionProperties(gpu, NULL, &count, NULL));
-    VkExtensionProperties *list = calloc(count ? count : 1, sizeof *list);
+    VkExtensionProperties *list = calloc(count ? count : 1, sizeof(*list));
     VK_CHECK(vk.EnumerateDeviceExtensionProperties(gpu, NULL, &count, list));
     bool found = false;
     for (uint32_t i = 0; i < count && !found; i++)

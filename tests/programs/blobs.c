@@ -113,8 +113,7 @@ static void check(struct app *app, const struct blob *blobs)
     buffer_destroy(app, &seen);
 }
 
-// ---- until nothing is left
-// -----------------------------------------------------------------------
+// ---- until nothing is left ------------------------------------------------
 
 enum { LIMITED_SIZE = 64 << 10 };
 
@@ -158,7 +157,7 @@ static void range_destroy(struct app *app, struct range *range, uint32_t content
 
 static void until_full(struct app *app, uint32_t bound)
 {
-    struct range *ranges = calloc(bound, sizeof *ranges);
+    struct range *ranges = calloc(bound, sizeof(*ranges));
     uint32_t count = 0, again;
     VkResult result = VK_SUCCESS;
     app_expect(ranges != NULL, "memory");
@@ -183,7 +182,7 @@ static void until_full(struct app *app, uint32_t bound)
 int main(int argc, char **argv)
 {
     struct app app;
-    struct blob *blobs = calloc(COUNT, sizeof *blobs);
+    struct blob *blobs = calloc(COUNT, sizeof(*blobs));
     uint64_t bytes = 0;
     app_expect(blobs != NULL, "memory");
     app_init(&app, &(struct app_wants){0});

@@ -121,7 +121,7 @@ static struct mixer mixer_create(struct app *app, VkDescriptorSetLayoutCreateFla
         },
         NULL, &m.layout));
     const uint32_t group = COUNT;
-    m.pipeline = compute_pipeline(app, m.layout, mix_comp, sizeof mix_comp,
+    m.pipeline = compute_pipeline(app, m.layout, mix_comp, sizeof(mix_comp),
                                   &(VkSpecializationInfo){
                                       .mapEntryCount = 1,
                                       .pMapEntries = &(VkSpecializationMapEntry){0, 0, 4},
@@ -145,7 +145,7 @@ static void mixer_destroy(struct app *app, struct mixer *m)
 static void push_round(VkCommandBuffer cmd, const struct mixer *m, uint32_t round)
 {
     const struct push push = {COUNT, round};
-    vk.CmdPushConstants(cmd, m->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof push, &push);
+    vk.CmdPushConstants(cmd, m->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof(push), &push);
 }
 
 // What `rounds` rounds make of the buffer that words_create(…, 747796405) made.
@@ -379,7 +379,7 @@ static void template(struct app *app, const char *path)
                                          .pSetLayouts = &set_layout,
                                      },
                                      NULL, &layout));
-    VkPipeline pipeline = compute_pipeline(app, layout, gather_comp, sizeof gather_comp, NULL);
+    VkPipeline pipeline = compute_pipeline(app, layout, gather_comp, sizeof(gather_comp), NULL);
     VkDescriptorPool pool = pool_create(app);
     VK_CHECK(vk.AllocateDescriptorSets(
         app->device,
@@ -582,7 +582,7 @@ static void sync2(struct app *app, const char *path)
                                  20 * SECOND) == VK_SUCCESS,
                "the chain of submissions to end");
     uint64_t times[CHAIN];
-    VK_CHECK(vk.GetQueryPoolResults(app->device, pool, 0, CHAIN, sizeof times, times, 8,
+    VK_CHECK(vk.GetQueryPoolResults(app->device, pool, 0, CHAIN, sizeof(times), times, 8,
                                     VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT));
     for (uint32_t i = 1; i < CHAIN; i++)
         app_expect(times[i - 1] <= times[i], "timestamps to grow");
@@ -751,10 +751,10 @@ static void address(struct app *app, const char *path)
             .sType = VK_STRUCTURE_TYPE_PIPELINE_LAYOUT_CREATE_INFO,
             .pushConstantRangeCount = 1,
             .pPushConstantRanges =
-                &(VkPushConstantRange){VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof push},
+                &(VkPushConstantRange){VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof(push)},
         },
         NULL, &layout));
-    VkPipeline pipeline = compute_pipeline(app, layout, address_comp, sizeof address_comp, NULL);
+    VkPipeline pipeline = compute_pipeline(app, layout, address_comp, sizeof(address_comp), NULL);
     push.from = vk.GetBufferDeviceAddress(
         app->device,
         &(VkBufferDeviceAddressInfo){.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
@@ -768,7 +768,7 @@ static void address(struct app *app, const char *path)
     vk.CmdBindPipeline(cmd, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
     for (uint32_t i = 0; i < COUNT / 16; i++) {
         push.first = i;
-        vk.CmdPushConstants(cmd, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof push, &push);
+        vk.CmdPushConstants(cmd, layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof(push), &push);
         vk.CmdDispatchBase(cmd, i, 0, 0, 1, 1, 1);
     }
     barrier(cmd);

@@ -43,7 +43,7 @@ static VkPipeline pipeline_create(struct app *app, const struct compute *c, cons
                     .module = module,
                     .pName = "main",
                     .pSpecializationInfo =
-                        &(VkSpecializationInfo){2, entries, sizeof constants, constants},
+                        &(VkSpecializationInfo){2, entries, sizeof(constants), constants},
                 },
             .layout = c->layout,
         },
@@ -90,8 +90,8 @@ static void compute_init(struct app *app, struct compute *c)
             .pPoolSizes = &(VkDescriptorPoolSize){VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 6},
         },
         NULL, &c->pool));
-    c->mix = pipeline_create(app, c, mix_comp, sizeof mix_comp);
-    c->sum = pipeline_create(app, c, sum_comp, sizeof sum_comp);
+    c->mix = pipeline_create(app, c, mix_comp, sizeof(mix_comp));
+    c->sum = pipeline_create(app, c, sum_comp, sizeof(sum_comp));
 }
 
 static VkDescriptorSet set_create(struct app *app, struct compute *c, VkBuffer from, VkBuffer to)
@@ -149,7 +149,7 @@ static void bind(VkCommandBuffer cmd, const struct compute *c, VkPipeline pipeli
     const struct push push = {count, round};
     vk.CmdBindPipeline(cmd, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
     vk.CmdBindDescriptorSets(cmd, VK_PIPELINE_BIND_POINT_COMPUTE, c->layout, 0, 1, &set, 0, NULL);
-    vk.CmdPushConstants(cmd, c->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof push, &push);
+    vk.CmdPushConstants(cmd, c->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof(push), &push);
 }
 
 int main(int argc, char **argv)
@@ -232,7 +232,7 @@ int main(int argc, char **argv)
     vk.DestroyPipelineLayout(app.device, c.layout, NULL);
     vk.DestroyDescriptorSetLayout(app.device, c.set_layout, NULL);
     struct buffer *all[] = {&up, &down, &a, &b, &sum};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         buffer_destroy(&app, all[i]);
     app_finish(&app);
     return 0;

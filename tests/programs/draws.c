@@ -108,7 +108,7 @@ static void scene_end(struct scene *s)
     image_destroy(s->app, &s->target);
     image_destroy(s->app, &s->depth);
     struct buffer *all[] = {&s->vertices, &s->indices, &s->arguments, &s->readback};
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+    for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
         buffer_destroy(s->app, all[i]);
 }
 
@@ -157,14 +157,14 @@ static VkPipeline pipeline_create(const struct scene *s, struct pipeline_wants w
             .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
             .stage = VK_SHADER_STAGE_VERTEX_BIT,
             .module = w.vertex_code ? shader_create(s->app, w.vertex_code, w.vertex_size)
-                                    : shader_create(s->app, draws_vert, sizeof draws_vert),
+                                    : shader_create(s->app, draws_vert, sizeof(draws_vert)),
             .pName = "main",
         };
     if (shading && !w.vertex_code)
         stages[stage_count++] = (VkPipelineShaderStageCreateInfo){
             .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
             .stage = VK_SHADER_STAGE_FRAGMENT_BIT,
-            .module = shader_create(s->app, draws_frag, sizeof draws_frag),
+            .module = shader_create(s->app, draws_frag, sizeof(draws_frag)),
             .pName = "main",
         };
     const VkVertexInputAttributeDescription attributes[] = {
@@ -212,7 +212,7 @@ static VkPipeline pipeline_create(const struct scene *s, struct pipeline_wants w
     };
     const VkPipelineDynamicStateCreateInfo dynamic = {
         .sType = VK_STRUCTURE_TYPE_PIPELINE_DYNAMIC_STATE_CREATE_INFO,
-        .dynamicStateCount = sizeof many_states / sizeof *many_states,
+        .dynamicStateCount = sizeof(many_states) / sizeof(*many_states),
         .pDynamicStates = many_states,
     };
     const VkGraphicsPipelineLibraryCreateInfoEXT part = {
@@ -416,13 +416,13 @@ static void indirect(struct app *app, const char *path)
     VkCommandBuffer cmd = commands_begin(app);
     frame_begin(&s, cmd);
     bind(&s, cmd);
-    vk.CmdDrawIndirect(cmd, s.arguments.buffer, 0, EACH, sizeof *draws);
-    vk.CmdDrawIndexedIndirect(cmd, s.arguments.buffer, 1024, EACH, sizeof *indexed);
-    vk.CmdDrawIndirectCount(cmd, s.arguments.buffer, EACH * sizeof *draws, s.arguments.buffer,
-                            AT_COUNT, EACH, sizeof *draws);
-    vk.CmdDrawIndexedIndirectCount(cmd, s.arguments.buffer, 1024 + EACH * sizeof *indexed,
+    vk.CmdDrawIndirect(cmd, s.arguments.buffer, 0, EACH, sizeof(*draws));
+    vk.CmdDrawIndexedIndirect(cmd, s.arguments.buffer, 1024, EACH, sizeof(*indexed));
+    vk.CmdDrawIndirectCount(cmd, s.arguments.buffer, EACH * sizeof(*draws), s.arguments.buffer,
+                            AT_COUNT, EACH, sizeof(*draws));
+    vk.CmdDrawIndexedIndirectCount(cmd, s.arguments.buffer, 1024 + EACH * sizeof(*indexed),
                                    s.arguments.buffer, AT_COUNT, EACH - 2,
-                                   sizeof *indexed); // the smaller number counts
+                                   sizeof(*indexed)); // the smaller number counts
     finish(&s, cmd, "indirect", path);
     scene_end(&s);
 }
@@ -448,11 +448,11 @@ static void multi(struct app *app, const char *path)
     frame_begin(&s, cmd);
     bind(&s, cmd);
     const int32_t offset = CORNERS * 44;
-    vk.CmdDrawMultiEXT(cmd, 20, &draws[0].draw, 1, 0, sizeof *draws);
-    vk.CmdDrawMultiIndexedEXT(cmd, 20, &indexed[0].draw, 2, 0, sizeof *indexed, NULL);
-    vk.CmdDrawMultiIndexedEXT(cmd, 3, &indexed[0].draw, 1, 1, sizeof *indexed,
+    vk.CmdDrawMultiEXT(cmd, 20, &draws[0].draw, 1, 0, sizeof(*draws));
+    vk.CmdDrawMultiIndexedEXT(cmd, 20, &indexed[0].draw, 2, 0, sizeof(*indexed), NULL);
+    vk.CmdDrawMultiIndexedEXT(cmd, 3, &indexed[0].draw, 1, 1, sizeof(*indexed),
                               &offset); // one offset for all
-    vk.CmdDrawMultiEXT(cmd, 0, NULL, 1, 0, sizeof *draws);
+    vk.CmdDrawMultiEXT(cmd, 0, NULL, 1, 0, sizeof(*draws));
     finish(&s, cmd, "multi", path);
     scene_end(&s);
 }
@@ -540,7 +540,7 @@ static void library(struct app *app, const char *path)
         VK_GRAPHICS_PIPELINE_LIBRARY_FRAGMENT_SHADER_BIT_EXT |
             VK_GRAPHICS_PIPELINE_LIBRARY_FRAGMENT_OUTPUT_INTERFACE_BIT_EXT,
     };
-    enum { PARTS = sizeof part_of / sizeof *part_of };
+    enum { PARTS = sizeof(part_of) / sizeof(*part_of) };
     struct scene s;
     scene_begin(&s, app, 1, VK_SAMPLE_COUNT_1_BIT);
     VkPipeline parts[PARTS];
@@ -648,14 +648,14 @@ static void queries(struct app *app, const char *path)
     // Waits itself: nobody has waited for the submission.
     uint32_t narrow[QUERIES * 4] = {0};
     uint64_t wide[QUERIES * 4] = {0};
-    VK_CHECK(vk.GetQueryPoolResults(app->device, seen, 0, QUERIES - 1, sizeof narrow, narrow, 4,
+    VK_CHECK(vk.GetQueryPoolResults(app->device, seen, 0, QUERIES - 1, sizeof(narrow), narrow, 4,
                                     VK_QUERY_RESULT_WAIT_BIT));
     print_words("seen", narrow, QUERIES - 1);
     app_expect(narrow[0] == 0 && narrow[1] > 0 && narrow[4] == 4 * narrow[1],
                "as many pixels as tiles were drawn");
     // A stride with room for more, the last query unavailable.
     VkResult r =
-        vk.GetQueryPoolResults(app->device, seen, 1, QUERIES - 1, sizeof wide, wide, 32,
+        vk.GetQueryPoolResults(app->device, seen, 1, QUERIES - 1, sizeof(wide), wide, 32,
                                VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WITH_AVAILABILITY_BIT);
     app_expect(r == VK_NOT_READY, "an unavailable query");
     for (uint32_t q = 1; q < QUERIES - 1; q++)
@@ -673,7 +673,7 @@ static void queries(struct app *app, const char *path)
     for (uint32_t q = 0; q < QUERIES - 1; q++)
         app_expect(gpu[2 * q] == narrow[q] && gpu[2 * q + 1], "copied results to equal those read");
     VK_CHECK(
-        vk.GetQueryPoolResults(app->device, work, 0, 1, sizeof narrow, narrow, 4 * KINDS + 4,
+        vk.GetQueryPoolResults(app->device, work, 0, 1, sizeof(narrow), narrow, 4 * KINDS + 4,
                                VK_QUERY_RESULT_WAIT_BIT | VK_QUERY_RESULT_WITH_AVAILABILITY_BIT));
     print_words("work", narrow, KINDS + 1);
     vk.FreeCommandBuffers(app->device, app->pool, 1, &cmd);
@@ -702,7 +702,7 @@ static void capture(struct app *app, const char *path)
                       VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
     memset(counters.map, 0, 16);
     s.pipeline = pipeline_create(&s, (struct pipeline_wants){.vertex_code = capture_vert,
-                                                             .vertex_size = sizeof capture_vert});
+                                                             .vertex_size = sizeof(capture_vert)});
     VkQueryPool written = query_pool(app, VK_QUERY_TYPE_TRANSFORM_FEEDBACK_STREAM_EXT, 2, 0);
     vk.ResetQueryPool(app->device, written, 0, 2);
     s.without_colour = true;
@@ -734,7 +734,7 @@ static void capture(struct app *app, const char *path)
     commands_run(app, cmd);
     s.without_colour = false;
     uint64_t results[4];
-    VK_CHECK(vk.GetQueryPoolResults(app->device, written, 0, 2, sizeof results, results, 16,
+    VK_CHECK(vk.GetQueryPoolResults(app->device, written, 0, 2, sizeof(results), results, 16,
                                     VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT));
     // There was room for three vertices less than were asked for.
     printf("capture written %" PRIu64 " of %" PRIu64 ", %" PRIu64 " of %" PRIu64 "\n", results[0],

@@ -76,7 +76,7 @@ static VkPipeline pipeline_create(struct app *app, uint32_t from, uint32_t to)
         .sType = VK_STRUCTURE_TYPE_PIPELINE_CREATE_FLAGS_2_CREATE_INFO,
         .flags = VK_PIPELINE_CREATE_2_DESCRIPTOR_HEAP_BIT_EXT,
     };
-    VkShaderModule module = shader_create(app, mix_comp, sizeof mix_comp);
+    VkShaderModule module = shader_create(app, mix_comp, sizeof(mix_comp));
     VkPipeline pipeline;
     VK_CHECK(vk.CreateComputePipelines(
         app->device, VK_NULL_HANDLE, 1,
@@ -91,7 +91,7 @@ static VkPipeline pipeline_create(struct app *app, uint32_t from, uint32_t to)
                     .module = module,
                     .pName = "main",
                     .pSpecializationInfo =
-                        &(VkSpecializationInfo){2, entries, sizeof constants, constants},
+                        &(VkSpecializationInfo){2, entries, sizeof(constants), constants},
                 },
         },
         NULL, &pipeline));
@@ -168,7 +168,8 @@ int main(void)
     }
     VK_CHECK(heap.write_resources(app.device, 2, infos, places));
     uint8_t sampler[256] = {0};
-    app_expect(limits.samplerDescriptorSize <= sizeof sampler, "a sampler descriptor of sane size");
+    app_expect(limits.samplerDescriptorSize <= sizeof(sampler),
+               "a sampler descriptor of sane size");
     const VkSamplerCreateInfo sampler_info = {.sType = VK_STRUCTURE_TYPE_SAMPLER_CREATE_INFO,
                                               .maxLod = 4.0f};
     const VkHostAddressRangeEXT sampler_place = {sampler, (size_t)limits.samplerDescriptorSize};
@@ -188,7 +189,7 @@ int main(void)
                              });
     heap.push_data(cmd, &(VkPushDataInfoEXT){
                             .sType = VK_STRUCTURE_TYPE_PUSH_DATA_INFO_EXT,
-                            .data = {&push, sizeof push},
+                            .data = {&push, sizeof(push)},
                         });
     vk.CmdDispatch(cmd, COUNT / GROUP, 1, 1);
     commands_run(&app, cmd);

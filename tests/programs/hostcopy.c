@@ -165,11 +165,11 @@ static void regions(struct app *app)
         for (uint32_t x = 0; x < WIDTH; x++)
             want[y * WIDTH + x] =
                 x < WIDTH / 2 ? left[y * ROW + x] : right[y * ROW + x - WIDTH / 2];
-    check("regions", got, want, sizeof want);
+    check("regions", got, want, sizeof(want));
 
     // The last row of a read ends where its pixels end.
     uint32_t rows[ROW * HEIGHT];
-    memset(rows, 0xee, sizeof rows);
+    memset(rows, 0xee, sizeof(rows));
     read_region(app, &image, 0, rows, 1, 1, (VkOffset3D){0, 0, 0}, half, ROW);
     for (uint32_t y = 0; y < HEIGHT; y++)
         app_expect(memcmp(rows + y * ROW, left + y * ROW, WIDTH / 2 * 4) == 0, "rows of a read");

@@ -287,7 +287,7 @@ static void expect_mapped(int fd, VkSubresourceLayout plane, uint64_t hash)
     static uint8_t pixels[WIDTH * HEIGHT * 4];
     for (size_t y = 0; y < HEIGHT; y++)
         memcpy(pixels + y * WIDTH * 4, map + plane.offset + y * plane.rowPitch, WIDTH * 4);
-    app_expect(hash_bytes(pixels, sizeof pixels) == hash, "the mapped file to hold the image");
+    app_expect(hash_bytes(pixels, sizeof(pixels)) == hash, "the mapped file to hold the image");
     munmap((void *)map, (size_t)size);
 }
 
@@ -421,17 +421,17 @@ static void send_offer(int socket, const struct offer *offer, int fd)
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control = {0};
-    struct iovec part = {(void *)offer, sizeof *offer};
+    struct iovec part = {(void *)offer, sizeof(*offer)};
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = &control,
-                             .msg_controllen = sizeof control};
+                             .msg_controllen = sizeof(control)};
     struct cmsghdr *c = CMSG_FIRSTHDR(&message);
     c->cmsg_level = SOL_SOCKET;
     c->cmsg_type = SCM_RIGHTS;
-    c->cmsg_len = CMSG_LEN(sizeof fd);
-    memcpy(CMSG_DATA(c), &fd, sizeof fd);
-    app_expect(sendmsg(socket, &message, 0) == sizeof *offer, "the offer to be sent");
+    c->cmsg_len = CMSG_LEN(sizeof(fd));
+    memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+    app_expect(sendmsg(socket, &message, 0) == sizeof(*offer), "the offer to be sent");
 }
 
 static int receive_offer(int socket, struct offer *offer)
@@ -440,19 +440,19 @@ static int receive_offer(int socket, struct offer *offer)
         struct cmsghdr header;
         char bytes[CMSG_SPACE(sizeof(int))];
     } control;
-    struct iovec part = {offer, sizeof *offer};
+    struct iovec part = {offer, sizeof(*offer)};
     struct msghdr message = {.msg_iov = &part,
                              .msg_iovlen = 1,
                              .msg_control = &control,
-                             .msg_controllen = sizeof control};
+                             .msg_controllen = sizeof(control)};
     const ssize_t got = recvmsg(socket, &message, MSG_WAITALL);
     if (got == 0)
         _exit(APP_SKIP); // the other has said why
-    app_expect(got == sizeof *offer, "an offer");
+    app_expect(got == sizeof(*offer), "an offer");
     struct cmsghdr *c = CMSG_FIRSTHDR(&message);
     app_expect(c && c->cmsg_type == SCM_RIGHTS, "a file with the offer");
     int fd;
-    memcpy(&fd, CMSG_DATA(c), sizeof fd);
+    memcpy(&fd, CMSG_DATA(c), sizeof(fd));
     return fd;
 }
 

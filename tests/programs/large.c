@@ -129,7 +129,7 @@ static void descriptors(struct app *app, const char *path)
     struct binding b = binding_create(app, BUFFERS, SETS);
     const uint32_t count = BUFFERS;
     VkPipeline pipeline =
-        pipeline_create(app, b.layout, VK_NULL_HANDLE, many_comp, sizeof many_comp,
+        pipeline_create(app, b.layout, VK_NULL_HANDLE, many_comp, sizeof(many_comp),
                         &(VkSpecializationInfo){
                             .mapEntryCount = 1,
                             .pMapEntries = &(VkSpecializationMapEntry){0, 0, 4},
@@ -156,8 +156,8 @@ static void descriptors(struct app *app, const char *path)
                                        },
                                        sets));
     // In one call: each descriptor by a write of its own; set s turns the buffers by s.
-    VkWriteDescriptorSet *writes = memory((WRITES + SETS) * sizeof *writes);
-    VkDescriptorBufferInfo *infos = memory((WRITES + SETS) * sizeof *infos);
+    VkWriteDescriptorSet *writes = memory((WRITES + SETS) * sizeof(*writes));
+    VkDescriptorBufferInfo *infos = memory((WRITES + SETS) * sizeof(*infos));
     for (uint32_t w = 0; w < WRITES + SETS; w++) {
         const bool result = w >= WRITES;
         const uint32_t s = result ? w - WRITES : w / BUFFERS, i = w % BUFFERS;
@@ -210,7 +210,7 @@ static void regions(struct app *app, const char *path)
     uint32_t *words = memory(UPDATES * UPDATE);
     for (uint32_t i = 0; i < UPDATES * UPDATE / 4; i++)
         words[i] = i * 2654435761u;
-    VkBufferCopy *copies = memory(REGIONS * sizeof *copies);
+    VkBufferCopy *copies = memory(REGIONS * sizeof(*copies));
     for (uint32_t i = 0; i < REGIONS; i++) // word by word, backwards
         copies[i] = (VkBufferCopy){4 * i, 4 * (REGIONS - 1 - i), 4};
     VkCommandBuffer cmd = commands_begin(app);
@@ -291,7 +291,7 @@ static VkPipeline mixer_pipeline(struct app *app, struct mixer *m, VkPipelineCac
                            &(VkSpecializationInfo){
                                .mapEntryCount = 2,
                                .pMapEntries = entries,
-                               .dataSize = sizeof data,
+                               .dataSize = sizeof(data),
                                .pData = data,
                            });
 }
@@ -342,7 +342,7 @@ static void shader(struct app *app, const char *path)
     struct mixer m = mixer_create(app);
     for (size_t extra = 256 << 10; extra <= 4 << 20; extra *= 4) {
         size_t size;
-        uint32_t *fat = fattened(mix_comp, sizeof mix_comp, extra, &size);
+        uint32_t *fat = fattened(mix_comp, sizeof(mix_comp), extra, &size);
         VkPipeline pipeline =
             mixer_pipeline(app, &m, VK_NULL_HANDLE, fat, size, 12345 + (uint32_t)extra);
         expect_mix(app, &m, pipeline, 12345 + (uint32_t)extra);
@@ -386,21 +386,23 @@ static void cache(struct app *app, const char *path)
     VkPipelineCache caches[2] = {cache_create(app, 0, NULL), cache_create(app, 0, NULL)};
     VkPipeline pipelines[PIPELINES];
     for (uint32_t i = 0; i < PIPELINES; i++)
-        pipelines[i] = mixer_pipeline(app, &m, caches[i % 2], mix_comp, sizeof mix_comp, 2 * i + 3);
+        pipelines[i] =
+            mixer_pipeline(app, &m, caches[i % 2], mix_comp, sizeof(mix_comp), 2 * i + 3);
     size_t sizes[2], size, less;
     void *data[2] = {cache_data(app, caches[0], &sizes[0]), cache_data(app, caches[1], &sizes[1])};
     VK_CHECK(vk.MergePipelineCaches(app->device, caches[0], 1, &caches[1]));
     void *merged = cache_data(app, caches[0], &size);
     app_expect(size >= sizes[0] && size >= sizes[1], "a merged cache to hold more");
     VkPipelineCacheHeaderVersionOne header = {0};
-    memcpy(&header, merged, size < sizeof header ? size : sizeof header);
+    memcpy(&header, merged, size < sizeof(header) ? size : sizeof(header));
     app_expect(header.vendorID == app->properties.vendorID &&
                    header.deviceID == app->properties.deviceID,
                "the header of a cache to name its device");
     // Mesa 26.2's lavapipe holds nothing in a cache, not even a whole header.
-    app_expect(size < sizeof header || memcmp(header.pipelineCacheUUID,
-                                              app->properties.pipelineCacheUUID, VK_UUID_SIZE) == 0,
-               "the header of a cache to name its driver");
+    app_expect(
+        size < sizeof(header) ||
+            memcmp(header.pipelineCacheUUID, app->properties.pipelineCacheUUID, VK_UUID_SIZE) == 0,
+        "the header of a cache to name its driver");
     less = size - 1;
     app_expect(vk.GetPipelineCacheData(app->device, caches[0], &less, merged) == VK_INCOMPLETE &&
                    less < size,
@@ -413,7 +415,7 @@ static void cache(struct app *app, const char *path)
     memcpy(big, merged, size < BIG ? size : BIG);
     VkPipelineCache third = cache_create(app, BIG, big);
     for (uint32_t i = 0; i < PIPELINES; i++) {
-        VkPipeline again = mixer_pipeline(app, &m, third, mix_comp, sizeof mix_comp, 2 * i + 3);
+        VkPipeline again = mixer_pipeline(app, &m, third, mix_comp, sizeof(mix_comp), 2 * i + 3);
         expect_mix(app, &m, again, 2 * i + 3);
         expect_mix(app, &m, pipelines[i], 2 * i + 3);
         vk.DestroyPipeline(app->device, again, NULL);

@@ -202,7 +202,7 @@ static void leave_children(struct app *app)
     VkDescriptorSetLayout set_layout = set_layout_create(app);
     VK_CHECK(set_allocate(app, pool_create(app, 4), set_layout, &set));
     const VkComputePipelineCreateInfo info = pipeline_info(
-        layout_create(app, set_layout), shader_create(app, mix_comp, sizeof mix_comp), 0);
+        layout_create(app, set_layout), shader_create(app, mix_comp, sizeof(mix_comp)), 0);
     VK_CHECK(vk.CreateComputePipelines(app->device, cache, 1, &info, NULL, &pipeline));
     VK_CHECK(vk.CreateCommandPool(app->device,
                                   &(VkCommandPoolCreateInfo){
@@ -325,7 +325,7 @@ static void devices(struct app *app)
     const VkBool32 *has = (VkBool32 *)&offered.features;
     VkBool32 *wants = (VkBool32 *)&asked.features;
     // The first that is missing; which it is depends on the driver.
-    for (size_t i = 0; i < sizeof offered.features / sizeof *has; i++)
+    for (size_t i = 0; i < sizeof(offered.features) / sizeof(*has); i++)
         if (!has[i]) {
             wants[i] = VK_TRUE;
             app_expect(device_with(app, NULL, &asked) == VK_ERROR_FEATURE_NOT_PRESENT,
@@ -360,7 +360,7 @@ static void pipelines(struct app *app)
 {
     VkDescriptorSetLayout set_layout = set_layout_create(app);
     VkPipelineLayout layout = layout_create(app, set_layout);
-    VkShaderModule module = shader_create(app, mix_comp, sizeof mix_comp);
+    VkShaderModule module = shader_create(app, mix_comp, sizeof(mix_comp));
     const VkPipelineCreateFlags lazy = VK_PIPELINE_CREATE_FAIL_ON_PIPELINE_COMPILE_REQUIRED_BIT;
     const VkComputePipelineCreateInfo infos[] = {
         pipeline_info(layout, module, 0),

@@ -25,11 +25,11 @@ static VkPipeline pipeline_create(struct app *app, VkPipelineLayout layout)
 {
     VkPipelineShaderStageCreateInfo stages[] = {
         {.stage = VK_SHADER_STAGE_TASK_BIT_EXT,
-         .module = shader_create(app, meshes_task, sizeof meshes_task)},
+         .module = shader_create(app, meshes_task, sizeof(meshes_task))},
         {.stage = VK_SHADER_STAGE_MESH_BIT_EXT,
-         .module = shader_create(app, meshes_mesh, sizeof meshes_mesh)},
+         .module = shader_create(app, meshes_mesh, sizeof(meshes_mesh))},
         {.stage = VK_SHADER_STAGE_FRAGMENT_BIT,
-         .module = shader_create(app, meshes_frag, sizeof meshes_frag)},
+         .module = shader_create(app, meshes_frag, sizeof(meshes_frag))},
     };
     for (uint32_t i = 0; i < 3; i++) {
         stages[i].sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO;

@@ -55,8 +55,8 @@ static void fill_box(struct vertex *v, uint16_t *indices)
     static const uint16_t two[6] = {0, 1, 2, 0, 2, 3};
     for (int f = 0; f < 6; f++) {
         for (int k = 0; k < 4; k++) {
-            memcpy(v[4 * f + k].position, corners[f][k], sizeof corners[f][k]);
-            memcpy(v[4 * f + k].uv, uv[k], sizeof uv[k]);
+            memcpy(v[4 * f + k].position, corners[f][k], sizeof(corners[f][k]));
+            memcpy(v[4 * f + k].uv, uv[k], sizeof(uv[k]));
         }
         for (int k = 0; k < 6; k++)
             indices[6 * f + k] = (uint16_t)(4 * f + two[k]);
@@ -80,7 +80,7 @@ static void fill_camera(float *m, float lift)
 {
     const float f = 1.7f, near = 1, far = 20, z = 6;
     const float aspect = (float)WIDTH / HEIGHT;
-    memset(m, 0, 16 * sizeof *m);
+    memset(m, 0, 16 * sizeof(*m));
     m[0] = f / aspect;
     m[5] = f;
     m[10] = far / (near - far);
@@ -311,7 +311,7 @@ static void buffers_init(struct app *app, struct scene *s)
         .instanceCount = INSTANCES / 2,
         .firstInstance = 0,
     };
-    memcpy(s->indirect.map, &draw, sizeof draw);
+    memcpy(s->indirect.map, &draw, sizeof(draw));
     s->readback = buffer_create(app, WIDTH * HEIGHT * 4, VK_BUFFER_USAGE_TRANSFER_DST_BIT, visible);
 }
 
@@ -383,8 +383,8 @@ static void pipeline_init(struct app *app, struct scene *s)
             .pPushConstantRanges = &(VkPushConstantRange){VK_SHADER_STAGE_VERTEX_BIT, 0, 8},
         },
         NULL, &s->layout));
-    VkShaderModule vertex = shader_create(app, scene_vert, sizeof scene_vert);
-    VkShaderModule fragment = shader_create(app, scene_frag, sizeof scene_frag);
+    VkShaderModule vertex = shader_create(app, scene_vert, sizeof(scene_vert));
+    VkShaderModule fragment = shader_create(app, scene_frag, sizeof(scene_frag));
     const VkPipelineShaderStageCreateInfo stages[] = {
         {
             .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
@@ -584,11 +584,11 @@ int main(int argc, char **argv)
     vk.DestroyRenderPass(app.device, s.pass, NULL);
     vk.DestroySampler(app.device, s.sampler, NULL);
     struct image *images[] = {&s.colour, &s.depth, &s.resolved, &s.texture};
-    for (size_t i = 0; i < sizeof images / sizeof *images; i++)
+    for (size_t i = 0; i < sizeof(images) / sizeof(*images); i++)
         image_destroy(&app, images[i]);
     struct buffer *buffers[] = {&s.vertices, &s.indices,  &s.instances,
                                 &s.camera,   &s.indirect, &s.readback};
-    for (size_t i = 0; i < sizeof buffers / sizeof *buffers; i++)
+    for (size_t i = 0; i < sizeof(buffers) / sizeof(*buffers); i++)
         buffer_destroy(&app, buffers[i]);
     app_finish(&app);
     return 0;

@@ -138,7 +138,7 @@ static struct structure compact(struct app *app, struct structure *from)
     ray.CmdWriteAccelerationStructuresPropertiesKHR(
         cmd, 1, &from->handle, VK_QUERY_TYPE_ACCELERATION_STRUCTURE_COMPACTED_SIZE_KHR, pool, 0);
     commands_run(app, cmd);
-    VK_CHECK(ray.GetQueryPoolResults(app->device, pool, 0, 1, sizeof size, &size, sizeof size,
+    VK_CHECK(ray.GetQueryPoolResults(app->device, pool, 0, 1, sizeof(size), &size, sizeof(size),
                                      VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT));
     app_expect(size && size <= from->store.size, "a compacted size");
 
@@ -164,11 +164,11 @@ static struct structure build_bottom(struct app *app, struct buffer *vertices)
     static const float square[] = {0,   0, 0, .4f, 0,   0, 0, .4f, 0,
                                    .4f, 0, 0, .4f, .4f, 0, 0, .4f, 0};
     static const float beside[] = {.5f, 0, 0, .7f, 0, 0, .6f, .3f, 0};
-    *vertices = addressed(app, sizeof square + sizeof beside,
+    *vertices = addressed(app, sizeof(square) + sizeof(beside),
                           VK_BUFFER_USAGE_ACCELERATION_STRUCTURE_BUILD_INPUT_READ_ONLY_BIT_KHR,
                           VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
-    memcpy(vertices->map, square, sizeof square);
-    memcpy((uint8_t *)vertices->map + sizeof square, beside, sizeof beside);
+    memcpy(vertices->map, square, sizeof(square));
+    memcpy((uint8_t *)vertices->map + sizeof(square), beside, sizeof(beside));
     VkAccelerationStructureGeometryKHR geometries[GEOMETRIES];
     for (uint32_t i = 0; i < GEOMETRIES; i++)
         geometries[i] = (VkAccelerationStructureGeometryKHR){
@@ -178,7 +178,8 @@ static struct structure build_bottom(struct app *app, struct buffer *vertices)
                 {
                     .sType = VK_STRUCTURE_TYPE_ACCELERATION_STRUCTURE_GEOMETRY_TRIANGLES_DATA_KHR,
                     .vertexFormat = VK_FORMAT_R32G32B32_SFLOAT,
-                    .vertexData.deviceAddress = address_of(app, vertices) + (i ? sizeof square : 0),
+                    .vertexData.deviceAddress =
+                        address_of(app, vertices) + (i ? sizeof(square) : 0),
                     .vertexStride = 12,
                     .maxVertex = i ? 2 : 5,
                     .indexType = VK_INDEX_TYPE_NONE_KHR,
@@ -219,7 +220,7 @@ static struct structure build_top(struct app *app, const struct structure *botto
                  (uint32_t[]){INSTANCES}, 1);
 }
 
-// ---- both ways to shoot ------------------------------------------------------------------------
+// ---- both ways to shoot ---------------------------------------------------
 
 struct shooter {
     VkDescriptorSetLayout set_layout;
@@ -316,7 +317,7 @@ static void shoot_by_query(struct app *app, const struct shooter *s)
     const uint32_t size[] = {WIDTH, HEIGHT};
     VkComputePipelineCreateInfo info = {
         .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-        .stage = stage(app, VK_SHADER_STAGE_COMPUTE_BIT, rays_comp, sizeof rays_comp),
+        .stage = stage(app, VK_SHADER_STAGE_COMPUTE_BIT, rays_comp, sizeof(rays_comp)),
         .layout = s->layout,
     };
     VkPipeline pipeline;
@@ -325,7 +326,7 @@ static void shoot_by_query(struct app *app, const struct shooter *s)
     vk.CmdBindPipeline(cmd, VK_PIPELINE_BIND_POINT_COMPUTE, pipeline);
     vk.CmdBindDescriptorSets(cmd, VK_PIPELINE_BIND_POINT_COMPUTE, s->layout, 0, 1, &s->set, 0,
                              NULL);
-    vk.CmdPushConstants(cmd, s->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof size, size);
+    vk.CmdPushConstants(cmd, s->layout, VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof(size), size);
     vk.CmdDispatch(cmd, WIDTH / 8, HEIGHT / 8, 1);
     commands_run(app, cmd);
     vk.DestroyShaderModule(app->device, info.stage.module, NULL);
@@ -342,9 +343,9 @@ static void shoot_by_pipeline(struct app *app, const struct shooter *s)
                                         .pNext = &limits,
                                     });
     VkPipelineShaderStageCreateInfo stages[] = {
-        stage(app, VK_SHADER_STAGE_RAYGEN_BIT_KHR, rays_rgen, sizeof rays_rgen),
-        stage(app, VK_SHADER_STAGE_MISS_BIT_KHR, rays_rmiss, sizeof rays_rmiss),
-        stage(app, VK_SHADER_STAGE_CLOSEST_HIT_BIT_KHR, rays_rchit, sizeof rays_rchit),
+        stage(app, VK_SHADER_STAGE_RAYGEN_BIT_KHR, rays_rgen, sizeof(rays_rgen)),
+        stage(app, VK_SHADER_STAGE_MISS_BIT_KHR, rays_rmiss, sizeof(rays_rmiss)),
+        stage(app, VK_SHADER_STAGE_CLOSEST_HIT_BIT_KHR, rays_rchit, sizeof(rays_rchit)),
     };
     VkRayTracingShaderGroupCreateInfoKHR groups[3];
     for (uint32_t i = 0; i < 3; i++)
@@ -374,7 +375,7 @@ static void shoot_by_pipeline(struct app *app, const struct shooter *s)
     // The shader binding table: one record a group, each at the base alignment.
     const uint32_t handle = limits.shaderGroupHandleSize, at = limits.shaderGroupBaseAlignment;
     uint8_t handles[3 * 64];
-    app_expect(3 * handle <= sizeof handles, "shader group handles of sane size");
+    app_expect(3 * handle <= sizeof(handles), "shader group handles of sane size");
     VK_CHECK(
         ray.GetRayTracingShaderGroupHandlesKHR(app->device, pipeline, 0, 3, 3 * handle, handles));
     struct buffer table = addressed(app, 4 * at, VK_BUFFER_USAGE_SHADER_BINDING_TABLE_BIT_KHR,
@@ -441,7 +442,7 @@ int main(void)
     app_init(&app, &(struct app_wants){
                        .api_version = VK_API_VERSION_1_2,
                        .extensions = extensions,
-                       .extension_count = sizeof extensions / sizeof extensions[0],
+                       .extension_count = sizeof(extensions) / sizeof(extensions[0]),
                        .features = &core12,
                    });
 #define RAY_FUNCTION(name)                                                                         \

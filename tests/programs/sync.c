@@ -326,7 +326,7 @@ static void queries(struct sync *s)
                                 },
                                 NULL, &pool));
     vk.ResetQueryPool(d, pool, 0, 4);
-    app_expect(vk.GetQueryPoolResults(d, pool, 0, 1, sizeof t, t, 16,
+    app_expect(vk.GetQueryPoolResults(d, pool, 0, 1, sizeof(t), t, 16,
                                       VK_QUERY_RESULT_64_BIT |
                                           VK_QUERY_RESULT_WITH_AVAILABILITY_BIT) == VK_NOT_READY &&
                    t[1] == 0,

@@ -44,7 +44,7 @@ static VkPipeline pipeline_create(struct thread *t, VkShaderModule module, uint3
                     .module = module,
                     .pName = "main",
                     .pSpecializationInfo =
-                        &(VkSpecializationInfo){2, entries, sizeof constants, constants},
+                        &(VkSpecializationInfo){2, entries, sizeof(constants), constants},
                 },
             .layout = t->layout,
         },
@@ -159,7 +159,7 @@ static void *thread_main(void *arg)
     VK_CHECK(vk.CreatePipelineCache(
         device, &(VkPipelineCacheCreateInfo){.sType = VK_STRUCTURE_TYPE_PIPELINE_CACHE_CREATE_INFO},
         NULL, &t->cache));
-    VkShaderModule module = shader_create(t->app, mix_comp, sizeof mix_comp);
+    VkShaderModule module = shader_create(t->app, mix_comp, sizeof(mix_comp));
     for (uint32_t i = 0; i < PIPELINES; i++)
         pipelines[i] = pipeline_create(t, module, i);
     vk.DestroyShaderModule(device, module, NULL);

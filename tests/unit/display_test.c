@@ -62,7 +62,7 @@ static int set_up(void **state)
 {
     static const struct display_ops ops = {
         .setup = on_setup, .picture = on_picture, .frame = on_frame, .file_closed = on_file_closed};
-    struct bed *bed = calloc(1, sizeof *bed);
+    struct bed *bed = calloc(1, sizeof(*bed));
     int pair[2];
     os_socket_pair(pair);
     bed->device = link_create(pair[0], false);
@@ -73,8 +73,8 @@ static int set_up(void **state)
         bed->bytes[i] = (uint8_t)(i * 7);
     struct link_display_setup setup = {.outputs = 2};
     struct link_file_open open = {.file_id = 5, .size = SIZE};
-    tell(bed, LINK_DISPLAY_SETUP, &setup, sizeof setup, NULL);
-    tell(bed, LINK_FILE_OPEN, &open, sizeof open, &bed->file);
+    tell(bed, LINK_DISPLAY_SETUP, &setup, sizeof(setup), NULL);
+    tell(bed, LINK_FILE_OPEN, &open, sizeof(open), &bed->file);
     assert_true(display_dispatch(bed->display));
     *state = bed;
     return 0;
@@ -107,7 +107,7 @@ static void pixels_come_in_the_order_that_is_asked_for(void **state)
 {
     struct bed *bed = *state;
     struct link_picture shown = picture();
-    tell(bed, LINK_PICTURE, &shown, sizeof shown, NULL);
+    tell(bed, LINK_PICTURE, &shown, sizeof(shown), NULL);
     assert_true(display_dispatch(bed->display));
     assert_int_equal(bed->pictures, 1);
     assert_true(display_output(bed->display, 1)->enabled);
@@ -131,11 +131,12 @@ static void frames_are_answered_once_and_lie_in_the_picture(void **state)
     struct link_picture shown = picture();
     struct link_frame frame = {
         .output = 1, .x = 5, .y = 1, .width = 100, .height = 100, .serial = 9};
-    tell(bed, LINK_PICTURE, &shown, sizeof shown, NULL);
-    tell(bed, LINK_FRAME, &frame, sizeof frame, NULL);
+    tell(bed, LINK_PICTURE, &shown, sizeof(shown), NULL);
+    tell(bed, LINK_FRAME, &frame, sizeof(frame), NULL);
     assert_true(display_dispatch(bed->display));
     assert_int_equal(bed->frames, 1);
-    assert_memory_equal(&bed->damage, (&(struct gpu_rect){5, 1, W - 5, H - 1}), sizeof bed->damage);
+    assert_memory_equal(&bed->damage, (&(struct gpu_rect){5, 1, W - 5, H - 1}),
+                        sizeof(bed->damage));
     display_shown(bed->display, 1);
     display_shown(bed->display, 1);
     struct link_message message;
@@ -150,8 +151,8 @@ static void a_closed_file_is_shown_no_more(void **state)
     struct bed *bed = *state;
     struct link_picture shown = picture();
     struct link_file_close gone = {.file_id = 5};
-    tell(bed, LINK_PICTURE, &shown, sizeof shown, NULL);
-    tell(bed, LINK_FILE_CLOSE, &gone, sizeof gone, NULL);
+    tell(bed, LINK_PICTURE, &shown, sizeof(shown), NULL);
+    tell(bed, LINK_FILE_CLOSE, &gone, sizeof(gone), NULL);
     assert_true(display_dispatch(bed->display));
     assert_int_equal(bed->closed, 1);
     assert_null(display_output(bed->display, 1)->file);
@@ -175,7 +176,7 @@ static void pictures_that_do_not_fit_end_the_display(void **state)
         void *own;
         set_up(&own);
         struct bed *bed = own;
-        tell(bed, LINK_PICTURE, &bad[i], sizeof bad[i], NULL);
+        tell(bed, LINK_PICTURE, &bad[i], sizeof(bad[i]), NULL);
         if (display_dispatch(bed->display))
             fail_msg("picture %u was taken", i);
         tear_down(&own);
@@ -187,8 +188,8 @@ static void what_a_person_does_is_sent_in_order(void **state)
     struct bed *bed = *state;
     struct link_picture left = picture(), right = picture();
     left.output = 0;
-    tell(bed, LINK_PICTURE, &left, sizeof left, NULL);
-    tell(bed, LINK_PICTURE, &right, sizeof right, NULL);
+    tell(bed, LINK_PICTURE, &left, sizeof(left), NULL);
+    tell(bed, LINK_PICTURE, &right, sizeof(right), NULL);
     assert_true(display_dispatch(bed->display));
     for (int i = 0; i < 1000; i++)
         display_input(bed->display, LINK_INPUT_KEYBOARD, 1, 30, i);
@@ -202,11 +203,11 @@ static void what_a_person_does_is_sent_in_order(void **state)
     while (link_receive(bed->device, &message) == LINK_OK) {
         assert_int_equal(message.type, LINK_INPUT);
         const struct link_input *events = (const void *)message.payload;
-        for (size_t i = 0; i < message.size / sizeof *events; i++) {
+        for (size_t i = 0; i < message.size / sizeof(*events); i++) {
             if (events[i].device == LINK_INPUT_KEYBOARD)
                 assert_int_equal(events[i].value, next++);
             else
-                memmove(last, last + 1, sizeof last - sizeof last[0]), last[2] = events[i];
+                memmove(last, last + 1, sizeof(last) - sizeof(last[0])), last[2] = events[i];
         }
     }
     assert_int_equal(next, 1000);

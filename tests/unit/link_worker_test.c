@@ -16,7 +16,7 @@
 
 #define MS 1000000ull
 
-// ---- the worker --------------------------------------------------------------------------------
+// ---- the worker -----------------------------------------------------------
 
 static int serve(struct link *link, const char *role)
 {
@@ -56,7 +56,7 @@ static int play_worker(const char *role, int fd)
     return status;
 }
 
-// ---- the owner ---------------------------------------------------------------------------------
+// ---- the owner ------------------------------------------------------------
 
 struct fixture {
     struct os_loop *loop;

@@ -26,7 +26,7 @@ static int client; // our end of the connection
 static int log_file, real_stderr;
 static char log_text[8192];
 
-// ---- tools -------------------------------------------------------------------------------------
+// ---- tools ----------------------------------------------------------------
 
 static void on_pause(void *data)
 {
@@ -243,7 +243,7 @@ static uint32_t make_sync(uint32_t value)
     return reply[2];
 }
 
-// ---- start-up ----------------------------------------------------------------------------------
+// ---- start-up -------------------------------------------------------------
 
 static void start_up_as_mesa_does_it(void **state)
 {
@@ -338,7 +338,7 @@ static void clients_are_bounded(void **state)
     assert_int_equal(vtest_server_client_count(server), 1);
 }
 
-// ---- blobs -------------------------------------------------------------------------------------
+// ---- blobs ----------------------------------------------------------------
 
 // The worker says that it has the resource. False: the client is gone.
 static bool attached(uint32_t id)
@@ -477,7 +477,7 @@ static void too_many_resources(void **state)
     expect_disconnected("more than 8 resources");
 }
 
-// ---- syncs -------------------------------------------------------------------------------------
+// ---- syncs ----------------------------------------------------------------
 
 static void syncs_are_numbers(void **state)
 {
@@ -593,7 +593,7 @@ static void too_many_syncs(void **state)
     expect_disconnected("more than 8 sync objects");
 }
 
-// ---- submissions -------------------------------------------------------------------------------
+// ---- submissions ----------------------------------------------------------
 
 static void submissions_reach_the_worker(void **state)
 {
@@ -755,7 +755,7 @@ static void a_client_that_does_not_read_costs_only_itself(void **state)
     }
 }
 
-// ---- ends --------------------------------------------------------------------------------------
+// ---- ends -----------------------------------------------------------------
 
 static void a_client_may_leave_at_any_time(void **state)
 {

@@ -24,7 +24,7 @@ static void note(void *data, uint16_t code, bool down)
     assert_in_range(code, 1, VNC_KEY_MAX);
     log->down[code] += down ? 1 : -1;
     assert_in_range(log->down[code], 0, 1); // nothing twice
-    if (log->length < sizeof log->text - 16)
+    if (log->length < sizeof(log->text) - 16)
         log->length += (size_t)sprintf(log->text + log->length, "%s%c%u", log->length ? " " : "",
                                        down ? '+' : '-', code);
 }
@@ -84,7 +84,7 @@ static void functions_are_found(void **state)
         {0xff95, 102}, {' ', 57},     {0xffab, 78}, {0xff08, 14},
     };
     struct vnc_key key;
-    for (size_t i = 0; i < sizeof pairs / sizeof pairs[0]; i++) {
+    for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
         assert_true(vnc_key_of_symbol(pairs[i][0], false, &key));
         assert_int_equal(key.code, pairs[i][1]);
     }

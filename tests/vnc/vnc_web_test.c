@@ -58,7 +58,7 @@ static void requests_that_are_none(void **state)
         "GET /a%2 HTTP/1.1\r\n\r\n",
         "GET /a%zz HTTP/1.1\r\n\r\n",
     };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         assert_int_not_equal(parse(texts[i], &request), 0);
     assert_int_not_equal(vnc_request_parse("GET / HTTP/1.1\r\nA: \0b\r\n\r\n", 25, &request), 0);
     char text[4000] = "GET /";
@@ -75,7 +75,7 @@ static void any_bytes(void **state)
                                "Upgrade: websocket\r\nConnection: upgrade\r\n\r\n";
     for (int i = 0; i < 200000; i++) {
         struct vnc_request request;
-        size_t size = sizeof head - 1;
+        size_t size = sizeof(head) - 1;
         memcpy(text, head, size);
         for (int j = 0; j < 3; j++) {
             seed = seed * 1103515245 + 12345;
@@ -112,7 +112,7 @@ static void who_may_join(void **state)
         {"", "http://", false, false},
         {"localhost:5800", "file://localhost:5800", false, false},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         struct vnc_request request = {.websocket = true};
         strcpy(request.host, cases[i].host);
         strcpy(request.origin, cases[i].origin);

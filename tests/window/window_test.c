@@ -13,8 +13,7 @@
 #include "display/window/notice.h"
 #include "display/window/present.h"
 
-// ---- a display that writes down what it is told
-// ---------------------------------------------------
+// ---- a display that writes down what it is told ---------------------------
 
 static struct link_input told[4096];
 static unsigned told_count;
@@ -57,7 +56,7 @@ static int forget(void **state)
     return 0;
 }
 
-// ---- layout ------------------------------------------------------------------------------------
+// ---- layout ---------------------------------------------------------------
 
 #define ASSERT_AREA(area, X, Y, W, H)                                                              \
     do {                                                                                           \
@@ -103,7 +102,7 @@ static void no_size_is_too_odd(void **state)
 {
     (void)state;
     static const uint32_t sizes[] = {0, 1, 2, 3, 16, 4095, 16384, 65535};
-    enum { COUNT = sizeof sizes / sizeof *sizes };
+    enum { COUNT = sizeof(sizes) / sizeof(*sizes) };
     for (int n = 0; n < COUNT * COUNT * COUNT * COUNT * 3; n++) {
         uint32_t w = sizes[n % COUNT], h = sizes[n / COUNT % COUNT];
         uint32_t ww = sizes[n / COUNT / COUNT % COUNT];
@@ -137,7 +136,7 @@ static void places_of_the_window_are_places_of_the_picture(void **state)
     assert_true(x == 0 && y == 479);
 }
 
-// ---- keys --------------------------------------------------------------------------------------
+// ---- keys -----------------------------------------------------------------
 
 static void keys_have_codes_of_their_own(void **state)
 {
@@ -210,7 +209,7 @@ static void a_lock_key_is_pressed_where_lights_differ(void **state)
     expect_told(2, LINK_INPUT_KEYBOARD, 1, 58, 0);
 }
 
-// ---- pointer -----------------------------------------------------------------------------------
+// ---- pointer --------------------------------------------------------------
 
 static void fine_wheels_add_up(void **state)
 {
@@ -278,7 +277,7 @@ static void fingers_have_slots(void **state)
     assert_int_equal(told_count, 0);
 }
 
-// ---- pace --------------------------------------------------------------------------------------
+// ---- pace -----------------------------------------------------------------
 
 static void frames_without_a_screen_to_wait_for_keep_its_rate(void **state)
 {
@@ -321,7 +320,7 @@ static void a_pause_is_not_made_up_for(void **state)
     assert_true(now - began >= 7 * period);
 }
 
-// ---- notices -----------------------------------------------------------------------------------
+// ---- notices --------------------------------------------------------------
 
 static unsigned lit(const uint8_t *rgba, uint32_t width, uint32_t height)
 {
@@ -339,8 +338,8 @@ static void sentences_are_drawn_in_any_size(void **state)
     static const char sentence[] = "The guest has not switched its screen on yet";
     static const uint32_t sizes[] = {1, 7, 11, 12, 13, 60, 160, 527, 528, 640, 1599, 1600};
     unsigned whole = 0;
-    for (unsigned w = 0; w < sizeof sizes / sizeof *sizes; w++) {
-        for (unsigned h = 0; h < sizeof sizes / sizeof *sizes; h++) {
+    for (unsigned w = 0; w < sizeof(sizes) / sizeof(*sizes); w++) {
+        for (unsigned h = 0; h < sizeof(sizes) / sizeof(*sizes); h++) {
             uint8_t *rgba = window_notice(sentence, sizes[w], sizes[h]);
             assert_non_null(rgba);
             unsigned count = lit(rgba, sizes[w], sizes[h]);

@@ -39,13 +39,13 @@ struct image {
     int status;
 };
 
-// ---- writing -----------------------------------------------------------------------------------
+// ---- writing --------------------------------------------------------------
 
 // The file appears whole or not at all.
 static bool write_png(const char *path, const uint8_t *rgba, uint32_t width, uint32_t height)
 {
     char temporary[4200];
-    snprintf(temporary, sizeof temporary, "%s.part%ld", path, (long)getpid());
+    snprintf(temporary, sizeof(temporary), "%s.part%ld", path, (long)getpid());
     png_image picture = {
         .version = PNG_IMAGE_VERSION, .width = width, .height = height, .format = PNG_FORMAT_RGBA};
     errno = 0;
@@ -79,8 +79,7 @@ static bool write_picture(struct image *image, const char *path)
     return good;
 }
 
-// ---- what the device says
-// ------------------------------------------------------------------------
+// ---- what the device says -------------------------------------------------
 
 static void end(struct image *image, int status)
 {
@@ -115,8 +114,8 @@ static void on_frame(void *data, uint32_t output, const struct gpu_rect *damage)
     if (output == image->output && !image->done) {
         if (image->screenshot)
             end(image, write_picture(image, image->screenshot) ? 0 : 1);
-        else if (snprintf(path, sizeof path, "%s/frame-%06u.png", image->folder, ++image->number) >=
-                     (int)sizeof path ||
+        else if (snprintf(path, sizeof(path), "%s/frame-%06u.png", image->folder,
+                          ++image->number) >= (int)sizeof(path) ||
                  !write_picture(image, path))
             end(image, 1);
         display_count(image->display, 1, 0);
@@ -124,7 +123,7 @@ static void on_frame(void *data, uint32_t output, const struct gpu_rect *damage)
     display_shown(image->display, output);
 }
 
-// ---- main --------------------------------------------------------------------------------------
+// ---- main -----------------------------------------------------------------
 
 // Numbers go on where an earlier run has ended.
 static bool use_folder(struct image *image)

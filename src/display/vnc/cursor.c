@@ -11,7 +11,7 @@ void vnc_cursor_finish(struct vnc_cursor *cursor)
     free(cursor->rich.richSource);
     free(cursor->rich.mask);
     cursor->rgba = NULL;
-    memset(&cursor->rich, 0, sizeof cursor->rich);
+    memset(&cursor->rich, 0, sizeof(cursor->rich));
 }
 
 // RFB's cursor has a mask in place of alpha.

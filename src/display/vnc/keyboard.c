@@ -61,7 +61,7 @@ static void release(struct vnc_keyboard *keyboard, size_t index)
     uint16_t code = keyboard->held[index].code;
     keyboard->held_count--;
     memmove(&keyboard->held[index], &keyboard->held[index + 1],
-            (keyboard->held_count - index) * sizeof keyboard->held[0]);
+            (keyboard->held_count - index) * sizeof(keyboard->held[0]));
     keyboard->send(keyboard->data, code, false);
 }
 

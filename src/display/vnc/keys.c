@@ -154,7 +154,7 @@ static bool of_ascii(uint32_t character, struct vnc_key *key)
 
 static bool of_character(uint32_t character, struct vnc_key *key)
 {
-    for (size_t i = 0; i < sizeof stand_ins / sizeof *stand_ins; i++)
+    for (size_t i = 0; i < sizeof(stand_ins) / sizeof(*stand_ins); i++)
         if (stand_ins[i].character == character)
             return of_ascii((uint32_t)stand_ins[i].ascii, key);
     return of_ascii(character, key);
@@ -178,10 +178,10 @@ bool vnc_key_of_symbol(uint32_t symbol, bool num_lock, struct vnc_key *key)
         *key = num_lock ? (struct vnc_key){83, VNC_SHIFT_ANY} : (struct vnc_key){52, VNC_SHIFT_UP};
         return true;
     }
-    for (size_t i = 0; i < sizeof legacy / sizeof *legacy; i++)
+    for (size_t i = 0; i < sizeof(legacy) / sizeof(*legacy); i++)
         if (legacy[i].symbol == symbol)
             return of_ascii((uint32_t)legacy[i].ascii, key);
-    size_t first = 0, last = sizeof functions / sizeof *functions;
+    size_t first = 0, last = sizeof(functions) / sizeof(*functions);
     while (first < last) {
         size_t middle = (first + last) / 2;
         if (functions[middle].symbol == symbol) {

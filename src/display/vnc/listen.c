@@ -40,7 +40,7 @@ static bool parse(const char *text, struct place *place)
             end = text + strlen(text); // more than one colon: an IPv6 address
     }
     size_t length = (size_t)(end - text);
-    if (length >= sizeof place->address)
+    if (length >= sizeof(place->address))
         return false;
     memcpy(place->address, text, length);
     place->address[length] = 0;
@@ -126,7 +126,7 @@ static int listen_at(const struct addrinfo *info, long port)
     if (fd < 0)
         return -errno;
     fcntl(fd, F_SETFD, FD_CLOEXEC);
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
     if (!set_port(info->ai_addr, port)) {
         close(fd);
         return -EAFNOSUPPORT;
@@ -144,7 +144,7 @@ bool vnc_listen(const char *text, struct vnc_listener *listener)
 {
     *listener = (struct vnc_listener){.fd = -1, .local = true};
     if (is_path(text)) {
-        snprintf(listener->text, sizeof listener->text, "%s", text);
+        snprintf(listener->text, sizeof(listener->text), "%s", text);
         listener->fd = os_socket_listen(text);
         if (listener->fd < 0)
             log_error("can't listen on %s: %s", text, strerror(-listener->fd));
@@ -171,7 +171,7 @@ bool vnc_listen(const char *text, struct vnc_listener *listener)
                   place.port > 0 ? "" : " and those after it", strerror(-listener->fd));
         return false;
     }
-    snprintf(listener->text, sizeof listener->text,
+    snprintf(listener->text, sizeof(listener->text),
              strchr(place.address, ':') ? "[%s]:%ld" : "%s:%ld", place.address, port);
     return true;
 }

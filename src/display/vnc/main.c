@@ -58,7 +58,7 @@ char *vnc_read_password(const char *path)
         problem = "is not a file of yours";
     else if (status.st_mode & 077)
         problem = "can be read by others: chmod 600 it";
-    else if ((size = read(fd, text, sizeof text - 1)) < 0)
+    else if ((size = read(fd, text, sizeof(text) - 1)) < 0)
         problem = strerror(errno);
     close(fd);
     text[size > 0 ? size : 0] = 0;
@@ -68,7 +68,7 @@ char *vnc_read_password(const char *path)
     if (problem)
         log_error("the password file %s %s", path, problem);
     char *password = problem ? NULL : strdup(text);
-    memset(text, 0, sizeof text);
+    memset(text, 0, sizeof(text));
     return password;
 }
 
@@ -196,7 +196,7 @@ static bool choose_places(struct vnc_options *options, char *web, size_t web_siz
     if (options->web && !strchr(options->web, ':')) {
         char address[256] = "127.0.0.1";
         if (options->listen)
-            vnc_listen_address(options->listen, address, sizeof address);
+            vnc_listen_address(options->listen, address, sizeof(address));
         snprintf(web, web_size, strchr(address, ':') ? "[%s]:%s" : "%s:%s", address, options->web);
         options->web = web;
     }
@@ -225,7 +225,7 @@ static int serve(struct vnc_options *options)
 {
     char web_place[300];
     struct vnc_listener vnc = {.fd = -1}, web = {.fd = -1};
-    if (!choose_places(options, web_place, sizeof web_place))
+    if (!choose_places(options, web_place, sizeof(web_place)))
         return VNC_USAGE;
     if (options->password_file) {
         char *password = vnc_read_password(options->password_file);

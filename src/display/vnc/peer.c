@@ -86,7 +86,7 @@ static bool receive(struct vnc_peer *peer)
 {
     unsigned fd_count = 0;
     ssize_t got = os_socket_recv(peer->fd, peer->bytes + peer->held,
-                                 sizeof peer->bytes - peer->held, NULL, 0, &fd_count);
+                                 sizeof(peer->bytes) - peer->held, NULL, 0, &fd_count);
     if (got == -EAGAIN || got == -EWOULDBLOCK)
         return true;
     if (got <= 0) {
@@ -98,7 +98,7 @@ static bool receive(struct vnc_peer *peer)
     size_t at = 0;
     for (; peer->held - at >= sizeof(struct vnc_message); at += sizeof(struct vnc_message)) {
         struct vnc_message message;
-        memcpy(&message, peer->bytes + at, sizeof message);
+        memcpy(&message, peer->bytes + at, sizeof(message));
         bool first = message.type == VNC_JOINED && !peer->joined;
         if (message.type == VNC_TAKEN && peer->waiting_ns) {
             peer->waiting_ns = 0;
@@ -142,7 +142,7 @@ static void command_line(const struct vnc_options *options, bool web, bool local
         {"--tls-cert", options->tls_certificate},
         {"--tls-key", options->tls_key},
     };
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+    for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
         if (values[i].value) {
             arguments[count++] = values[i].option;
             arguments[count++] = (char *)values[i].value;
@@ -162,13 +162,13 @@ struct vnc_peer *vnc_peer_start(struct vnc_processes *processes, const struct vn
                                 int client, bool web, bool local, const char *name,
                                 const struct vnc_peer_callbacks *callbacks)
 {
-    struct vnc_peer *peer = calloc(1, sizeof *peer);
-    struct vnc_child *child = calloc(1, sizeof *child);
+    struct vnc_peer *peer = calloc(1, sizeof(*peer));
+    struct vnc_child *child = calloc(1, sizeof(*child));
     char self[4096], *arguments[MAX_ARGUMENTS];
     int pair[2] = {-1, -1}, error = ENOMEM;
     if (!peer || !child)
         goto fail;
-    if (!os_self_path(self, sizeof self)) {
+    if (!os_self_path(self, sizeof(self))) {
         error = ENOENT;
         goto fail;
     }
@@ -350,12 +350,12 @@ void vnc_peer_leds(struct vnc_peer *peer, uint32_t leds)
 // A batch is smaller than any socket's buffer, which the viewer has emptied before.
 static bool put(struct vnc_peer *peer, const struct vnc_message *message, int *fd)
 {
-    ssize_t sent = os_socket_send(peer->fd, message, sizeof *message, fd, fd && *fd >= 0 ? 1 : 0);
+    ssize_t sent = os_socket_send(peer->fd, message, sizeof(*message), fd, fd && *fd >= 0 ? 1 : 0);
     if (fd && *fd >= 0) {
         close(*fd);
         *fd = -1;
     }
-    return sent == (ssize_t)sizeof *message;
+    return sent == (ssize_t)sizeof(*message);
 }
 
 void vnc_peer_flush(struct vnc_peer *peer)

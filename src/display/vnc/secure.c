@@ -41,7 +41,7 @@ struct vnc_secure {
 
 struct vnc_secure *vnc_secure_create(const struct vnc_options *options)
 {
-    struct vnc_secure *secure = calloc(1, sizeof *secure);
+    struct vnc_secure *secure = calloc(1, sizeof(*secure));
     int error = GNUTLS_E_MEMORY_ERROR;
     if (!secure)
         goto fail;
@@ -85,8 +85,7 @@ void vnc_secure_destroy(struct vnc_secure *secure)
     free(secure);
 }
 
-// ---- agreeing, in plain bytes
-// --------------------------------------------------------------------
+// ---- agreeing, in plain bytes ---------------------------------------------
 
 static bool wait_for(struct vnc_secure *secure, int fd, short events)
 {
@@ -140,7 +139,7 @@ static bool agree(struct vnc_secure *secure, bool password)
     if (!put(secure, fd, "RFB 003.008\n", 12) || !get(secure, fd, secure->version, 12))
         return false;
     if (strcmp(secure->version, "RFB 003.007\n") && strcmp(secure->version, "RFB 003.008\n")) {
-        put(secure, fd, oldest, sizeof oldest);
+        put(secure, fd, oldest, sizeof(oldest));
         return false;
     }
     if (!put(secure, fd, kinds, 2) || !get(secure, fd, answer, 1) || answer[0] != SECURITY_VENCRYPT)
@@ -182,8 +181,7 @@ static bool greet_library(struct vnc_secure *secure)
            put(secure, secure->plain, &kinds[1], 1);
 }
 
-// ---- the thread
-// ----------------------------------------------------------------------------------
+// ---- the thread -----------------------------------------------------------
 
 struct way {
     uint8_t bytes[BUFFER];
@@ -196,7 +194,7 @@ static bool from_network(struct vnc_secure *secure, struct way *way)
 {
     if (way->ended || way->size)
         return false;
-    ssize_t got = gnutls_record_recv(secure->session, way->bytes, sizeof way->bytes);
+    ssize_t got = gnutls_record_recv(secure->session, way->bytes, sizeof(way->bytes));
     if (got > 0)
         way->size = (size_t)got;
     else if (got == 0 || gnutls_error_is_fatal((int)got) || got == GNUTLS_E_REHANDSHAKE)
@@ -224,7 +222,7 @@ static bool from_library(struct vnc_secure *secure, struct way *way)
 {
     if (way->ended || way->size)
         return false;
-    ssize_t got = recv(secure->plain, way->bytes, sizeof way->bytes, 0);
+    ssize_t got = recv(secure->plain, way->bytes, sizeof(way->bytes), 0);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         return false;
     if (got > 0)
@@ -253,7 +251,7 @@ static bool to_network(struct vnc_secure *secure, struct way *way)
 static void carry(struct vnc_secure *secure)
 {
     static const short none = 0;
-    struct way *in = calloc(1, sizeof *in), *out = calloc(1, sizeof *out);
+    struct way *in = calloc(1, sizeof(*in)), *out = calloc(1, sizeof(*out));
     while (in && out) {
         bool moved = from_network(secure, in);
         moved = to_library(secure, in) || moved;

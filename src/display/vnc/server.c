@@ -76,7 +76,7 @@ struct server {
     uint8_t held[HELD_KEYS]; // by how many
 };
 
-// ---- the picture -------------------------------------------------------------------------------
+// ---- the picture ----------------------------------------------------------
 
 static void tell_damage(void *data, const struct gpu_rect *rect)
 {
@@ -170,8 +170,7 @@ static void on_tick(void *data)
     }
 }
 
-// ---- cursor and LEDs
-// -----------------------------------------------------------------------------
+// ---- cursor and LEDs ------------------------------------------------------
 
 static void tell_cursor(struct server *server, struct vnc_peer *peer)
 {
@@ -229,7 +228,7 @@ static void on_leds(void *data, uint32_t leds)
     flush_peers(server);
 }
 
-// ---- input -------------------------------------------------------------------------------------
+// ---- input ----------------------------------------------------------------
 
 // A key, or a button from VNC_KEY_MAX + 1 on. Two viewers may hold the same one: it is up when both
 // have let go.
@@ -277,7 +276,7 @@ static void take_pointer(struct server *server, struct hands *hands,
     display_input_end(server->display, LINK_INPUT_POINTER);
 }
 
-// ---- viewers -----------------------------------------------------------------------------------
+// ---- viewers --------------------------------------------------------------
 
 static void tell_all(struct server *server, struct vnc_peer *peer)
 {
@@ -324,7 +323,7 @@ static void drop(struct server *server, struct vnc_peer *peer, const char *why)
     while (server->peers[index] != peer)
         index++;
     memmove(&server->peers[index], &server->peers[index + 1],
-            (server->peer_count - index - 1) * sizeof server->peers[0]);
+            (server->peer_count - index - 1) * sizeof(server->peers[0]));
     server->peer_count--;
     let_go(server, hands);
     free(hands);
@@ -359,7 +358,7 @@ static void admit(struct server *server, int client, bool web)
     struct vnc_peer *oldest;
     if (count_strangers(server, &oldest) == MAX_STRANGERS)
         drop(server, oldest, "too many connections");
-    struct hands *hands = calloc(1, sizeof *hands);
+    struct hands *hands = calloc(1, sizeof(*hands));
     if (!hands || server->joined == MAX_JOINED) {
         log_warning("a viewer was refused: %s", hands ? "there are too many" : "out of memory");
         free(hands);
@@ -417,13 +416,13 @@ static void on_watch(void *data)
     os_source_set_deadline(server->watch, now + NS_PER_S);
 }
 
-// ---- life --------------------------------------------------------------------------------------
+// ---- life -----------------------------------------------------------------
 
 static void on_setup(void *data, const struct link_display_setup *setup)
 {
     struct server *server = data;
     server->outputs = setup->outputs;
-    snprintf(server->name, sizeof server->name, "%s", setup->name[0] ? setup->name : "hesper");
+    snprintf(server->name, sizeof(server->name), "%s", setup->name[0] ? setup->name : "hesper");
     if (server->output >= setup->outputs) {
         log_error("there is no output %u: the guest has %u", server->output, setup->outputs);
         server->status = VNC_USAGE;

@@ -65,14 +65,13 @@ static struct viewer *viewer_of(rfbClientPtr client)
     return client->screen->screenData;
 }
 
-// ---- to the server
-// -------------------------------------------------------------------------------
+// ---- to the server --------------------------------------------------------
 
 // Waits while the server takes nothing: then the guest doesn't either, and the viewer shall wait.
 static void flush_messages(struct viewer *viewer)
 {
     const uint8_t *bytes = (const uint8_t *)viewer->held;
-    size_t size = viewer->held_count * sizeof viewer->held[0];
+    size_t size = viewer->held_count * sizeof(viewer->held[0]);
     viewer->held_count = 0;
     while (size && !viewer->failed) {
         ssize_t sent = os_socket_send(viewer->fd, bytes, size, NULL, 0);
@@ -95,8 +94,7 @@ static void tell(struct viewer *viewer, struct vnc_message message)
     viewer->held[viewer->held_count++] = message;
 }
 
-// ---- the frame
-// -----------------------------------------------------------------------------------
+// ---- the frame ------------------------------------------------------------
 
 // Clips to width × height. False: nothing is left.
 static bool clip(int64_t x, int64_t y, int64_t width, int64_t height, uint32_t limit_width,
@@ -191,8 +189,7 @@ static bool take_screen(struct viewer *viewer, const struct vnc_message *message
     return true;
 }
 
-// ---- the cursor
-// ----------------------------------------------------------------------------------
+// ---- the cursor -----------------------------------------------------------
 
 // The library gives a viewer that draws cursors itself this one.
 static rfbCursorPtr get_cursor(rfbClientPtr client)
@@ -213,7 +210,7 @@ static void update_cursor(struct viewer *viewer)
     if (drawn)
         clip(viewer->cursor.x, viewer->cursor.y, viewer->cursor.width, viewer->cursor.height,
              (uint32_t)viewer->screen->width, (uint32_t)viewer->screen->height, &viewer->drawn);
-    if (!memcmp(&old, &viewer->drawn, sizeof old))
+    if (!memcmp(&old, &viewer->drawn, sizeof(old)))
         return;
     if (old.width)
         paint(viewer, &old);
@@ -241,8 +238,7 @@ static void take_place(struct viewer *viewer, const struct vnc_message *message)
     viewer->cursor.y = message->y;
 }
 
-// ---- from the server
-// -----------------------------------------------------------------------------
+// ---- from the server ------------------------------------------------------
 
 static bool apply(struct viewer *viewer, const struct vnc_message *message, int fd)
 {
@@ -279,9 +275,9 @@ static bool receive(struct viewer *viewer)
         size_t held = 0;
         int fd = -1;
         unsigned fd_count = 0;
-        while (held < sizeof message) {
+        while (held < sizeof(message)) {
             ssize_t got = os_socket_recv(viewer->fd, (uint8_t *)&message + held,
-                                         sizeof message - held, &fd, 1, &fd_count);
+                                         sizeof(message) - held, &fd, 1, &fd_count);
             if (got > 0) {
                 held += (size_t)got;
             } else if ((got == -EAGAIN || got == -EWOULDBLOCK) && !held) {
@@ -315,8 +311,7 @@ static bool join(struct viewer *viewer)
     return true;
 }
 
-// ---- from the viewer
-// -----------------------------------------------------------------------------
+// ---- from the viewer ------------------------------------------------------
 
 static void on_key(void *data, uint16_t code, bool down)
 {
@@ -364,14 +359,14 @@ static rfbBool enable_keys(rfbClientPtr client, void **data, int encoding)
 {
     static const uint8_t answer[16] = {
         rfbFramebufferUpdate, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xfe, 0xfe}; // −258
-    return encoding == QEMU_KEYS && rfbWriteExact(client, (const char *)answer, sizeof answer) > 0;
+    return encoding == QEMU_KEYS && rfbWriteExact(client, (const char *)answer, sizeof(answer)) > 0;
 }
 
 static rfbBool take_key(rfbClientPtr client, void *data, const rfbClientToServerMsg *message)
 {
     // Kind (0: a key), down, symbol, code.
     uint8_t rest[11];
-    if (message->type != QEMU_MESSAGE || rfbReadExact(client, (char *)rest, sizeof rest) <= 0 ||
+    if (message->type != QEMU_MESSAGE || rfbReadExact(client, (char *)rest, sizeof(rest)) <= 0 ||
         rest[0] != 0)
         return FALSE;
     uint32_t code = (uint32_t)rest[7] << 24 | rest[8] << 16 | rest[9] << 8 | rest[10];
@@ -391,7 +386,7 @@ static void library_log(const char *format, ...)
     char text[512];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    vsnprintf(text, sizeof(text), format, arguments);
     va_end(arguments);
     text[strcspn(text, "\n")] = 0;
     log_debug("library: %s", text);
@@ -409,8 +404,7 @@ static bool has_more(rfbClientPtr client)
            ((client->wsctx && webSocketsHasDataInBuffer(client)) || readable(client->sock));
 }
 
-// ---- life
-// ----------------------------------------------------------------------------------------
+// ---- life -----------------------------------------------------------------
 
 // The library makes a password's challenge of the time and the process's number, unless it has made
 // one before: then what we have sown counts.
@@ -420,7 +414,7 @@ static void sow_challenges(void)
     unsigned seed = 0;
     int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
     rfbRandomBytes(none);
-    if (fd >= 0 && read(fd, &seed, sizeof seed) == sizeof seed)
+    if (fd >= 0 && read(fd, &seed, sizeof(seed)) == sizeof(seed))
         srandom(seed);
     if (fd >= 0)
         close(fd);
@@ -549,7 +543,7 @@ int vnc_viewer_main(const struct vnc_options *options)
         return 1;
     if (options->tls_certificate && !(secure = vnc_secure_create(options)))
         return 1;
-    if (os_sandbox_enter(summary, sizeof summary))
+    if (os_sandbox_enter(summary, sizeof(summary)))
         log_debug("sandbox: %s", summary);
     os_socket_set_nonblocking(viewer.fd, true);
     int client = secure ? vnc_secure_begin(secure, options, options->client) : options->client;

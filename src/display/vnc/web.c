@@ -25,8 +25,7 @@ enum {
     SEND_MS = 10000,   // without a byte
 };
 
-// ---- requests
-// ------------------------------------------------------------------------------------
+// ---- requests -------------------------------------------------------------
 
 static int hex(char digit)
 {
@@ -87,7 +86,7 @@ static bool has_word(const char *list, const char *word)
 
 int vnc_request_parse(const char *text, size_t size, struct vnc_request *request)
 {
-    memset(request, 0, sizeof *request);
+    memset(request, 0, sizeof(*request));
     const char *end = memchr(text, '\r', size);
     if (!end || memchr(text, 0, size))
         return 400;
@@ -103,7 +102,7 @@ int vnc_request_parse(const char *text, size_t size, struct vnc_request *request
     const char *path = text + method, *version = memchr(path, ' ', first - method);
     if (!version || text + first - version != 9 || memcmp(version, " HTTP/1.", 8))
         return 400;
-    if (!take_path(path, (size_t)(version - path), request->path, sizeof request->path))
+    if (!take_path(path, (size_t)(version - path), request->path, sizeof(request->path)))
         return 404;
     request->keep = version[8] == '1';
 
@@ -115,12 +114,12 @@ int vnc_request_parse(const char *text, size_t size, struct vnc_request *request
         if (!next)
             return 400;
         size_t length = (size_t)(next - line);
-        if (is_field(line, length, "host", request->host, sizeof request->host) ||
-            is_field(line, length, "origin", request->origin, sizeof request->origin)) {
+        if (is_field(line, length, "host", request->host, sizeof(request->host)) ||
+            is_field(line, length, "origin", request->origin, sizeof(request->origin))) {
             // taken
-        } else if (is_field(line, length, "upgrade", value, sizeof value)) {
+        } else if (is_field(line, length, "upgrade", value, sizeof(value))) {
             request->websocket = !strcasecmp(value, "websocket");
-        } else if (is_field(line, length, "connection", value, sizeof value)) {
+        } else if (is_field(line, length, "connection", value, sizeof(value))) {
             upgrade = has_word(value, "upgrade");
             if (has_word(value, "close"))
                 request->keep = false;
@@ -159,8 +158,7 @@ bool vnc_request_may_join(const struct vnc_request *request, bool local)
            (!local || is_here(request->host));
 }
 
-// ---- answers
-// -------------------------------------------------------------------------------------
+// ---- answers --------------------------------------------------------------
 
 static bool send_all(int client, const char *bytes, size_t size)
 {
@@ -189,7 +187,7 @@ static bool send_status(int client, int status, bool keep, const char *more)
                          : status == 405 ? "Method Not Allowed"
                                          : "Error";
     char text[512];
-    int size = snprintf(text, sizeof text,
+    int size = snprintf(text, sizeof(text),
                         "HTTP/1.1 %d %s\r\n%sContent-Length: 0\r\nConnection: %s\r\n\r\n", status,
                         reason, more, keep ? "keep-alive" : "close");
     return send_all(client, text, (size_t)size) && keep;
@@ -211,7 +209,7 @@ static const char *type_of(const char *path)
         {".woff", "font/woff"},
     };
     const char *end = strrchr(path, '.');
-    for (size_t i = 0; end && i < sizeof types / sizeof *types; i++)
+    for (size_t i = 0; end && i < sizeof(types) / sizeof(*types); i++)
         if (!strcmp(end, types[i][0]))
             return types[i][1];
     return "application/octet-stream";
@@ -221,7 +219,7 @@ static const char *type_of(const char *path)
 static int open_below(const char *root, const char *path, struct stat *status)
 {
     char wanted[PATH_MAX], real_root[PATH_MAX], real[PATH_MAX];
-    if (snprintf(wanted, sizeof wanted, "%s%s", root, path) >= (int)sizeof wanted ||
+    if (snprintf(wanted, sizeof(wanted), "%s%s", root, path) >= (int)sizeof(wanted) ||
         !realpath(root, real_root) || !realpath(wanted, real))
         return -1;
     size_t length = strlen(real_root);
@@ -243,7 +241,7 @@ static bool send_file(const struct vnc_options *options, int client,
     if (fd < 0)
         return send_status(client, 404, request->keep, "");
     char bytes[16384];
-    int size = snprintf(bytes, sizeof bytes,
+    int size = snprintf(bytes, sizeof(bytes),
                         "HTTP/1.1 200 OK\r\nContent-Type: %s\r\nContent-Length: %lld\r\n"
                         "Cache-Control: no-cache\r\nX-Content-Type-Options: nosniff\r\n"
                         "X-Frame-Options: DENY\r\nConnection: %s\r\n\r\n",
@@ -252,7 +250,7 @@ static bool send_file(const struct vnc_options *options, int client,
     bool good = send_all(client, bytes, (size_t)size);
     off_t left = request->head ? 0 : status.st_size;
     while (good && left > 0) {
-        ssize_t got = read(fd, bytes, left < (off_t)sizeof bytes ? (size_t)left : sizeof bytes);
+        ssize_t got = read(fd, bytes, left < (off_t)sizeof(bytes) ? (size_t)left : sizeof(bytes));
         good = got > 0 && send_all(client, bytes, (size_t)got);
         left -= got;
     }
@@ -260,8 +258,7 @@ static bool send_file(const struct vnc_options *options, int client,
     return good && request->keep;
 }
 
-// ---- the connection
-// ------------------------------------------------------------------------------
+// ---- the connection -------------------------------------------------------
 
 // Looks at the next header without taking it. Its size; 0: none came, or it is too long.
 static size_t peek_header(int client, char text[MAX_HEADER])

@@ -11,7 +11,7 @@
 // next, by a page of ours; the request was not read. False: the connection has ended.
 bool vnc_web_serve(const struct vnc_options *options, int client);
 
-// ---- its parts, for tests
+// ---- its parts, for tests -------------------------------------------------
 
 struct vnc_request {
     char path[1024]; // without the query, "%20" and the like resolved; begins with a slash

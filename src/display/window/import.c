@@ -46,7 +46,7 @@ void window_import_forget_all(struct window_vulkan *vk)
 
 static struct window_import_file *entry_of(struct window_vulkan *vk, struct display_file *file)
 {
-    struct window_import_file *entry = file->sink ? file->sink : calloc(1, sizeof *entry);
+    struct window_import_file *entry = file->sink ? file->sink : calloc(1, sizeof(*entry));
     if (!entry || file->sink)
         return entry;
     *entry = (struct window_import_file){
@@ -142,7 +142,7 @@ static void refuse(struct window_vulkan *vk, const char *why)
 static struct window_import *import_range(struct window_vulkan *vk, struct display_file *file,
                                           uint64_t start, uint64_t end)
 {
-    struct window_import *import = calloc(1, sizeof *import);
+    struct window_import *import = calloc(1, sizeof(*import));
     if (!import)
         return NULL;
     *import = (struct window_import){.vulkan = vk, .start = start, .end = end};

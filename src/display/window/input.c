@@ -67,7 +67,7 @@ void window_input_match_lock(struct window_input *input, uint32_t leds, SDL_Keym
     }
 }
 
-// ---- pointer -----------------------------------------------------------------------------------
+// ---- pointer --------------------------------------------------------------
 
 void window_input_motion(struct window_input *input, uint32_t output, double x, double y)
 {
@@ -82,7 +82,7 @@ void window_input_button(struct window_input *input, unsigned button, bool down)
         [SDL_BUTTON_RIGHT] = BTN_RIGHT, [SDL_BUTTON_X1] = BTN_SIDE,
         [SDL_BUTTON_X2] = BTN_EXTRA,
     };
-    if (!button || button >= sizeof codes / sizeof *codes ||
+    if (!button || button >= sizeof(codes) / sizeof(*codes) ||
         (input->buttons >> button & 1) == (uint32_t)down)
         return;
     input->buttons ^= 1u << button;
@@ -115,7 +115,7 @@ void window_input_wheel(struct window_input *input, double x, double y)
         display_input_end(input->display, LINK_INPUT_POINTER);
 }
 
-// ---- touch -------------------------------------------------------------------------------------
+// ---- touch ----------------------------------------------------------------
 
 static int find_touch(const struct window_input *input, SDL_FingerID finger)
 {

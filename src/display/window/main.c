@@ -56,7 +56,7 @@ struct app {
     atomic_bool quit;
 };
 
-// ---- presenters --------------------------------------------------------------------------------
+// ---- presenters -----------------------------------------------------------
 
 static void drop_presenters(struct app *app)
 {
@@ -142,7 +142,7 @@ static void on_lost(struct app *app)
         app->failed = true;
 }
 
-// ---- what the display says ---------------------------------------------------------------------
+// ---- what the display says ------------------------------------------------
 
 static struct window *window_of(struct app *app, uint32_t output)
 {
@@ -177,8 +177,8 @@ static bool open_windows(struct app *app, const struct link_display_setup *setup
 static void on_setup(void *data, const struct link_display_setup *setup)
 {
     struct app *app = data;
-    memcpy(app->name, setup->name, sizeof app->name);
-    app->name[sizeof app->name - 1] = '\0';
+    memcpy(app->name, setup->name, sizeof(app->name));
+    app->name[sizeof(app->name) - 1] = '\0';
     if (!app->name[0])
         strcpy(app->name, "Hesper");
     if (app->options.output != WINDOW_ALL_OUTPUTS &&
@@ -231,7 +231,7 @@ static void on_file_closed(void *data, struct display_file *file)
     window_import_forget(file);
 }
 
-// ---- what the person does ----------------------------------------------------------------------
+// ---- what the person does -------------------------------------------------
 
 static struct window *window_by_id(struct app *app, Uint32 id)
 {
@@ -315,7 +315,7 @@ static void on_window(struct app *app, const SDL_WindowEvent *event)
     }
 }
 
-// ---- events ------------------------------------------------------------------------------------
+// ---- events ---------------------------------------------------------------
 
 static void on_ours(struct app *app, const SDL_UserEvent *event)
 {
@@ -450,7 +450,7 @@ static void *watch(void *data)
     return NULL;
 }
 
-// ---- main --------------------------------------------------------------------------------------
+// ---- main -----------------------------------------------------------------
 
 static void set_hints(void)
 {

@@ -80,7 +80,7 @@ bool window_picture_prepare(struct window_vulkan *vk, struct window_picture *pic
     return false;
 }
 
-// ---- commands ----------------------------------------------------------------------------------
+// ---- commands -------------------------------------------------------------
 
 static const VkImageSubresourceRange whole = {
     .aspectMask = VK_IMAGE_ASPECT_COLOR_BIT,

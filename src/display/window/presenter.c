@@ -66,7 +66,7 @@ static struct presenter *of(struct window_presenter *base)
     return (struct presenter *)base;
 }
 
-// ---- the thread --------------------------------------------------------------------------------
+// ---- the thread -----------------------------------------------------------
 
 static void wait_queue(struct presenter *p)
 {
@@ -219,7 +219,7 @@ static void *run(void *data)
     return NULL;
 }
 
-// ---- the main thread ---------------------------------------------------------------------------
+// ---- the main thread ------------------------------------------------------
 
 static struct gpu_rect cut(const struct gpu_rect *damage, uint32_t width, uint32_t height)
 {
@@ -393,7 +393,7 @@ static bool make(struct presenter *p)
 struct window_presenter *window_presenter_create(struct window_vulkan *vulkan,
                                                  const struct window_present_settings *settings)
 {
-    struct presenter *p = calloc(1, sizeof *p);
+    struct presenter *p = calloc(1, sizeof(*p));
     if (!p)
         return NULL;
     p->base.ops = &ops;

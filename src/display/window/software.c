@@ -146,7 +146,7 @@ static const struct window_presenter_ops ops = {
 
 struct window_presenter *window_software_create(const struct window_present_settings *settings)
 {
-    struct software *s = calloc(1, sizeof *s);
+    struct software *s = calloc(1, sizeof(*s));
     if (!s)
         return NULL;
     s->base.ops = &ops;

@@ -8,7 +8,7 @@
 
 enum { MAX_EXTENSIONS = 16 };
 
-// ---- instance ----------------------------------------------------------------------------------
+// ---- instance -------------------------------------------------------------
 
 static bool has_extension(const VkExtensionProperties *list, uint32_t count, const char *name)
 {
@@ -23,7 +23,7 @@ static VkExtensionProperties *instance_extensions(struct window_vulkan *vk, uint
     *count = 0;
     if (vk->EnumerateInstanceExtensionProperties(NULL, count, NULL) < 0 || !*count)
         return NULL;
-    VkExtensionProperties *list = calloc(*count, sizeof *list);
+    VkExtensionProperties *list = calloc(*count, sizeof(*list));
     if (!list || vk->EnumerateInstanceExtensionProperties(NULL, count, list) < 0)
         *count = 0;
     return list;
@@ -103,7 +103,7 @@ static const char *create_instance(struct window_vulkan *vk, SDL_Window *window)
     return load_instance(vk, get) ? NULL : "the Vulkan loader lacks functions of Vulkan 1.1";
 }
 
-// ---- device ------------------------------------------------------------------------------------
+// ---- device ---------------------------------------------------------------
 
 struct choice {
     VkPhysicalDevice physical;
@@ -138,7 +138,7 @@ static bool examine(struct window_vulkan *vk, VkSurfaceKHR surface, struct choic
     if (properties.apiVersion < VK_API_VERSION_1_1 ||
         vk->EnumerateDeviceExtensionProperties(choice->physical, NULL, &count, NULL) < 0 || !count)
         return false;
-    VkExtensionProperties *list = calloc(count, sizeof *list);
+    VkExtensionProperties *list = calloc(count, sizeof(*list));
     bool swapchain = false;
     if (list && vk->EnumerateDeviceExtensionProperties(choice->physical, NULL, &count, list) >= 0) {
         swapchain = has_extension(list, count, VK_KHR_SWAPCHAIN_EXTENSION_NAME);
@@ -217,7 +217,7 @@ static void examine_import(struct window_vulkan *vk, bool offered)
         .pNext = offered ? &host : NULL,
     };
     vk->GetPhysicalDeviceProperties2(vk->physical, &properties);
-    memcpy(vk->name, properties.properties.deviceName, sizeof vk->name);
+    memcpy(vk->name, properties.properties.deviceName, sizeof(vk->name));
     if (!offered || !vk->GetMemoryHostPointerPropertiesEXT) {
         vk->import_refused = "the driver lacks VK_EXT_external_memory_host";
         return;
@@ -241,7 +241,7 @@ static void examine_import(struct window_vulkan *vk, bool offered)
 
 struct window_vulkan *window_vulkan_create(SDL_Window *window, uint32_t outputs, const char **why)
 {
-    struct window_vulkan *vk = calloc(1, sizeof *vk);
+    struct window_vulkan *vk = calloc(1, sizeof(*vk));
     if (!vk) {
         *why = "out of memory";
         return NULL;
@@ -282,7 +282,7 @@ void window_vulkan_destroy(struct window_vulkan *vk)
     free(vk);
 }
 
-// ---- memory ------------------------------------------------------------------------------------
+// ---- memory ---------------------------------------------------------------
 
 uint32_t window_vulkan_memory(const struct window_vulkan *vk, uint32_t bits,
                               VkMemoryPropertyFlags flags)

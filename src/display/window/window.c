@@ -23,14 +23,14 @@ enum { LEAST_WIDTH = 160, LEAST_HEIGHT = 120, LEAST_MODE = 16, MOST_MODE = 16384
 static const char not_yet[] = "The guest has not switched its screen on yet";
 static const char off[] = "The guest has switched its screen off";
 
-// ---- titles and notices ------------------------------------------------------------------------
+// ---- titles and notices ---------------------------------------------------
 
 static void set_title(struct window *window)
 {
     char number[32] = "", title[256];
     if (window->settings.numbered)
-        snprintf(number, sizeof number, " (%u)", window->output + 1);
-    snprintf(title, sizeof title, "%s%s%s%s%s", window->settings.name, number,
+        snprintf(number, sizeof(number), " (%u)", window->output + 1);
+    snprintf(title, sizeof(title), "%s%s%s%s%s", window->settings.name, number,
              window->notice ? " - " : "", window->notice ? window->notice : "",
              window->grabbed ? " - Ctrl+Alt+G gives the keyboard back" : "");
     SDL_SetWindowTitle(window->sdl, title);
@@ -57,7 +57,7 @@ static void set_notice(struct window *window, const char *notice)
         show_notice(window);
 }
 
-// ---- size --------------------------------------------------------------------------------------
+// ---- size -----------------------------------------------------------------
 
 static void pixel_size(SDL_Window *sdl, uint32_t *width, uint32_t *height)
 {
@@ -135,7 +135,7 @@ static void tell_mode(struct window *window)
     display_set_mode(window->settings.display, window->output, width, height);
 }
 
-// ---- life --------------------------------------------------------------------------------------
+// ---- life -----------------------------------------------------------------
 
 static bool make_sdl(struct window *window, uint32_t width, uint32_t height, bool vulkan)
 {
@@ -219,7 +219,7 @@ void window_set_presenter(struct window *window, struct window_presenter *presen
         display_shown(window->settings.display, window->output);
 }
 
-// ---- what the display says ---------------------------------------------------------------------
+// ---- what the display says ------------------------------------------------
 
 void window_picture(struct window *window)
 {
@@ -302,7 +302,7 @@ void window_cursor(struct window *window, bool shape_changed)
         SDL_FreeCursor(old);
 }
 
-// ---- what the person does ----------------------------------------------------------------------
+// ---- what the person does -------------------------------------------------
 
 void window_event(struct window *window, const SDL_WindowEvent *event)
 {
@@ -349,7 +349,7 @@ void window_toggle_fullscreen(struct window *window)
         log_warning("no full screen: %s", SDL_GetError());
 }
 
-// ---- time --------------------------------------------------------------------------------------
+// ---- time -----------------------------------------------------------------
 
 uint64_t window_deadline(const struct window *window)
 {

@@ -37,7 +37,7 @@ static void on_socket(void *data, int fd, unsigned events);
 struct vhost_channel *vhost_channel_create(struct os_loop *loop, int fd,
                                            const struct vhost_channel_ops *ops, void *data)
 {
-    struct vhost_channel *channel = calloc(1, sizeof *channel);
+    struct vhost_channel *channel = calloc(1, sizeof(*channel));
     if (channel && os_socket_set_nonblocking(fd, true))
         channel->source = os_loop_add_fd(loop, fd, OS_READABLE, on_socket, channel);
     if (!channel || !channel->source) {
@@ -110,7 +110,7 @@ void vhost_channel_pause(struct vhost_channel *channel, bool paused)
     set_events(channel);
 }
 
-// ---- sending -----------------------------------------------------------------------------------
+// ---- sending --------------------------------------------------------------
 
 static bool enqueue(struct vhost_channel *channel, const struct iovec *parts, unsigned count,
                     size_t skip, int fd)
@@ -118,7 +118,7 @@ static bool enqueue(struct vhost_channel *channel, const struct iovec *parts, un
     size_t size = 0;
     for (unsigned i = 0; i < count; i++)
         size += parts[i].iov_len;
-    struct chunk *chunk = malloc(sizeof *chunk + size);
+    struct chunk *chunk = malloc(sizeof(*chunk) + size);
     if (!chunk)
         return false;
     *chunk = (struct chunk){.size = size, .sent = skip, .fd = -1};
@@ -160,8 +160,8 @@ bool vhost_channel_send(struct vhost_channel *channel, uint32_t type, uint32_t f
                         const void *payload, uint32_t size, int fd)
 {
     struct vhost_header header = {.type = type, .flags = flags | VHOST_VERSION, .size = size};
-    struct iovec parts[2] = {{&header, sizeof header}, {(void *)payload, size}};
-    return send_parts(channel, parts, size ? 2 : 1, sizeof header + size, fd);
+    struct iovec parts[2] = {{&header, sizeof(header)}, {(void *)payload, size}};
+    return send_parts(channel, parts, size ? 2 : 1, sizeof(header) + size, fd);
 }
 
 bool vhost_channel_send_bytes(struct vhost_channel *channel, const void *bytes, uint32_t size,
@@ -199,7 +199,7 @@ static void flush(struct vhost_channel *channel)
     set_events(channel);
 }
 
-// ---- receiving ---------------------------------------------------------------------------------
+// ---- receiving ------------------------------------------------------------
 
 // Reads up to `size` bytes; counts them in `got`. 1: read some; 0: not now; -1: the socket is
 // closed (callback made).
@@ -226,20 +226,20 @@ static int receive_message(struct vhost_channel *channel)
     struct vhost_message *message = &channel->message;
     for (;;) {
         size_t have = channel->got;
-        if (have < sizeof message->header) {
-            int more =
-                receive(channel, (uint8_t *)&message->header + have, sizeof message->header - have);
+        if (have < sizeof(message->header)) {
+            int more = receive(channel, (uint8_t *)&message->header + have,
+                               sizeof(message->header) - have);
             if (more != 1)
                 return more;
             continue;
         }
         size_t size = message->header.size;
-        have -= sizeof message->header;
+        have -= sizeof(message->header);
         if (have == size)
             return 1;
-        message->skipped = size > sizeof channel->payload;
+        message->skipped = size > sizeof(channel->payload);
         size_t at = message->skipped ? 0 : have;
-        size_t room = sizeof channel->payload - at;
+        size_t room = sizeof(channel->payload) - at;
         int more = receive(channel, channel->payload + at, size - have < room ? size - have : room);
         if (more != 1)
             return more;

@@ -24,7 +24,7 @@ struct vhost_gpu {
     void *data;
 };
 
-// ---- what the device asks of its front ---------------------------------------------------------
+// ---- what the device asks of its front ------------------------------------
 
 static void *guest_memory(void *data, uint64_t address, uint64_t size)
 {
@@ -71,7 +71,7 @@ static int unplace(void *data, uint64_t offset, uint64_t size, uint64_t cookie)
     return or_later(gpu, vhost_window_unplace(gpu->window, offset, size, cookie));
 }
 
-// ---- what the window says ----------------------------------------------------------------------
+// ---- what the window says -------------------------------------------------
 
 static void placed(void *data, uint64_t cookie, int error)
 {
@@ -104,7 +104,7 @@ static void gone(void *data)
     vhost_user_driver_gone(gpu->vhost);
 }
 
-// ---- what the front end wants of the device ----------------------------------------------------
+// ---- what the front end wants of the device -------------------------------
 
 static void read_config(void *data, uint32_t offset, void *bytes, uint32_t size)
 {
@@ -159,7 +159,7 @@ static void closed(void *data)
     gpu->closed(gpu->data);
 }
 
-// ---- the whole ---------------------------------------------------------------------------------
+// ---- the whole ------------------------------------------------------------
 
 struct vhost_gpu *vhost_gpu_create(struct os_loop *loop, int fd,
                                    const struct vhost_gpu_options *options,
@@ -168,7 +168,7 @@ struct vhost_gpu *vhost_gpu_create(struct os_loop *loop, int fd,
     static const struct vhost_user_ops ops = {read_config, write_config, start, stop,
                                               reset,       request,      closed};
     static const struct vhost_window_ops window_ops = {placed, started, stopped, gone};
-    struct vhost_gpu *gpu = calloc(1, sizeof *gpu);
+    struct vhost_gpu *gpu = calloc(1, sizeof(*gpu));
     if (!gpu) {
         close(fd);
         return NULL;

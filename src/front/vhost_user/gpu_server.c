@@ -110,7 +110,7 @@ struct vhost_gpu_server *vhost_gpu_server_create(struct os_loop *loop, const cha
                                                  const struct vhost_gpu_server_ops *ops, void *data,
                                                  const char **refused_path)
 {
-    struct vhost_gpu_server *server = calloc(1, sizeof *server);
+    struct vhost_gpu_server *server = calloc(1, sizeof(*server));
     *refused_path = NULL;
     if (!server)
         return NULL;

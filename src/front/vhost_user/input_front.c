@@ -16,7 +16,7 @@ struct vhost_input {
     void *data;
 };
 
-// ---- what the device asks of its front ---------------------------------------------------------
+// ---- what the device asks of its front ------------------------------------
 
 static void complete(void *data, void *token, uint32_t written)
 {
@@ -55,7 +55,7 @@ static void on_timer(void *data)
     input_device_wake(input->device);
 }
 
-// ---- what the front end wants of the device ----------------------------------------------------
+// ---- what the front end wants of the device -------------------------------
 
 static void read_config(void *data, uint32_t offset, void *bytes, uint32_t size)
 {
@@ -105,14 +105,14 @@ static void closed(void *data)
     input->ops.closed(input->data);
 }
 
-// ---- the whole ---------------------------------------------------------------------------------
+// ---- the whole ------------------------------------------------------------
 
 struct vhost_input *vhost_input_create(struct os_loop *loop, int fd, enum input_kind kind,
                                        const struct vhost_input_ops *input_ops, void *data)
 {
     static const struct vhost_user_ops ops = {read_config, write_config, start, stop,
                                               reset,       request,      closed};
-    struct vhost_input *input = calloc(1, sizeof *input);
+    struct vhost_input *input = calloc(1, sizeof(*input));
     if (!input) {
         close(fd);
         return NULL;

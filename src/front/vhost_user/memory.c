@@ -168,7 +168,7 @@ int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_tabl
     struct vhost_block blocks[VHOST_MAX_REGIONS];
     int count = make_blocks(memory, table, fds, blocks);
     if (count >= 0) {
-        memcpy(memory->blocks, blocks, (unsigned)count * sizeof *blocks);
+        memcpy(memory->blocks, blocks, (unsigned)count * sizeof(*blocks));
         memory->count = (unsigned)count;
         memory->last = 0;
     }

@@ -24,18 +24,18 @@ static enum outcome answer(struct vhost_user *vhost, uint32_t type, const void *
 
 static enum outcome answer_u64(struct vhost_user *vhost, uint32_t type, uint64_t value)
 {
-    return answer(vhost, type, &value, sizeof value);
+    return answer(vhost, type, &value, sizeof(value));
 }
 
 static bool has_u64(const struct vhost_message *message, uint64_t *value)
 {
-    if (message->header.size != sizeof *value)
+    if (message->header.size != sizeof(*value))
         return false;
-    memcpy(value, message->payload, sizeof *value);
+    memcpy(value, message->payload, sizeof(*value));
     return true;
 }
 
-// ---- features ----------------------------------------------------------------------------------
+// ---- features -------------------------------------------------------------
 
 uint64_t vhost_user_offered(const struct vhost_user *vhost)
 {
@@ -73,17 +73,17 @@ static enum outcome set_protocol_features(struct vhost_user *vhost,
     return ACKNOWLEDGED;
 }
 
-// ---- memory ------------------------------------------------------------------------------------
+// ---- memory ---------------------------------------------------------------
 
 static enum outcome set_memory_table(struct vhost_user *vhost, struct vhost_message *message)
 {
     struct vhost_memory_table table;
-    if (message->header.size < 8 || message->header.size > sizeof table)
+    if (message->header.size < 8 || message->header.size > sizeof(table))
         return REFUSED;
-    memset(&table, 0, sizeof table);
+    memset(&table, 0, sizeof(table));
     memcpy(&table, message->payload, message->header.size);
     if (table.count > VHOST_MAX_REGIONS ||
-        message->header.size < 8 + table.count * sizeof *table.regions ||
+        message->header.size < 8 + table.count * sizeof(*table.regions) ||
         message->fd_count != table.count)
         return REFUSED;
 
@@ -101,7 +101,7 @@ static enum outcome set_memory_table(struct vhost_user *vhost, struct vhost_mess
     return error ? REFUSED : ACKNOWLEDGED;
 }
 
-// ---- queues ------------------------------------------------------------------------------------
+// ---- queues ---------------------------------------------------------------
 
 static struct vhost_queue *queue_of(struct vhost_user *vhost, uint64_t index)
 {
@@ -112,9 +112,9 @@ static struct vhost_queue *vring_state(struct vhost_user *vhost,
                                        const struct vhost_message *message,
                                        struct vhost_vring_state *state)
 {
-    if (message->header.size != sizeof *state)
+    if (message->header.size != sizeof(*state))
         return NULL;
-    memcpy(state, message->payload, sizeof *state);
+    memcpy(state, message->payload, sizeof(*state));
     return queue_of(vhost, state->index);
 }
 
@@ -142,9 +142,9 @@ static enum outcome set_base(struct vhost_user *vhost, const struct vhost_messag
 static enum outcome set_address(struct vhost_user *vhost, const struct vhost_message *message)
 {
     struct vhost_vring_address address;
-    if (message->header.size != sizeof address)
+    if (message->header.size != sizeof(address))
         return REFUSED;
-    memcpy(&address, message->payload, sizeof address);
+    memcpy(&address, message->payload, sizeof(address));
     struct vhost_queue *queue = queue_of(vhost, address.index);
     if (!queue)
         return REFUSED;
@@ -168,7 +168,7 @@ static enum outcome get_base(struct vhost_user *vhost, const struct vhost_messag
     struct vhost_queue *queue = vring_state(vhost, message, &state);
     if (!queue) {
         state = (struct vhost_vring_state){0};
-        return answer(vhost, VHOST_GET_VRING_BASE, &state, sizeof state);
+        return answer(vhost, VHOST_GET_VRING_BASE, &state, sizeof(state));
     }
     bool now = vhost_user_halt(vhost);
     vhost->base = (struct vhost_vring_state){state.index, queue->next};
@@ -185,7 +185,7 @@ void vhost_user_answer_base(struct vhost_user *vhost)
     if (!vhost->base_due)
         return;
     vhost->base_due = false;
-    answer(vhost, VHOST_GET_VRING_BASE, &vhost->base, sizeof vhost->base);
+    answer(vhost, VHOST_GET_VRING_BASE, &vhost->base, sizeof(vhost->base));
     vhost_channel_pause(vhost->main, false);
 }
 
@@ -259,14 +259,14 @@ static enum outcome set_error(struct vhost_user *vhost, struct vhost_message *me
     return ACKNOWLEDGED;
 }
 
-// ---- configuration space -----------------------------------------------------------------------
+// ---- configuration space --------------------------------------------------
 
 // The part of the request that the device has; false: malformed.
 static bool config_range(const struct vhost_user *vhost, const struct vhost_message *message,
                          struct vhost_config *config, uint32_t *inside)
 {
-    memset(config, 0, sizeof *config);
-    if (message->header.size < VHOST_CONFIG_HEADER || message->header.size > sizeof *config)
+    memset(config, 0, sizeof(*config));
+    if (message->header.size < VHOST_CONFIG_HEADER || message->header.size > sizeof(*config))
         return false;
     memcpy(config, message->payload, message->header.size);
     uint32_t size = config->size, end = vhost->device.config_size;
@@ -283,7 +283,7 @@ static enum outcome get_config(struct vhost_user *vhost, const struct vhost_mess
     uint32_t inside;
     if (!config_range(vhost, message, &config, &inside))
         return answer(vhost, VHOST_GET_CONFIG, NULL, 0); // means: failed
-    memset(config.bytes, 0, sizeof config.bytes);
+    memset(config.bytes, 0, sizeof(config.bytes));
     if (inside)
         vhost->device.ops->read_config(vhost->device.data, config.offset, config.bytes, inside);
     return answer(vhost, VHOST_GET_CONFIG, &config, VHOST_CONFIG_HEADER + config.size);
@@ -300,7 +300,7 @@ static enum outcome set_config(struct vhost_user *vhost, const struct vhost_mess
     return ACKNOWLEDGED;
 }
 
-// ---- shared memory -----------------------------------------------------------------------------
+// ---- shared memory --------------------------------------------------------
 
 static enum outcome set_backend_channel(struct vhost_user *vhost, struct vhost_message *message)
 {
@@ -318,10 +318,10 @@ static enum outcome get_shmem_config(struct vhost_user *vhost)
         config.count = 1;
         config.sizes[vhost->device.shmid] = vhost->device.shmem_size;
     }
-    return answer(vhost, VHOST_GET_SHMEM_CONFIG, &config, sizeof config);
+    return answer(vhost, VHOST_GET_SHMEM_CONFIG, &config, sizeof(config));
 }
 
-// ---- all of them -------------------------------------------------------------------------------
+// ---- all of them ----------------------------------------------------------
 
 static enum outcome dispatch(struct vhost_user *vhost, struct vhost_message *message)
 {

@@ -35,8 +35,8 @@ static void on_message(void *data, struct vhost_message *message)
         fail(placer, "the plugin in QEMU is of another version than this program");
         return;
     }
-    if (header->type == PLACER_HELLO && header->size == sizeof placer->hello && !placer->greeted) {
-        memcpy(&placer->hello, message->payload, sizeof placer->hello);
+    if (header->type == PLACER_HELLO && header->size == sizeof(placer->hello) && !placer->greeted) {
+        memcpy(&placer->hello, message->payload, sizeof(placer->hello));
         placer->greeted =
             placer->hello.magic == PLACER_MAGIC && is_power_of_two_u64(placer->hello.page_size);
         if (!placer->greeted)
@@ -44,11 +44,11 @@ static void on_message(void *data, struct vhost_message *message)
         return;
     }
     struct placer_reply reply;
-    if (!placer->greeted || !(header->flags & PLACER_REPLY) || header->size != sizeof reply) {
+    if (!placer->greeted || !(header->flags & PLACER_REPLY) || header->size != sizeof(reply)) {
         fail(placer, "an answer that makes no sense");
         return;
     }
-    memcpy(&reply, message->payload, sizeof reply);
+    memcpy(&reply, message->payload, sizeof(reply));
     placer->ops->answered(placer->data, (enum placer_type)header->type, &reply);
 }
 
@@ -66,7 +66,7 @@ struct vhost_placer *vhost_placer_create(struct os_loop *loop, int fd,
 {
     static const struct vhost_channel_ops channel_ops = {.message = on_message,
                                                          .closed = on_closed};
-    struct vhost_placer *placer = calloc(1, sizeof *placer);
+    struct vhost_placer *placer = calloc(1, sizeof(*placer));
     struct vhost_channel *channel = vhost_channel_create(loop, fd, &channel_ops, placer);
     if (!placer || !channel) {
         vhost_channel_destroy(channel);
@@ -98,5 +98,5 @@ int vhost_placer_send(struct vhost_placer *placer, enum placer_type type,
 {
     if (!placer->greeted)
         return -ENOTCONN;
-    return vhost_channel_send(placer->channel, type, 0, request, sizeof *request, fd) ? 0 : -EIO;
+    return vhost_channel_send(placer->channel, type, 0, request, sizeof(*request), fd) ? 0 : -EIO;
 }

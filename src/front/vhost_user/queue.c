@@ -54,7 +54,7 @@ static bool allocate_requests(struct vhost_queue *queue)
     if (queue->request_count == queue->size)
         return true;
     free_requests(queue);
-    queue->requests = calloc(queue->size, sizeof *queue->requests);
+    queue->requests = calloc(queue->size, sizeof(*queue->requests));
     if (!queue->requests)
         return false;
     queue->request_count = queue->size;
@@ -116,7 +116,7 @@ void vhost_queue_stop(struct vhost_queue *queue)
     queue->used = NULL;
 }
 
-// ---- taking requests ---------------------------------------------------------------------------
+// ---- taking requests ------------------------------------------------------
 
 static bool complain(struct vhost_queue *queue, const char *what)
 {
@@ -130,7 +130,7 @@ static bool reserve(struct iovec **parts, unsigned *capacity, unsigned count)
     if (count < *capacity)
         return true;
     unsigned larger = *capacity ? *capacity * 2 : 8;
-    struct iovec *grown = realloc(*parts, larger * sizeof *grown);
+    struct iovec *grown = realloc(*parts, larger * sizeof(*grown));
     if (!grown)
         return false;
     *parts = grown;
@@ -196,18 +196,18 @@ static bool take_chain(struct vhost_queue *queue, struct vhost_user_request *req
         if (steps++ >= count)
             return complain(queue, "a loop of descriptors");
         struct vring_descriptor d;
-        memcpy(&d, table + index * sizeof d, sizeof d);
+        memcpy(&d, table + index * sizeof(d), sizeof(d));
         atomic_signal_fence(memory_order_seq_cst); // checked and used is this copy
         if (d.flags & DESC_INDIRECT) {
             if (!queue->indirect || nested || (d.flags & DESC_NEXT))
                 return complain(queue, "an indirect descriptor where none may be");
-            if (!d.length || d.length % sizeof d || d.length / sizeof d > VHOST_MAX_CHAIN)
+            if (!d.length || d.length % sizeof(d) || d.length / sizeof(d) > VHOST_MAX_CHAIN)
                 return complain(queue, "an indirect table of a bad size");
             uint64_t size;
             table = vhost_memory_at(queue->memory, d.address, d.length, &size);
             if (!table || size < d.length)
                 return complain(queue, "an indirect table outside guest memory");
-            count = d.length / sizeof d;
+            count = d.length / sizeof(d);
             index = steps = 0;
             nested = true;
             continue;
@@ -317,7 +317,7 @@ bool vhost_queue_process(struct vhost_queue *queue)
     return false;
 }
 
-// ---- giving them back --------------------------------------------------------------------------
+// ---- giving them back -----------------------------------------------------
 
 void vhost_queue_complete(struct vhost_user_request *request, uint32_t written)
 {
@@ -375,6 +375,6 @@ void vhost_queue_flush(struct vhost_queue *queue)
     queue->interrupted_at = queue->used_index;
     uint64_t one = 1;
     if (queue->call >= 0)
-        while (write(queue->call, &one, sizeof one) < 0 && errno == EINTR)
+        while (write(queue->call, &one, sizeof(one)) < 0 && errno == EINTR)
             ;
 }

@@ -33,7 +33,7 @@ void vhost_shmem_finish(struct vhost_shmem *shmem)
     *shmem = (struct vhost_shmem){0};
 }
 
-// ---- what is mapped ----------------------------------------------------------------------------
+// ---- what is mapped -------------------------------------------------------
 
 static struct vhost_shmem_range *find_range(const struct vhost_shmem *shmem, uint64_t offset)
 {
@@ -47,7 +47,7 @@ static bool add_range(struct vhost_shmem *shmem, const struct vhost_shmem_range 
 {
     if (shmem->range_count == shmem->range_capacity) {
         unsigned capacity = shmem->range_capacity ? shmem->range_capacity * 2 : 16;
-        struct vhost_shmem_range *ranges = realloc(shmem->ranges, capacity * sizeof *ranges);
+        struct vhost_shmem_range *ranges = realloc(shmem->ranges, capacity * sizeof(*ranges));
         if (!ranges)
             return false;
         shmem->ranges = ranges;
@@ -65,7 +65,7 @@ static void remove_range(struct vhost_shmem *shmem, uint64_t offset)
             continue;
         shmem->range_count--;
         memmove(&shmem->ranges[i], &shmem->ranges[i + 1],
-                (shmem->range_count - i) * sizeof *shmem->ranges);
+                (shmem->range_count - i) * sizeof(*shmem->ranges));
         return;
     }
 }
@@ -115,7 +115,7 @@ uint64_t vhost_user_shmem_guest_address(const struct vhost_user *vhost, uint64_t
     return range && range->guest ? range->guest + (offset - range->offset) : 0;
 }
 
-// ---- one operation at a time --------------------------------------------------------------------
+// ---- one operation at a time ----------------------------------------------
 //
 // QEMU ends with a segmentation fault when it comes to a shared-memory message after the device was
 // stopped, and a stop overtakes what it has not read yet. So a message is sent in two pieces. The
@@ -160,7 +160,7 @@ static bool push(struct vhost_shmem *shmem, const struct vhost_operation *operat
 {
     if (shmem->count == shmem->capacity) {
         unsigned capacity = shmem->capacity ? shmem->capacity * 2 : 64;
-        struct vhost_operation *larger = malloc(capacity * sizeof *larger);
+        struct vhost_operation *larger = malloc(capacity * sizeof(*larger));
         if (!larger)
             return false;
         for (unsigned i = 0; i < shmem->count; i++)
@@ -191,7 +191,7 @@ static bool look_up(struct vhost_user *vhost)
     static const uint8_t nobody[16] = {0x68, 0x65, 0x73, 0x70, 0x65, 0x72};
     uint32_t type = VHOST_BACKEND_SHARED_OBJECT_LOOKUP;
     if (!(vhost->protocol & VHOST_PROTOCOL_SHARED_OBJECT) ||
-        !vhost_channel_send(vhost->backend, type, VHOST_NEED_REPLY, nobody, sizeof nobody, -1))
+        !vhost_channel_send(vhost->backend, type, VHOST_NEED_REPLY, nobody, sizeof(nobody), -1))
         return false;
     vhost->shmem.awaited = type;
     return true;
@@ -202,10 +202,10 @@ static bool send_rest(struct vhost_user *vhost, uint32_t type, const void *paylo
 {
     uint8_t message[sizeof(struct vhost_header) + sizeof(struct vhost_shmem_map)];
     struct vhost_header header = {type, VHOST_VERSION | VHOST_NEED_REPLY, size};
-    memcpy(message, &header, sizeof header);
+    memcpy(message, &header, sizeof(header));
     if (size)
-        memcpy(message + sizeof header, payload, size);
-    if (!vhost_channel_send_bytes(vhost->backend, message + 1, sizeof header + size - 1, -1))
+        memcpy(message + sizeof(header), payload, size);
+    if (!vhost_channel_send_bytes(vhost->backend, message + 1, sizeof(header) + size - 1, -1))
         return false;
     vhost->shmem.awaited = type;
     return true;
@@ -237,7 +237,7 @@ static void finish_message(struct vhost_user *vhost)
     if (map && !add_range(shmem, &operation->range)) {
         shmem->orphaned = send_rest(vhost, begun | VHOST_BACKEND_NOTHING, NULL, 0);
         finish_head(vhost, -ENOMEM);
-    } else if (!send_rest(vhost, begun, &message, sizeof message)) {
+    } else if (!send_rest(vhost, begun, &message, sizeof(message))) {
         if (map)
             remove_range(shmem, operation->range.offset);
         finish_head(vhost, -EIO);
@@ -304,13 +304,13 @@ static void on_reply(void *data, struct vhost_message *message)
     const struct vhost_header *header = &message->header;
     uint64_t result;
     if (!shmem->awaited || !(header->flags & VHOST_REPLY) || header->type != shmem->awaited ||
-        header->size != sizeof result || message->skipped) {
+        header->size != sizeof(result) || message->skipped) {
         if (log_limit_allows(&vhost->limit, os_now_ns(), 5, 10000000000ull))
             log_warning("%s: an answer on the back-end channel that nobody waits for (message %u)",
                         vhost->device.name, (unsigned)header->type);
         return;
     }
-    memcpy(&result, message->payload, sizeof result);
+    memcpy(&result, message->payload, sizeof(result));
     shmem->awaited = 0;
     if (!shmem->orphaned) {
         operation_answered(vhost, header->type, result);

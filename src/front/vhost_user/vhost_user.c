@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// ---- queues ------------------------------------------------------------------------------------
+// ---- queues ---------------------------------------------------------------
 
 static void on_request(struct vhost_queue *queue, struct vhost_user_request *request)
 {
@@ -52,7 +52,7 @@ static void on_kick(void *data, int fd, unsigned events)
         bytes[512]; // an eventfd gives 8, a pipe what it has; if more is left, the loop comes again
     ssize_t got;
     do
-        got = read(fd, bytes, sizeof bytes);
+        got = read(fd, bytes, sizeof(bytes));
     while (got < 0 && errno == EINTR);
     if (got <= 0) {
         if (got == 0 || events & OS_HANGUP) { // the other end of a pipe is gone
@@ -89,7 +89,7 @@ bool vhost_user_set_kick(struct vhost_user *vhost, struct vhost_queue *queue, in
     return true;
 }
 
-// ---- start and stop ----------------------------------------------------------------------------
+// ---- start and stop -------------------------------------------------------
 
 static bool usable(const struct vhost_user *vhost, const struct vhost_queue *queue)
 {
@@ -125,7 +125,7 @@ static void forget_driver(struct vhost_user *vhost)
     if (!vhost->had_driver)
         return;
     vhost->had_driver = false;
-    memset(vhost->last, 0, sizeof vhost->last);
+    memset(vhost->last, 0, sizeof(vhost->last));
     for (unsigned i = 0; i < vhost->device.queue_count; i++)
         vhost_queue_forget(&vhost->queues[i]);
     vhost_shmem_forget(vhost);
@@ -250,7 +250,7 @@ void *vhost_user_memory(struct vhost_user *vhost, uint64_t address, uint64_t siz
     return at && available == size ? at : NULL;
 }
 
-// ---- the whole ---------------------------------------------------------------------------------
+// ---- the whole ------------------------------------------------------------
 
 static void on_message(void *data, struct vhost_message *message)
 {
@@ -272,7 +272,7 @@ struct vhost_user *vhost_user_create(struct os_loop *loop, int fd,
     static const struct vhost_channel_ops ops = {.message = on_message, .closed = on_closed};
     bool possible = device->queue_count && device->queue_count <= VHOST_USER_MAX_QUEUES &&
                     device->config_size <= VHOST_MAX_CONFIG;
-    struct vhost_user *vhost = possible ? calloc(1, sizeof *vhost) : NULL;
+    struct vhost_user *vhost = possible ? calloc(1, sizeof(*vhost)) : NULL;
     if (!vhost) {
         close(fd);
         errno = possible ? ENOMEM : EINVAL;

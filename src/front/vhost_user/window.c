@@ -64,7 +64,7 @@ struct vhost_window *vhost_window_create(struct os_loop *loop,
                                          const struct vhost_window_options *options,
                                          const struct vhost_window_ops *ops, void *data)
 {
-    struct vhost_window *window = calloc(1, sizeof *window);
+    struct vhost_window *window = calloc(1, sizeof(*window));
     if (!window)
         return NULL;
     *window = (struct vhost_window){
@@ -96,7 +96,7 @@ void vhost_window_set_device(struct vhost_window *window, struct vhost_user *vho
     window->vhost = vhost;
 }
 
-// ---- messages to the placer ---------------------------------------------------------------------
+// ---- messages to the placer -----------------------------------------------
 
 static int tell_placer(struct vhost_window *window, enum placer_type type,
                        const struct placer_request *request, int fd)
@@ -110,7 +110,7 @@ static bool push_pending(struct vhost_window *window, struct pending pending)
 {
     if (window->count == window->capacity) {
         unsigned capacity = window->capacity ? window->capacity * 2 : 64;
-        struct pending *larger = malloc(capacity * sizeof *larger);
+        struct pending *larger = malloc(capacity * sizeof(*larger));
         if (!larger)
             return false;
         for (unsigned i = 0; i < window->count; i++)
@@ -138,7 +138,7 @@ static void settle_first(struct vhost_window *window, int error)
     settle(window, pending, error);
 }
 
-// ---- start --------------------------------------------------------------------------------------
+// ---- start ----------------------------------------------------------------
 
 static void say_carrier(struct vhost_window *window)
 {
@@ -249,7 +249,7 @@ bool vhost_window_start(struct vhost_window *window, bool resumed)
     return error != 0;
 }
 
-// ---- stop ---------------------------------------------------------------------------------------
+// ---- stop -----------------------------------------------------------------
 
 static void arm_check(struct vhost_window *window)
 {
@@ -314,7 +314,7 @@ void vhost_window_reset(struct vhost_window *window)
     window->state = IDLE;
 }
 
-// ---- what the placer says -----------------------------------------------------------------------
+// ---- what the placer says -------------------------------------------------
 
 static void on_answer(void *data, enum placer_type type, const struct placer_reply *reply)
 {
@@ -402,7 +402,7 @@ bool vhost_window_has_placer(const struct vhost_window *window)
     return window->placer && !window->placer_ended;
 }
 
-// ---- placements ---------------------------------------------------------------------------------
+// ---- placements -----------------------------------------------------------
 
 static void on_range_mapped(void *data, uint64_t cookie, int error)
 {

@@ -98,7 +98,7 @@ void vtest_client_fail(struct vtest_client *client, const char *format, ...)
                 client->command ? ": " : "", reason);
 }
 
-// ---- replies -----------------------------------------------------------------------------------
+// ---- replies --------------------------------------------------------------
 
 static bool out_waits(const struct vtest_client *client)
 {
@@ -162,7 +162,7 @@ void vtest_client_reply_fd(struct vtest_client *client, int fd, bool ours)
     }
 }
 
-// ---- requests ----------------------------------------------------------------------------------
+// ---- requests -------------------------------------------------------------
 
 // Whatever holds a client up empties by itself: its own socket, its worker's, its fences.
 static bool may_run(const struct vtest_client *client)
@@ -310,7 +310,7 @@ void vtest_client_held(struct vtest_client *client, bool held)
     os_loop_set_idle(server->loop, server->held_waits ? vtest_client_idle : NULL, server);
 }
 
-// ---- the worker's side -------------------------------------------------------------------------
+// ---- the worker's side ----------------------------------------------------
 
 static bool retire_fences(struct vtest_client *client, const struct link_message *message)
 {

@@ -30,7 +30,7 @@ static uint64_t long_word(const uint8_t *payload, uint32_t index)
     return word(payload, index) | (uint64_t)word(payload, index + 1) << 32;
 }
 
-// ---- start-up ----------------------------------------------------------------------------------
+// ---- start-up -------------------------------------------------------------
 
 static void create_renderer(struct vtest_client *client, const uint8_t *payload, uint32_t bytes)
 {
@@ -127,7 +127,7 @@ static void context_init(struct vtest_client *client, const uint8_t *payload, ui
     }
 }
 
-// ---- resources ---------------------------------------------------------------------------------
+// ---- resources ------------------------------------------------------------
 
 uint32_t vtest_resource_add(struct vtest_client *client, uint64_t size)
 {
@@ -282,7 +282,7 @@ static void resource_unref(struct vtest_client *client, const uint8_t *payload, 
     send_worker(client, LINK_RESOURCE_DETACH, &detach, sizeof(detach), NULL, 0, NULL, 0);
 }
 
-// ---- syncs -------------------------------------------------------------------------------------
+// ---- syncs ----------------------------------------------------------------
 
 static struct vtest_sync *find_sync(struct vtest_client *client, uint32_t id)
 {
@@ -417,7 +417,7 @@ static void sync_wait(struct vtest_client *client, const uint8_t *payload, uint3
         start_wait(client, values, count, flags & VTEST_WAIT_ANY, word(payload, 1));
 }
 
-// ---- submissions -------------------------------------------------------------------------------
+// ---- submissions ----------------------------------------------------------
 
 struct batch {
     uint32_t flags, command_offset, command_size, sync_offset, sync_count, ring_idx;
@@ -493,7 +493,7 @@ static void submit_cmd2(struct vtest_client *client, const uint8_t *payload, uin
             return;
 }
 
-// ---- the table ---------------------------------------------------------------------------------
+// ---- the table ------------------------------------------------------------
 
 static const struct command {
     const char *name;

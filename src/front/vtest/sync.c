@@ -54,7 +54,7 @@ static void unref(struct vtest_sync *sync)
         free(sync);
 }
 
-// ---- syncs -------------------------------------------------------------------------------------
+// ---- syncs ----------------------------------------------------------------
 
 static bool grow_table(struct vtest_syncs *syncs)
 {
@@ -107,7 +107,7 @@ uint64_t vtest_sync_read(const struct vtest_sync *sync)
     return sync->value;
 }
 
-// ---- waits -------------------------------------------------------------------------------------
+// ---- waits ----------------------------------------------------------------
 
 static void detach(struct wait_entry *entry)
 {
@@ -228,7 +228,7 @@ bool vtest_wait_add(struct vtest_syncs *syncs, const struct vtest_sync_value *va
     return true;
 }
 
-// ---- fences ------------------------------------------------------------------------------------
+// ---- fences ---------------------------------------------------------------
 
 uint64_t vtest_fence_create(struct vtest_syncs *syncs, const struct vtest_sync_value *values,
                             uint32_t count)

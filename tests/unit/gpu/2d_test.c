@@ -45,14 +45,14 @@ static void transfers_gather_scattered_pages(void **state)
     };
     struct machine *machine = *state;
     fill_backing(machine);
-    for (unsigned f = 0; f < sizeof formats / sizeof formats[0]; f++) {
+    for (unsigned f = 0; f < sizeof(formats) / sizeof(formats[0]); f++) {
         assert_int_equal(create_2d(machine, 1, formats[f].format, W, H), OK);
         assert_int_equal(attach_backing(machine, 1, pieces, 5), OK);
         assert_int_equal(set_scanout(machine, 0, 1, (struct gpu_rect){0, 0, W, H}), OK);
         assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, 0, W, H}, 0), OK);
         assert_int_equal(flush(machine, 1, (struct gpu_rect){0, 0, W, H}), OK);
         uint8_t rgba[STRIDE * H];
-        assert_int_equal(snapshot(machine, 0, rgba, sizeof rgba), 0);
+        assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
         for (uint64_t pixel = 0; pixel < W * H; pixel++) {
             assert_int_equal(rgba[pixel * 4 + 0], pattern(pixel * 4 + (unsigned)formats[f].red));
             assert_int_equal(rgba[pixel * 4 + 1], pattern(pixel * 4 + (unsigned)formats[f].green));
@@ -80,7 +80,7 @@ static void transfers_of_rectangles_touch_nothing_else(void **state)
                 assert_int_equal(set_scanout(machine, 0, 1, (struct gpu_rect){0, 0, W, H}), OK);
                 assert_int_equal(transfer(machine, 1, rect, offset), OK);
                 uint8_t rgba[STRIDE * H];
-                assert_int_equal(snapshot(machine, 0, rgba, sizeof rgba), 0);
+                assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
                 for (uint32_t py = 0; py < H; py++) {
                     for (uint32_t px = 0; px < W; px++) {
                         bool inside = px >= rect.x && px < rect.x + rect.width && py >= rect.y &&
@@ -114,13 +114,13 @@ static void a_scanout_shows_a_part_of_its_resource(void **state)
     assert_int_equal(picture.stride, STRIDE);
     assert_int_equal(picture.offset, 3 * STRIDE + 5 * 4);
     uint8_t rgba[7 * 4 * 4];
-    assert_int_equal(snapshot(machine, 1, rgba, sizeof rgba), 0);
-    assert_int_equal(snapshot(machine, 1, rgba, sizeof rgba - 1), -ENOSPC);
+    assert_int_equal(snapshot(machine, 1, rgba, sizeof(rgba)), 0);
+    assert_int_equal(snapshot(machine, 1, rgba, sizeof(rgba) - 1), -ENOSPC);
     for (unsigned y = 0; y < 4; y++)
         for (unsigned x = 0; x < 7; x++)
             assert_int_equal(rgba[(y * 7 + x) * 4 + 1],
                              pattern((y + 3) * STRIDE + (x + 5) * 4 + 1));
-    assert_int_equal(snapshot(machine, 0, rgba, sizeof rgba), -ENODATA);
+    assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), -ENODATA);
 }
 
 static void damage_is_the_union_of_flushes_in_the_picture(void **state)
@@ -134,7 +134,7 @@ static void damage_is_the_union_of_flushes_in_the_picture(void **state)
     assert_int_equal(set_scanout(machine, 0, 1, (struct gpu_rect){10, 20, 50, 40}), OK);
     assert_true(
         gpu_scanout_take_damage(machine->device, &listener, 0, &damage)); // all of it is new
-    assert_memory_equal(&damage, (&(struct gpu_rect){0, 0, 50, 40}), sizeof damage);
+    assert_memory_equal(&damage, (&(struct gpu_rect){0, 0, 50, 40}), sizeof(damage));
     assert_false(gpu_scanout_take_damage(machine->device, &listener, 0, &damage));
 
     assert_int_equal(flush(machine, 1, (struct gpu_rect){0, 0, 10, 100}), OK);  // left of it
@@ -147,7 +147,7 @@ static void damage_is_the_union_of_flushes_in_the_picture(void **state)
     assert_int_equal(flush(machine, 1, (struct gpu_rect){30, 40, 100 - 30, 3}),
                      OK); // to its right edge
     assert_true(gpu_scanout_take_damage(machine->device, &listener, 0, &damage));
-    assert_memory_equal(&damage, (&(struct gpu_rect){0, 0, 50, 23}), sizeof damage);
+    assert_memory_equal(&damage, (&(struct gpu_rect){0, 0, 50, 23}), sizeof(damage));
 }
 
 static void what_does_not_fit_is_refused(void **state)
@@ -192,8 +192,9 @@ static void what_does_not_fit_is_refused(void **state)
     assert_int_equal(unref(machine, 3), BAD_RESOURCE);
 
     struct gpu_resource_only body = {.resource_id = 1};
-    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_DETACH_BACKING, &body, sizeof body), OK);
-    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_DETACH_BACKING, &body, sizeof body),
+    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_DETACH_BACKING, &body, sizeof(body)),
+                     OK);
+    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_DETACH_BACKING, &body, sizeof(body)),
                      UNSPEC);
     assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, 0, W, H}, 0), UNSPEC);
 }
@@ -209,14 +210,14 @@ static void backing_must_be_guest_memory(void **state)
         {BANK_BASE - 1, 800, 0},
     };
     assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, W, H), OK);
-    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_int_equal(attach_backing(machine, 1, &bad[i], 1), BAD_PARAMETER);
     // More entries than there are bytes for.
     struct gpu_attach_backing body = {1, 0x10000001};
-    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_ATTACH_BACKING, &body, sizeof body),
+    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_ATTACH_BACKING, &body, sizeof(body)),
                      BAD_PARAMETER);
     body.nr_entries = 1;
-    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_ATTACH_BACKING, &body, sizeof body),
+    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_ATTACH_BACKING, &body, sizeof(body)),
                      BAD_PARAMETER);
     // Shorter than the resource is legal; using what is not there isn't.
     assert_int_equal(attach_backing(machine, 1, pieces, 2), OK);
@@ -255,7 +256,7 @@ static void a_picture_outlives_its_resource_and_the_driver(void **state)
     assert_false(picture.enabled);
     machine_reset(machine);
     uint8_t rgba[STRIDE * H];
-    assert_int_equal(snapshot(machine, 0, rgba, sizeof rgba), 0);
+    assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
     assert_int_equal(rgba[5], pattern(5));
     // The id is free for another one, which is not shown.
     assert_int_equal(create_2d(machine, 1, GPU_FORMAT_R8G8B8X8, W, H), OK);
@@ -275,7 +276,7 @@ static void early_boot_works_without_3d(void **state)
     assert_int_equal(answer_type(answer), GPU_RESP_OK_DISPLAY_INFO);
     assert_int_equal(answer->written, sizeof(struct gpu_header) + sizeof(struct gpu_display_info));
     struct gpu_display_info info;
-    memcpy(&info, answer->bytes + sizeof(struct gpu_header), sizeof info);
+    memcpy(&info, answer->bytes + sizeof(struct gpu_header), sizeof(info));
     assert_int_equal(info.modes[0].enabled, 1);
     assert_memory_equal(&info.modes[0].rect, (&(struct gpu_rect){0, 0, 1280, 800}),
                         sizeof(struct gpu_rect));
@@ -303,11 +304,11 @@ static void early_boot_works_without_3d(void **state)
         struct gpu_update_cursor cursor = {
             .resource_id = 2, .x = 5, .y = 6, .hot_x = 1, .hot_y = 2};
         assert_true(
-            machine_ask(machine, GPU_CURSOR_QUEUE, GPU_CMD_UPDATE_CURSOR, &cursor, sizeof cursor)
+            machine_ask(machine, GPU_CURSOR_QUEUE, GPU_CMD_UPDATE_CURSOR, &cursor, sizeof(cursor))
                 ->done);
         cursor.x = 50;
         assert_true(
-            machine_ask(machine, GPU_CURSOR_QUEUE, GPU_CMD_MOVE_CURSOR, &cursor, sizeof cursor)
+            machine_ask(machine, GPU_CURSOR_QUEUE, GPU_CMD_MOVE_CURSOR, &cursor, sizeof(cursor))
                 ->done);
         machine->room = ROOM;
         struct gpu_cursor now;
@@ -319,7 +320,7 @@ static void early_boot_works_without_3d(void **state)
         assert_int_equal(set_scanout(machine, 0, 0, (struct gpu_rect){0}), OK);
         struct gpu_resource_only detach = {.resource_id = 1};
         assert_int_equal(
-            machine_now(machine, GPU_CMD_RESOURCE_DETACH_BACKING, &detach, sizeof detach), OK);
+            machine_now(machine, GPU_CMD_RESOURCE_DETACH_BACKING, &detach, sizeof(detach)), OK);
         assert_int_equal(unref(machine, 1), OK);
         assert_int_equal(unref(machine, 2), OK);
         all.width = 640;
@@ -336,9 +337,9 @@ static void fences_of_2d_commands_come_back(void **state)
     machine->header =
         (struct gpu_header){.flags = GPU_FLAG_FENCE, .fence_id = 0x123456789abcdef0, .ctx_id = 3};
     struct answer *answer =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_CREATE_2D, &body, sizeof body);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_CREATE_2D, &body, sizeof(body));
     struct gpu_header header;
-    memcpy(&header, answer->bytes, sizeof header);
+    memcpy(&header, answer->bytes, sizeof(header));
     assert_int_equal(header.type, OK);
     assert_int_equal(header.flags, GPU_FLAG_FENCE);
     assert_true(header.fence_id == 0x123456789abcdef0);
@@ -346,15 +347,15 @@ static void fences_of_2d_commands_come_back(void **state)
     // With an error too: the guest waits for it.
     machine->header = (struct gpu_header){.flags = GPU_FLAG_FENCE, .fence_id = 7};
     answer =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_CREATE_2D, &body, sizeof body);
-    memcpy(&header, answer->bytes, sizeof header);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_CREATE_2D, &body, sizeof(body));
+    memcpy(&header, answer->bytes, sizeof(header));
     assert_int_equal(header.type, BAD_RESOURCE);
     assert_int_equal(header.flags, GPU_FLAG_FENCE);
     assert_int_equal(header.fence_id, 7);
     // Without one nothing is made up.
     machine->header = (struct gpu_header){.fence_id = 9};
     answer = machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_DISPLAY_INFO, NULL, 0);
-    memcpy(&header, answer->bytes, sizeof header);
+    memcpy(&header, answer->bytes, sizeof(header));
     assert_int_equal(header.flags, 0);
     assert_int_equal(header.fence_id, 0);
 }

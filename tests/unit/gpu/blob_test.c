@@ -153,7 +153,7 @@ static void memory_is_a_range_of_the_workers_file(void **state)
     machine->place_mode = PLACE_LATER;
     struct gpu_resource_only body = {.resource_id = 5};
     struct answer *gone =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_UNREF, &body, sizeof body);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_UNREF, &body, sizeof(body));
     assert_false(gone->done);
     expect_nothing(machine, 0);
     machine_confirm(machine, 0);
@@ -201,7 +201,7 @@ static void impossible_blobs_are_refused(void **state)
         {1, 5, HOST, SHARE, 7, UINT64_MAX - 4095, BAD_PARAMETER},
         {1, 5, GUEST, MAP, 0, PAGE, BAD_PARAMETER},
     };
-    for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_int_equal(answer_type(create_blob(machine, bad[i].context, bad[i].id, bad[i].mem,
                                                  bad[i].flags, bad[i].blob_id, bad[i].size)),
                          bad[i].answer);
@@ -347,7 +347,7 @@ static void placements_wait_while_the_driver_is_stopped(void **state)
     struct answer *unmap = unmap_blob(machine, 5), *map = map_blob(machine, 6, PAGE);
     struct gpu_resource_only body = {.resource_id = 5};
     struct answer *gone =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_UNREF, &body, sizeof body);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_UNREF, &body, sizeof(body));
     gpu_device_resumed(machine->device); // stopped again at once
     assert_false(unmap->done || map->done || gone->done);
     machine->place_mode = PLACE_LATER; // this one is under way when the driver is stopped
@@ -388,7 +388,7 @@ static void mapping_waits_for_the_export_and_the_placement(void **state)
                   *unmap = unmap_blob(machine, 5);
     struct gpu_resource_only body = {.resource_id = 5};
     struct answer *gone =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_UNREF, &body, sizeof body);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_UNREF, &body, sizeof(body));
     struct answer *next = create_blob(machine, 1, 5, HOST, MAP, 0, PAGE); // the id again
     assert_false(create->done || map->done || attach->done || unmap->done || gone->done ||
                  next->done);
@@ -593,13 +593,13 @@ static void a_guest_that_does_not_align_gets_no_venus(void **state)
     struct gpu_get_capset_info which = {0};
     struct gpu_capset_info info;
     struct answer *answer =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_CAPSET_INFO, &which, sizeof which);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_CAPSET_INFO, &which, sizeof(which));
     assert_int_equal(answer_type(answer), GPU_RESP_OK_CAPSET_INFO);
-    memcpy(&info, answer->bytes + 24, sizeof info);
+    memcpy(&info, answer->bytes + 24, sizeof(info));
     assert_true(info.id > 6 && info.id < 32); // valid for Linux, and no capset that exists
     assert_int_equal(info.max_size, 0);
     struct gpu_get_capset capset = {.id = 4};
-    assert_int_equal(machine_now(machine, GPU_CMD_GET_CAPSET, &capset, sizeof capset),
+    assert_int_equal(machine_now(machine, GPU_CMD_GET_CAPSET, &capset, sizeof(capset)),
                      BAD_PARAMETER);
     assert_int_equal(ctx_create(machine, 1, 4, "x"), BAD_PARAMETER);
     assert_int_equal(ctx_create(machine, 1, 0, "x"), OK); // for 2D
@@ -608,8 +608,9 @@ static void a_guest_that_does_not_align_gets_no_venus(void **state)
     // The next driver, that of a newer kernel.
     gpu_device_reset(machine->device);
     gpu_device_set_features(machine->device, all);
-    answer = machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_CAPSET_INFO, &which, sizeof which);
-    memcpy(&info, answer->bytes + 24, sizeof info);
+    answer =
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_CAPSET_INFO, &which, sizeof(which));
+    memcpy(&info, answer->bytes + 24, sizeof(info));
     assert_int_equal(info.id, 4);
     assert_int_equal(ctx_create(machine, 1, 4, "x"), OK);
     machine_destroy(machine);
@@ -630,23 +631,23 @@ static void guest_blobs_are_lists_of_pages(void **state)
          .size = 2 * PAGE},
         {{BANK_BASE, PAGE, 0}, {BANK_SEAM - 100, PAGE, 0}},
     };
-    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_CREATE_BLOB, &create, sizeof create),
+    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_CREATE_BLOB, &create, sizeof(create)),
                      OK);
     assert_int_equal(answer_type(map_blob(machine, 5, 0)), BAD_PARAMETER);
     assert_int_equal(unref(machine, 5), OK);
     create.body.size++; // longer than its pages
-    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_CREATE_BLOB, &create, sizeof create),
+    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_CREATE_BLOB, &create, sizeof(create)),
                      BAD_PARAMETER);
     create.body.size--;
     create.entries[1].address = BANK_END - 1;
-    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_CREATE_BLOB, &create, sizeof create),
+    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_CREATE_BLOB, &create, sizeof(create)),
                      BAD_PARAMETER);
     create.entries[1].address = BANK_SEAM;
     create.body.nr_entries = 3; // more than were sent
-    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_CREATE_BLOB, &create, sizeof create),
+    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_CREATE_BLOB, &create, sizeof(create)),
                      BAD_PARAMETER);
     create.body.nr_entries = 2;
-    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_CREATE_BLOB, &create, sizeof create),
+    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_CREATE_BLOB, &create, sizeof(create)),
                      OK); // nothing was left of them
 }
 

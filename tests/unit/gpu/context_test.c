@@ -70,9 +70,9 @@ static void a_name_that_never_ends_is_cut(void **state)
 {
     struct machine *machine = *state;
     struct gpu_ctx_create body = {.name_length = UINT32_MAX, .context_init = 4};
-    memset(body.name, 'a', sizeof body.name);
+    memset(body.name, 'a', sizeof(body.name));
     machine->header.ctx_id = 1;
-    assert_int_equal(machine_now(machine, GPU_CMD_CTX_CREATE, &body, sizeof body), OK);
+    assert_int_equal(machine_now(machine, GPU_CMD_CTX_CREATE, &body, sizeof(body)), OK);
     struct link_message message;
     assert_true(worker_receive(machine, 0, &message));
     assert_int_equal(strlen(((const struct link_context_create *)message.payload)->name), 63);
@@ -102,8 +102,8 @@ static void submissions_arrive_whole_and_in_order(void **state)
         bytes[i] = (uint8_t)(i * 31 + i / 256);
     static const uint32_t sizes[] = {4, 16, 4096, 100000, 1 << 20};
     static const size_t splits[] = {0, 10, 24, 32, 33, 5000};
-    for (unsigned i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
-        for (unsigned j = 0; j < sizeof splits / sizeof splits[0]; j++) {
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        for (unsigned j = 0; j < sizeof(splits) / sizeof(splits[0]); j++) {
             machine->split = splits[j];
             assert_int_equal(answer_type(submit(machine, 1, -1, 0, bytes, sizes[i])),
                              OK); // without a fence: at once
@@ -130,7 +130,7 @@ static void bad_submissions_are_refused(void **state)
         uint8_t bytes[24] = {0};
         memcpy(bytes, &sizes[i], 8);
         machine->header.ctx_id = 1;
-        assert_int_equal(machine_now(machine, GPU_CMD_SUBMIT_3D, bytes, sizeof bytes),
+        assert_int_equal(machine_now(machine, GPU_CMD_SUBMIT_3D, bytes, sizeof(bytes)),
                          BAD_PARAMETER);
     }
     struct answer *answer = submit(machine, 1, 64, 5, words, 16); // no such ring
@@ -159,7 +159,7 @@ static void fences_of_rings_retire_independently(void **state)
     worker_retire(machine, 0, 63, fast_id);
     assert_int_equal(answer_type(fast), OK);
     struct gpu_header header;
-    memcpy(&header, fast->bytes, sizeof header);
+    memcpy(&header, fast->bytes, sizeof(header));
     assert_int_equal(header.flags, GPU_FLAG_FENCE | GPU_FLAG_INFO_RING_IDX);
     assert_int_equal(header.fence_id, 100);
     assert_int_equal(header.ctx_id, 1);
@@ -228,7 +228,7 @@ static void many_fences_in_one_message(void **state)
     for (uint64_t i = 0; i < COUNT; i++)
         retired[i] =
             (struct link_fence_retired){.fence_id = next_fence(machine, 0), .ring_idx = i % 7};
-    link_send(machine->pool.workers[0]->peer, LINK_FENCE_RETIRED, retired, sizeof retired, NULL, 0,
+    link_send(machine->pool.workers[0]->peer, LINK_FENCE_RETIRED, retired, sizeof(retired), NULL, 0,
               NULL, 0);
     machine_pump(machine);
     for (unsigned i = 0; i < COUNT; i++)
@@ -437,7 +437,7 @@ static void destroying_a_context_retires_its_fences(void **state)
     struct answer *detach = ctx_detach(machine, 1, 8);
     struct gpu_resource_only body = {.resource_id = 8};
     struct answer *gone =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_UNREF, &body, sizeof body);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_UNREF, &body, sizeof(body));
     assert_false(fence->done || export->done || detach->done || gone->done);
     assert_int_equal(ctx_destroy(machine, 1), OK); // waits for nobody
     assert_int_equal(answer_type(fence), OK);

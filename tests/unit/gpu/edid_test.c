@@ -62,7 +62,7 @@ static void the_mode_comes_out_as_it_went_in(void **state)
                                         {1023, 769},  {1367, 767},    {3840, 2160}, {4095, 2160},
                                         {1, 1},       {4096, 2160},   {5120, 2880}, {7680, 4320},
                                         {2000, 4096}, {16384, 16384}, {16, 16384}};
-    for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
+    for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         uint8_t edid[GPU_EDID_MAX];
         size_t size = gpu_edid_make(edid, sizes[i][0], sizes[i][1], 3);
         assert_int_equal(size, 128 * (edid[126] + 1));

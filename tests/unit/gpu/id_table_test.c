@@ -29,7 +29,7 @@ static void what_is_inserted_is_found_until_it_is_removed(void **state)
     (void)state;
     static const uint64_t steps[] = {1, 64, 4096, 0x100000000u, 0x9e3779b97f4a7c15u, UINT64_MAX};
     static int values[IDS];
-    for (unsigned s = 0; s < sizeof steps / sizeof steps[0]; s++) {
+    for (unsigned s = 0; s < sizeof(steps) / sizeof(steps[0]); s++) {
         struct id_table table = {0};
         for (uint64_t i = 0; i < IDS; i++)
             assert_true(id_table_insert(&table, i * steps[s], &values[i]));

@@ -9,8 +9,7 @@
 #include "base/log.h"
 #include "os/socket.h"
 
-// ---- link/worker.h, played
-// -----------------------------------------------------------------------------------------------------
+// ---- link/worker.h, played ------------------------------------------------
 
 struct link_worker *link_pool_take(struct link_pool *pool,
                                    const struct link_worker_callbacks *callbacks, void *data)
@@ -20,7 +19,7 @@ struct link_worker *link_pool_take(struct link_pool *pool,
         errno = EAGAIN;
         return NULL;
     }
-    struct link_worker *worker = calloc(1, sizeof *worker);
+    struct link_worker *worker = calloc(1, sizeof(*worker));
     worker->pool = pool;
     worker->link = link_create(fds[0], false);
     worker->peer = link_create(fds[1], false);
@@ -53,7 +52,7 @@ enum link_status link_worker_send(struct link_worker *worker, enum link_type typ
     struct link_resource_attached attached = {.resource_id = attach ? attach->resource_id : 0};
     if (type == LINK_RESOURCE_ATTACH && attach->flags & LINK_ATTACH_ANSWER && worker->peer &&
         !worker->pool->slow)
-        link_send(worker->peer, LINK_RESOURCE_ATTACHED, &attached, sizeof attached, NULL, 0, NULL,
+        link_send(worker->peer, LINK_RESOURCE_ATTACHED, &attached, sizeof(attached), NULL, 0, NULL,
                   0);
     return worker->link
                ? link_send(worker->link, type, payload, size, tail, tail_size, fds, fd_count)
@@ -106,7 +105,7 @@ bool worker_receive(struct machine *machine, unsigned index, struct link_message
 void worker_retire(struct machine *machine, unsigned index, uint32_t ring, uint64_t fence)
 {
     struct link_fence_retired retired = {.fence_id = fence, .ring_idx = ring};
-    link_send(machine->pool.workers[index]->peer, LINK_FENCE_RETIRED, &retired, sizeof retired,
+    link_send(machine->pool.workers[index]->peer, LINK_FENCE_RETIRED, &retired, sizeof(retired),
               NULL, 0, NULL, 0);
     machine_pump(machine);
 }
@@ -115,7 +114,7 @@ void worker_attached(struct machine *machine, unsigned index, uint32_t resource)
 {
     struct link_resource_attached attached = {.resource_id = resource};
     link_send(machine->pool.workers[index]->peer, LINK_RESOURCE_ATTACHED, &attached,
-              sizeof attached, NULL, 0, NULL, 0);
+              sizeof(attached), NULL, 0, NULL, 0);
     machine_pump(machine);
 }
 
@@ -124,7 +123,7 @@ void worker_export(struct machine *machine, unsigned index, uint32_t resource, i
 {
     struct link_blob_exported exported = {
         .resource_id = resource, .result = result, .map_info = 1, .offset = offset, .size = size};
-    link_send(machine->pool.workers[index]->peer, LINK_BLOB_EXPORTED, &exported, sizeof exported,
+    link_send(machine->pool.workers[index]->peer, LINK_BLOB_EXPORTED, &exported, sizeof(exported),
               NULL, 0, &fd, result == 0);
     machine_pump(machine);
 }
@@ -139,8 +138,7 @@ void worker_die(struct machine *machine, unsigned index, const char *how)
         worker->callbacks.gone(worker->data, how);
 }
 
-// ---- the front
-// -----------------------------------------------------------------------------------------------------------------
+// ---- the front ------------------------------------------------------------
 
 static void *guest_memory(void *data, uint64_t address, uint64_t size)
 {
@@ -241,7 +239,7 @@ void machine_confirm(struct machine *machine, int error)
         abort();
     uint64_t cookie = machine->cookies[0];
     machine->cookie_count--;
-    memmove(machine->cookies, machine->cookies + 1, machine->cookie_count * sizeof cookie);
+    memmove(machine->cookies, machine->cookies + 1, machine->cookie_count * sizeof(cookie));
     gpu_device_placed(machine->device, cookie, error);
 }
 
@@ -253,8 +251,7 @@ struct placement *machine_placement(struct machine *machine, uint64_t offset)
     return NULL;
 }
 
-// ---- life
-// ----------------------------------------------------------------------------------------------------------------------
+// ---- life -----------------------------------------------------------------
 
 struct gpu_options machine_options(void)
 {
@@ -273,7 +270,7 @@ struct gpu_options machine_options(void)
 
 struct machine *machine_create(const struct gpu_options *options)
 {
-    struct machine *machine = calloc(1, sizeof *machine);
+    struct machine *machine = calloc(1, sizeof(*machine));
     log_set_level(LOG_ERROR);
     machine->loop = os_loop_create();
     machine->options = options ? *options : machine_options();
@@ -346,13 +343,12 @@ void machine_round(struct machine *machine)
     os_source_remove(timer);
 }
 
-// ---- requests
-// ------------------------------------------------------------------------------------------------------------------
+// ---- requests -------------------------------------------------------------
 
 struct answer *machine_send(struct machine *machine, enum gpu_queue queue, const void *bytes,
                             size_t size)
 {
-    struct answer *answer = calloc(1, sizeof *answer);
+    struct answer *answer = calloc(1, sizeof(*answer));
     answer->next = machine->answers;
     machine->answers = answer;
     answer->request = malloc(size ? size : 1);
@@ -367,21 +363,21 @@ struct answer *machine_send(struct machine *machine, enum gpu_queue queue, const
     struct iovec writable[2] = {{answer->bytes, odd}, {answer->bytes + odd, answer->room - odd}};
     gpu_device_request(machine->device, queue, readable, first < size ? 2 : 1, writable,
                        answer->room ? 2 : 0, answer);
-    memset(readable, 0x5a, sizeof readable); // only what they pointed to stays
-    memset(writable, 0x5a, sizeof writable);
+    memset(readable, 0x5a, sizeof(readable)); // only what they pointed to stays
+    memset(writable, 0x5a, sizeof(writable));
     return answer;
 }
 
 struct answer *machine_ask(struct machine *machine, enum gpu_queue queue, uint32_t type,
                            const void *body, size_t size)
 {
-    uint8_t *bytes = malloc(sizeof machine->header + size);
+    uint8_t *bytes = malloc(sizeof(machine->header) + size);
     machine->header.type = type;
-    memcpy(bytes, &machine->header, sizeof machine->header);
+    memcpy(bytes, &machine->header, sizeof(machine->header));
     if (size)
-        memcpy(bytes + sizeof machine->header, body, size);
+        memcpy(bytes + sizeof(machine->header), body, size);
     machine->header = (struct gpu_header){0};
-    struct answer *answer = machine_send(machine, queue, bytes, sizeof machine->header + size);
+    struct answer *answer = machine_send(machine, queue, bytes, sizeof(machine->header) + size);
     free(bytes);
     return answer;
 }
@@ -389,7 +385,7 @@ struct answer *machine_ask(struct machine *machine, enum gpu_queue queue, uint32
 uint32_t answer_type(const struct answer *answer)
 {
     const struct gpu_header *header = (const void *)answer->bytes;
-    return answer->done && !answer->twice && answer->written >= sizeof *header ? header->type : 0;
+    return answer->done && !answer->twice && answer->written >= sizeof(*header) ? header->type : 0;
 }
 
 uint32_t machine_now(struct machine *machine, uint32_t type, const void *body, size_t size)
@@ -401,25 +397,25 @@ uint32_t create_2d(struct machine *machine, uint32_t id, uint32_t format, uint32
                    uint32_t height)
 {
     struct gpu_create_2d body = {id, format, width, height};
-    return machine_now(machine, GPU_CMD_RESOURCE_CREATE_2D, &body, sizeof body);
+    return machine_now(machine, GPU_CMD_RESOURCE_CREATE_2D, &body, sizeof(body));
 }
 
 uint32_t unref(struct machine *machine, uint32_t id)
 {
     struct gpu_resource_only body = {.resource_id = id};
-    return machine_now(machine, GPU_CMD_RESOURCE_UNREF, &body, sizeof body);
+    return machine_now(machine, GPU_CMD_RESOURCE_UNREF, &body, sizeof(body));
 }
 
 uint32_t attach_backing(struct machine *machine, uint32_t id,
                         const struct gpu_memory_entry *entries, uint32_t count)
 {
     struct gpu_attach_backing body = {id, count};
-    uint8_t *bytes = malloc(sizeof body + count * sizeof *entries);
-    memcpy(bytes, &body, sizeof body);
+    uint8_t *bytes = malloc(sizeof(body) + count * sizeof(*entries));
+    memcpy(bytes, &body, sizeof(body));
     if (count)
-        memcpy(bytes + sizeof body, entries, count * sizeof *entries);
+        memcpy(bytes + sizeof(body), entries, count * sizeof(*entries));
     uint32_t type = machine_now(machine, GPU_CMD_RESOURCE_ATTACH_BACKING, bytes,
-                                sizeof body + count * sizeof *entries);
+                                sizeof(body) + count * sizeof(*entries));
     free(bytes);
     return type;
 }
@@ -427,19 +423,19 @@ uint32_t attach_backing(struct machine *machine, uint32_t id,
 uint32_t transfer(struct machine *machine, uint32_t id, struct gpu_rect rect, uint64_t offset)
 {
     struct gpu_transfer_2d body = {.rect = rect, .offset = offset, .resource_id = id};
-    return machine_now(machine, GPU_CMD_TRANSFER_TO_HOST_2D, &body, sizeof body);
+    return machine_now(machine, GPU_CMD_TRANSFER_TO_HOST_2D, &body, sizeof(body));
 }
 
 uint32_t set_scanout(struct machine *machine, uint32_t scanout, uint32_t id, struct gpu_rect rect)
 {
     struct gpu_set_scanout body = {rect, scanout, id};
-    return machine_now(machine, GPU_CMD_SET_SCANOUT, &body, sizeof body);
+    return machine_now(machine, GPU_CMD_SET_SCANOUT, &body, sizeof(body));
 }
 
 uint32_t flush(struct machine *machine, uint32_t id, struct gpu_rect rect)
 {
     struct gpu_flush body = {.rect = rect, .resource_id = id};
-    return machine_now(machine, GPU_CMD_RESOURCE_FLUSH, &body, sizeof body);
+    return machine_now(machine, GPU_CMD_RESOURCE_FLUSH, &body, sizeof(body));
 }
 
 uint32_t ctx_create(struct machine *machine, uint32_t context, uint32_t capset, const char *name)
@@ -447,7 +443,7 @@ uint32_t ctx_create(struct machine *machine, uint32_t context, uint32_t capset, 
     struct gpu_ctx_create body = {.name_length = (uint32_t)strlen(name), .context_init = capset};
     memcpy(body.name, name, body.name_length);
     machine->header.ctx_id = context;
-    return machine_now(machine, GPU_CMD_CTX_CREATE, &body, sizeof body);
+    return machine_now(machine, GPU_CMD_CTX_CREATE, &body, sizeof(body));
 }
 
 uint32_t ctx_destroy(struct machine *machine, uint32_t context)
@@ -459,7 +455,7 @@ uint32_t ctx_destroy(struct machine *machine, uint32_t context)
 static struct answer *of_resource(struct machine *machine, uint32_t type, uint32_t id)
 {
     struct gpu_resource_only body = {.resource_id = id};
-    return machine_ask(machine, GPU_CONTROL_QUEUE, type, &body, sizeof body);
+    return machine_ask(machine, GPU_CONTROL_QUEUE, type, &body, sizeof(body));
 }
 
 struct answer *ctx_attach(struct machine *machine, uint32_t context, uint32_t id)
@@ -481,7 +477,7 @@ struct answer *create_blob(struct machine *machine, uint32_t context, uint32_t i
         .resource_id = id, .blob_mem = mem, .blob_flags = flags, .blob_id = blob_id, .size = size};
     machine->header.ctx_id = context;
     struct answer *answer =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_CREATE_BLOB, &body, sizeof body);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_CREATE_BLOB, &body, sizeof(body));
     machine_pump(machine);
     return answer;
 }
@@ -489,7 +485,7 @@ struct answer *create_blob(struct machine *machine, uint32_t context, uint32_t i
 struct answer *map_blob(struct machine *machine, uint32_t id, uint64_t offset)
 {
     struct gpu_map_blob body = {.resource_id = id, .offset = offset};
-    return machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_MAP_BLOB, &body, sizeof body);
+    return machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_MAP_BLOB, &body, sizeof(body));
 }
 
 struct answer *unmap_blob(struct machine *machine, uint32_t id)
@@ -501,16 +497,16 @@ struct answer *submit(struct machine *machine, uint32_t context, int ring, uint6
                       const void *bytes, uint32_t size)
 {
     struct gpu_submit body = {.size = size};
-    uint8_t *all = malloc(sizeof body + size);
-    memcpy(all, &body, sizeof body);
+    uint8_t *all = malloc(sizeof(body) + size);
+    memcpy(all, &body, sizeof(body));
     if (size)
-        memcpy(all + sizeof body, bytes, size);
+        memcpy(all + sizeof(body), bytes, size);
     machine->header.ctx_id = context;
     machine->header.flags = (fence ? GPU_FLAG_FENCE : 0) | (ring >= 0 ? GPU_FLAG_INFO_RING_IDX : 0);
     machine->header.fence_id = fence;
     machine->header.ring_idx = ring >= 0 ? (uint8_t)ring : 0;
     struct answer *answer =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_SUBMIT_3D, all, sizeof body + size);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_SUBMIT_3D, all, sizeof(body) + size);
     free(all);
     return answer;
 }

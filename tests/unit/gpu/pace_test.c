@@ -9,7 +9,7 @@ static const struct gpu_rect all = {0, 0, 32, 32};
 static struct answer *begin_flush(struct machine *machine)
 {
     struct gpu_flush body = {.rect = all, .resource_id = 1};
-    return machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_FLUSH, &body, sizeof body);
+    return machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_FLUSH, &body, sizeof(body));
 }
 
 // Nanoseconds until it is answered.

@@ -17,8 +17,7 @@
 #include "os/os.h"
 #include "os/shm.h"
 
-// ---- the worker
-// ----------------------------------------------------------------------------------------------------------------
+// ---- the worker -----------------------------------------------------------
 
 // Retires fences of ring 0, keeps those of others, exports pages of a file with its own pid in it,
 // and dies when told 0xdead.
@@ -34,33 +33,32 @@ static int play_worker(int fd)
             const struct link_submit *submit = (const void *)message.payload;
             uint32_t word = 0;
             if (submit->byte_count)
-                memcpy(&word, submit + 1, sizeof word);
+                memcpy(&word, submit + 1, sizeof(word));
             if (word == 0xdead)
                 raise(SIGKILL);
             struct link_fence_retired fence = {.fence_id = submit->fence_id,
                                                .ring_idx = submit->ring_idx};
             if (submit->fence_id && !submit->ring_idx)
-                link_send(link, LINK_FENCE_RETIRED, &fence, sizeof fence, NULL, 0, NULL, 0);
+                link_send(link, LINK_FENCE_RETIRED, &fence, sizeof(fence), NULL, 0, NULL, 0);
         } else if (message.type == LINK_RESOURCE_ATTACH) {
             const struct link_resource_attach *attach = (const void *)message.payload;
             struct link_resource_attached answer = {.resource_id = attach->resource_id};
             if (attach->flags & LINK_ATTACH_ANSWER)
-                link_send(link, LINK_RESOURCE_ATTACHED, &answer, sizeof answer, NULL, 0, NULL, 0);
+                link_send(link, LINK_RESOURCE_ATTACHED, &answer, sizeof(answer), NULL, 0, NULL, 0);
         } else if (message.type == LINK_BLOB_EXPORT) {
             const struct link_blob_export *export = (const void *)message.payload;
             struct link_blob_exported answer = {.resource_id = export->resource_id,
                                                 .map_info = 1,
                                                 .offset = 4096,
                                                 .size = export->size};
-            link_send(link, LINK_BLOB_EXPORTED, &answer, sizeof answer, NULL, 0, &file, 1);
+            link_send(link, LINK_BLOB_EXPORTED, &answer, sizeof(answer), NULL, 0, &file, 1);
         }
     }
     link_destroy(link);
     return 0;
 }
 
-// ---- the guest
-// -----------------------------------------------------------------------------------------------------------------
+// ---- the guest ------------------------------------------------------------
 
 struct guest {
     struct os_loop *loop;
@@ -78,7 +76,7 @@ static void complete(void *data, void *token, uint32_t written)
 {
     (void)data;
     struct answer *answer = token;
-    assert_true(written >= sizeof answer->header);
+    assert_true(written >= sizeof(answer->header));
     answer->done = true;
 }
 
@@ -118,9 +116,9 @@ static struct answer *ask(struct guest *guest, uint32_t type, uint32_t context, 
         request.header.ring_idx = (uint8_t)ring;
     }
     memcpy(request.body, body, size);
-    struct iovec readable = {&request, sizeof request.header + size};
+    struct iovec readable = {&request, sizeof(request.header) + size};
     static uint8_t room[64];
-    struct iovec writable[2] = {{&answer->header, sizeof answer->header}, {room, sizeof room}};
+    struct iovec writable[2] = {{&answer->header, sizeof(answer->header)}, {room, sizeof(room)}};
     gpu_device_request(guest->device, GPU_CONTROL_QUEUE, &readable, 1, writable, 2, answer);
     return answer;
 }
@@ -146,7 +144,7 @@ static bool wait_for(struct guest *guest, const struct answer *answer)
 static struct answer *create_context(struct guest *guest, uint32_t id)
 {
     struct gpu_ctx_create body = {.context_init = 4, .name_length = 4, .name = "test"};
-    struct answer *answer = ask(guest, GPU_CMD_CTX_CREATE, id, -1, &body, sizeof body);
+    struct answer *answer = ask(guest, GPU_CMD_CTX_CREATE, id, -1, &body, sizeof(body));
     assert_true(answer->done);
     assert_int_equal(answer->header.type, GPU_RESP_OK_NODATA);
     return answer;
@@ -212,8 +210,8 @@ static void a_killed_process_costs_one_context(void **state)
     struct gpu_create_blob create = {
         .resource_id = 5, .blob_mem = 2, .blob_flags = 1, .blob_id = 9, .size = 8192};
     struct gpu_map_blob map = {.resource_id = 5, .offset = 65536};
-    ask(&guest, GPU_CMD_RESOURCE_CREATE_BLOB, 2, -1, &create, sizeof create);
-    struct answer *mapped = ask(&guest, GPU_CMD_RESOURCE_MAP_BLOB, 0, -1, &map, sizeof map);
+    ask(&guest, GPU_CMD_RESOURCE_CREATE_BLOB, 2, -1, &create, sizeof(create));
+    struct answer *mapped = ask(&guest, GPU_CMD_RESOURCE_MAP_BLOB, 0, -1, &map, sizeof(map));
     assert_true(wait_for(&guest, mapped));
     assert_int_equal(mapped->header.type, GPU_RESP_OK_MAP_INFO);
     assert_int_equal(guest.placed_offset, 4096);
@@ -240,7 +238,7 @@ int main(int argc, char **argv)
     if (argc == 4 && !strcmp(argv[1], "play"))
         return play_worker(atoi(argv[3]));
     log_set_level(LOG_ERROR);
-    if (!os_self_path(self, sizeof self))
+    if (!os_self_path(self, sizeof(self)))
         return 1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_killed_process_costs_one_context)};
     return RUN_IN_BOTH_FLAVOURS(tests);

@@ -29,7 +29,7 @@ static const struct known {
     {GPU_CMD_RESOURCE_MAP_BLOB, 40, 1 << GPU_F_RESOURCE_BLOB},
     {GPU_CMD_RESOURCE_UNMAP_BLOB, 32, 1 << GPU_F_RESOURCE_BLOB},
 };
-enum { KNOWN = sizeof known / sizeof known[0] };
+enum { KNOWN = sizeof(known) / sizeof(known[0]) };
 
 static void short_requests_are_refused(void **state)
 {
@@ -55,8 +55,8 @@ static void unknown_commands_are_refused(void **state)
                                      0x204, 0x205,  0x206,      0x20a,
                                      0x302, 0x1100, UINT32_MAX, GPU_CMD_UPDATE_CURSOR};
     uint8_t body[96] = {0};
-    for (unsigned i = 0; i < sizeof types / sizeof types[0]; i++)
-        assert_int_equal(machine_now(machine, types[i], body, sizeof body), UNSPEC);
+    for (unsigned i = 0; i < sizeof(types) / sizeof(types[0]); i++)
+        assert_int_equal(machine_now(machine, types[i], body, sizeof(body)), UNSPEC);
     assert_int_equal(
         answer_type(machine_ask(machine, GPU_CURSOR_QUEUE, GPU_CMD_GET_DISPLAY_INFO, NULL, 0)),
         UNSPEC);
@@ -81,7 +81,7 @@ static void a_response_needs_room(void **state)
     machine->room = 23;
     struct gpu_create_2d body = {1, GPU_FORMAT_B8G8R8A8, 4, 4};
     struct answer *answer =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_CREATE_2D, &body, sizeof body);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_CREATE_2D, &body, sizeof(body));
     assert_true(answer->done);
     assert_int_equal(answer->written, 0);
     machine->room = ROOM;
@@ -106,7 +106,7 @@ static void features_follow_the_options(void **state)
     machine = machine_create(&options);
     assert_int_equal(gpu_device_features(machine->device), 0x3f);
     struct gpu_config config;
-    gpu_device_read_config(machine->device, 0, &config, sizeof config);
+    gpu_device_read_config(machine->device, 0, &config, sizeof(config));
     assert_int_equal(config.blob_alignment, 16384);
     machine_destroy(machine);
     options.venus = false;
@@ -114,7 +114,7 @@ static void features_follow_the_options(void **state)
     options.window_size = 0;
     machine = machine_create(&options);
     assert_int_equal(gpu_device_features(machine->device), 0x0e);
-    gpu_device_read_config(machine->device, 0, &config, sizeof config);
+    gpu_device_read_config(machine->device, 0, &config, sizeof(config));
     assert_int_equal(config.num_capsets, 0);
     machine_destroy(machine);
 }
@@ -156,15 +156,15 @@ static void configuration_is_read_in_any_pieces(void **state)
 {
     struct machine *machine = *state;
     uint8_t whole[24], bytes[24];
-    gpu_device_read_config(machine->device, 0, whole, sizeof whole);
+    gpu_device_read_config(machine->device, 0, whole, sizeof(whole));
     struct gpu_config config;
-    memcpy(&config, whole, sizeof config);
+    memcpy(&config, whole, sizeof(config));
     assert_int_equal(config.events_read, 0);
     assert_int_equal(config.num_scanouts, 2);
     assert_int_equal(config.num_capsets, 1);
     assert_int_equal(config.blob_alignment, 0);
     for (uint32_t offset = 0; offset < 30; offset++) {
-        memset(bytes, 0xaa, sizeof bytes);
+        memset(bytes, 0xaa, sizeof(bytes));
         gpu_device_read_config(machine->device, offset, bytes, 3);
         for (uint32_t i = 0; i < 3; i++)
             assert_int_equal(bytes[i], offset + i < 24 ? whole[offset + i] : 0);
@@ -179,37 +179,37 @@ static void a_new_mode_is_an_event_until_it_is_cleared(void **state)
     assert_int_equal(machine->config_changes, 1);
     assert_true(gpu_device_set_mode(machine->device, 1, 1920, 1080)); // nothing new
     assert_int_equal(machine->config_changes, 1);
-    gpu_device_read_config(machine->device, 0, &config, sizeof config);
+    gpu_device_read_config(machine->device, 0, &config, sizeof(config));
     assert_int_equal(config.events_read, GPU_EVENT_DISPLAY);
     uint32_t none = 0, all = ~0u;
     gpu_device_write_config(machine->device, 4, &none, 4);
     gpu_device_write_config(machine->device, 0, &all, 4); // not writable
     gpu_device_write_config(machine->device, 8, &all, 4);
     gpu_device_write_config(machine->device, 4, &all, 3);
-    gpu_device_read_config(machine->device, 0, &config, sizeof config);
+    gpu_device_read_config(machine->device, 0, &config, sizeof(config));
     assert_int_equal(config.events_read, GPU_EVENT_DISPLAY);
     gpu_device_write_config(machine->device, 4, &all, 4);
-    gpu_device_read_config(machine->device, 0, &config, sizeof config);
+    gpu_device_read_config(machine->device, 0, &config, sizeof(config));
     assert_int_equal(config.events_read, 0);
 
     struct gpu_display_info both;
     memcpy(&both,
            machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_DISPLAY_INFO, NULL, 0)->bytes + 24,
-           sizeof both);
+           sizeof(both));
     assert_int_equal(both.modes[0].rect.x, 0);
     assert_int_equal(both.modes[1].rect.x, 1280); // side by side
     assert_true(gpu_device_set_mode(machine->device, 0, 0, 0));
     struct answer *answer =
         machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_DISPLAY_INFO, NULL, 0);
     struct gpu_display_info info;
-    memcpy(&info, answer->bytes + 24, sizeof info);
+    memcpy(&info, answer->bytes + 24, sizeof(info));
     assert_int_equal(info.modes[0].enabled, 0);
     assert_int_equal(info.modes[1].enabled, 1);
     assert_int_equal(info.modes[1].rect.width, 1920);
     assert_int_equal(info.modes[2].enabled, 0);
     config.events_clear = ~0u; // QEMU writes all of it
-    gpu_device_write_config(machine->device, 0, &config, sizeof config);
-    gpu_device_read_config(machine->device, 0, &config, sizeof config);
+    gpu_device_write_config(machine->device, 0, &config, sizeof(config));
+    gpu_device_read_config(machine->device, 0, &config, sizeof(config));
     assert_int_equal(config.events_read, 0);
     assert_false(gpu_device_set_mode(machine->device, 2, 100, 100));
     assert_false(gpu_device_set_mode(machine->device, 0, 15, 100));
@@ -222,16 +222,16 @@ static void edid_has_the_mode_of_its_output(void **state)
     gpu_device_set_mode(machine->device, 1, 1366, 768);
     struct gpu_get_edid body = {.scanout_id = 1};
     struct answer *answer =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_EDID, &body, sizeof body);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_EDID, &body, sizeof(body));
     assert_int_equal(answer_type(answer), GPU_RESP_OK_EDID);
     assert_int_equal(answer->written, 24 + sizeof(struct gpu_edid));
     struct gpu_edid edid;
-    memcpy(&edid, answer->bytes + 24, sizeof edid);
+    memcpy(&edid, answer->bytes + 24, sizeof(edid));
     assert_int_equal(edid.size, 128);
     assert_int_equal(edid.edid[54 + 2] | (edid.edid[54 + 4] >> 4) << 8, 1366);
     assert_int_equal(edid.edid[54 + 5] | (edid.edid[54 + 7] >> 4) << 8, 768);
     body.scanout_id = 2;
-    assert_int_equal(machine_now(machine, GPU_CMD_GET_EDID, &body, sizeof body), BAD_SCANOUT);
+    assert_int_equal(machine_now(machine, GPU_CMD_GET_EDID, &body, sizeof(body)), BAD_SCANOUT);
 }
 
 static void the_capset_is_the_codecs(void **state)
@@ -239,41 +239,41 @@ static void the_capset_is_the_codecs(void **state)
     struct machine *machine = *state;
     struct gpu_get_capset_info which = {0};
     struct answer *answer =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_CAPSET_INFO, &which, sizeof which);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_CAPSET_INFO, &which, sizeof(which));
     assert_int_equal(answer_type(answer), GPU_RESP_OK_CAPSET_INFO);
     struct gpu_capset_info info;
-    memcpy(&info, answer->bytes + 24, sizeof info);
+    memcpy(&info, answer->bytes + 24, sizeof(info));
     assert_int_equal(info.id, 4);
     assert_int_equal(info.max_version, 0);
     assert_int_equal(info.max_size, 160);
     which.index = 1;
-    assert_int_equal(machine_now(machine, GPU_CMD_GET_CAPSET_INFO, &which, sizeof which),
+    assert_int_equal(machine_now(machine, GPU_CMD_GET_CAPSET_INFO, &which, sizeof(which)),
                      BAD_PARAMETER);
 
     struct gpu_get_capset body = {.id = 4};
-    answer = machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_CAPSET, &body, sizeof body);
+    answer = machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_CAPSET, &body, sizeof(body));
     assert_int_equal(answer_type(answer), GPU_RESP_OK_CAPSET);
     assert_int_equal(answer->written, 24 + WIRE_CAPSET_SIZE);
     uint8_t capset[WIRE_CAPSET_SIZE];
     wire_capset(capset);
-    assert_memory_equal(answer->bytes + 24, capset, sizeof capset);
+    assert_memory_equal(answer->bytes + 24, capset, sizeof(capset));
     uint32_t guest_vram;
     memcpy(&guest_vram, capset + 39 * 4, 4);
     assert_int_equal(guest_vram, 0);
     body.version = 1;
-    assert_int_equal(machine_now(machine, GPU_CMD_GET_CAPSET, &body, sizeof body), BAD_PARAMETER);
+    assert_int_equal(machine_now(machine, GPU_CMD_GET_CAPSET, &body, sizeof(body)), BAD_PARAMETER);
     body = (struct gpu_get_capset){.id = 2};
-    assert_int_equal(machine_now(machine, GPU_CMD_GET_CAPSET, &body, sizeof body), BAD_PARAMETER);
+    assert_int_equal(machine_now(machine, GPU_CMD_GET_CAPSET, &body, sizeof(body)), BAD_PARAMETER);
 }
 
 static struct gpu_uuid uuid_of(struct machine *machine, uint32_t id)
 {
     struct gpu_resource_only body = {.resource_id = id};
     struct answer *answer =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_ASSIGN_UUID, &body, sizeof body);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_ASSIGN_UUID, &body, sizeof(body));
     assert_int_equal(answer_type(answer), GPU_RESP_OK_RESOURCE_UUID);
     struct gpu_uuid uuid;
-    memcpy(&uuid, answer->bytes + 24, sizeof uuid);
+    memcpy(&uuid, answer->bytes + 24, sizeof(uuid));
     return uuid;
 }
 
@@ -284,10 +284,10 @@ static void uuids_are_unique_and_stay(void **state)
     create_2d(machine, 2, GPU_FORMAT_B8G8R8A8, 1, 1);
     struct gpu_uuid first = uuid_of(machine, 1), second = uuid_of(machine, 2),
                     again = uuid_of(machine, 1);
-    assert_memory_not_equal(&first, &second, sizeof first);
-    assert_memory_equal(&first, &again, sizeof first);
+    assert_memory_not_equal(&first, &second, sizeof(first));
+    assert_memory_equal(&first, &again, sizeof(first));
     struct gpu_resource_only body = {.resource_id = 3};
-    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_ASSIGN_UUID, &body, sizeof body),
+    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_ASSIGN_UUID, &body, sizeof(body)),
                      BAD_RESOURCE);
 }
 

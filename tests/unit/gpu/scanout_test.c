@@ -27,7 +27,7 @@ static uint32_t show_blob(struct machine *machine, uint32_t scanout, uint32_t id
                                         .format = format};
     body.strides[0] = stride;
     body.offsets[0] = offset;
-    return machine_now(machine, GPU_CMD_SET_SCANOUT_BLOB, &body, sizeof body);
+    return machine_now(machine, GPU_CMD_SET_SCANOUT_BLOB, &body, sizeof(body));
 }
 
 // A context whose worker has exported `size` bytes at `offset` of the file as resource `id`.
@@ -61,7 +61,7 @@ static void a_range_of_a_file_is_a_picture(void **state)
     assert_int_equal(picture.format, GPU_FORMAT_A8B8G8R8);
     assert_int_equal(picture.offset, 4 * PAGE + offset + 2 * stride + 3 * 4);
     uint8_t rgba[20 * 10 * 4];
-    assert_int_equal(snapshot(machine, 0, rgba, sizeof rgba), 0);
+    assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
     for (unsigned y = 0; y < 10; y++) {
         for (unsigned x = 0; x < 20; x++) {
             uint64_t at = 4 * PAGE + offset + (y + 2) * stride + (x + 3) * 4;
@@ -73,14 +73,14 @@ static void a_range_of_a_file_is_a_picture(void **state)
     }
     // The GPU draws on: the next snapshot has it, without any command.
     bytes[4 * PAGE + offset + 2 * stride + 3 * 4 + 3] = 99;
-    assert_int_equal(snapshot(machine, 0, rgba, sizeof rgba), 0);
+    assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
     assert_int_equal(rgba[0], 99);
     // The guest lets go of it: the last picture stays.
     assert_int_equal(unref(machine, 5), OK);
     assert_int_equal(ctx_destroy(machine, 1), OK);
     gpu_scanout_picture(machine->device, 0, &picture);
     assert_false(picture.enabled);
-    assert_int_equal(snapshot(machine, 0, rgba, sizeof rgba), 0);
+    assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
     assert_int_equal(rgba[0], 99);
     os_shm_unmap(bytes, 16 * PAGE);
     close(fd);
@@ -141,11 +141,11 @@ static void a_scanout_of_memory_to_come_waits_for_it(void **state)
                                         .format = 1,
                                         .strides = {32}};
     struct answer *show =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_SET_SCANOUT_BLOB, &body, sizeof body);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_SET_SCANOUT_BLOB, &body, sizeof(body));
     struct gpu_set_scanout plain = {
         {0, 0, 10, 10}, 0, 7}; // what is shown in the end is what came last
     struct answer *last =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_SET_SCANOUT, &plain, sizeof plain);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_SET_SCANOUT, &plain, sizeof(plain));
     assert_int_equal(create_2d(machine, 8, GPU_FORMAT_B8G8R8X8, 10, 10), OK);
     assert_int_equal(set_scanout(machine, 1, 8, (struct gpu_rect){0, 0, 10, 10}),
                      OK); // another output does not wait
@@ -177,8 +177,8 @@ static void guest_blobs_are_gathered_by_flushes(void **state)
              .size = BYTES},
             {{BANK_BASE + id * 0x10000, 1001, 0}, {BANK_SEAM + id * 0x10000, BYTES - 1001, 0}},
         };
-        assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_CREATE_BLOB, &create, sizeof create),
-                         OK);
+        assert_int_equal(
+            machine_now(machine, GPU_CMD_RESOURCE_CREATE_BLOB, &create, sizeof(create)), OK);
         for (uint64_t i = 0; i < BYTES; i++)
             *guest_at(machine, i < 1001 ? BANK_BASE + id * 0x10000 + i
                                         : BANK_SEAM + id * 0x10000 + i - 1001) = pattern(i + id);
@@ -190,7 +190,7 @@ static void guest_blobs_are_gathered_by_flushes(void **state)
         assert_int_equal(show_blob(machine, 0, id, all, W, H, GPU_FORMAT_R8G8B8X8, W * 4, 16), OK);
         // However little is said to have changed: it is another buffer.
         assert_int_equal(flush(machine, id, (struct gpu_rect){1, 1, 1, 1}), OK);
-        assert_int_equal(snapshot(machine, 0, rgba, sizeof rgba), 0);
+        assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
         for (uint64_t i = 0; i < W * H * 4; i++)
             assert_int_equal(rgba[i], i % 4 == 3 ? 255 : pattern(i + 16 + id));
     }
@@ -198,7 +198,7 @@ static void guest_blobs_are_gathered_by_flushes(void **state)
     *guest_at(machine, BANK_BASE + 6 * 0x10000 + 16) = 200;
     *guest_at(machine, BANK_BASE + 6 * 0x10000 + 16 + 4) = 201;
     assert_int_equal(flush(machine, 6, (struct gpu_rect){1, 0, 1, 1}), OK);
-    assert_int_equal(snapshot(machine, 0, rgba, sizeof rgba), 0);
+    assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
     assert_int_equal(rgba[4], 201);
     assert_int_equal(rgba[0], pattern(16 + 6));
     // A part of it.
@@ -210,7 +210,7 @@ static void guest_blobs_are_gathered_by_flushes(void **state)
     assert_int_equal(rgba[3 * 4], pattern(6 * W * 4 + 10 * 4 + 16 + 6));
     // Without its pages there is nothing to gather.
     struct gpu_resource_only detach = {.resource_id = 6};
-    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_DETACH_BACKING, &detach, sizeof detach),
+    assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_DETACH_BACKING, &detach, sizeof(detach)),
                      OK);
     assert_int_equal(flush(machine, 6, all), BAD_PARAMETER);
 }
@@ -277,7 +277,7 @@ static uint32_t cursor_command(struct machine *machine, uint32_t type, uint32_t 
 {
     struct gpu_update_cursor body = {
         .scanout_id = scanout, .x = x, .y = y, .resource_id = id, .hot_x = 3, .hot_y = 4};
-    return answer_type(machine_ask(machine, GPU_CURSOR_QUEUE, type, &body, sizeof body));
+    return answer_type(machine_ask(machine, GPU_CURSOR_QUEUE, type, &body, sizeof(body)));
 }
 
 static void a_cursor_is_drawn_over_the_picture(void **state)
@@ -312,14 +312,14 @@ static void a_cursor_is_drawn_over_the_picture(void **state)
     uint64_t shape = cursor.shape_serial;
 
     uint8_t rgba[16 * 16 * 4];
-    assert_int_equal(gpu_scanout_snapshot(machine->device, 0, rgba, sizeof rgba, true), 0);
+    assert_int_equal(gpu_scanout_snapshot(machine->device, 0, rgba, sizeof(rgba), true), 0);
     for (unsigned y = 0; y < 16; y++)
         for (unsigned x = 0; x < 16; x++)
             assert_memory_equal(rgba + (y * 16 + x) * 4,
                                 x >= 14 && y < 2 ? ((uint8_t[]){255, 127, 127, 255})
                                                  : ((uint8_t[]){255, 255, 255, 255}),
                                 4);
-    assert_int_equal(snapshot(machine, 0, rgba, sizeof rgba), 0);
+    assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
     assert_int_equal(rgba[14 * 4 + 1], 255); // not wanted, not drawn
 
     // The resource may go, the cursor stays; the same shape again is not another.

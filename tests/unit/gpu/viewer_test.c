@@ -81,7 +81,7 @@ static void attach(struct machine *machine, struct owner *owner)
 static void shown(struct machine *machine, uint64_t serial)
 {
     struct link_frame_shown message = {.serial = serial};
-    say(machine, LINK_FRAME_SHOWN, &message, sizeof message);
+    say(machine, LINK_FRAME_SHOWN, &message, sizeof(message));
 }
 
 static void it_is_told_files_once_and_one_frame_at_a_time(void **state)
@@ -107,7 +107,7 @@ static void it_is_told_files_once_and_one_frame_at_a_time(void **state)
     struct answer *flushes[3];
     for (unsigned i = 0; i < 3; i++)
         flushes[i] =
-            machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_FLUSH, &body, sizeof body);
+            machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_FLUSH, &body, sizeof(body));
     expect_nothing(machine);
     shown(machine, serial + 7); // a serial that it made up
     assert_int_equal(owner.gone, 1);
@@ -126,7 +126,7 @@ static void it_is_told_files_once_and_one_frame_at_a_time(void **state)
     expect(machine, LINK_CURSOR_MOVE);
     expect(machine, LINK_PICTURE);
     struct answer *flush =
-        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_FLUSH, &body, sizeof body);
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_FLUSH, &body, sizeof(body));
     shown(machine, serial);
     frame = expect(machine, LINK_FRAME);
     assert_int_equal(frame->x, 1);
@@ -176,7 +176,7 @@ static void a_flip_and_its_flush_are_one_frame(void **state)
     assert_int_equal(set_scanout(machine, 0, 2, all), OK);
     expect_nothing(machine);
     struct gpu_flush body = {.rect = all, .resource_id = 2};
-    machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_FLUSH, &body, sizeof body);
+    machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_FLUSH, &body, sizeof(body));
     expect(machine, LINK_FILE_OPEN);
     expect(machine, LINK_PICTURE);
     shown(machine, ((const struct link_frame *)expect(machine, LINK_FRAME))->serial);
@@ -198,13 +198,13 @@ static void what_a_person_does_reaches_the_owner_and_the_guest(void **state)
     unsigned changes = machine->config_changes;
     say(machine, LINK_DISPLAY_READY, NULL, 0);
     struct link_output_mode mode = {.output = 0, .width = 800, .height = 600};
-    say(machine, LINK_OUTPUT_MODE, &mode, sizeof mode);
+    say(machine, LINK_OUTPUT_MODE, &mode, sizeof(mode));
     mode.output = 77;
-    say(machine, LINK_OUTPUT_MODE, &mode, sizeof mode); // no such output: nothing happens
+    say(machine, LINK_OUTPUT_MODE, &mode, sizeof(mode)); // no such output: nothing happens
     struct link_input events[2] = {
         {.device = LINK_INPUT_KEYBOARD, .type = 1, .code = 30, .value = 1},
         {.device = LINK_INPUT_KEYBOARD}};
-    say(machine, LINK_INPUT, events, sizeof events);
+    say(machine, LINK_INPUT, events, sizeof(events));
     say(machine, LINK_DISPLAY_CLOSED, NULL, 0);
     assert_int_equal(machine->config_changes, changes + 1);
     assert_int_equal(owner.ready, 1);
@@ -212,7 +212,7 @@ static void what_a_person_does_reaches_the_owner_and_the_guest(void **state)
     assert_int_equal(owner.closed, 1);
     assert_int_equal(owner.gone, 0);
     events[1].device = LINK_INPUT_DEVICES;
-    say(machine, LINK_INPUT, events, sizeof events);
+    say(machine, LINK_INPUT, events, sizeof(events));
     assert_int_equal(owner.inputs, 2);
     assert_int_equal(owner.gone, 1);
 }

@@ -17,7 +17,7 @@ static uint8_t look(struct driver *d, uint8_t select, uint8_t subselect, uint8_t
 {
     uint8_t all[INPUT_CONFIG_SIZE] = {select, subselect, 0xff, 0xff};
     uint8_t size;
-    input_device_write_config(d->device, 0, all, sizeof all);
+    input_device_write_config(d->device, 0, all, sizeof(all));
     input_device_read_config(d->device, 2, &size, 1);
     input_device_read_config(d->device, 8, data, 128);
     for (unsigned i = size; i < 128; i++)
@@ -144,7 +144,7 @@ static void a_selection_may_be_written_byte_by_byte(void **state)
     input_device_write_config(d->device, 1, &sub, 1);
     input_device_read_config(d->device, 2, &size, 1);
     assert_true(size > 0);
-    memset(bytes, 0xff, sizeof bytes);
+    memset(bytes, 0xff, sizeof(bytes));
     input_device_write_config(d->device, 2, bytes, 4); // not to be written
     input_device_read_config(d->device, 0, bytes, 4);
     assert_int_equal(bytes[0], EV_BITS);
@@ -157,7 +157,7 @@ static void nothing_is_read_or_written_beyond_the_end(void **state)
 {
     struct driver *d = *state;
     uint8_t bytes[8];
-    memset(bytes, 0xee, sizeof bytes);
+    memset(bytes, 0xee, sizeof(bytes));
     input_device_read_config(d->device, INPUT_CONFIG_SIZE - 4, bytes, 8);
     assert_int_equal(bytes[0], 0xee);
     input_device_read_config(d->device, UINT32_MAX, bytes, 8);

@@ -67,9 +67,9 @@ void driver_wait(struct driver *d, uint64_t ns)
 
 struct driver *driver_create(enum input_kind kind)
 {
-    struct driver *d = calloc(1, sizeof *d);
+    struct driver *d = calloc(1, sizeof(*d));
     assert_non_null(d);
-    d->heard = calloc(DRIVER_HEARD, sizeof *d->heard);
+    d->heard = calloc(DRIVER_HEARD, sizeof(*d->heard));
     assert_non_null(d->heard);
     d->device = input_device_create(kind, &(struct input_front){.data = d,
                                                                 .complete = complete,
@@ -125,7 +125,7 @@ void driver_gone(struct driver *d)
 {
     input_device_stop(d->device);
     input_device_reset(d->device);
-    memset(d->offered, 0, sizeof d->offered);
+    memset(d->offered, 0, sizeof(d->offered));
 }
 
 void driver_led(struct driver *d, uint16_t type, uint16_t code, uint32_t value)

@@ -27,8 +27,7 @@ static int touch(void **state)
     return start(state, INPUT_TOUCH);
 }
 
-// ---- keys
-// ----------------------------------------------------------------------------------------
+// ---- keys -----------------------------------------------------------------
 
 static void keys_pass_through(void **state)
 {
@@ -137,8 +136,7 @@ static void leds_are_told_when_they_change(void **state)
     assert_int_equal(d->led_calls, 3);
 }
 
-// ---- the pointer
-// ---------------------------------------------------------------------------------
+// ---- the pointer ----------------------------------------------------------
 
 static void positions_stay_in_range(void **state)
 {
@@ -210,8 +208,7 @@ static void wild_wheels_are_bounded(void **state)
     driver_expect_end(*state);
 }
 
-// ---- touch
-// ---------------------------------------------------------------------------------------
+// ---- touch ----------------------------------------------------------------
 
 static void contact(struct driver *d, int32_t slot, int32_t id, int32_t x, int32_t y)
 {

@@ -47,7 +47,7 @@ static int setup(void **state)
     uint64_t protocol = front_get_u64(f, VHOST_GET_PROTOCOL_FEATURES);
     assert_true(protocol & VHOST_PROTOCOL_CONFIG);
     assert_false(protocol & VHOST_PROTOCOL_SHMEM);
-    front_send(f, VHOST_SET_PROTOCOL_FEATURES, 0, &protocol, sizeof protocol, NULL, 0);
+    front_send(f, VHOST_SET_PROTOCOL_FEATURES, 0, &protocol, sizeof(protocol), NULL, 0);
     f->features = front_get_u64(f, VHOST_GET_FEATURES) & ~VIRTIO_F_EVENT_IDX;
     *state = f;
     return 0;

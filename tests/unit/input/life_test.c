@@ -56,7 +56,7 @@ static void a_burst_waits_for_buffers_and_loses_nothing(void **state)
 // What the driver believes to be down when it has heard everything.
 static void believe(const struct driver *d, bool down[INPUT_KEY_LIMIT])
 {
-    memset(down, 0, INPUT_KEY_LIMIT * sizeof *down);
+    memset(down, 0, INPUT_KEY_LIMIT * sizeof(*down));
     for (size_t i = 0; i < d->heard_count; i++)
         if (d->heard[i].type == INPUT_EV_KEY)
             down[d->heard[i].code] = d->heard[i].value;
@@ -226,8 +226,7 @@ static void leds_are_off_after_a_reset(void **state)
     assert_int_equal(d->led_calls, 2);
 }
 
-// ---- pace
-// ----------------------------------------------------------------------------------------
+// ---- pace -----------------------------------------------------------------
 
 enum { MS = 1000000 };
 
@@ -334,8 +333,7 @@ static void a_motion_that_is_under_way_stays(void **state)
     driver_expect_nothing(d);
 }
 
-// ---- nonsense
-// ------------------------------------------------------------------------------------
+// ---- nonsense -------------------------------------------------------------
 
 static unsigned returned;
 

@@ -59,7 +59,7 @@ static bool host_got(const char *name)
     return false;
 }
 
-// ---- instance -----------------------------------------------------------------------------------
+// ---- instance -------------------------------------------------------------
 
 static void refuses_layers_and_foreign_extensions(void **state)
 {
@@ -108,7 +108,7 @@ static void instance_extensions_are_the_private_ones(void **state)
     assert_false(fake_call(&f, WIRE_vkEnumerateInstanceExtensionProperties, &args, NULL, 0, NULL));
 }
 
-// ---- physical devices ---------------------------------------------------------------------------
+// ---- physical devices -----------------------------------------------------
 
 static void shows_only_devices_that_can_serve(void **state)
 {
@@ -293,7 +293,7 @@ static void portable_filters_every_query(void **state)
     assert_false(families[0].queueFlags & VK_QUEUE_SPARSE_BINDING_BIT);
 }
 
-// ---- devices ------------------------------------------------------------------------------------
+// ---- devices --------------------------------------------------------------
 
 static void emulated_extensions_stay_here(void **state)
 {

@@ -30,7 +30,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-// ---- images -------------------------------------------------------------------------------------
+// ---- images ---------------------------------------------------------------
 
 static const VkImageCreateInfo plain_image = {
     .sType = VK_STRUCTURE_TYPE_IMAGE_CREATE_INFO,
@@ -212,7 +212,7 @@ static void shared_buffers_name_host_memory(void **state)
     assert_int_equal(requirements.memoryTypeBits, 0x6);
 }
 
-// ---- queries about formats ----------------------------------------------------------------------
+// ---- queries about formats ------------------------------------------------
 
 static VkResult image_properties(VkImageTiling tiling, uint64_t modifier,
                                  VkExternalMemoryHandleTypeFlagBits handle,
@@ -341,7 +341,7 @@ static void sync_files_are_offered_for_binary_semaphores(void **state)
     assert_int_equal(properties.externalSemaphoreFeatures, 0);
 }
 
-// ---- barriers and copies ------------------------------------------------------------------------
+// ---- barriers and copies --------------------------------------------------
 
 static void barrier(uint32_t source, uint32_t target)
 {

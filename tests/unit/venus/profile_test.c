@@ -123,8 +123,7 @@ static void limits_are_only_lowered(void **state)
     assert_int_equal(properties.properties.limits.maxGeometryOutputVertices, 0);
 }
 
-// ---- moltenvk: from data
-// --------------------------------------------------------------------------
+// ---- moltenvk: from data --------------------------------------------------
 
 static void moltenvk_is_laid_over_a_driver(void **state)
 {
@@ -257,7 +256,7 @@ static void modifiers_are_for_plain_colour(void **state)
     assert_false(venus_format_has_modifier(VK_FORMAT_UNDEFINED));
 }
 
-// ---- what a copy touches ------------------------------------------------------------------------
+// ---- what a copy touches --------------------------------------------------
 
 static uint64_t size_of(VkFormat format, VkImageAspectFlags aspect, uint32_t layers,
                         VkExtent3D extent, uint32_t row, uint32_t rows)
@@ -349,7 +348,7 @@ static void huge_pitches_do_not_overflow(void **state)
                 UINT64_MAX);
 }
 
-// ---- memory types -------------------------------------------------------------------------------
+// ---- memory types ---------------------------------------------------------
 
 static void only_importable_coherent_types_can_be_mapped(void **state)
 {

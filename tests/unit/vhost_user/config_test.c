@@ -9,7 +9,7 @@ static uint32_t get_config(struct front_end *f, uint32_t offset, uint32_t size,
     struct vhost_header header;
     struct vhost_config config = {offset, size, 0, {0}};
     front_send(f, VHOST_GET_CONFIG, 0, &config, message_size, NULL, 0);
-    return front_receive(f, f->socket, &header, answer, sizeof *answer, NULL);
+    return front_receive(f, f->socket, &header, answer, sizeof(*answer), NULL);
 }
 
 static void reads_come_from_the_device(void **state)
@@ -30,7 +30,7 @@ static void what_the_device_does_not_have_reads_as_zero(void **state)
 {
     struct front_end *f = *state;
     struct vhost_config answer;
-    memset(f->config, 0xff, sizeof f->config); // nothing of it beyond 20 bytes may be seen
+    memset(f->config, 0xff, sizeof(f->config)); // nothing of it beyond 20 bytes may be seen
     assert_int_equal(get_config(f, 16, 8, 20, &answer), 20);
     assert_int_equal(answer.bytes[3], 0xff);
     assert_int_equal(answer.bytes[4], 0);

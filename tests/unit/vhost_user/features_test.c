@@ -105,7 +105,7 @@ static void a_message_may_come_in_pieces(void **state)
     uint8_t message[20];
     memcpy(message, &header, 12);
     memcpy(message + 12, &value, 8);
-    for (unsigned i = 0; i < sizeof message; i++) {
+    for (unsigned i = 0; i < sizeof(message); i++) {
         assert_true(front_silent(f, f->socket));
         assert_int_equal(write(f->socket, message + i, 1), 1);
     }

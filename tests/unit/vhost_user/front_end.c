@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-// ---- the device ---------------------------------------------------------------------------------
+// ---- the device -----------------------------------------------------------
 
 static void read_config(void *data, uint32_t offset, void *bytes, uint32_t size)
 {
@@ -65,7 +65,7 @@ static void request(void *data, unsigned queue, const struct iovec *readable,
     f->room = response_size;
     f->response = response;
     for (unsigned i = 0; i < readable_count; i++) {
-        size_t left = sizeof f->seen - f->seen_size;
+        size_t left = sizeof(f->seen) - f->seen_size;
         size_t size = readable[i].iov_len < left ? readable[i].iov_len : left;
         memcpy(f->seen + f->seen_size, readable[i].iov_base, size);
         f->seen_size += (uint32_t)size;
@@ -90,7 +90,7 @@ static void closed(void *data)
 static const struct vhost_user_ops ops = {read_config, write_config, start, stop,
                                           reset,       request,      closed};
 
-// ---- messages -----------------------------------------------------------------------------------
+// ---- messages -------------------------------------------------------------
 
 static void stop_turn(void *data)
 {
@@ -112,7 +112,7 @@ void front_send(struct front_end *f, uint32_t type, uint32_t flags, const void *
     uint8_t message[12 + 8192] = {0};
     struct vhost_header header = {type, flags | VHOST_VERSION, size};
     assert_true(size <= 8192);
-    memcpy(message, &header, sizeof header);
+    memcpy(message, &header, sizeof(header));
     if (size && payload)
         memcpy(message + 12, payload, size);
     assert_int_equal(os_socket_send(f->socket, message, 12 + size, fds, fd_count), 12 + size);
@@ -152,7 +152,7 @@ uint32_t front_receive(struct front_end *f, int socket, struct vhost_header *hea
 {
     int fds[8];
     unsigned count = 0;
-    receive_exactly(f, socket, header, sizeof *header, fds, &count);
+    receive_exactly(f, socket, header, sizeof(*header), fds, &count);
     assert_int_equal(count, fd ? 1 : 0);
     if (fd)
         *fd = fds[0];
@@ -167,7 +167,7 @@ uint64_t front_ask(struct front_end *f, uint32_t type, const void *payload, uint
     struct vhost_header header;
     uint64_t answer;
     front_send(f, type, VHOST_NEED_REPLY, payload, size, fds, fd_count);
-    assert_int_equal(front_receive(f, f->socket, &header, &answer, sizeof answer, NULL), 8);
+    assert_int_equal(front_receive(f, f->socket, &header, &answer, sizeof(answer), NULL), 8);
     assert_int_equal(header.type, type);
     assert_int_equal(header.flags, VHOST_VERSION | VHOST_REPLY);
     return answer;
@@ -175,7 +175,7 @@ uint64_t front_ask(struct front_end *f, uint32_t type, const void *payload, uint
 
 uint64_t front_ask_u64(struct front_end *f, uint32_t type, uint64_t value, int fd)
 {
-    return front_ask(f, type, &value, sizeof value, &fd, fd >= 0);
+    return front_ask(f, type, &value, sizeof(value), &fd, fd >= 0);
 }
 
 uint64_t front_get_u64(struct front_end *f, uint32_t type)
@@ -183,7 +183,7 @@ uint64_t front_get_u64(struct front_end *f, uint32_t type)
     struct vhost_header header;
     uint64_t answer;
     front_send(f, type, 0, NULL, 0, NULL, 0);
-    assert_int_equal(front_receive(f, f->socket, &header, &answer, sizeof answer, NULL), 8);
+    assert_int_equal(front_receive(f, f->socket, &header, &answer, sizeof(answer), NULL), 8);
     assert_int_equal(header.type, type);
     return answer;
 }
@@ -191,14 +191,14 @@ uint64_t front_get_u64(struct front_end *f, uint32_t type)
 uint64_t front_vring(struct front_end *f, uint32_t type, uint32_t index, uint32_t number)
 {
     struct vhost_vring_state state = {index, number};
-    return front_ask(f, type, &state, sizeof state, NULL, 0);
+    return front_ask(f, type, &state, sizeof(state), NULL, 0);
 }
 
-// ---- life ---------------------------------------------------------------------------------------
+// ---- life -----------------------------------------------------------------
 
 struct front_end *front_create(uint64_t protocol_features)
 {
-    struct front_end *f = test_calloc(1, sizeof *f);
+    struct front_end *f = test_calloc(1, sizeof(*f));
     int sockets[2], channel[2];
     log_set_level(getenv("HESPER_LOG") ? log_get_level() : LOG_ERROR);
     f->loop = os_loop_create();
@@ -227,7 +227,7 @@ struct front_end *front_create(uint64_t protocol_features)
     assert_non_null(f->vhost);
 
     uint64_t offered = front_get_u64(f, VHOST_GET_PROTOCOL_FEATURES) & protocol_features;
-    front_send(f, VHOST_SET_PROTOCOL_FEATURES, 0, &offered, sizeof offered, NULL, 0);
+    front_send(f, VHOST_SET_PROTOCOL_FEATURES, 0, &offered, sizeof(offered), NULL, 0);
     if (offered & VHOST_PROTOCOL_BACKEND_REQ) {
         assert_true(os_socket_pair(channel));
         f->backend = channel[0];
@@ -294,7 +294,7 @@ void front_set_ring(struct front_end *f, unsigned queue, uint16_t base)
     int fd;
     assert_int_equal(front_vring(f, VHOST_SET_VRING_NUM, queue, RING_SIZE), 0);
     assert_int_equal(front_vring(f, VHOST_SET_VRING_BASE, queue, base), 0);
-    assert_int_equal(front_ask(f, VHOST_SET_VRING_ADDR, &address, sizeof address, NULL, 0), 0);
+    assert_int_equal(front_ask(f, VHOST_SET_VRING_ADDR, &address, sizeof(address), NULL, 0), 0);
     if (f->kick[queue] >= 0)
         close(f->kick[queue]);
     new_pipe(&f->kick[queue], &fd, true);
@@ -309,7 +309,7 @@ void front_set_ring(struct front_end *f, unsigned queue, uint16_t base)
 
 void front_start_driver(struct front_end *f, const uint16_t bases[2])
 {
-    front_send(f, VHOST_SET_FEATURES, 0, &f->features, sizeof f->features, NULL, 0);
+    front_send(f, VHOST_SET_FEATURES, 0, &f->features, sizeof(f->features), NULL, 0);
     front_set_memory(f, -1, 0);
     for (unsigned i = 0; i < 2; i++)
         front_set_ring(f, i, bases ? bases[i] : 0);
@@ -325,15 +325,15 @@ void front_stop_driver(struct front_end *f, uint16_t bases[2])
         assert_int_equal(front_vring(f, VHOST_SET_VRING_ENABLE, i, 0), 0);
     for (unsigned i = 0; i < 2; i++) {
         state = (struct vhost_vring_state){i, 0};
-        front_send(f, VHOST_GET_VRING_BASE, 0, &state, sizeof state, NULL, 0);
-        assert_int_equal(front_receive(f, f->socket, &header, &state, sizeof state, NULL),
-                         sizeof state);
+        front_send(f, VHOST_GET_VRING_BASE, 0, &state, sizeof(state), NULL, 0);
+        assert_int_equal(front_receive(f, f->socket, &header, &state, sizeof(state), NULL),
+                         sizeof(state));
         assert_int_equal(state.index, i);
         bases[i] = (uint16_t)state.number;
     }
 }
 
-// ---- the driver ---------------------------------------------------------------------------------
+// ---- the driver -----------------------------------------------------------
 
 static void *ring(struct front_end *f, unsigned queue, uint32_t offset)
 {
@@ -406,7 +406,7 @@ void front_used_entry(struct front_end *f, unsigned queue, uint16_t index, uint3
 bool front_interrupted(struct front_end *f, unsigned queue)
 {
     char bytes[256];
-    return read(f->call[queue], bytes, sizeof bytes) > 0;
+    return read(f->call[queue], bytes, sizeof(bytes)) > 0;
 }
 
 void front_simple_request(struct front_end *f, unsigned queue, uint16_t head, const void *bytes,

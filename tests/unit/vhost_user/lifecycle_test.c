@@ -60,12 +60,12 @@ static void the_answer_to_stopping_waits_for_the_device(void **state)
     front_simple_request(f, 0, 0, "a", 1, 4);
     front_kick(f, 0);
     f->not_stopped = true;
-    front_send(f, VHOST_GET_VRING_BASE, 0, &ring, sizeof ring, NULL, 0);
+    front_send(f, VHOST_GET_VRING_BASE, 0, &ring, sizeof(ring), NULL, 0);
     front_send(f, VHOST_GET_QUEUE_NUM, 0, NULL, 0, NULL, 0);
     assert_true(front_silent(f, f->socket));
     assert_int_equal(f->stops, 1);
     vhost_user_stopped(f->vhost);
-    assert_int_equal(front_receive(f, f->socket, &header, &ring, sizeof ring, NULL), 8);
+    assert_int_equal(front_receive(f, f->socket, &header, &ring, sizeof(ring), NULL), 8);
     assert_int_equal(header.type, VHOST_GET_VRING_BASE);
     assert_int_equal(ring.number, 1);
     uint64_t number;
@@ -80,7 +80,7 @@ static void the_front_end_may_end_while_it_waits(void **state)
     front_start_driver(f, NULL);
     front_kick(f, 0);
     f->not_stopped = true;
-    front_send(f, VHOST_GET_VRING_BASE, 0, &ring, sizeof ring, NULL, 0);
+    front_send(f, VHOST_GET_VRING_BASE, 0, &ring, sizeof(ring), NULL, 0);
     front_turn(f);
     close(f->socket);
     front_turn(f);
@@ -221,12 +221,12 @@ static void the_memory_table_tells_a_pause_from_a_reset(void **state)
         struct vhost_shmem_map map;
         int got;
         assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 1 << 20, true, NULL, NULL, 0), 0);
-        front_receive(f, f->backend, &header, &map, sizeof map, &got);
+        front_receive(f, f->backend, &header, &map, sizeof(map), &got);
         close(got);
         header = (struct vhost_header){VHOST_BACKEND_SHMEM_MAP, VHOST_VERSION | VHOST_REPLY, 8};
         assert_int_equal(write(f->backend, &header, 12) + write(f->backend, &(uint64_t){0}, 8), 20);
         front_turn(f);
-        front_receive(f, f->backend, &header, &map, sizeof map, NULL); // the barrier
+        front_receive(f, f->backend, &header, &map, sizeof(map), NULL); // the barrier
         header = (struct vhost_header){VHOST_BACKEND_SHARED_OBJECT_LOOKUP,
                                        VHOST_VERSION | VHOST_REPLY, 8};
         assert_int_equal(write(f->backend, &header, 12) + write(f->backend, &(uint64_t){1}, 8), 20);

@@ -48,11 +48,11 @@ static void expect_hello(int fd)
 {
     struct placer_header header;
     struct placer_hello hello;
-    receive_exactly(fd, &header, sizeof header);
+    receive_exactly(fd, &header, sizeof(header));
     assert_int_equal(header.type, PLACER_HELLO);
     assert_int_equal(header.flags & 3, PLACER_VERSION);
-    assert_int_equal(header.size, sizeof hello);
-    receive_exactly(fd, &hello, sizeof hello);
+    assert_int_equal(header.size, sizeof(hello));
+    receive_exactly(fd, &hello, sizeof(hello));
     assert_int_equal(hello.magic, PLACER_MAGIC);
     assert_int_equal(hello.page_size, sysconf(_SC_PAGESIZE));
     assert_true(hello.max_placements > 1000 && hello.max_placements < 10000000);
@@ -61,22 +61,22 @@ static void expect_hello(int fd)
 static void send_request(struct qemu *q, enum placer_type type,
                          const struct placer_request *request, int fd)
 {
-    uint8_t message[sizeof(struct placer_header) + sizeof *request];
-    struct placer_header header = {type, PLACER_VERSION, sizeof *request};
+    uint8_t message[sizeof(struct placer_header) + sizeof(*request)];
+    struct placer_header header = {type, PLACER_VERSION, sizeof(*request)};
     struct placer_request copy = *request;
     copy.cookie = ++q->cookie;
-    memcpy(message, &header, sizeof header);
-    memcpy(message + sizeof header, &copy, sizeof copy);
-    assert_int_equal(os_socket_send(q->socket, message, sizeof message, &fd, fd >= 0),
-                     sizeof message);
+    memcpy(message, &header, sizeof(header));
+    memcpy(message + sizeof(header), &copy, sizeof(copy));
+    assert_int_equal(os_socket_send(q->socket, message, sizeof(message), &fd, fd >= 0),
+                     sizeof(message));
 }
 
 static int receive_reply(struct qemu *q, enum placer_type type, uint64_t cookie)
 {
     struct placer_header header;
     struct placer_reply reply;
-    receive_exactly(q->socket, &header, sizeof header);
-    receive_exactly(q->socket, &reply, sizeof reply);
+    receive_exactly(q->socket, &header, sizeof(header));
+    receive_exactly(q->socket, &reply, sizeof(reply));
     assert_int_equal(header.type, type);
     assert_int_equal(header.flags, PLACER_VERSION | PLACER_REPLY);
     assert_int_equal(reply.cookie, cookie);
@@ -116,11 +116,11 @@ static int bind_window(struct qemu *q, uint64_t generation)
 
 static int setup(void **state)
 {
-    struct qemu *q = test_calloc(1, sizeof *q);
+    struct qemu *q = test_calloc(1, sizeof(*q));
     int fds[2];
     char argument[32];
     assert_true(os_socket_pair(fds));
-    snprintf(argument, sizeof argument, "fd=%d", fds[1]);
+    snprintf(argument, sizeof(argument), "fd=%d", fds[1]);
     assert_int_equal(install(1, NULL, 1, (char *[]){argument}), 0);
     q->socket = fds[0];
     expect_hello(q->socket);
@@ -171,7 +171,7 @@ static int file_of(const char *text, uint64_t size)
     return fd;
 }
 
-// ---- placing ------------------------------------------------------------------------------------
+// ---- placing --------------------------------------------------------------
 
 static void a_placed_range_shows_the_file_both_ways(void **state)
 {
@@ -259,7 +259,7 @@ static unsigned count_mappings(const struct qemu *q)
     char line[512];
     unsigned count = 0;
     FILE *maps = fopen("/proc/self/maps", "r");
-    while (fgets(line, sizeof line, maps)) {
+    while (fgets(line, sizeof(line), maps)) {
         unsigned long start = strtoul(line, NULL, 16);
         count += start >= (uintptr_t)q->window && start < (uintptr_t)q->window + WINDOW;
     }
@@ -281,7 +281,7 @@ static void ranges_given_back_leave_no_trace(void **state)
     close(fd);
 }
 
-// ---- where the platform has no list of mappings -------------------------------------------------
+// ---- where the platform has no list of mappings ---------------------------
 
 static void the_address_must_be_the_windows(void **state)
 {
@@ -326,7 +326,7 @@ static void looking_leaves_no_mark(void **state)
     }
 }
 
-// ---- a hypervisor with a picture of its own, as HVF is ------------------------------------------
+// ---- a hypervisor with a picture of its own, as HVF is --------------------
 
 static struct {
     bool exists;    // this process has a virtual machine of the hypervisor's
@@ -426,7 +426,7 @@ static void a_hypervisor_without_a_machine_is_left_alone(void **state)
     close(fd);
 }
 
-// ---- refusals -----------------------------------------------------------------------------------
+// ---- refusals -------------------------------------------------------------
 
 static void impossible_ranges_are_refused(void **state)
 {
@@ -475,7 +475,7 @@ static void other_generations_are_refused(void **state)
     close(fd);
 }
 
-// ---- binding ------------------------------------------------------------------------------------
+// ---- binding --------------------------------------------------------------
 
 static void binding_needs_the_window_in_this_process(void **state)
 {
@@ -625,15 +625,15 @@ static void no_descriptor_stays_behind(void **state)
     close(fd);
 }
 
-// ---- loading ------------------------------------------------------------------------------------
+// ---- loading --------------------------------------------------------------
 
 static void connects_to_a_path(void **state)
 {
     (void)state;
     char folder[] = "/tmp/hesper-placer-XXXXXX", path[64], argument[80];
     assert_non_null(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/socket", folder);
-    snprintf(argument, sizeof argument, "socket=%s", path);
+    snprintf(path, sizeof(path), "%s/socket", folder);
+    snprintf(argument, sizeof(argument), "socket=%s", path);
     assert_int_equal(install(1, NULL, 1, (char *[]){argument}), -1); // nobody listens
     int listener = os_socket_listen(path);
     assert_true(listener >= 0);
@@ -670,12 +670,12 @@ static void claims_a_version_of_the_plugin_interface(void **state)
     if (wanted)
         return;
     char command[4096];
-    snprintf(command, sizeof command,
+    snprintf(command, sizeof(command),
              "HESPER_PLUGIN_VERSION=12 '/proc/%d/exe' '%s' version >/dev/null 2>&1", (int)getpid(),
              plugin_path);
     assert_int_equal(system(command), 0);
     // The command line, as QEMU would have it, goes before the environment.
-    snprintf(command, sizeof command,
+    snprintf(command, sizeof(command),
              "HESPER_PLUGIN_VERSION=12 '/proc/%d/exe' '%s' expect 9 -plugin '%s,version=9' "
              ">/dev/null 2>&1",
              (int)getpid(), plugin_path, plugin_path);

@@ -141,7 +141,7 @@ static void indirect_tables(void **state)
         table[i] = (struct descriptor){front_buffer(f, 0x4000 + i * 32, "x", 1), 1,
                                        (i < 99 ? NEXT : 0) | (i == 99 ? WRITE : 0), i + 1};
     struct descriptor *d = front_descriptors(f, 0);
-    d[5] = (struct descriptor){front_buffer(f, 0x21, table, sizeof table), sizeof table, INDIRECT,
+    d[5] = (struct descriptor){front_buffer(f, 0x21, table, sizeof(table)), sizeof(table), INDIRECT,
                                0}; // may lie anywhere
     front_offer(f, 0, 5);
     front_kick(f, 0);
@@ -158,14 +158,14 @@ static void an_indirect_table_may_end_a_chain(void **state)
     struct descriptor table = {front_buffer(f, 0x100, NULL, 0), 4, WRITE, 0};
     struct descriptor *d = front_descriptors(f, 0);
     d[0] = (struct descriptor){front_buffer(f, 0, "abc", 3), 3, NEXT, 1};
-    d[1] = (struct descriptor){front_buffer(f, 0x200, &table, sizeof table), 16, INDIRECT, 0};
+    d[1] = (struct descriptor){front_buffer(f, 0x200, &table, sizeof(table)), 16, INDIRECT, 0};
     front_offer(f, 0, 0);
     front_kick(f, 0);
     assert_int_equal(f->seen_size, 3);
     assert_int_equal(f->room, 4);
 }
 
-// ---- harm ---------------------------------------------------------------------------------------
+// ---- harm -----------------------------------------------------------------
 
 // Offers what is in the descriptors at `head`: it must come back unanswered and unseen, and the
 // next request must work.
@@ -208,7 +208,7 @@ static void chains_that_make_no_sense_come_back_unanswered(void **state)
     uint64_t bad[] = {
         0,          GUEST_ADDRESS - 1, GUEST_ADDRESS + GUEST_SIZE, GUEST_ADDRESS + GUEST_SIZE - 3,
         UINT64_MAX, UINT64_MAX - 3};
-    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         d[0] = (struct descriptor){bad[i], 4, 0, 0};
         expect_rejected(f, 0);
         d[0].flags = WRITE;
@@ -224,7 +224,7 @@ static void indirect_tables_that_make_no_sense(void **state)
     front_start_driver(f, NULL);
     struct descriptor *d = front_descriptors(f, 0);
     struct descriptor inner = {front_buffer(f, 0x100, NULL, 0), 4, 0, 0};
-    uint64_t at = front_buffer(f, 0x300, &inner, sizeof inner);
+    uint64_t at = front_buffer(f, 0x300, &inner, sizeof(inner));
 
     d[0] = (struct descriptor){at, 15, INDIRECT, 0};
     expect_rejected(f, 0);
@@ -240,13 +240,13 @@ static void indirect_tables_that_make_no_sense(void **state)
     expect_rejected(f, 0);
     d[0] = (struct descriptor){at, 16, INDIRECT, 0};
     inner = (struct descriptor){at, 16, INDIRECT, 0}; // in itself
-    front_buffer(f, 0x300, &inner, sizeof inner);
+    front_buffer(f, 0x300, &inner, sizeof(inner));
     expect_rejected(f, 0);
     inner = (struct descriptor){front_buffer(f, 0x100, NULL, 0), 4, NEXT, 0}; // a loop inside
-    front_buffer(f, 0x300, &inner, sizeof inner);
+    front_buffer(f, 0x300, &inner, sizeof(inner));
     expect_rejected(f, 0);
     inner.next = 1; // out of the table, within the queue
-    front_buffer(f, 0x300, &inner, sizeof inner);
+    front_buffer(f, 0x300, &inner, sizeof(inner));
     expect_rejected(f, 0);
 }
 
@@ -257,7 +257,7 @@ static void indirect_tables_need_the_feature(void **state)
     front_start_driver(f, NULL);
     struct descriptor inner = {front_buffer(f, 0x100, NULL, 0), 4, 0, 0};
     front_descriptors(f, 0)[0] =
-        (struct descriptor){front_buffer(f, 0x300, &inner, sizeof inner), 16, INDIRECT, 0};
+        (struct descriptor){front_buffer(f, 0x300, &inner, sizeof(inner)), 16, INDIRECT, 0};
     expect_rejected(f, 0);
 }
 
@@ -316,7 +316,7 @@ static void descriptors_changed_afterwards_change_nothing(void **state)
     assert_int_equal(used_length(f, 0, 0, 0), 8);
 }
 
-// ---- notifications ------------------------------------------------------------------------------
+// ---- notifications --------------------------------------------------------
 
 static void the_driver_can_do_without_interrupts(void **state)
 {
@@ -375,7 +375,7 @@ static void a_batch_gets_one_interrupt(void **state)
     front_kick(f, 0);
     char bytes[64];
     assert_int_equal(front_used(f, 0), 4);
-    assert_int_equal(read(f->call[0], bytes, sizeof bytes), 8);
+    assert_int_equal(read(f->call[0], bytes, sizeof(bytes)), 8);
 }
 
 int main(void)

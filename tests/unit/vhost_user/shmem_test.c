@@ -30,7 +30,7 @@ static void answer(struct front_end *f, uint32_t type, uint64_t result)
         uint32_t low, high;
     } message = {
         {type, VHOST_VERSION | VHOST_REPLY, 8}, (uint32_t)result, (uint32_t)(result >> 32)};
-    assert_int_equal(write(f->backend, &message, sizeof message), sizeof message);
+    assert_int_equal(write(f->backend, &message, sizeof(message)), sizeof(message));
     front_turn(f);
 }
 
@@ -38,7 +38,7 @@ static int take_map(struct front_end *f, struct vhost_shmem_map *map)
 {
     struct vhost_header header;
     int fd;
-    assert_int_equal(front_receive(f, f->backend, &header, map, sizeof *map, &fd), 40);
+    assert_int_equal(front_receive(f, f->backend, &header, map, sizeof(*map), &fd), 40);
     assert_int_equal(header.type, VHOST_BACKEND_SHMEM_MAP);
     assert_int_equal(header.flags, VHOST_VERSION | VHOST_NEED_REPLY);
     return fd;
@@ -48,7 +48,7 @@ static void commit(struct front_end *f)
 {
     struct vhost_header header;
     uint8_t uuid[16];
-    assert_int_equal(front_receive(f, f->backend, &header, uuid, sizeof uuid, NULL), 16);
+    assert_int_equal(front_receive(f, f->backend, &header, uuid, sizeof(uuid), NULL), 16);
     assert_int_equal(header.type, VHOST_BACKEND_SHARED_OBJECT_LOOKUP);
     assert_int_equal(header.flags, VHOST_VERSION | VHOST_NEED_REPLY);
     answer(f, VHOST_BACKEND_SHARED_OBJECT_LOOKUP, 1); // unknown object: as it must be
@@ -60,7 +60,7 @@ static void the_window_is_announced(void **state)
     struct vhost_header header;
     struct vhost_shmem_config config;
     front_send(f, VHOST_GET_SHMEM_CONFIG, 0, NULL, 0, NULL, 0);
-    assert_int_equal(front_receive(f, f->socket, &header, &config, sizeof config, NULL), 2056);
+    assert_int_equal(front_receive(f, f->socket, &header, &config, sizeof(config), NULL), 2056);
     assert_int_equal(config.count, 1);
     assert_int_equal(config.sizes[0], 0);
     assert_int_equal(config.sizes[1], 1 << 20);
@@ -121,7 +121,7 @@ static void mapped_and_unmapped(void **state)
     assert_int_equal(done.error, 0);
 
     assert_int_equal(vhost_user_shmem_unmap(f->vhost, 0x4000, 0x8000, note, &done, 13), 0);
-    assert_int_equal(front_receive(f, f->backend, &header, &map, sizeof map, NULL), 40);
+    assert_int_equal(front_receive(f, f->backend, &header, &map, sizeof(map), NULL), 40);
     assert_int_equal(header.type, VHOST_BACKEND_SHMEM_UNMAP);
     assert_int_equal(map.offset, 0x4000);
     answer(f, VHOST_BACKEND_SHMEM_UNMAP, 1);
@@ -163,7 +163,7 @@ static void a_message_is_finished_when_qemu_has_begun_to_read(void **state)
     assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), 0);
     front_turn(f);
     read_one_byte(f, VHOST_BACKEND_SHMEM_MAP);
-    assert_int_equal(read_rest(f, rest, sizeof rest), 51);
+    assert_int_equal(read_rest(f, rest, sizeof(rest)), 51);
     assert_int_equal(rest[0], 0);
     assert_true(front_silent(f, f->backend));
     close(fd);
@@ -187,7 +187,7 @@ static void a_message_overtaken_by_a_stop_becomes_nothing(void **state)
         front_turn(f);
         front_stop_driver(f, bases);
         read_one_byte(f, VHOST_BACKEND_SHMEM_MAP);
-        assert_int_equal(read_rest(f, rest, sizeof rest), 11);
+        assert_int_equal(read_rest(f, rest, sizeof(rest)), 11);
         uint32_t type = VHOST_BACKEND_SHMEM_MAP | (uint32_t)rest[0] << 8 | (uint32_t)rest[1] << 16 |
                         (uint32_t)rest[2] << 24;
         assert_true(type > 255); // nobody knows it
@@ -252,7 +252,7 @@ static void a_reset_before_anything_was_read(void **state)
     assert_int_equal(vhost_user_shmem_map(f->vhost, 0x2000, fd, 0, 0x1000, true, note, &done, 2),
                      0);
     read_one_byte(f, VHOST_BACKEND_SHMEM_MAP);
-    assert_int_equal(read_rest(f, rest, sizeof rest), 11); // not the mapping of the driver before
+    assert_int_equal(read_rest(f, rest, sizeof(rest)), 11); // not the mapping of the driver before
     answer(f, VHOST_BACKEND_NOTHING | VHOST_BACKEND_SHMEM_MAP, 1);
     close(take_map(f, &map));
     assert_int_equal(map.offset, 0x2000);

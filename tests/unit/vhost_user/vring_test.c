@@ -27,7 +27,7 @@ static void other_queues_do_not_exist(void **state)
     assert_int_equal(front_ask_u64(f, VHOST_SET_VRING_KICK, 2, ends[0]), 1);
     assert_int_equal(front_ask_u64(f, VHOST_SET_VRING_CALL, 0xff, ends[1]), 1);
     struct vhost_vring_address address = {.index = 2};
-    assert_int_equal(front_ask(f, VHOST_SET_VRING_ADDR, &address, sizeof address, NULL, 0), 1);
+    assert_int_equal(front_ask(f, VHOST_SET_VRING_ADDR, &address, sizeof(address), NULL, 0), 1);
     close(ends[0]);
     close(ends[1]);
 }
@@ -37,10 +37,10 @@ static void the_base_of_a_queue_that_does_not_exist_is_answered_all_the_same(voi
     struct front_end *f = *state;
     struct vhost_header header;
     struct vhost_vring_state ring = {7, 0};
-    front_send(f, VHOST_GET_VRING_BASE, 0, &ring, sizeof ring, NULL, 0);
-    assert_int_equal(front_receive(f, f->socket, &header, &ring, sizeof ring, NULL), sizeof ring);
+    front_send(f, VHOST_GET_VRING_BASE, 0, &ring, sizeof(ring), NULL, 0);
+    assert_int_equal(front_receive(f, f->socket, &header, &ring, sizeof(ring), NULL), sizeof(ring));
     front_send(f, VHOST_GET_VRING_BASE, 0, NULL, 0, NULL, 0);
-    assert_int_equal(front_receive(f, f->socket, &header, &ring, sizeof ring, NULL), sizeof ring);
+    assert_int_equal(front_receive(f, f->socket, &header, &ring, sizeof(ring), NULL), sizeof(ring));
 }
 
 static void bases_are_16_bits_and_enable_is_one(void **state)
@@ -89,9 +89,9 @@ static void a_running_queue_keeps_its_shape(void **state)
     struct vhost_vring_address address = {.descriptors = USER_ADDRESS + 0x5000,
                                           .available = USER_ADDRESS + 0x400,
                                           .used = USER_ADDRESS + 0x800};
-    assert_int_equal(front_ask(f, VHOST_SET_VRING_ADDR, &address, sizeof address, NULL, 0), 1);
+    assert_int_equal(front_ask(f, VHOST_SET_VRING_ADDR, &address, sizeof(address), NULL, 0), 1);
     address.descriptors = USER_ADDRESS;
-    assert_int_equal(front_ask(f, VHOST_SET_VRING_ADDR, &address, sizeof address, NULL, 0), 0);
+    assert_int_equal(front_ask(f, VHOST_SET_VRING_ADDR, &address, sizeof(address), NULL, 0), 0);
 }
 
 static void rings_outside_memory_never_run(void **state)
@@ -99,13 +99,13 @@ static void rings_outside_memory_never_run(void **state)
     struct front_end *f = *state;
     uint64_t bad[] = {0, USER_ADDRESS - 16, USER_ADDRESS + GUEST_SIZE - 16, USER_ADDRESS + 8,
                       UINT64_MAX - 15};
-    for (unsigned i = 0; i < sizeof bad / sizeof *bad; i++) {
+    for (unsigned i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         uint16_t bases[2];
         front_start_driver(f, NULL);
         front_vring(f, VHOST_SET_VRING_ENABLE, 0, 0);
         struct vhost_vring_address address = {
             .descriptors = bad[i], .available = USER_ADDRESS + 0x400, .used = USER_ADDRESS + 0x800};
-        assert_int_equal(front_ask(f, VHOST_SET_VRING_ADDR, &address, sizeof address, NULL, 0), 0);
+        assert_int_equal(front_ask(f, VHOST_SET_VRING_ADDR, &address, sizeof(address), NULL, 0), 0);
         front_vring(f, VHOST_SET_VRING_ENABLE, 0, 1);
         front_simple_request(f, 0, 0, "x", 1, 8);
         front_kick(f, 0);

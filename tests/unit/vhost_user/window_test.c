@@ -78,7 +78,7 @@ static void gone(void *data)
 static int setup(void **state)
 {
     static const struct vhost_window_ops ops = {placed, started, stopped, gone};
-    struct machine *m = test_calloc(1, sizeof *m);
+    struct machine *m = test_calloc(1, sizeof(*m));
     struct vhost_window_options options = {SIZE, 3, NULL};
     m->f = front_create(UINT64_MAX);
     m->f->extra = m;
@@ -102,8 +102,8 @@ static void connect_placer(struct machine *m)
     assert_true(os_socket_pair(fds));
     m->placer = fds[0];
     assert_true(vhost_window_set_placer(m->window, fds[1]));
-    assert_int_equal(write(m->placer, &header, sizeof header), sizeof header);
-    assert_int_equal(write(m->placer, &hello, sizeof hello), sizeof hello);
+    assert_int_equal(write(m->placer, &header, sizeof(header)), sizeof(header));
+    assert_int_equal(write(m->placer, &hello, sizeof(hello)), sizeof(hello));
     front_turn(m->f);
 }
 
@@ -127,14 +127,14 @@ static int teardown(void **state)
     return 0;
 }
 
-// ---- QEMU and its plugin ------------------------------------------------------------------------
+// ---- QEMU and its plugin --------------------------------------------------
 
 static int expect_map(struct machine *m, uint64_t offset, uint64_t size)
 {
     struct vhost_header header;
     struct vhost_shmem_map map;
     int fd;
-    front_receive(m->f, m->f->backend, &header, &map, sizeof map, &fd);
+    front_receive(m->f, m->f->backend, &header, &map, sizeof(map), &fd);
     assert_int_equal(header.type, VHOST_BACKEND_SHMEM_MAP);
     assert_int_equal(map.offset, offset);
     assert_int_equal(map.size, size);
@@ -145,14 +145,14 @@ static void expect_backend(struct machine *m, uint32_t type)
 {
     struct vhost_header header;
     uint8_t payload[64];
-    front_receive(m->f, m->f->backend, &header, payload, sizeof payload, NULL);
+    front_receive(m->f, m->f->backend, &header, payload, sizeof(payload), NULL);
     assert_int_equal(header.type, type);
 }
 
 static void answer_backend(struct machine *m, uint32_t type, uint64_t result)
 {
     struct vhost_header header = {type, VHOST_VERSION | VHOST_REPLY, 8};
-    assert_int_equal(write(m->f->backend, &header, sizeof header), sizeof header);
+    assert_int_equal(write(m->f->backend, &header, sizeof(header)), sizeof(header));
     assert_int_equal(write(m->f->backend, &result, 8), 8);
     front_turn(m->f);
 }
@@ -163,7 +163,7 @@ static struct placer_request expect_placer(struct machine *m, enum placer_type t
     struct vhost_header header;
     struct placer_request request;
     int fd;
-    front_receive(m->f, m->placer, &header, &request, sizeof request, file ? &fd : NULL);
+    front_receive(m->f, m->placer, &header, &request, sizeof(request), file ? &fd : NULL);
     if (file)
         close(fd);
     assert_int_equal(header.type, type);
@@ -176,8 +176,8 @@ static void answer_placer(struct machine *m, enum placer_type type, struct place
     struct placer_header header = {type, PLACER_VERSION | PLACER_REPLY,
                                    sizeof(struct placer_reply)};
     struct placer_reply reply = {request.generation, request.cookie, result};
-    assert_int_equal(write(m->placer, &header, sizeof header), sizeof header);
-    assert_int_equal(write(m->placer, &reply, sizeof reply), sizeof reply);
+    assert_int_equal(write(m->placer, &header, sizeof(header)), sizeof(header));
+    assert_int_equal(write(m->placer, &reply, sizeof(reply)), sizeof(reply));
     front_turn(m->f);
 }
 
@@ -211,15 +211,15 @@ static void stop_with_placer(struct machine *m, uint16_t bases[2])
     struct vhost_vring_state ring = {0, 0};
     front_vring(m->f, VHOST_SET_VRING_ENABLE, 0, 0);
     front_vring(m->f, VHOST_SET_VRING_ENABLE, 1, 0);
-    front_send(m->f, VHOST_GET_VRING_BASE, 0, &ring, sizeof ring, NULL, 0);
+    front_send(m->f, VHOST_GET_VRING_BASE, 0, &ring, sizeof(ring), NULL, 0);
     struct placer_request unbind = expect_placer(m, PLACER_UNBIND);
     assert_true(front_silent(m->f, m->f->socket));
     answer_placer(m, PLACER_UNBIND, unbind, 0);
-    front_receive(m->f, m->f->socket, &header, &ring, sizeof ring, NULL);
+    front_receive(m->f, m->f->socket, &header, &ring, sizeof(ring), NULL);
     bases[0] = (uint16_t)ring.number;
     ring = (struct vhost_vring_state){1, 0};
-    front_send(m->f, VHOST_GET_VRING_BASE, 0, &ring, sizeof ring, NULL, 0);
-    front_receive(m->f, m->f->socket, &header, &ring, sizeof ring, NULL);
+    front_send(m->f, VHOST_GET_VRING_BASE, 0, &ring, sizeof(ring), NULL, 0);
+    front_receive(m->f, m->f->socket, &header, &ring, sizeof(ring), NULL);
     bases[1] = (uint16_t)ring.number;
 }
 
@@ -237,7 +237,7 @@ static void wait_ns(struct machine *m, uint64_t ns)
     }
 }
 
-// ---- with the placer ----------------------------------------------------------------------------
+// ---- with the placer ------------------------------------------------------
 
 static void ranges_are_placed_and_taken_out(void **state)
 {
@@ -370,14 +370,14 @@ static void answers_under_way_come_before_the_stop(void **state)
     struct vhost_vring_state ring = {0, 0};
     close(start_with_placer(m));
     assert_int_equal(place(m, 0, PAGE, 5), 0);
-    front_send(m->f, VHOST_GET_VRING_BASE, 0, &ring, sizeof ring, NULL, 0);
+    front_send(m->f, VHOST_GET_VRING_BASE, 0, &ring, sizeof(ring), NULL, 0);
     struct placer_request request = expect_placer(m, PLACER_PLACE),
                           unbind = expect_placer(m, PLACER_UNBIND);
     answer_placer(m, PLACER_PLACE, request, 0);
     assert_int_equal(m->cookie, 5);
     assert_true(front_silent(m->f, m->f->socket));
     answer_placer(m, PLACER_UNBIND, unbind, 0);
-    front_receive(m->f, m->f->socket, &header, &ring, sizeof ring, NULL);
+    front_receive(m->f, m->f->socket, &header, &ring, sizeof(ring), NULL);
 }
 
 static void a_reset_shows_soon_after_the_stop(void **state)
@@ -473,10 +473,10 @@ static void a_placer_that_hangs_does_not_hang_the_machine(void **state)
     struct vhost_vring_state ring = {0, 0};
     close(start_with_placer(m));
     assert_int_equal(place(m, 0, PAGE, 9), 0);
-    front_send(m->f, VHOST_GET_VRING_BASE, 0, &ring, sizeof ring, NULL, 0);
+    front_send(m->f, VHOST_GET_VRING_BASE, 0, &ring, sizeof(ring), NULL, 0);
     wait_ns(m, 200000000);
     assert_true(front_silent(m->f, m->f->socket));
-    front_receive(m->f, m->f->socket, &header, &ring, sizeof ring, NULL); // within a second or so
+    front_receive(m->f, m->f->socket, &header, &ring, sizeof(ring), NULL); // within a second or so
     assert_int_equal(m->cookie, 9);
     assert_int_equal(m->error, -EIO);
 }
@@ -526,14 +526,14 @@ static void somebody_else_is_not_taken_for_the_placer(void **state)
         int fds[2];
         assert_true(os_socket_pair(fds));
         assert_true(vhost_window_set_placer(m->window, fds[1]));
-        assert_int_equal(write(fds[0], &bad[i], sizeof bad[i]), sizeof bad[i]);
+        assert_int_equal(write(fds[0], &bad[i], sizeof(bad[i])), sizeof(bad[i]));
         front_turn(m->f);
         assert_false(vhost_window_has_placer(m->window));
         close(fds[0]);
     }
 }
 
-// ---- without the placer -------------------------------------------------------------------------
+// ---- without the placer ---------------------------------------------------
 
 static void start_without_placer(struct machine *m)
 {

@@ -1,7 +1,7 @@
 // Outputs: storage for the driver, bounded by the reply; and replies.
 #include "decoding.h"
 
-// ---- outputs ----
+// ---- outputs --------------------------------------------------------------
 
 static void put_enumerate_extensions(struct stream *s, uint32_t flags, uint32_t count,
                                      uint64_t wire_count)
@@ -144,7 +144,7 @@ static void test_in_and_out(void **state)
 #endif
 }
 
-// ---- replies ----
+// ---- replies --------------------------------------------------------------
 
 static void test_reply(void **state)
 {

@@ -2,7 +2,7 @@
 // what is refused.
 #include "decoding.h"
 
-// ---- handles ----
+// ---- handles --------------------------------------------------------------
 
 static void put_bind_descriptor_sets(struct stream *s, uint64_t command_buffer, uint64_t set)
 {
@@ -116,7 +116,7 @@ static void test_freed_keep_ids(void **state)
     REFUSE(&s, "an array is missing");
 }
 
-// ---- commands ----
+// ---- commands -------------------------------------------------------------
 
 static void test_unknown_commands(void **state)
 {
@@ -153,7 +153,7 @@ static void test_commands_follow_each_other(void **state)
     assert_false(wire_decode(&decoder, &call));
 }
 
-// ---- pointers, arrays, strings ----
+// ---- pointers, arrays, strings --------------------------------------------
 
 static void put_create_shader(struct stream *s, uint64_t code_size, uint64_t count,
                               uint64_t allocator)

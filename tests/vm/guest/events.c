@@ -17,7 +17,7 @@ enum { DEVICES = 32 };
 static int open_event(int index, char name[128])
 {
     char path[64];
-    snprintf(path, sizeof path, "/dev/input/event%d", index);
+    snprintf(path, sizeof(path), "/dev/input/event%d", index);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     if (fd < 0)
         return -1;
@@ -57,8 +57,8 @@ static void print_bits(const char *title, const unsigned char *bits, size_t size
 static void print_type(int fd, const char *title, unsigned type)
 {
     unsigned char bits[96] = {0};
-    ioctl(fd, EVIOCGBIT(type, sizeof bits), bits);
-    print_bits(title, bits, sizeof bits);
+    ioctl(fd, EVIOCGBIT(type, sizeof(bits)), bits);
+    print_bits(title, bits, sizeof(bits));
 }
 
 static int list(void)
@@ -71,10 +71,10 @@ static int list(void)
         if (fd < 0)
             continue;
         ioctl(fd, EVIOCGID, &id);
-        ioctl(fd, EVIOCGUNIQ(sizeof unique - 1), unique);
+        ioctl(fd, EVIOCGUNIQ(sizeof(unique) - 1), unique);
         printf("{\"name\": \"%s\", \"serial\": \"%s\", \"bus\": %d", name, unique, id.bustype);
-        ioctl(fd, EVIOCGPROP(sizeof bits), bits);
-        print_bits("properties", bits, sizeof bits);
+        ioctl(fd, EVIOCGPROP(sizeof(bits)), bits);
+        print_bits("properties", bits, sizeof(bits));
         print_type(fd, "types", 0);
         print_type(fd, "keys", EV_KEY);
         print_type(fd, "relative", EV_REL);
@@ -103,11 +103,11 @@ static int held(const char *name)
     ioctl(fd, EVIOCGABS(ABS_X), &x);
     ioctl(fd, EVIOCGABS(ABS_Y), &y);
     printf("{\"at\": [%d, %d]", x.value, y.value);
-    ioctl(fd, EVIOCGKEY(sizeof bits), bits);
-    print_bits("keys", bits, sizeof bits);
-    memset(bits, 0, sizeof bits);
-    ioctl(fd, EVIOCGLED(sizeof bits), bits);
-    print_bits("leds", bits, sizeof bits);
+    ioctl(fd, EVIOCGKEY(sizeof(bits)), bits);
+    print_bits("keys", bits, sizeof(bits));
+    memset(bits, 0, sizeof(bits));
+    ioctl(fd, EVIOCGLED(sizeof(bits)), bits);
+    print_bits("leds", bits, sizeof(bits));
     printf("}\n");
     return 0;
 }
@@ -117,7 +117,7 @@ static int led(const char *name, const char *code, const char *value)
     struct input_event event[2] = {
         {.type = EV_LED, .code = (unsigned short)atoi(code), .value = atoi(value)},
         {.type = EV_SYN}};
-    return write(find(name), event, sizeof event) == sizeof event ? 0 : 1;
+    return write(find(name), event, sizeof(event)) == sizeof(event) ? 0 : 1;
 }
 
 int main(int argc, char **argv)
