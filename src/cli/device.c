@@ -16,7 +16,7 @@
 #define NS_PER_S 1000000000ull
 
 const char cli_device_usage[] =
-    "  --window-size SIZE       of the guest's view of host memory, a power of two [8G]\n"
+    "  --aperture-size SIZE       of the guest's view of host memory, a power of two [8G]\n"
     "  --display KIND           where the guest's screen is shown; may be repeated:\n"
     "                             window; vnc[=ADDRESS[:PORT]]; web=PORT (in a browser);\n"
     "                             image=FOLDER (PNG files); none\n"
@@ -26,7 +26,7 @@ const char cli_device_usage[] =
     "  --stats                  say every second what was shown, and what a CPU had to copy\n"
     "  --max-contexts N         Vulkan instances in the guest at a time [256]\n"
     "  --max-resources N        resources of the guest [65536]\n"
-    "  --max-memory SIZE        mappable memory of one context [no limit but the window]\n"
+    "  --max-memory SIZE        mappable memory of one context [no limit but the aperture]\n"
     "  --max-wait SECONDS       after which a GPU that doesn't answer is lost to its context; 0: "
     "never [60]\n"
     "  --no-venus               no Vulkan in the guest, only its screen; needs no driver\n"
@@ -49,7 +49,7 @@ void cli_device_init(struct cli_device *device)
                                       .width = 1280,
                                       .height = 800,
                                       .refresh_rate = 60,
-                                      .window_size = 8ull << 30,
+                                      .aperture_size = 8ull << 30,
                                       .max_contexts = 256,
                                       .max_resources = 65536,
                                       .max_2d_bytes = 1ull << 30,
@@ -70,7 +70,7 @@ static bool parse_count(const char *command, const char *option, const char *tex
     return true;
 }
 
-static bool parse_window(const char *command, const char *text, uint64_t *value)
+static bool parse_aperture(const char *command, const char *text, uint64_t *value)
 {
     uint64_t size;
     // Firmware finds no place for larger ones, and smaller ones are of no use.
@@ -78,7 +78,7 @@ static bool parse_window(const char *command, const char *text, uint64_t *value)
         *value = size;
         return true;
     }
-    log_error("%s: --window-size is a power of two from 64M to 256G, not '%s'", command, text);
+    log_error("%s: --aperture-size is a power of two from 64M to 256G, not '%s'", command, text);
     return false;
 }
 
@@ -102,8 +102,8 @@ bool cli_device_option(struct cli_device *device, const char *command, int optio
     struct gpu_options *options = &device->options.device;
     uint64_t number;
     switch (option) {
-    case CLI_DEVICE_WINDOW:
-        return parse_window(command, optarg, &options->window_size);
+    case CLI_DEVICE_APERTURE:
+        return parse_aperture(command, optarg, &options->aperture_size);
     case CLI_DEVICE_RESOLUTION:
         return parse_resolution(command, optarg, options);
     case CLI_DEVICE_OUTPUTS:

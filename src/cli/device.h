@@ -34,7 +34,7 @@ void cli_device_init(struct cli_device *device);
 
 // For the table of getopt_long, and what it returns then.
 enum {
-    CLI_DEVICE_WINDOW = 512,
+    CLI_DEVICE_APERTURE = 512,
     CLI_DEVICE_RESOLUTION,
     CLI_DEVICE_OUTPUTS,
     CLI_DEVICE_DISPLAY,
@@ -52,7 +52,7 @@ enum {
 };
 // clang-format off
 #define CLI_DEVICE_OPTIONS                                                                         \
-    {"window-size", required_argument, NULL, CLI_DEVICE_WINDOW},                                   \
+    {"aperture-size", required_argument, NULL, CLI_DEVICE_APERTURE},                                   \
     {"resolution", required_argument, NULL, CLI_DEVICE_RESOLUTION},                                \
     {"outputs", required_argument, NULL, CLI_DEVICE_OUTPUTS},                                      \
     {"display", required_argument, NULL, CLI_DEVICE_DISPLAY},                                      \

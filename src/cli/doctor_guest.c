@@ -89,10 +89,10 @@ static void check_contexts(struct doctor *doctor, struct json gpu)
         doctor_say(doctor, DOCTOR_BAD, "lost", NULL, "%lld contexts were lost; see the errors",
                    (long long)number(gpu, "contexts_lost"));
     doctor_say(doctor, DOCTOR_GOOD, "resources", NULL,
-               "%lld live, at most %lld; %lld MiB of the window's %lld in use; %lld outputs on",
+               "%lld live, at most %lld; %lld MiB of the aperture's %lld in use; %lld outputs on",
                (long long)number(gpu, "resources"), (long long)number(gpu, "max_resources"),
                (long long)(number(gpu, "shared_bytes") >> 20),
-               (long long)(number(gpu, "window_size") >> 20),
+               (long long)(number(gpu, "aperture_size") >> 20),
                (long long)number(gpu, "outputs_enabled"));
 }
 

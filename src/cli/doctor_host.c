@@ -27,8 +27,8 @@ static void check_version(struct doctor *doctor)
                name.sysname, name.release, name.machine);
 }
 
-// All that a guest maps is such a file: a sparse one of the window's size, whose pages can be given
-// back.
+// All that a guest maps is such a file: a sparse one of the aperture's size, whose pages can be
+// given back.
 static void check_memory(struct doctor *doctor)
 {
     size_t page = os_page_size();
@@ -73,8 +73,8 @@ static void check_space(struct doctor *doctor)
     unsigned long mappings = os_mapping_limit();
     if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY &&
         space.rlim_cur < 2 * WINDOW_SIZE)
-        doctor_say(doctor, DOCTOR_BAD, "space", "ulimit -v unlimited, or a smaller --window-size",
-                   "the address space is limited to %llu MiB, less than the guest's window needs",
+        doctor_say(doctor, DOCTOR_BAD, "space", "ulimit -v unlimited, or a smaller --aperture-size",
+                   "the address space is limited to %llu MiB, less than the aperture needs",
                    (unsigned long long)(space.rlim_cur >> 20));
     else if (mappings && mappings < ENOUGH_MAPPINGS)
         doctor_say(doctor, DOCTOR_NOTE, "space", "sysctl vm.max_map_count=65530",

@@ -5,9 +5,9 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "gpu/aperture.h"
 #include "gpu/fence.h"
 #include "gpu/file.h"
-#include "gpu/window.h"
 #include "os/clock.h"
 
 static void create_guest(struct gpu_device *device, struct gpu_request *request)
@@ -15,7 +15,7 @@ static void create_guest(struct gpu_device *device, struct gpu_request *request)
     const struct gpu_create_blob *body = &request->body.create_blob;
     if (body->blob_flags & GPU_BLOB_MAPPABLE) {
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
-                   "guest memory is not for mapping into the window");
+                   "guest memory is not for mapping into the aperture");
         return;
     }
     struct gpu_resource *resource =
@@ -70,7 +70,7 @@ static void create_shm(struct gpu_device *device, struct gpu_request *request,
     struct gpu_attachment *attachment = NULL;
     const char *why = "the context's memory has reached its limit";
     if (checked_align_u64(resource->size, device->options.page_size, &size) &&
-        checked_range(device->shm_bytes, size, device->options.window_size) &&
+        checked_range(device->shm_bytes, size, device->options.aperture_size) &&
         (!limit || checked_range(context->shm_bytes, size, limit))) {
         resource->file = gpu_file_create("hesper-shm", size, false);
         attachment = resource->file ? gpu_attachment_create(context, resource) : NULL;
@@ -146,9 +146,9 @@ void gpu_resource_create_blob(struct gpu_device *device, struct gpu_request *req
                    body->nr_entries);
         return;
     }
-    if (body->blob_flags & GPU_BLOB_MAPPABLE && rounded > device->options.window_size) {
+    if (body->blob_flags & GPU_BLOB_MAPPABLE && rounded > device->options.aperture_size) {
         gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY,
-                   "a blob of %llu bytes is larger than the window",
+                   "a blob of %llu bytes is larger than the aperture",
                    (unsigned long long)body->size);
         return;
     }
@@ -281,7 +281,7 @@ void gpu_resource_map_blob(struct gpu_device *device, struct gpu_request *reques
     else if (request->writable_size < sizeof(struct gpu_header) + sizeof(struct gpu_map_info))
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "no room for the response");
     else
-        gpu_window_place(device, resource, body->offset, request);
+        gpu_aperture_place(device, resource, body->offset, request);
 }
 
 void gpu_resource_unmap_blob(struct gpu_device *device, struct gpu_request *request)
@@ -294,5 +294,5 @@ void gpu_resource_unmap_blob(struct gpu_device *device, struct gpu_request *requ
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "resource %u is not mapped",
                    id);
     else
-        gpu_window_remove(device, resource, request);
+        gpu_aperture_remove(device, resource, request);
 }

@@ -8,11 +8,11 @@
 #include <unistd.h>
 
 #include "base/checked.h"
+#include "gpu/aperture.h"
 #include "gpu/blob.h"
 #include "gpu/context.h"
 #include "gpu/fence.h"
 #include "gpu/screen.h"
-#include "gpu/window.h"
 #include "os/clock.h"
 #include "os/loop.h"
 
@@ -136,11 +136,11 @@ static bool possible(const struct gpu_options *options)
 {
     bool size = options->width >= GPU_MIN_SIZE && options->width <= GPU_MAX_SIZE &&
                 options->height >= GPU_MIN_SIZE && options->height <= GPU_MAX_SIZE;
-    bool window = !options->window_size || (is_power_of_two_u64(options->window_size) &&
-                                            options->window_size >= options->page_size);
-    return options->outputs >= 1 && options->outputs <= GPU_MAX_SCANOUTS && size && window &&
+    bool aperture = !options->aperture_size || (is_power_of_two_u64(options->aperture_size) &&
+                                                options->aperture_size >= options->page_size);
+    return options->outputs >= 1 && options->outputs <= GPU_MAX_SCANOUTS && size && aperture &&
            options->page_size >= 4096 && is_power_of_two_u64(options->page_size) &&
-           (!options->venus || (options->window_size && options->pool));
+           (!options->venus || (options->aperture_size && options->pool));
 }
 
 struct gpu_device *gpu_device_create(struct os_loop *loop, const struct gpu_options *options,
@@ -182,7 +182,7 @@ void gpu_device_reset(struct gpu_device *device)
         gpu_request_free(device, device->live);
     gpu_contexts_reset(device);
     gpu_screen_reset(device);
-    gpu_window_reset(device);
+    gpu_aperture_reset(device);
     gpu_resources_reset(device);
     device->features = 0;
     device->events = 0;

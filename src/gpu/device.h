@@ -143,8 +143,8 @@ void gpu_lanes_finish(struct gpu_device *device);
 
 // ---- the device -----------------------------------------------------------
 
-// Ranges of the window in use, by offset (window.c).
-struct gpu_window {
+// Ranges of the aperture in use, by offset (aperture.c).
+struct gpu_aperture {
     struct gpu_resource **ranges;
     uint32_t count, capacity;
     struct id_table pending;        // cookie → resource
@@ -200,10 +200,10 @@ struct gpu_device {
     uint32_t events;
 
     struct id_table contexts, resources, lanes;
-    struct gpu_window window;
+    struct gpu_aperture aperture;
     struct gpu_file *files[GPU_FILE_BUCKETS]; // by inode
     uint64_t host_bytes;                      // counted against max_2d_bytes
-    uint64_t shm_bytes; // of all contexts; a guest maps it all, so the window is its limit
+    uint64_t shm_bytes; // of all contexts; a guest maps it all, so the aperture is its limit
     struct gpu_output outputs[GPU_MAX_SCANOUTS];
     struct gpu_scanout_listener *listeners;
     struct gpu_counters counters;

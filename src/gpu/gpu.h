@@ -39,17 +39,17 @@ struct gpu_front {
     // VIRTIO_GPU_EVENT_DISPLAY and friends: the configuration has changed.
     void (*config_changed)(void *data);
 
-    // Places [file_offset, file_offset + size) of `fd` at `window_offset` of the shared-memory
+    // Places [file_offset, file_offset + size) of `fd` at `aperture_offset` of the shared-memory
     // region; all page multiples, the range is free. `fd` stays the caller's and may be closed
     // after the call. Calls gpu_device_placed(device, cookie, error) when the guest can use it,
     // perhaps at once, from inside. 0, or -errno if it can't be begun; gpu_device_placed is not
     // called then. -ENOSPC: the carrier's number of placements is used up; -EAGAIN (also as the
     // error of gpu_device_placed): not while the driver is stopped, perhaps only for a pause; the
     // device asks again in gpu_device_resumed.
-    int (*place)(void *data, uint64_t window_offset, int fd, uint64_t file_offset, uint64_t size,
+    int (*place)(void *data, uint64_t aperture_offset, int fd, uint64_t file_offset, uint64_t size,
                  bool writable, uint64_t cookie);
     // Takes it out again; calls gpu_device_placed likewise.
-    int (*unplace)(void *data, uint64_t window_offset, uint64_t size, uint64_t cookie);
+    int (*unplace)(void *data, uint64_t aperture_offset, uint64_t size, uint64_t cookie);
 };
 
 struct gpu_options {
@@ -58,8 +58,8 @@ struct gpu_options {
     // Flushes of an output are answered at this rate where no listener sets the pace (scanout.h),
     // per second; 0: at once.
     uint32_t refresh_rate;
-    uint64_t window_size; // bytes of the shared-memory region (shmid 1); power of two; 0: no
-                          // host-visible blobs, no Venus
+    uint64_t aperture_size; // bytes of the shared-memory region (shmid 1); power of two; 0: no
+                            // host-visible blobs, no Venus
     uint32_t page_size; // granularity of placements, bytes; > 4096: VIRTIO_GPU_F_BLOB_ALIGNMENT is
                         // offered
     uint32_t max_contexts, max_resources; // per VM
@@ -69,7 +69,7 @@ struct gpu_options {
     // A context is lost when its worker owes an answer (a fence, an export) for longer: a hung GPU
     // or driver. 0: never.
     uint64_t max_wait_ns;
-    bool venus; // offer capset 4; needs `pool` and a window
+    bool venus; // offer capset 4; needs `pool` and an aperture
     // Where the contexts' workers come from: whoever made it starts them, knows from
     // link_pool_on_ready whether the host has a driver, and destroys it after the device.
     struct link_pool *pool;

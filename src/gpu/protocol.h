@@ -26,7 +26,7 @@ struct gpu_config {
 };
 
 enum { GPU_EVENT_DISPLAY = 1 };
-enum { GPU_SHM_HOST_VISIBLE = 1 }; // shmid of the window
+enum { GPU_SHM_HOST_VISIBLE = 1 }; // shmid of the aperture
 
 enum gpu_command_type {
     GPU_CMD_GET_DISPLAY_INFO = 0x0100,
@@ -154,7 +154,7 @@ enum { GPU_BLOB_MAPPABLE = 1, GPU_BLOB_SHAREABLE = 2, GPU_BLOB_CROSS_DEVICE = 4 
 
 struct gpu_map_blob {
     uint32_t resource_id, padding;
-    uint64_t offset; // in the window, bytes
+    uint64_t offset; // in the aperture, bytes
 };
 
 struct gpu_ctx_create {

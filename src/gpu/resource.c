@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "gpu/aperture.h"
 #include "gpu/context.h"
 #include "gpu/file.h"
 #include "gpu/screen.h"
-#include "gpu/window.h"
 
 struct gpu_resource *gpu_resource_find(const struct gpu_device *device, uint32_t id)
 {
@@ -47,10 +47,10 @@ static void release(struct gpu_device *device, struct gpu_resource *resource)
     gpu_backing_free(device, &resource->backing);
     gpu_file_unref(device, resource->file);
     if (resource->placement ==
-        GPU_STUCK) // keeps its range of the window from others until the reset
+        GPU_STUCK) // keeps its range of the aperture from others until the reset
         *resource = (struct gpu_resource){.placement = GPU_STUCK,
-                                          .window_offset = resource->window_offset,
-                                          .window_size = resource->window_size};
+                                          .aperture_offset = resource->aperture_offset,
+                                          .aperture_size = resource->aperture_size};
     else
         free(resource);
 }
@@ -79,7 +79,7 @@ void gpu_resources_reset(struct gpu_device *device)
 {
     uint32_t cursor = 0;
     for (struct gpu_resource *resource; (resource = id_table_next(&device->resources, &cursor));) {
-        resource->placement = GPU_UNPLACED; // the window has been reset
+        resource->placement = GPU_UNPLACED; // the aperture has been reset
         release(device, resource);
     }
     id_table_finish(&device->resources);
@@ -143,7 +143,7 @@ void gpu_resource_unref(struct gpu_device *device, struct gpu_request *request)
         return;
     // Its pages must not be handed to somebody else while the guest still sees them.
     if (resource->placement == GPU_PLACED) {
-        gpu_window_remove(device, resource, request);
+        gpu_aperture_remove(device, resource, request);
         return;
     }
     gpu_resource_destroy(device, resource);

@@ -42,11 +42,11 @@ struct gpu_resource {
     struct gpu_context *exporter;
     struct gpu_resource *next_export, **at_export;
 
-    // In the window (window.c).
+    // In the aperture (aperture.c).
     enum gpu_placement placement;
-    uint64_t window_offset, window_size;
+    uint64_t aperture_offset, aperture_size;
     uint64_t cookie;
-    bool postponed; // in window.postponed
+    bool postponed; // in aperture.postponed
     struct gpu_resource *next_postponed;
     struct gpu_request *mover; // the MAP, UNMAP or UNREF that waits for the placement to change
 
@@ -64,7 +64,7 @@ struct gpu_resource *gpu_resource_find(const struct gpu_device *device, uint32_t
 // limit, or without memory.
 struct gpu_resource *gpu_resource_create(struct gpu_device *device, struct gpu_request *request,
                                          uint32_t id, enum gpu_resource_kind kind);
-// Out of the table, the contexts, the scanouts; it is in no place of the window (or stuck there).
+// Out of the table, the contexts, the scanouts; it is in no place of the aperture (or stuck there).
 void gpu_resource_destroy(struct gpu_device *device, struct gpu_resource *resource);
 void gpu_resources_reset(struct gpu_device *device);
 

@@ -21,7 +21,7 @@ void gpu_device_status(const struct gpu_device *device, struct gpu_status *statu
         .resources = device->resources.count,
         .max_resources = device->options.max_resources,
         .shared_bytes = device->shm_bytes,
-        .window_size = device->options.window_size,
+        .aperture_size = device->options.aperture_size,
         .complaints = history->complaints,
     };
     for (uint32_t i = 0; i < device->options.outputs; i++)

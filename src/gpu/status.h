@@ -16,8 +16,8 @@ struct gpu_status {
     uint32_t contexts, max_contexts;
     uint64_t contexts_created, contexts_lost; // since the device was made
     uint32_t resources, max_resources;
-    uint64_t shared_bytes, window_size; // of blobs in the window
-    uint32_t outputs_enabled;           // bits
+    uint64_t shared_bytes, aperture_size; // of blobs in the aperture
+    uint32_t outputs_enabled;             // bits
     // The newest complaints first: what was lost or refused, and how long ago.
     struct gpu_status_error {
         uint64_t age_ns;

@@ -24,7 +24,7 @@ int hypervisor_begin(struct hypervisor *hypervisor, void *address, uint64_t gues
     if (!hypervisor->map || !hypervisor->unmap)
         return 0;
     if (!guest) {
-        fprintf(stderr, "hesper-placer: where the window is in the guest is not known; under HVF "
+        fprintf(stderr, "hesper-placer: where the aperture is in the guest is not known; under HVF "
                         "it would not see what is placed\n");
         return 0;
     }

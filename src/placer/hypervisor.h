@@ -18,8 +18,8 @@ struct hypervisor {
     bool active; // it runs this virtual machine
 };
 
-// At a new window, mapped at `address` here and at `guest` in the guest (0: unknown): is there such
-// a hypervisor, and is it at work? If so it now has the window as it is. 0 or -errno.
+// At a new aperture, mapped at `address` here and at `guest` in the guest (0: unknown): is there
+// such a hypervisor, and is it at work? If so it now has the aperture as it is. 0 or -errno.
 int hypervisor_begin(struct hypervisor *hypervisor, void *address, uint64_t guest, uint64_t size);
 // The range has been mapped anew. 0 or -errno: the guest does not see it.
 int hypervisor_renew(const struct hypervisor *hypervisor, void *address, uint64_t guest,

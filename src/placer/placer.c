@@ -1,4 +1,4 @@
-// The placer: runs inside QEMU and maps ranges of files over ranges of the window, which QEMU has
+// The placer: runs inside QEMU and maps ranges of files over ranges of the aperture, which QEMU has
 // mapped from a file of ours. Nothing of QEMU is called or included; QEMU sees no change. One
 // thread per connection serves the device process (placer.h).
 //
@@ -55,14 +55,14 @@ struct placer {
     uint64_t page_size;
 
     bool bound;          // ranges may be mapped
-    uint64_t generation; // of the window known last; 0: none
-    uint8_t *window;     // its address in this process
+    uint64_t generation; // of the aperture known last; 0: none
+    uint8_t *aperture;   // its address in this process
     uint64_t size;
     int file;
     bool by_address; // it was not found in `maps`, which are not looked at then
     struct hypervisor hypervisor;
     struct file_id
-        *files; // what may be mapped in the window: its own file and those placed; sorted
+        *files; // what may be mapped in the aperture: its own file and those placed; sorted
     size_t file_count, file_capacity;
 
     uint8_t replies[64][REPLY_SIZE]; // not sent yet
@@ -130,7 +130,7 @@ struct search {
     uint64_t address; // found
 };
 
-static bool find_window(void *data, const struct mapping *mapping)
+static bool find_aperture(void *data, const struct mapping *mapping)
 {
     struct search *search = data;
     if (mapping->id.inode != search->id.inode || mapping->id.device != search->id.device ||
@@ -142,7 +142,7 @@ static bool find_window(void *data, const struct mapping *mapping)
 
 struct inspection {
     const struct placer *placer;
-    uint64_t at, end; // [window, at) was found whole
+    uint64_t at, end; // [aperture, at) was found whole
 };
 
 static bool inspect(void *data, const struct mapping *mapping)
@@ -156,10 +156,10 @@ static bool inspect(void *data, const struct mapping *mapping)
     return inspection->at < inspection->end;
 }
 
-// Is every page of the window still as we left it?
+// Is every page of the aperture still as we left it?
 static bool stands(const struct placer *placer)
 {
-    uint64_t start = (uintptr_t)placer->window;
+    uint64_t start = (uintptr_t)placer->aperture;
     struct inspection inspection = {placer, start, start + placer->size};
     if (placer->by_address)
         return true; // can't be known: the device process knows by the memory table
@@ -188,7 +188,7 @@ static bool peek(const void *address, void *to, size_t size)
 }
 
 // Is the page at `offset` of the file mapped at `address`? Then a word written into the one is seen
-// in the other. Nobody uses the window yet.
+// in the other. Nobody uses the aperture yet.
 static bool is_mapped_at(int fd, uint64_t offset, uint64_t page_size, uint64_t address)
 {
     uint64_t mark = 0x7265707365680000u ^ (uintptr_t)&mark, before = 0, after = 0;
@@ -229,7 +229,7 @@ static void release(struct placer *placer)
     placer->file_count = 0;
 }
 
-// The window's address in this process, or 0.
+// The aperture's address in this process, or 0.
 static uint64_t find(struct placer *placer, const struct placer_request *request, int fd)
 {
     struct search search = {.size = request->size};
@@ -241,12 +241,12 @@ static uint64_t find(struct placer *placer, const struct placer_request *request
         return there ? address : 0;
     }
     if (!identify(fd, &search.id) || !learn_file(placer, search.id) ||
-        !platform_walk(placer->maps, find_window, &search))
+        !platform_walk(placer->maps, find_aperture, &search))
         return 0;
     return search.address;
 }
 
-static int bind_window(struct placer *placer, const struct placer_request *request, int fd)
+static int bind_aperture(struct placer *placer, const struct placer_request *request, int fd)
 {
     release(placer);
     if (fd < 0 || !request->generation || !request->size || request->size % placer->page_size)
@@ -257,13 +257,13 @@ static int bind_window(struct placer *placer, const struct placer_request *reque
     placer->file = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (placer->file < 0)
         return -errno;
-    placer->window = (uint8_t *)(uintptr_t)address;
+    placer->aperture = (uint8_t *)(uintptr_t)address;
     placer->size = request->size;
     // With QEMU's own flags on it, what is given back later would not merge with what was never
     // placed: two mappings more, for ever.
-    int error = map_range(placer->window, placer->size, placer->file, 0, false);
+    int error = map_range(placer->aperture, placer->size, placer->file, 0, false);
     if (!error)
-        error = hypervisor_begin(&placer->hypervisor, placer->window, request->guest_address,
+        error = hypervisor_begin(&placer->hypervisor, placer->aperture, request->guest_address,
                                  placer->size);
     if (error)
         return error;
@@ -280,7 +280,7 @@ static int place(struct placer *placer, const struct placer_request *request, in
     if (!size || offset > placer->size || size > placer->size - offset ||
         (offset | size | request->file_offset) % placer->page_size)
         return -EINVAL;
-    uint8_t *address = placer->window + offset;
+    uint8_t *address = placer->aperture + offset;
     if (is_foreign(placer, address))
         return -ESTALE;
     if (take_out) {
@@ -312,7 +312,7 @@ static int carry_out(struct placer *placer, uint32_t type, const struct placer_r
 {
     switch (type) {
     case PLACER_BIND:
-        return bind_window(placer, request, fd);
+        return bind_aperture(placer, request, fd);
     case PLACER_PLACE:
         return place(placer, request, fd, false);
     case PLACER_UNPLACE:

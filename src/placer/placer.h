@@ -9,16 +9,16 @@
 
 enum placer_type {
     PLACER_HELLO = 1, // struct placer_hello, from the plugin
-    // The file of the window (one descriptor, nobody uses it yet) is mapped in this process. Finds
-    // it there and serves it from now on under `generation`.
+    // The file of the aperture (one descriptor, nobody uses it yet) is mapped in this process.
+    // Finds it there and serves it from now on under `generation`.
     PLACER_BIND,
     // Maps [file_offset, file_offset + size) of the descriptor over [offset, offset + size) of the
-    // window. All page multiples.
+    // aperture. All page multiples.
     PLACER_PLACE,
-    // Maps the window's own file back over [offset, offset + size).
+    // Maps the aperture's own file back over [offset, offset + size).
     PLACER_UNPLACE,
-    // QEMU may unmap the window from here on: nothing is mapped any more until BIND or RESUME. What
-    // was placed stays.
+    // QEMU may unmap the aperture from here on: nothing is mapped any more until BIND or RESUME.
+    // What was placed stays.
     PLACER_UNBIND,
     // Does the mapping of `generation` still stand, unchanged by anybody else? Changes nothing.
     PLACER_QUERY,
@@ -54,10 +54,10 @@ struct placer_request {
     uint64_t generation; // a number never used before for each BIND; a request of another
                          // generation is refused with ESTALE
     uint64_t cookie;     // comes back in the reply
-    uint64_t offset;     // in the window
-    uint64_t size;       // BIND: of the whole window
+    uint64_t offset;     // in the aperture
+    uint64_t size;       // BIND: of the whole aperture
     uint64_t file_offset;
-    uint64_t address; // BIND: where QEMU said that the window is; 0: unknown
+    uint64_t address; // BIND: where QEMU said that the aperture is; 0: unknown
     // BIND, PLACE, UNPLACE: where the range begins in the guest's physical memory; 0: unknown. For
     // hypervisors that must be told what was mapped
     uint64_t guest_address;

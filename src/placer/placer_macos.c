@@ -1,5 +1,5 @@
 // macOS has no file that lists the mappings, and its shared memory has neither inode nor name that
-// they could be told apart by: the window is found where the device process says that it is
+// they could be told apart by: the aperture is found where the device process says that it is
 // (placer.c looks whether that is true). Never run.
 #include "placer/platform.h"
 

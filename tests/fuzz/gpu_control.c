@@ -415,7 +415,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct script script = {data, data + size};
     struct gpu_options options = machine_options();
     uint8_t kind = byte(&script);
-    options.window_size = 1 << 20;
+    options.aperture_size = 1 << 20;
     options.max_2d_bytes = 4 << 20;
     options.max_resources = 12;
     options.max_contexts = 4;

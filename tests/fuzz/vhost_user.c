@@ -1,7 +1,7 @@
 // libFuzzer target: a front end, a driver and a placer that say anything in any order. The input is
 // a list of actions.
+#include "front/vhost_user/aperture.h"
 #include "front/vhost_user/private.h"
-#include "front/vhost_user/window.h"
 
 #include "base/log.h"
 #include "os/loop.h"
@@ -16,14 +16,14 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { GUEST = 1 << 16, WINDOW = 1 << 20, RINGS = 0x1000 };
+enum { GUEST = 1 << 16, APERTURE = 1 << 20, RINGS = 0x1000 };
 #define GUEST_ADDRESS 0x10000ull
 #define USER_ADDRESS 0x7f0000000000ull
 
 struct machine {
     struct os_loop *loop;
     struct vhost_user *vhost;
-    struct vhost_window *window;
+    struct vhost_aperture *aperture;
     int front, backend, placer; // our ends; -1: closed
     int memory_fd, range_fd;
     uint8_t *memory;
@@ -77,19 +77,19 @@ static void write_config(void *data, uint32_t offset, const void *bytes, uint32_
 
 static bool start(void *data, uint64_t features, bool resumed)
 {
-    return vhost_window_start(((struct machine *)data)->window, resumed);
+    return vhost_aperture_start(((struct machine *)data)->aperture, resumed);
 }
 
 static bool stop(void *data)
 {
-    return vhost_window_stop(((struct machine *)data)->window);
+    return vhost_aperture_stop(((struct machine *)data)->aperture);
 }
 
 static void reset(void *data)
 {
     struct machine *m = data;
     m->pending_count = 0;
-    vhost_window_reset(m->window);
+    vhost_aperture_reset(m->aperture);
 }
 
 static void request(void *data, unsigned queue, const struct iovec *readable,
@@ -275,11 +275,11 @@ static void act(struct machine *m, struct input *in)
         break;
     }
     case 8:
-        vhost_window_place(m->window, take(in, 2) << 12, m->range_fd, take(in, 1) << 12,
-                           take(in, 1) << 12, true, take(in, 1));
+        vhost_aperture_place(m->aperture, take(in, 2) << 12, m->range_fd, take(in, 1) << 12,
+                             take(in, 1) << 12, true, take(in, 1));
         break;
     case 9:
-        vhost_window_unplace(m->window, take(in, 2) << 12, take(in, 1) << 12, take(in, 1));
+        vhost_aperture_unplace(m->aperture, take(in, 2) << 12, take(in, 1) << 12, take(in, 1));
         break;
     case 10: // a request in one go: descriptors from the input, offered
         for (unsigned i = 0; i < 16; i++)
@@ -304,7 +304,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct vhost_user_ops ops = {read_config, write_config, start, stop,
                                               reset,       request,      closed};
-    static const struct vhost_window_ops window_ops = {placed, started, stopped, gone};
+    static const struct vhost_aperture_ops aperture_ops = {placed, started, stopped, gone};
     struct input in = {data, data + size};
     struct machine m = {.kicks = {-1, -1}};
     int sockets[2], channel[2], placer[2];
@@ -318,13 +318,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     os_socket_set_nonblocking(m.backend, true);
     os_socket_set_nonblocking(m.placer, true);
     m.memory_fd = os_shm_create("guest", GUEST);
-    m.range_fd = os_shm_create("range", WINDOW);
+    m.range_fd = os_shm_create("range", APERTURE);
     m.memory = os_shm_map(m.memory_fd, 0, GUEST);
-    struct vhost_user_device device = {"fuzz", 0x1f, 2, 20, 64, 1, WINDOW, &ops, &m};
-    struct vhost_window_options options = {WINDOW, 4, NULL};
+    struct vhost_user_device device = {"fuzz", 0x1f, 2, 20, 64, 1, APERTURE, &ops, &m};
+    struct vhost_aperture_options options = {APERTURE, 4, NULL};
     m.vhost = vhost_user_create(m.loop, sockets[1], &device);
-    m.window = vhost_window_create(m.loop, &options, &window_ops, &m);
-    vhost_window_set_device(m.window, m.vhost);
+    m.aperture = vhost_aperture_create(m.loop, &options, &aperture_ops, &m);
+    vhost_aperture_set_device(m.aperture, m.vhost);
     uint64_t protocol =
         1ull << 0 | 1ull << 3 | 1ull << 5 | 1ull << 9 | 1ull << 10 | 1ull << 18 | 1ull << 22;
     say(&m, VHOST_SET_PROTOCOL_FEATURES, &protocol, 8, -1);
@@ -332,7 +332,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     close(channel[1]);
     if (take(&in, 1) & 1) {
         struct placer_hello hello = {PLACER_MAGIC, 4096, 3, 0};
-        vhost_window_set_placer(m.window, placer[1]);
+        vhost_aperture_set_placer(m.aperture, placer[1]);
         send_bytes(m.placer, PLACER_HELLO, PLACER_VERSION, &hello, sizeof(hello), NULL, 0);
     } else {
         close(placer[1]);
@@ -344,7 +344,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     turn(&m);
 
     vhost_user_destroy(m.vhost);
-    vhost_window_destroy(m.window);
+    vhost_aperture_destroy(m.aperture);
     close(m.front);
     close(m.backend);
     close(m.placer);

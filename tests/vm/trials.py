@@ -253,8 +253,8 @@ OTHERS = {
         "vhost_set_mem_table|Error starting vhost|Failed (initializing|preparing) vhost-user memory",
         {"vulkaninfo": vulkaninfo, "memory": CASES["memory"], "limit": limit(500), "rebinds": rebinds(5), "reboots": reboots(2)},
     ),
-    "64 MiB window": (
-        ["--window-size", "64M"],
+    "64 MiB aperture": (
+        ["--aperture-size", "64M"],
         None,
         {"offscreen": CASES["offscreen"], "limit": limit(1025), "rebinds": rebinds(2), "again": limit(1025)},
     ),

@@ -1,7 +1,7 @@
 #include "front/vhost_user/gpu_front.h"
 
+#include "front/vhost_user/aperture.h"
 #include "front/vhost_user/vhost_user.h"
-#include "front/vhost_user/window.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,8 +18,8 @@ enum {
 struct vhost_gpu {
     struct gpu_device *device;
     struct vhost_user *vhost;
-    struct vhost_window *window;
-    bool stopped; // the VM is paused, or the driver is gone: the window waits for what comes
+    struct vhost_aperture *aperture;
+    bool stopped; // the VM is paused, or the driver is gone: the aperture waits for what comes
     void (*closed)(void *data);
     void *data;
 };
@@ -62,16 +62,16 @@ static int place(void *data, uint64_t offset, int fd, uint64_t file_offset, uint
 {
     struct vhost_gpu *gpu = data;
     return or_later(
-        gpu, vhost_window_place(gpu->window, offset, fd, file_offset, size, writable, cookie));
+        gpu, vhost_aperture_place(gpu->aperture, offset, fd, file_offset, size, writable, cookie));
 }
 
 static int unplace(void *data, uint64_t offset, uint64_t size, uint64_t cookie)
 {
     struct vhost_gpu *gpu = data;
-    return or_later(gpu, vhost_window_unplace(gpu->window, offset, size, cookie));
+    return or_later(gpu, vhost_aperture_unplace(gpu->aperture, offset, size, cookie));
 }
 
-// ---- what the window says -------------------------------------------------
+// ---- what the aperture says -------------------------------------------------
 
 static void placed(void *data, uint64_t cookie, int error)
 {
@@ -123,7 +123,7 @@ static bool start(void *data, uint64_t features, bool resumed)
     struct vhost_gpu *gpu = data;
     if (!resumed)
         gpu_device_set_features(gpu->device, features & DEVICE_FEATURES);
-    if (!vhost_window_start(gpu->window, resumed))
+    if (!vhost_aperture_start(gpu->aperture, resumed))
         return false;
     serve(gpu);
     return true;
@@ -133,13 +133,13 @@ static bool stop(void *data)
 {
     struct vhost_gpu *gpu = data;
     gpu->stopped = true;
-    return vhost_window_stop(gpu->window);
+    return vhost_aperture_stop(gpu->aperture);
 }
 
 static void reset(void *data)
 {
     struct vhost_gpu *gpu = data;
-    vhost_window_reset(gpu->window);
+    vhost_aperture_reset(gpu->aperture);
     gpu_device_reset(gpu->device);
 }
 
@@ -167,7 +167,7 @@ struct vhost_gpu *vhost_gpu_create(struct os_loop *loop, int fd,
 {
     static const struct vhost_user_ops ops = {read_config, write_config, start, stop,
                                               reset,       request,      closed};
-    static const struct vhost_window_ops window_ops = {placed, started, stopped, gone};
+    static const struct vhost_aperture_ops aperture_ops = {placed, started, stopped, gone};
     struct vhost_gpu *gpu = calloc(1, sizeof(*gpu));
     if (!gpu) {
         close(fd);
@@ -184,10 +184,10 @@ struct vhost_gpu *vhost_gpu_create(struct os_loop *loop, int fd,
         .place = place,
         .unplace = unplace,
     };
-    struct vhost_window_options window = {options->device.window_size, options->max_ranges,
-                                          options->placer_hint};
-    gpu->window = vhost_window_create(loop, &window, &window_ops, gpu);
-    gpu->device = gpu->window ? gpu_device_create(loop, &options->device, &front) : NULL;
+    struct vhost_aperture_options aperture = {options->device.aperture_size, options->max_ranges,
+                                              options->placer_hint};
+    gpu->aperture = vhost_aperture_create(loop, &aperture, &aperture_ops, gpu);
+    gpu->device = gpu->aperture ? gpu_device_create(loop, &options->device, &front) : NULL;
     if (!gpu->device) {
         int error = errno;
         close(fd);
@@ -203,7 +203,7 @@ struct vhost_gpu *vhost_gpu_create(struct os_loop *loop, int fd,
         .config_size = CONFIG_SIZE + (features & FEATURE_BLOB_ALIGNMENT ? 8 : 4),
         .max_response = MAX_RESPONSE,
         .shmid = SHMID_HOST_VISIBLE,
-        .shmem_size = options->device.window_size,
+        .shmem_size = options->device.aperture_size,
         .ops = &ops,
         .data = gpu,
     };
@@ -214,7 +214,7 @@ struct vhost_gpu *vhost_gpu_create(struct os_loop *loop, int fd,
         errno = error;
         return NULL;
     }
-    vhost_window_set_device(gpu->window, gpu->vhost);
+    vhost_aperture_set_device(gpu->aperture, gpu->vhost);
     return gpu;
 }
 
@@ -225,18 +225,18 @@ void vhost_gpu_destroy(struct vhost_gpu *gpu)
     // The device first: it may still be completing requests.
     gpu_device_destroy(gpu->device);
     vhost_user_destroy(gpu->vhost);
-    vhost_window_destroy(gpu->window);
+    vhost_aperture_destroy(gpu->aperture);
     free(gpu);
 }
 
 bool vhost_gpu_set_placer(struct vhost_gpu *gpu, int fd)
 {
-    return vhost_window_set_placer(gpu->window, fd);
+    return vhost_aperture_set_placer(gpu->aperture, fd);
 }
 
 bool vhost_gpu_has_placer(const struct vhost_gpu *gpu)
 {
-    return vhost_window_has_placer(gpu->window);
+    return vhost_aperture_has_placer(gpu->aperture);
 }
 
 struct gpu_device *vhost_gpu_device(const struct vhost_gpu *gpu)

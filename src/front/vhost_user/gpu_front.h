@@ -1,4 +1,4 @@
-// The GPU behind a vhost-user socket: the device model (src/gpu), its virtqueues and its window,
+// The GPU behind a vhost-user socket: the device model (src/gpu), its virtqueues and its aperture,
 // for one VM.
 #ifndef VHOST_USER_GPU_FRONT_H
 #define VHOST_USER_GPU_FRONT_H

@@ -1,7 +1,7 @@
 // Guest memory as the front end's memory table describes it. Each file is mapped once, as a whole,
 // when an address in it is used: sections that QEMU splits or moves cost no new mapping, pointers
 // given out stay valid until vhost_memory_trim, and what other devices have put into the guest's
-// address space (a GPU's window) costs nothing and is held no longer than the table names it.
+// address space (a GPU's aperture) costs nothing and is held no longer than the table names it.
 #ifndef VHOST_USER_MEMORY_H
 #define VHOST_USER_MEMORY_H
 

@@ -1,4 +1,4 @@
-// Blobs: what is made where, who gets it, where it lies in the window, and in which order things
+// Blobs: what is made where, who gets it, where it lies in the aperture, and in which order things
 // happen when answers take time.
 #include "gpu_test.h"
 
@@ -112,12 +112,13 @@ static void shared_memory_is_made_here_and_given_to_the_worker(void **state)
     assert_int_equal(placement->size, 3 * PAGE);
     assert_int_equal(placement->file_offset, 0);
     // What the guest writes there the worker reads, and it was zero before.
-    uint8_t *window = os_shm_map(placement->fd, 0, 3 * PAGE), *worker = os_shm_map(fd, 0, 3 * PAGE);
+    uint8_t *aperture = os_shm_map(placement->fd, 0, 3 * PAGE),
+            *worker = os_shm_map(fd, 0, 3 * PAGE);
     for (unsigned i = 0; i < 3 * PAGE; i++)
         assert_int_equal(worker[i], 0);
-    window[9999] = 77;
+    aperture[9999] = 77;
     assert_int_equal(worker[9999], 77);
-    os_shm_unmap(window, 3 * PAGE);
+    os_shm_unmap(aperture, 3 * PAGE);
     os_shm_unmap(worker, 3 * PAGE);
     close(fd);
 
@@ -149,7 +150,7 @@ static void memory_is_a_range_of_the_workers_file(void **state)
     // closing of a handle.
     assert_int_equal(answer_type(ctx_detach(machine, 1, 5)), OK);
     expect_nothing(machine, 0);
-    // Given up while it is mapped: it leaves the window first.
+    // Given up while it is mapped: it leaves the aperture first.
     machine->place_mode = PLACE_LATER;
     struct gpu_resource_only body = {.resource_id = 5};
     struct answer *gone =
@@ -196,7 +197,7 @@ static void impossible_blobs_are_refused(void **state)
         {1, 5, 4, MAP, 7, PAGE, BAD_PARAMETER},
         {3, 5, HOST, MAP, 7, PAGE, BAD_CONTEXT},
         {0, 5, HOST, MAP, 0, PAGE, BAD_CONTEXT},
-        {1, 5, HOST, MAP, 0, (64 << 20) + 1, NO_MEMORY}, // larger than the window
+        {1, 5, HOST, MAP, 0, (64 << 20) + 1, NO_MEMORY}, // larger than the aperture
         {1, 5, HOST, MAP, 7, UINT64_MAX, BAD_PARAMETER},
         {1, 5, HOST, SHARE, 7, UINT64_MAX - 4095, BAD_PARAMETER},
         {1, 5, GUEST, MAP, 0, PAGE, BAD_PARAMETER},
@@ -241,12 +242,12 @@ static void a_failed_export_leaves_nothing(void **state)
 static void places_must_fit_and_be_free(void **state)
 {
     struct machine *machine = *state;
-    const uint64_t window = machine->options.window_size;
+    const uint64_t aperture = machine->options.aperture_size;
     for (uint32_t id = 5; id < 10; id++)
         assert_int_equal(answer_type(create_blob(machine, 1, id, HOST, MAP, 0, 4 * PAGE)), OK);
     assert_int_equal(answer_type(map_blob(machine, 5, 100)), BAD_PARAMETER);
-    assert_int_equal(answer_type(map_blob(machine, 5, window)), BAD_PARAMETER);
-    assert_int_equal(answer_type(map_blob(machine, 5, window - 3 * PAGE)), BAD_PARAMETER);
+    assert_int_equal(answer_type(map_blob(machine, 5, aperture)), BAD_PARAMETER);
+    assert_int_equal(answer_type(map_blob(machine, 5, aperture - 3 * PAGE)), BAD_PARAMETER);
     assert_int_equal(answer_type(map_blob(machine, 5, UINT64_MAX - PAGE + 1)), BAD_PARAMETER);
     assert_int_equal(answer_type(map_blob(machine, 77, 0)), BAD_RESOURCE);
     assert_int_equal(answer_type(unmap_blob(machine, 5)), BAD_PARAMETER);
@@ -261,7 +262,7 @@ static void places_must_fit_and_be_free(void **state)
                      GPU_RESP_OK_MAP_INFO); // neighbours
     assert_int_equal(answer_type(map_blob(machine, 7, 104 * PAGE)), GPU_RESP_OK_MAP_INFO);
     assert_int_equal(answer_type(map_blob(machine, 8, 0)), GPU_RESP_OK_MAP_INFO);
-    assert_int_equal(answer_type(map_blob(machine, 9, window - 4 * PAGE)), GPU_RESP_OK_MAP_INFO);
+    assert_int_equal(answer_type(map_blob(machine, 9, aperture - 4 * PAGE)), GPU_RESP_OK_MAP_INFO);
     assert_int_equal(answer_type(unmap_blob(machine, 5)), OK);
     assert_int_equal(answer_type(map_blob(machine, 5, 100 * PAGE)), GPU_RESP_OK_MAP_INFO);
 
@@ -274,7 +275,7 @@ static void places_must_fit_and_be_free(void **state)
 }
 
 // Thousands of places in random order, against a map of pages.
-static void the_window_is_kept_exactly(void **state)
+static void the_aperture_is_kept_exactly(void **state)
 {
     struct gpu_options options = machine_options();
     options.max_resources = 600;
@@ -548,7 +549,7 @@ static void memory_of_contexts_is_limited(void **state)
     assert_int_equal(answer_type(create_blob(machine, 1, 7, HOST, MAP, 0, PAGE)), OK);
     machine_destroy(machine);
 
-    options = machine_options(); // no limit per context: the window is one
+    options = machine_options(); // no limit per context: the aperture is one
     machine = machine_create(&options);
     assert_int_equal(ctx_create(machine, 1, 4, "x"), OK);
     assert_int_equal(answer_type(create_blob(machine, 1, 5, HOST, MAP, 0, 64 << 20)), OK);
@@ -661,7 +662,7 @@ int main(void)
         BLOB_TEST(impossible_blobs_are_refused),
         BLOB_TEST(a_failed_export_leaves_nothing),
         BLOB_TEST(places_must_fit_and_be_free),
-        cmocka_unit_test(the_window_is_kept_exactly),
+        cmocka_unit_test(the_aperture_is_kept_exactly),
         BLOB_TEST(a_carrier_that_fails_gives_an_error),
         BLOB_TEST(placements_wait_while_the_driver_is_stopped),
         BLOB_TEST(mapping_waits_for_the_export_and_the_placement),

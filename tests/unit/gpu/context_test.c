@@ -363,7 +363,7 @@ static void a_worker_answers_for_its_own_context_only(void **state)
     close(fd);
 }
 
-// What goes into the window must not be cut short there: QEMU would die of it.
+// What goes into the aperture must not be cut short there: QEMU would die of it.
 static void a_file_that_may_shrink_is_not_taken(void **state)
 {
     struct machine *machine = *state;

@@ -194,7 +194,7 @@ static int begin(struct machine *machine, uint64_t cookie)
     return 0;
 }
 
-static int place(void *data, uint64_t window_offset, int fd, uint64_t file_offset, uint64_t size,
+static int place(void *data, uint64_t aperture_offset, int fd, uint64_t file_offset, uint64_t size,
                  bool writable, uint64_t cookie)
 {
     struct machine *machine = data;
@@ -211,7 +211,7 @@ static int place(void *data, uint64_t window_offset, int fd, uint64_t file_offse
         machine->placement_count++;
     machine->placements[i] = (struct placement){
         .live = machine->place_mode != PLACE_FAILS,
-        .offset = window_offset,
+        .offset = aperture_offset,
         .size = size,
         .file_offset = file_offset,
         .fd = machine->place_mode != PLACE_FAILS ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1,
@@ -219,11 +219,11 @@ static int place(void *data, uint64_t window_offset, int fd, uint64_t file_offse
     return begin(machine, cookie);
 }
 
-static int unplace(void *data, uint64_t window_offset, uint64_t size, uint64_t cookie)
+static int unplace(void *data, uint64_t aperture_offset, uint64_t size, uint64_t cookie)
 {
     struct machine *machine = data;
     machine->unplaces++;
-    struct placement *placement = machine_placement(machine, window_offset);
+    struct placement *placement = machine_placement(machine, aperture_offset);
     if (!placement || placement->size != size)
         abort();
     if (machine->place_mode == PLACE_AT_ONCE || machine->place_mode == PLACE_LATER) {
@@ -259,7 +259,7 @@ struct gpu_options machine_options(void)
         .outputs = 2,
         .width = 1280,
         .height = 800,
-        .window_size = 64 << 20,
+        .aperture_size = 64 << 20,
         .page_size = 4096,
         .max_contexts = 8,
         .max_resources = 64,

@@ -170,7 +170,7 @@ static void set_up(struct guest *guest, const char *self)
         .outputs = 1,
         .width = 640,
         .height = 480,
-        .window_size = 1 << 20,
+        .aperture_size = 1 << 20,
         .page_size = 4096,
         .max_contexts = 4,
         .max_resources = 16,

@@ -111,7 +111,7 @@ static void features_follow_the_options(void **state)
     machine_destroy(machine);
     options.venus = false;
     options.page_size = 4096;
-    options.window_size = 0;
+    options.aperture_size = 0;
     machine = machine_create(&options);
     assert_int_equal(gpu_device_features(machine->device), 0x0e);
     gpu_device_read_config(machine->device, 0, &config, sizeof(config));
@@ -134,12 +134,12 @@ static void impossible_options_are_refused(void **state)
     bad[1].outputs = 17;
     bad[2].width = 0;
     bad[3].height = 20000;
-    bad[4].window_size = 3 << 20;
+    bad[4].aperture_size = 3 << 20;
     bad[5].page_size = 5000;
     bad[6].page_size = 1024;
-    bad[7].window_size = 0; // Venus without a window
-    bad[8].pool = NULL;     // without workers
-    bad[9].window_size = 2048;
+    bad[7].aperture_size = 0; // Venus without an aperture
+    bad[8].pool = NULL;       // without workers
+    bad[9].aperture_size = 2048;
     for (unsigned i = 0; i < 10; i++) {
         errno = 0;
         assert_null(gpu_device_create(loop, &bad[i], &front));

@@ -18,7 +18,7 @@ static void offers_what_stock_qemu_stands(void **state)
     assert_int_equal(front_get_u64(f, VHOST_GET_QUEUE_NUM), 2);
 }
 
-static void a_device_without_window_and_configuration_offers_neither(void **state)
+static void a_device_without_aperture_and_configuration_offers_neither(void **state)
 {
     struct front_end *f = *state;
     struct vhost_user_device device = f->device;
@@ -130,7 +130,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(offers_what_stock_qemu_stands, front_setup, front_teardown),
-        cmocka_unit_test_setup_teardown(a_device_without_window_and_configuration_offers_neither,
+        cmocka_unit_test_setup_teardown(a_device_without_aperture_and_configuration_offers_neither,
                                         front_setup, front_teardown),
         cmocka_unit_test_setup_teardown(impossible_devices_are_refused, front_setup,
                                         front_teardown),

@@ -61,7 +61,7 @@ struct front_end {
     void *extra; // theirs
 };
 
-// A device of two queues, 20 bytes of configuration and a 1 MiB window, connected and with its
+// A device of two queues, 20 bytes of configuration and a 1 MiB aperture, connected and with its
 // features negotiated.
 int front_setup(void **state);
 int front_teardown(void **state);

@@ -209,7 +209,7 @@ static void the_memory_table_tells_a_pause_from_a_reset(void **state)
 {
     struct front_end *f = *state;
     uint16_t bases[2];
-    int fd = os_shm_create("window", 1 << 20);
+    int fd = os_shm_create("aperture", 1 << 20);
     for (int round = 0; round < 4; round++) {
         bool reset = round & 1;
         int resets = f->resets, resumes = f->resumes;

@@ -169,7 +169,7 @@ static unsigned open_files(void)
     return count;
 }
 
-// An input device sees the GPU's window in its table, and files that come and go there. They must
+// An input device sees the GPU's aperture in its table, and files that come and go there. They must
 // neither be mapped nor held.
 static void what_nobody_looks_into_costs_nothing(void **state)
 {
@@ -178,7 +178,7 @@ static void what_nobody_looks_into_costs_nothing(void **state)
     int ram = os_shm_create("ram", 0x1000);
     unsigned before = open_files();
     for (unsigned round = 0; round < 3 * VHOST_MAX_MAPPINGS; round++) {
-        int fds[2] = {ram, os_shm_create("window", 8ull << 30)};
+        int fds[2] = {ram, os_shm_create("aperture", 8ull << 30)};
         struct vhost_memory_table table = {
             .count = 2,
             .regions = {{0, 0x1000, USER_ADDRESS, 0},

@@ -21,17 +21,17 @@
 
 #include <cmocka.h>
 
-enum { WINDOW = 1 << 24, PAGE = 0x1000 };
-#define GUEST_ADDRESS 0xfc00000000ull // of the window
+enum { APERTURE = 1 << 24, PAGE = 0x1000 };
+#define GUEST_ADDRESS 0xfc00000000ull // of the aperture
 
 static const char *plugin_path;
 static int (*install)(uint64_t id, const void *info, int argc, char **argv);
 
 struct qemu {
-    bool by_address; // the window is not looked for in /proc, as on macOS
+    bool by_address; // the aperture is not looked for in /proc, as on macOS
     int socket;      // to the placer
     int file;
-    uint8_t *window;
+    uint8_t *aperture;
     uint64_t cookie;
 };
 
@@ -103,13 +103,13 @@ static int unplace(struct qemu *q, uint64_t offset, uint64_t size)
                (struct placer_request){.generation = 1, .offset = offset, .size = size}, -1);
 }
 
-static int bind_window(struct qemu *q, uint64_t generation)
+static int bind_aperture(struct qemu *q, uint64_t generation)
 {
     struct placer_request request = {
-        .generation = generation, .size = WINDOW, .guest_address = GUEST_ADDRESS};
+        .generation = generation, .size = APERTURE, .guest_address = GUEST_ADDRESS};
     if (q->by_address) {
         request.flags = PLACER_BY_ADDRESS;
-        request.address = (uintptr_t)q->window;
+        request.address = (uintptr_t)q->aperture;
     }
     return ask(q, PLACER_BIND, request, q->file);
 }
@@ -124,9 +124,9 @@ static int setup(void **state)
     assert_int_equal(install(1, NULL, 1, (char *[]){argument}), 0);
     q->socket = fds[0];
     expect_hello(q->socket);
-    q->file = os_shm_create("window", WINDOW);
-    q->window = os_shm_map(q->file, 0, WINDOW);
-    assert_non_null(q->window);
+    q->file = os_shm_create("aperture", APERTURE);
+    q->aperture = os_shm_map(q->file, 0, APERTURE);
+    assert_non_null(q->aperture);
     *state = q;
     return 0;
 }
@@ -134,7 +134,7 @@ static int setup(void **state)
 static int setup_bound(void **state)
 {
     setup(state);
-    assert_int_equal(bind_window(*state, 1), 0);
+    assert_int_equal(bind_aperture(*state, 1), 0);
     return 0;
 }
 
@@ -148,7 +148,7 @@ static int setup_by_address(void **state)
 static int setup_bound_by_address(void **state)
 {
     setup_by_address(state);
-    assert_int_equal(bind_window(*state, 1), 0);
+    assert_int_equal(bind_aperture(*state, 1), 0);
     return 0;
 }
 
@@ -156,8 +156,8 @@ static int teardown(void **state)
 {
     struct qemu *q = *state;
     close(q->socket);
-    if (q->window)
-        munmap(q->window, WINDOW);
+    if (q->aperture)
+        munmap(q->aperture, APERTURE);
     close(q->file);
     test_free(q);
     return 0;
@@ -177,20 +177,20 @@ static void a_placed_range_shows_the_file_both_ways(void **state)
 {
     struct qemu *q = *state;
     int fd = file_of("hello", 4 * PAGE);
-    q->window[5 * PAGE] = 1;
+    q->aperture[5 * PAGE] = 1;
     assert_int_equal(place(q, 8 * PAGE, 2 * PAGE, fd, 0), 0);
-    assert_memory_equal(q->window + 8 * PAGE, "hello", 6);
-    assert_int_equal(q->window[5 * PAGE], 1); // neighbours stay
-    memcpy(q->window + 9 * PAGE, "back", 5);
+    assert_memory_equal(q->aperture + 8 * PAGE, "hello", 6);
+    assert_int_equal(q->aperture[5 * PAGE], 1); // neighbours stay
+    memcpy(q->aperture + 9 * PAGE, "back", 5);
     char text[5];
     assert_int_equal(pread(fd, text, 5, PAGE), 5);
     assert_memory_equal(text, "back", 5);
     close(fd); // the range outlives it
-    assert_memory_equal(q->window + 8 * PAGE, "hello", 6);
+    assert_memory_equal(q->aperture + 8 * PAGE, "hello", 6);
 
     assert_int_equal(unplace(q, 8 * PAGE, 2 * PAGE), 0);
-    assert_int_equal(q->window[8 * PAGE], 0); // the window's own file again
-    q->window[8 * PAGE] = 3;
+    assert_int_equal(q->aperture[8 * PAGE], 0); // the aperture's own file again
+    q->aperture[8 * PAGE] = 3;
     assert_int_equal(pread(q->file, text, 1, 8 * PAGE), 1);
     assert_int_equal(text[0], 3);
 }
@@ -202,11 +202,11 @@ static void a_part_of_a_file_over_another(void **state)
     assert_int_equal(pwrite(b, "third", 6, 2 * PAGE), 6);
     assert_int_equal(place(q, 0, 4 * PAGE, a, 0), 0);
     assert_int_equal(place(q, PAGE, PAGE, b, 2 * PAGE), 0);
-    assert_memory_equal(q->window, "aaaa", 4);
-    assert_memory_equal(q->window + PAGE, "third", 6);
-    assert_int_equal(unplace(q, 0, WINDOW), 0); // all at once
-    assert_int_equal(q->window[0], 0);
-    assert_int_equal(q->window[PAGE], 0);
+    assert_memory_equal(q->aperture, "aaaa", 4);
+    assert_memory_equal(q->aperture + PAGE, "third", 6);
+    assert_int_equal(unplace(q, 0, APERTURE), 0); // all at once
+    assert_int_equal(q->aperture[0], 0);
+    assert_int_equal(q->aperture[PAGE], 0);
     close(a);
     close(b);
 }
@@ -217,8 +217,8 @@ static void a_read_only_range_keeps_writes_from_the_file(void **state)
     int fd = file_of("original", PAGE);
     struct placer_request request = {.generation = 1, .size = PAGE, .flags = PLACER_READ_ONLY};
     assert_int_equal(ask(q, PLACER_PLACE, request, fd), 0);
-    assert_memory_equal(q->window, "original", 8);
-    memcpy(q->window, "scribble", 8); // and QEMU survives it
+    assert_memory_equal(q->aperture, "original", 8);
+    memcpy(q->aperture, "scribble", 8); // and QEMU survives it
     char text[8];
     assert_int_equal(pread(fd, text, 8, 0), 8);
     assert_memory_equal(text, "original", 8);
@@ -228,17 +228,17 @@ static void a_read_only_range_keeps_writes_from_the_file(void **state)
 static void thousands_live_at_once(void **state)
 {
     struct qemu *q = *state;
-    enum { COUNT = WINDOW / (2 * PAGE) };
-    int fd = os_shm_create("arena", WINDOW);
-    uint32_t *arena = os_shm_map(fd, 0, WINDOW);
-    for (uint32_t i = 0; i < WINDOW / PAGE; i++)
+    enum { COUNT = APERTURE / (2 * PAGE) };
+    int fd = os_shm_create("arena", APERTURE);
+    uint32_t *arena = os_shm_map(fd, 0, APERTURE);
+    for (uint32_t i = 0; i < APERTURE / PAGE; i++)
         arena[i * (PAGE / 4)] = i;
     uint64_t first = q->cookie + 1;
     for (uint32_t i = 0; i < COUNT; i++) { // pipelined; answers are taken as they come
         struct placer_request request = {.generation = 1,
                                          .offset = 2 * PAGE * i,
                                          .size = PAGE,
-                                         .file_offset = PAGE * (WINDOW / PAGE - 1 - i)};
+                                         .file_offset = PAGE * (APERTURE / PAGE - 1 - i)};
         send_request(q, PLACER_PLACE, &request, fd);
         if (i >= 32)
             assert_int_equal(receive_reply(q, PLACER_PLACE, first + i - 32), 0);
@@ -246,11 +246,11 @@ static void thousands_live_at_once(void **state)
     for (uint32_t i = COUNT - 32; i < COUNT; i++)
         assert_int_equal(receive_reply(q, PLACER_PLACE, first + i), 0);
     for (uint32_t i = 0; i < COUNT; i++) {
-        assert_int_equal(*(uint32_t *)(q->window + 2 * PAGE * i), WINDOW / PAGE - 1 - i);
-        assert_int_equal(q->window[2 * PAGE * i + PAGE], 0);
+        assert_int_equal(*(uint32_t *)(q->aperture + 2 * PAGE * i), APERTURE / PAGE - 1 - i);
+        assert_int_equal(q->aperture[2 * PAGE * i + PAGE], 0);
     }
     assert_int_equal(ask(q, PLACER_QUERY, (struct placer_request){.generation = 1}, -1), 0);
-    os_shm_unmap(arena, WINDOW);
+    os_shm_unmap(arena, APERTURE);
     close(fd);
 }
 
@@ -261,7 +261,7 @@ static unsigned count_mappings(const struct qemu *q)
     FILE *maps = fopen("/proc/self/maps", "r");
     while (fgets(line, sizeof(line), maps)) {
         unsigned long start = strtoul(line, NULL, 16);
-        count += start >= (uintptr_t)q->window && start < (uintptr_t)q->window + WINDOW;
+        count += start >= (uintptr_t)q->aperture && start < (uintptr_t)q->aperture + APERTURE;
     }
     fclose(maps);
     return count;
@@ -270,7 +270,7 @@ static unsigned count_mappings(const struct qemu *q)
 static void ranges_given_back_leave_no_trace(void **state)
 {
     struct qemu *q = *state;
-    int fd = os_shm_create("arena", WINDOW);
+    int fd = os_shm_create("arena", APERTURE);
     assert_int_equal(count_mappings(q), 1);
     for (uint64_t i = 0; i < 100; i++)
         assert_int_equal(place(q, 2 * PAGE * i, PAGE, fd, PAGE * i), 0);
@@ -283,33 +283,33 @@ static void ranges_given_back_leave_no_trace(void **state)
 
 // ---- where the platform has no list of mappings ---------------------------
 
-static void the_address_must_be_the_windows(void **state)
+static void the_address_must_be_the_apertures(void **state)
 {
     struct qemu *q = *state;
-    int other = os_shm_create("other", WINDOW);
-    uint8_t *elsewhere = os_shm_map(other, 0, WINDOW);
+    int other = os_shm_create("other", APERTURE);
+    uint8_t *elsewhere = os_shm_map(other, 0, APERTURE);
     struct placer_request request = {
-        .generation = 1, .size = WINDOW, .flags = PLACER_BY_ADDRESS, .address = 0};
+        .generation = 1, .size = APERTURE, .flags = PLACER_BY_ADDRESS, .address = 0};
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH); // nobody said
     request.address = (uintptr_t)elsewhere;
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH); // another file's
-    request.address = (uintptr_t)q->window + PAGE;
+    request.address = (uintptr_t)q->aperture + PAGE;
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH); // beside it
-    request.address = (uintptr_t)q->window + 8;
+    request.address = (uintptr_t)q->aperture + 8;
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH);
     request.address = UINT64_MAX - PAGE + 1;
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH);
-    assert_int_equal(munmap(elsewhere, WINDOW), 0);
+    assert_int_equal(munmap(elsewhere, APERTURE), 0);
     request.address = (uintptr_t)elsewhere; // nothing is there: and QEMU survives the look
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH);
-    request.address = (uintptr_t)q->window;
-    request.size = WINDOW / 2 + 8;
+    request.address = (uintptr_t)q->aperture;
+    request.size = APERTURE / 2 + 8;
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), -EINVAL);
     // Its end is looked at too.
-    assert_int_equal(munmap(q->window + WINDOW - PAGE, PAGE), 0);
-    request.size = WINDOW;
+    assert_int_equal(munmap(q->aperture + APERTURE - PAGE, PAGE), 0);
+    request.size = APERTURE;
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH);
-    request.size = WINDOW - PAGE;
+    request.size = APERTURE - PAGE;
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), 0);
     close(other);
 }
@@ -317,12 +317,12 @@ static void the_address_must_be_the_windows(void **state)
 static void looking_leaves_no_mark(void **state)
 {
     struct qemu *q = *state;
-    q->window[0] = 7;
-    q->window[WINDOW - 1] = 9;
-    assert_int_equal(bind_window(q, 1), 0);
+    q->aperture[0] = 7;
+    q->aperture[APERTURE - 1] = 9;
+    assert_int_equal(bind_aperture(q, 1), 0);
     for (int i = 0; i < PAGE; i++) {
-        assert_int_equal(q->window[i], i ? 0 : 7);
-        assert_int_equal(q->window[WINDOW - 1 - i], i ? 0 : 9);
+        assert_int_equal(q->aperture[i], i ? 0 : 7);
+        assert_int_equal(q->aperture[APERTURE - 1 - i], i ? 0 : 9);
     }
 }
 
@@ -330,7 +330,7 @@ static void looking_leaves_no_mark(void **state)
 
 static struct {
     bool exists;    // this process has a virtual machine of the hypervisor's
-    uint8_t *guest; // what the guest sees of the window: mappings that stay when others change
+    uint8_t *guest; // what the guest sees of the aperture: mappings that stay when others change
     int maps, unmaps;
 } hypervisor;
 
@@ -344,7 +344,7 @@ int hv_vm_map(void *address, uint64_t guest, size_t size, uint64_t flags)
     uint8_t *at = hypervisor.guest + (guest - GUEST_ADDRESS);
     assert_true(hypervisor.exists);
     assert_int_equal(flags, 7);
-    assert_true(guest >= GUEST_ADDRESS && guest + size <= GUEST_ADDRESS + WINDOW);
+    assert_true(guest >= GUEST_ADDRESS && guest + size <= GUEST_ADDRESS + APERTURE);
     hypervisor.maps++;
     return mremap(address, 0, size, MREMAP_MAYMOVE | MREMAP_FIXED, at) == at ? 0 : 1;
 }
@@ -365,14 +365,14 @@ static int setup_with_hypervisor(void **state)
     hypervisor.exists = true;
     hypervisor.maps = hypervisor.unmaps = 0;
     hypervisor.guest =
-        mmap(NULL, WINDOW, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    assert_int_equal(hv_vm_map(q->window, GUEST_ADDRESS, WINDOW, 7), 0); // as QEMU does
+        mmap(NULL, APERTURE, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    assert_int_equal(hv_vm_map(q->aperture, GUEST_ADDRESS, APERTURE, 7), 0); // as QEMU does
     return 0;
 }
 
 static int teardown_hypervisor(void **state)
 {
-    munmap(hypervisor.guest, WINDOW);
+    munmap(hypervisor.guest, APERTURE);
     hypervisor.exists = false;
     return teardown(state);
 }
@@ -382,8 +382,8 @@ static void the_guest_sees_what_is_placed(void **state)
     struct qemu *q = *state;
     int fd = file_of("hello", 4 * PAGE);
     struct placer_request request = {.generation = 1,
-                                     .size = WINDOW,
-                                     .address = (uintptr_t)q->window,
+                                     .size = APERTURE,
+                                     .address = (uintptr_t)q->aperture,
                                      .guest_address = GUEST_ADDRESS,
                                      .flags = PLACER_BY_ADDRESS};
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), 0);
@@ -408,7 +408,7 @@ static void the_guest_sees_what_is_placed(void **state)
     // Where it is in the guest must be known, or the guest would go on seeing what was there.
     request.guest_address = 0;
     assert_int_equal(ask(q, PLACER_PLACE, request, fd), -ENXIO);
-    assert_int_equal(q->window[8 * PAGE], 0);
+    assert_int_equal(q->aperture[8 * PAGE], 0);
     close(fd);
 }
 
@@ -418,10 +418,10 @@ static void a_hypervisor_without_a_machine_is_left_alone(void **state)
     struct qemu *q = *state;
     int fd = file_of("hello", PAGE);
     hypervisor.exists = false;
-    assert_int_equal(bind_window(q, 1), 0);
+    assert_int_equal(bind_aperture(q, 1), 0);
     struct placer_request request = {.generation = 1, .size = PAGE, .guest_address = GUEST_ADDRESS};
     assert_int_equal(ask(q, PLACER_PLACE, request, fd), 0);
-    assert_memory_equal(q->window, "hello", 6);
+    assert_memory_equal(q->aperture, "hello", 6);
     assert_int_equal(hypervisor.maps, 1); // that of the setup
     close(fd);
 }
@@ -432,8 +432,8 @@ static void impossible_ranges_are_refused(void **state)
 {
     struct qemu *q = *state;
     int fd = file_of("x", 4 * PAGE);
-    assert_int_equal(place(q, WINDOW, PAGE, fd, 0), -EINVAL);
-    assert_int_equal(place(q, WINDOW - PAGE, 2 * PAGE, fd, 0), -EINVAL);
+    assert_int_equal(place(q, APERTURE, PAGE, fd, 0), -EINVAL);
+    assert_int_equal(place(q, APERTURE - PAGE, 2 * PAGE, fd, 0), -EINVAL);
     assert_int_equal(place(q, UINT64_MAX - PAGE + 1, 2 * PAGE, fd, 0), -EINVAL);
     assert_int_equal(place(q, 0, 0, fd, 0), -EINVAL);
     assert_int_equal(place(q, 0, 0x800, fd, 0), -EINVAL);
@@ -444,18 +444,18 @@ static void impossible_ranges_are_refused(void **state)
     assert_int_equal(place(q, 0, PAGE, fd, 4 * PAGE), -EINVAL);
     assert_int_equal(place(q, 0, PAGE, fd, UINT64_MAX - PAGE + 1), -EINVAL);
     assert_int_equal(place(q, 0, PAGE, -1, 0), -EBADF);
-    assert_int_equal(unplace(q, WINDOW - PAGE, 2 * PAGE), -EINVAL);
+    assert_int_equal(unplace(q, APERTURE - PAGE, 2 * PAGE), -EINVAL);
     assert_int_equal(ask(q, 99, (struct placer_request){.generation = 1}, -1), -ENOSYS);
     close(fd);
 }
 
-static void what_can_not_be_mapped_leaves_the_window_whole(void **state)
+static void what_can_not_be_mapped_leaves_the_aperture_whole(void **state)
 {
     struct qemu *q = *state;
     int ends[2];
     assert_int_equal(pipe(ends), 0);
     assert_int_not_equal(place(q, 0, PAGE, ends[0], 0), 0);
-    q->window[0] = 5; // no hole
+    q->aperture[0] = 5; // no hole
     assert_int_equal(ask(q, PLACER_QUERY, (struct placer_request){.generation = 1}, -1), 0);
     close(ends[0]);
     close(ends[1]);
@@ -477,24 +477,24 @@ static void other_generations_are_refused(void **state)
 
 // ---- binding --------------------------------------------------------------
 
-static void binding_needs_the_window_in_this_process(void **state)
+static void binding_needs_the_aperture_in_this_process(void **state)
 {
     struct qemu *q = *state;
-    int other = os_shm_create("other", WINDOW);
-    struct placer_request request = {.generation = 1, .size = WINDOW};
+    int other = os_shm_create("other", APERTURE);
+    struct placer_request request = {.generation = 1, .size = APERTURE};
     int fd = file_of("x", PAGE);
     assert_int_equal(place(q, 0, PAGE, fd, 0), -ESTALE); // not bound
     assert_int_equal(ask(q, PLACER_BIND, request, other), -ESRCH);
     assert_int_equal(ask(q, PLACER_BIND, request, -1), -EINVAL);
-    request.size = 2 * WINDOW; // more than is mapped
+    request.size = 2 * APERTURE; // more than is mapped
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH);
     request.size = 0;
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), -EINVAL);
-    request.size = WINDOW;
+    request.size = APERTURE;
     request.generation = 0;
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), -EINVAL);
     assert_int_equal(place(q, 0, PAGE, fd, 0), -ESTALE);
-    assert_int_equal(bind_window(q, 1), 0);
+    assert_int_equal(bind_aperture(q, 1), 0);
     assert_int_equal(place(q, 0, PAGE, fd, 0), 0);
     close(other);
     close(fd);
@@ -509,7 +509,7 @@ static void nothing_is_mapped_between_unbind_and_resume(void **state)
     assert_int_equal(ask(q, PLACER_UNBIND, request, -1), 0);
     assert_int_equal(place(q, PAGE, PAGE, fd, 0), -ESTALE);
     assert_int_equal(unplace(q, 0, PAGE), -ESTALE);
-    assert_memory_equal(q->window, "stays", 5);
+    assert_memory_equal(q->aperture, "stays", 5);
     assert_int_equal(ask(q, PLACER_QUERY, request, -1), 0);
     assert_int_equal(place(q, PAGE, PAGE, fd, 0), -ESTALE); // asking changes nothing
     assert_int_equal(ask(q, PLACER_RESUME, request, -1), 0);
@@ -517,36 +517,36 @@ static void nothing_is_mapped_between_unbind_and_resume(void **state)
     close(fd);
 }
 
-static void a_window_that_qemu_unmapped_is_noticed(void **state)
+static void an_aperture_that_qemu_unmapped_is_noticed(void **state)
 {
     struct qemu *q = *state;
     struct placer_request request = {.generation = 1};
     assert_int_equal(ask(q, PLACER_UNBIND, request, -1), 0);
-    munmap(q->window, WINDOW);
+    munmap(q->aperture, APERTURE);
     assert_int_equal(ask(q, PLACER_QUERY, request, -1), -ESTALE);
     assert_int_equal(ask(q, PLACER_RESUME, request, -1), -ESTALE);
-    // Something else at the same address is not the window either, be it of the same kind.
-    int other = os_shm_create("other", WINDOW);
+    // Something else at the same address is not the aperture either, be it of the same kind.
+    int other = os_shm_create("other", APERTURE);
     assert_ptr_equal(
-        mmap(q->window, WINDOW, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, other, 0),
-        q->window);
+        mmap(q->aperture, APERTURE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, other, 0),
+        q->aperture);
     assert_int_equal(ask(q, PLACER_RESUME, request, -1), -ESTALE);
     close(other);
 }
 
-static void a_window_that_was_cut_into_is_noticed(void **state)
+static void an_aperture_that_was_cut_into_is_noticed(void **state)
 {
     struct qemu *q = *state;
     struct placer_request request = {.generation = 1};
-    munmap(q->window + WINDOW - PAGE, PAGE); // the last page
+    munmap(q->aperture + APERTURE - PAGE, PAGE); // the last page
     assert_int_equal(ask(q, PLACER_QUERY, request, -1), -ESTALE);
-    assert_ptr_equal(mmap(q->window + WINDOW - PAGE, PAGE, PROT_READ | PROT_WRITE,
-                          MAP_SHARED | MAP_FIXED, q->file, WINDOW - PAGE),
-                     q->window + WINDOW - PAGE);
+    assert_ptr_equal(mmap(q->aperture + APERTURE - PAGE, PAGE, PROT_READ | PROT_WRITE,
+                          MAP_SHARED | MAP_FIXED, q->file, APERTURE - PAGE),
+                     q->aperture + APERTURE - PAGE);
     assert_int_equal(ask(q, PLACER_QUERY, request, -1), 0);
-    assert_ptr_equal(mmap(q->window + PAGE, PAGE, PROT_READ | PROT_WRITE,
+    assert_ptr_equal(mmap(q->aperture + PAGE, PAGE, PROT_READ | PROT_WRITE,
                           MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0),
-                     q->window + PAGE);
+                     q->aperture + PAGE);
     assert_int_equal(ask(q, PLACER_QUERY, request, -1), -ESTALE);
 }
 
@@ -556,9 +556,9 @@ static void foreign_memory_is_not_overwritten(void **state)
 {
     struct qemu *q = *state;
     int fd = file_of("x", PAGE);
-    uint8_t *foreign = mmap(q->window, PAGE, PROT_READ | PROT_WRITE,
+    uint8_t *foreign = mmap(q->aperture, PAGE, PROT_READ | PROT_WRITE,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
-    assert_ptr_equal(foreign, q->window);
+    assert_ptr_equal(foreign, q->aperture);
     *foreign = 77;
     int error = place(q, 0, PAGE, fd, 0);
     if (error == 0)
@@ -572,19 +572,19 @@ static void foreign_memory_is_not_overwritten(void **state)
     close(fd);
 }
 
-static void a_new_window_replaces_the_old(void **state)
+static void a_new_aperture_replaces_the_old(void **state)
 {
     struct qemu *q = *state;
     int fd = file_of("new", PAGE);
-    munmap(q->window, WINDOW);
+    munmap(q->aperture, APERTURE);
     close(q->file);
-    q->file = os_shm_create("window", WINDOW);
-    q->window = os_shm_map(q->file, 0, WINDOW);
-    assert_int_equal(bind_window(q, 2), 0);
+    q->file = os_shm_create("aperture", APERTURE);
+    q->aperture = os_shm_map(q->file, 0, APERTURE);
+    assert_int_equal(bind_aperture(q, 2), 0);
     assert_int_equal(place(q, 0, PAGE, fd, 0), -ESTALE); // of generation 1
     struct placer_request request = {.generation = 2, .size = PAGE};
     assert_int_equal(ask(q, PLACER_PLACE, request, fd), 0);
-    assert_memory_equal(q->window, "new", 3);
+    assert_memory_equal(q->aperture, "new", 3);
     close(fd);
 }
 
@@ -596,7 +596,7 @@ static void what_is_placed_outlives_the_connection(void **state)
     close(fd);
     shutdown(q->socket, SHUT_RDWR);
     usleep(50000);
-    assert_memory_equal(q->window, "stays", 5);
+    assert_memory_equal(q->aperture, "stays", 5);
 }
 
 static unsigned open_files(void)
@@ -620,7 +620,7 @@ static void no_descriptor_stays_behind(void **state)
                          0); // nobody asked for one
     }
     assert_int_equal(unplace(q, 0, PAGE), 0);
-    assert_int_equal(bind_window(q, 1), 0);
+    assert_int_equal(bind_aperture(q, 1), 0);
     assert_int_equal(open_files(), before);
     close(fd);
 }
@@ -693,18 +693,19 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(thousands_live_at_once, setup_bound, teardown),
         cmocka_unit_test_setup_teardown(ranges_given_back_leave_no_trace, setup_bound, teardown),
         cmocka_unit_test_setup_teardown(impossible_ranges_are_refused, setup_bound, teardown),
-        cmocka_unit_test_setup_teardown(what_can_not_be_mapped_leaves_the_window_whole, setup_bound,
-                                        teardown),
+        cmocka_unit_test_setup_teardown(what_can_not_be_mapped_leaves_the_aperture_whole,
+                                        setup_bound, teardown),
         cmocka_unit_test_setup_teardown(other_generations_are_refused, setup_bound, teardown),
-        cmocka_unit_test_setup_teardown(binding_needs_the_window_in_this_process, setup, teardown),
+        cmocka_unit_test_setup_teardown(binding_needs_the_aperture_in_this_process, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(nothing_is_mapped_between_unbind_and_resume, setup_bound,
                                         teardown),
-        cmocka_unit_test_setup_teardown(a_window_that_qemu_unmapped_is_noticed, setup_bound,
+        cmocka_unit_test_setup_teardown(an_aperture_that_qemu_unmapped_is_noticed, setup_bound,
                                         teardown),
-        cmocka_unit_test_setup_teardown(a_window_that_was_cut_into_is_noticed, setup_bound,
+        cmocka_unit_test_setup_teardown(an_aperture_that_was_cut_into_is_noticed, setup_bound,
                                         teardown),
         cmocka_unit_test_setup_teardown(foreign_memory_is_not_overwritten, setup_bound, teardown),
-        cmocka_unit_test_setup_teardown(a_new_window_replaces_the_old, setup_bound, teardown),
+        cmocka_unit_test_setup_teardown(a_new_aperture_replaces_the_old, setup_bound, teardown),
         cmocka_unit_test_setup_teardown(what_is_placed_outlives_the_connection, setup_bound,
                                         teardown),
         cmocka_unit_test_setup_teardown(no_descriptor_stays_behind, setup_bound, teardown),
@@ -714,10 +715,10 @@ int main(int argc, char **argv)
         BY_ADDRESS(thousands_live_at_once),
         BY_ADDRESS(ranges_given_back_leave_no_trace),
         BY_ADDRESS(impossible_ranges_are_refused),
-        BY_ADDRESS(what_can_not_be_mapped_leaves_the_window_whole),
+        BY_ADDRESS(what_can_not_be_mapped_leaves_the_aperture_whole),
         BY_ADDRESS(other_generations_are_refused),
         BY_ADDRESS(no_descriptor_stays_behind),
-        cmocka_unit_test_setup_teardown(the_address_must_be_the_windows, setup_by_address,
+        cmocka_unit_test_setup_teardown(the_address_must_be_the_apertures, setup_by_address,
                                         teardown),
         cmocka_unit_test_setup_teardown(looking_leaves_no_mark, setup_by_address, teardown),
         cmocka_unit_test_setup_teardown(the_guest_sees_what_is_placed, setup_with_hypervisor,

@@ -54,7 +54,7 @@ static void commit(struct front_end *f)
     answer(f, VHOST_BACKEND_SHARED_OBJECT_LOOKUP, 1); // unknown object: as it must be
 }
 
-static void the_window_is_announced(void **state)
+static void the_aperture_is_announced(void **state)
 {
     struct front_end *f = *state;
     struct vhost_header header;
@@ -259,7 +259,7 @@ static void a_reset_before_anything_was_read(void **state)
     close(fd);
 }
 
-static void ranges_outside_the_window_are_not_sent(void **state)
+static void ranges_outside_the_aperture_are_not_sent(void **state)
 {
     struct front_end *f = *state;
     struct done done = {0};
@@ -289,7 +289,7 @@ static void our_own_mapping_is_not_guest_memory(void **state)
     struct front_end *f = *state;
     struct done done = {0};
     struct vhost_shmem_map map;
-    int fd = os_shm_create("window", 1 << 20), got;
+    int fd = os_shm_create("aperture", 1 << 20), got;
     front_start_driver(f, NULL);
     front_kick(f, 0);
     assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 1 << 20, true, note, &done, 1), 0);
@@ -314,7 +314,7 @@ static void a_refused_mapping_is_not_remembered(void **state)
     struct front_end *f = *state;
     struct done done = {0};
     struct vhost_shmem_map map;
-    int fd = os_shm_create("window", 1 << 20), got;
+    int fd = os_shm_create("aperture", 1 << 20), got;
     front_start_driver(f, NULL);
     front_kick(f, 0);
     assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 1 << 20, true, note, &done, 1), 0);
@@ -424,14 +424,14 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, front_setup, front_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(the_window_is_announced),
+        TEST(the_aperture_is_announced),
         TEST(nothing_is_sent_while_no_driver_runs),
         TEST(mapped_and_unmapped),
         TEST(a_message_is_finished_when_qemu_has_begun_to_read),
         TEST(a_message_overtaken_by_a_stop_becomes_nothing),
         TEST(a_reader_that_takes_its_time),
         TEST(a_reset_before_anything_was_read),
-        TEST(ranges_outside_the_window_are_not_sent),
+        TEST(ranges_outside_the_aperture_are_not_sent),
         TEST(our_own_mapping_is_not_guest_memory),
         TEST(a_refused_mapping_is_not_remembered),
         TEST(answers_that_nobody_waits_for_are_ignored),

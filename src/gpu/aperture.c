@@ -1,7 +1,7 @@
 // Ranges in use are pointers to their resources in one array sorted by offset: searching takes a
 // few cache lines, inserting moves some memory; both are far below the cost of a placement, up to
 // tens of thousands.
-#include "gpu/window.h"
+#include "gpu/aperture.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,13 +11,13 @@
 #include "gpu/file.h"
 
 // Index of the first range that ends behind `offset`.
-static uint32_t first_behind(const struct gpu_window *window, uint64_t offset)
+static uint32_t first_behind(const struct gpu_aperture *aperture, uint64_t offset)
 {
-    uint32_t low = 0, high = window->count;
+    uint32_t low = 0, high = aperture->count;
     while (low < high) {
         uint32_t middle = low + (high - low) / 2;
-        const struct gpu_resource *resource = window->ranges[middle];
-        if (resource->window_offset + resource->window_size > offset)
+        const struct gpu_resource *resource = aperture->ranges[middle];
+        if (resource->aperture_offset + resource->aperture_size > offset)
             high = middle;
         else
             low = middle + 1;
@@ -25,37 +25,37 @@ static uint32_t first_behind(const struct gpu_window *window, uint64_t offset)
     return low;
 }
 
-static bool insert(struct gpu_window *window, uint32_t index, struct gpu_resource *resource)
+static bool insert(struct gpu_aperture *aperture, uint32_t index, struct gpu_resource *resource)
 {
-    if (window->count == window->capacity) {
-        uint32_t capacity = window->capacity ? window->capacity * 2 : 64;
-        struct gpu_resource **larger = realloc(window->ranges, capacity * sizeof(*larger));
+    if (aperture->count == aperture->capacity) {
+        uint32_t capacity = aperture->capacity ? aperture->capacity * 2 : 64;
+        struct gpu_resource **larger = realloc(aperture->ranges, capacity * sizeof(*larger));
         if (!larger)
             return false;
-        window->ranges = larger;
-        window->capacity = capacity;
+        aperture->ranges = larger;
+        aperture->capacity = capacity;
     }
-    memmove(&window->ranges[index + 1], &window->ranges[index],
-            (window->count - index) * sizeof(*window->ranges));
-    window->ranges[index] = resource;
-    window->count++;
+    memmove(&aperture->ranges[index + 1], &aperture->ranges[index],
+            (aperture->count - index) * sizeof(*aperture->ranges));
+    aperture->ranges[index] = resource;
+    aperture->count++;
     return true;
 }
 
-static void take_out(struct gpu_window *window, struct gpu_resource *resource)
+static void take_out(struct gpu_aperture *aperture, struct gpu_resource *resource)
 {
-    uint32_t index = first_behind(window, resource->window_offset);
-    window->count--;
-    memmove(&window->ranges[index], &window->ranges[index + 1],
-            (window->count - index) * sizeof(*window->ranges));
+    uint32_t index = first_behind(aperture, resource->aperture_offset);
+    aperture->count--;
+    memmove(&aperture->ranges[index], &aperture->ranges[index + 1],
+            (aperture->count - index) * sizeof(*aperture->ranges));
     resource->placement = GPU_UNPLACED;
 }
 
 // Those who wait for a range try again, each in its turn.
 static void wake_waiting(struct gpu_device *device)
 {
-    struct gpu_request *waiting = device->window.waiting;
-    device->window.waiting = NULL;
+    struct gpu_request *waiting = device->aperture.waiting;
+    device->aperture.waiting = NULL;
     while (waiting) {
         struct gpu_request *request = waiting;
         waiting = request->next_ready;
@@ -69,7 +69,7 @@ static void wait_for_range(struct gpu_device *device, struct gpu_request *reques
         gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
         return;
     }
-    struct gpu_request **last = &device->window.waiting;
+    struct gpu_request **last = &device->aperture.waiting;
     while (*last)
         last = &(*last)->next_ready;
     request->next_ready = NULL;
@@ -94,7 +94,7 @@ static bool expect(struct gpu_device *device, struct gpu_resource *resource,
 {
     resource->cookie = ++device->serial;
     if (!gpu_lanes_hold(device, request, GPU_SLOT_BOTH) ||
-        !id_table_insert(&device->window.pending, resource->cookie, resource))
+        !id_table_insert(&device->aperture.pending, resource->cookie, resource))
         return false;
     resource->placement = placement;
     resource->mover = request;
@@ -107,53 +107,53 @@ static void begin(struct gpu_device *device, struct gpu_resource *resource)
     uint64_t cookie = resource->cookie; // the resource may be gone after the call
     int result;
     if (resource->placement == GPU_PLACING)
-        result = front->place(front->data, resource->window_offset, resource->file->fd,
-                              resource->offset, resource->window_size, true, cookie);
+        result = front->place(front->data, resource->aperture_offset, resource->file->fd,
+                              resource->offset, resource->aperture_size, true, cookie);
     else
         result =
-            front->unplace(front->data, resource->window_offset, resource->window_size, cookie);
+            front->unplace(front->data, resource->aperture_offset, resource->aperture_size, cookie);
     if (result < 0)
         gpu_device_placed(device, cookie, result);
 }
 
-void gpu_window_place(struct gpu_device *device, struct gpu_resource *resource, uint64_t offset,
-                      struct gpu_request *request)
+void gpu_aperture_place(struct gpu_device *device, struct gpu_resource *resource, uint64_t offset,
+                        struct gpu_request *request)
 {
-    struct gpu_window *window = &device->window;
+    struct gpu_aperture *aperture = &device->aperture;
     uint64_t page = device->options.page_size, size;
     if (offset % page || resource->offset % page ||
         !checked_align_u64(resource->size, page, &size) ||
-        !checked_range(offset, size, device->options.window_size)) {
+        !checked_range(offset, size, device->options.aperture_size)) {
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
-                   "%llu bytes at %llu of a window of %llu bytes: outside it, or no multiple of "
+                   "%llu bytes at %llu of an aperture of %llu bytes: outside it, or no multiple of "
                    "the page size %llu",
                    (unsigned long long)resource->size, (unsigned long long)offset,
-                   (unsigned long long)device->options.window_size, (unsigned long long)page);
+                   (unsigned long long)device->options.aperture_size, (unsigned long long)page);
         return;
     }
-    uint32_t index = first_behind(window, offset);
-    for (uint32_t i = index; i < window->count && window->ranges[i]->window_offset < offset + size;
-         i++) {
-        if (window->ranges[i]->placement == GPU_REMOVING)
+    uint32_t index = first_behind(aperture, offset);
+    for (uint32_t i = index;
+         i < aperture->count && aperture->ranges[i]->aperture_offset < offset + size; i++) {
+        if (aperture->ranges[i]->placement == GPU_REMOVING)
             continue;
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
-                   "the range at %llu of the window is in use by resource %u",
-                   (unsigned long long)offset, window->ranges[i]->id);
+                   "the range at %llu of the aperture is in use by resource %u",
+                   (unsigned long long)offset, aperture->ranges[i]->id);
         return;
     }
-    if (index < window->count && window->ranges[index]->window_offset < offset + size) {
+    if (index < aperture->count && aperture->ranges[index]->aperture_offset < offset + size) {
         wait_for_range(device, request);
         return;
     }
 
-    resource->window_offset = offset;
-    resource->window_size = size;
+    resource->aperture_offset = offset;
+    resource->aperture_size = size;
     if (!expect(device, resource, request, GPU_PLACING)) {
         gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
         return;
     }
-    if (!insert(window, index, resource)) {
-        id_table_remove(&window->pending, resource->cookie);
+    if (!insert(aperture, index, resource)) {
+        id_table_remove(&aperture->pending, resource->cookie);
         resource->placement = GPU_UNPLACED;
         gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
         return;
@@ -161,8 +161,8 @@ void gpu_window_place(struct gpu_device *device, struct gpu_resource *resource, 
     begin(device, resource);
 }
 
-void gpu_window_remove(struct gpu_device *device, struct gpu_resource *resource,
-                       struct gpu_request *request)
+void gpu_aperture_remove(struct gpu_device *device, struct gpu_resource *resource,
+                         struct gpu_request *request)
 {
     if (!expect(device, resource, request, GPU_REMOVING)) {
         gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
@@ -179,9 +179,9 @@ static void placed(struct gpu_device *device, struct gpu_resource *resource,
         answer_mapped(device, resource, request);
         return;
     }
-    take_out(&device->window, resource);
+    take_out(&device->aperture, resource);
     gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY,
-               "resource %u can't be placed in the window: %s", resource->id, place_error(error));
+               "resource %u can't be placed in the aperture: %s", resource->id, place_error(error));
     wake_waiting(device);
 }
 
@@ -191,13 +191,13 @@ static void removed(struct gpu_device *device, struct gpu_resource *resource,
     if (error) {
         // The guest may still see its pages there: the range must never show anything else.
         resource->placement = GPU_STUCK;
-        gpu_complain(
-            device,
-            "virtio-gpu: %llu bytes at %llu of the window can't be taken out (%s) and stay unused",
-            (unsigned long long)resource->window_size, (unsigned long long)resource->window_offset,
-            place_error(error));
+        gpu_complain(device,
+                     "virtio-gpu: %llu bytes at %llu of the aperture can't be taken out (%s) and "
+                     "stay unused",
+                     (unsigned long long)resource->aperture_size,
+                     (unsigned long long)resource->aperture_offset, place_error(error));
     } else {
-        take_out(&device->window, resource);
+        take_out(&device->aperture, resource);
     }
     if (request->command->type == GPU_CMD_RESOURCE_UNREF)
         gpu_resource_destroy(device, resource);
@@ -207,17 +207,17 @@ static void removed(struct gpu_device *device, struct gpu_resource *resource,
 
 void gpu_device_placed(struct gpu_device *device, uint64_t cookie, int error)
 {
-    struct gpu_window *window = &device->window;
-    struct gpu_resource *resource = id_table_find(&window->pending, cookie);
+    struct gpu_aperture *aperture = &device->aperture;
+    struct gpu_resource *resource = id_table_find(&aperture->pending, cookie);
     if (!resource || resource->postponed)
         return; // of a driver that is gone
     if (error == -EAGAIN) {
         resource->postponed = true;
-        resource->next_postponed = window->postponed;
-        window->postponed = resource;
+        resource->next_postponed = aperture->postponed;
+        aperture->postponed = resource;
         return;
     }
-    id_table_remove(&window->pending, cookie);
+    id_table_remove(&aperture->pending, cookie);
     struct gpu_request *request = resource->mover;
     resource->mover = NULL;
     if (resource->placement == GPU_PLACING)
@@ -229,8 +229,8 @@ void gpu_device_placed(struct gpu_device *device, uint64_t cookie, int error)
 
 void gpu_device_resumed(struct gpu_device *device)
 {
-    struct gpu_resource *resource = device->window.postponed;
-    device->window.postponed = NULL;
+    struct gpu_resource *resource = device->aperture.postponed;
+    device->aperture.postponed = NULL;
     while (resource) {
         struct gpu_resource *next = resource->next_postponed;
         resource->postponed = false;
@@ -239,13 +239,13 @@ void gpu_device_resumed(struct gpu_device *device)
     }
 }
 
-void gpu_window_reset(struct gpu_device *device)
+void gpu_aperture_reset(struct gpu_device *device)
 {
-    struct gpu_window *window = &device->window;
-    for (uint32_t i = 0; i < window->count; i++)
-        if (!window->ranges[i]->id)
-            free(window->ranges[i]); // of a resource that went while it was stuck
-    free(window->ranges);
-    id_table_finish(&window->pending);
-    *window = (struct gpu_window){0};
+    struct gpu_aperture *aperture = &device->aperture;
+    for (uint32_t i = 0; i < aperture->count; i++)
+        if (!aperture->ranges[i]->id)
+            free(aperture->ranges[i]); // of a resource that went while it was stuck
+    free(aperture->ranges);
+    id_table_finish(&aperture->pending);
+    *aperture = (struct gpu_aperture){0};
 }

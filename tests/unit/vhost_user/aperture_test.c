@@ -1,10 +1,10 @@
-// The window: mapped once per driver, ranges placed in it, by the placer or by mappings of QEMU's
+// The aperture: mapped once per driver, ranges placed in it, by the placer or by mappings of QEMU's
 // own. The test is QEMU, the driver and the placer.
 #include "front_end.h"
 
 #include "../flavour.h"
 
-#include "front/vhost_user/window.h"
+#include "front/vhost_user/aperture.h"
 #include "os/clock.h"
 #include "os/shm.h"
 #include "os/socket.h"
@@ -19,7 +19,7 @@ enum { SIZE = 1 << 20, PAGE = 0x1000 };
 
 struct machine {
     struct front_end *f;
-    struct vhost_window *window;
+    struct vhost_aperture *aperture;
     int placer; // the plugin's side; -1: none
     int file;   // to be placed
 
@@ -31,19 +31,19 @@ struct machine {
 static bool on_start(struct front_end *f, bool resumed)
 {
     struct machine *m = f->extra;
-    return vhost_window_start(m->window, resumed);
+    return vhost_aperture_start(m->aperture, resumed);
 }
 
 static bool on_stop(struct front_end *f)
 {
     struct machine *m = f->extra;
-    return vhost_window_stop(m->window);
+    return vhost_aperture_stop(m->aperture);
 }
 
 static void on_reset(struct front_end *f)
 {
     struct machine *m = f->extra;
-    vhost_window_reset(m->window);
+    vhost_aperture_reset(m->aperture);
 }
 
 static void placed(void *data, uint64_t cookie, int error)
@@ -77,17 +77,17 @@ static void gone(void *data)
 
 static int setup(void **state)
 {
-    static const struct vhost_window_ops ops = {placed, started, stopped, gone};
+    static const struct vhost_aperture_ops ops = {placed, started, stopped, gone};
     struct machine *m = test_calloc(1, sizeof(*m));
-    struct vhost_window_options options = {SIZE, 3, NULL};
+    struct vhost_aperture_options options = {SIZE, 3, NULL};
     m->f = front_create(UINT64_MAX);
     m->f->extra = m;
     m->f->on_start = on_start;
     m->f->on_stop = on_stop;
     m->f->on_reset = on_reset;
-    m->window = vhost_window_create(m->f->loop, &options, &ops, m);
-    assert_non_null(m->window);
-    vhost_window_set_device(m->window, m->f->vhost);
+    m->aperture = vhost_aperture_create(m->f->loop, &options, &ops, m);
+    assert_non_null(m->aperture);
+    vhost_aperture_set_device(m->aperture, m->f->vhost);
     m->placer = -1;
     m->file = os_shm_create("range", SIZE);
     *state = m;
@@ -101,7 +101,7 @@ static void connect_placer(struct machine *m)
     struct placer_hello hello = {PLACER_MAGIC, PAGE, 4, 0};
     assert_true(os_socket_pair(fds));
     m->placer = fds[0];
-    assert_true(vhost_window_set_placer(m->window, fds[1]));
+    assert_true(vhost_aperture_set_placer(m->aperture, fds[1]));
     assert_int_equal(write(m->placer, &header, sizeof(header)), sizeof(header));
     assert_int_equal(write(m->placer, &hello, sizeof(hello)), sizeof(hello));
     front_turn(m->f);
@@ -118,7 +118,7 @@ static int teardown(void **state)
 {
     struct machine *m = *state;
     void *f = m->f;
-    vhost_window_destroy(m->window);
+    vhost_aperture_destroy(m->aperture);
     front_teardown(&f);
     if (m->placer >= 0)
         close(m->placer);
@@ -181,7 +181,7 @@ static void answer_placer(struct machine *m, enum placer_type type, struct place
     front_turn(m->f);
 }
 
-// A fresh driver up to the binding of its window. Returns what QEMU got mapped.
+// A fresh driver up to the binding of its aperture. Returns what QEMU got mapped.
 static int start_with_placer(struct machine *m)
 {
     memset(m->f->memory, 0, 0x2000);
@@ -225,7 +225,7 @@ static void stop_with_placer(struct machine *m, uint16_t bases[2])
 
 static int place(struct machine *m, uint64_t offset, uint64_t size, uint64_t cookie)
 {
-    return vhost_window_place(m->window, offset, m->file, PAGE, size, true, cookie);
+    return vhost_aperture_place(m->aperture, offset, m->file, PAGE, size, true, cookie);
 }
 
 static void wait_ns(struct machine *m, uint64_t ns)
@@ -255,7 +255,7 @@ static void ranges_are_placed_and_taken_out(void **state)
     assert_int_equal(m->placed, 1);
     assert_int_equal(m->cookie, 77);
     assert_int_equal(m->error, 0);
-    assert_int_equal(vhost_window_unplace(m->window, 4 * PAGE, 2 * PAGE, 78), 0);
+    assert_int_equal(vhost_aperture_unplace(m->aperture, 4 * PAGE, 2 * PAGE, 78), 0);
     request = expect_placer(m, PLACER_UNPLACE);
     assert_int_equal(request.guest_address, (16ull << 30) + 4 * PAGE);
     answer_placer(m, PLACER_UNPLACE, request, 0);
@@ -307,7 +307,7 @@ static void qemu_keeps_mappings_for_itself(void **state)
         answer_placer(m, PLACER_PLACE, expect_placer(m, PLACER_PLACE), 0);
     }
     assert_int_equal(place(m, 4 * PAGE, PAGE, 4), -ENOSPC); // the fake plugin said four
-    assert_int_equal(vhost_window_unplace(m->window, 0, PAGE, 5), 0);
+    assert_int_equal(vhost_aperture_unplace(m->aperture, 0, PAGE, 5), 0);
     answer_placer(m, PLACER_UNPLACE, expect_placer(m, PLACER_UNPLACE), 0);
     assert_int_equal(place(m, 4 * PAGE, PAGE, 6), 0);
 }
@@ -356,7 +356,7 @@ static void a_pause_keeps_everything(void **state)
         assert_int_equal(m->f->resets, 0);
         assert_int_equal(place(m, PAGE, PAGE, 3), 0);
         answer_placer(m, PLACER_PLACE, expect_placer(m, PLACER_PLACE), 0);
-        assert_int_equal(vhost_window_unplace(m->window, PAGE, PAGE, 4), 0);
+        assert_int_equal(vhost_aperture_unplace(m->aperture, PAGE, PAGE, 4), 0);
         answer_placer(m, PLACER_UNPLACE, expect_placer(m, PLACER_UNPLACE), 0);
     }
     assert_true(front_silent(m->f, m->f->backend)); // mapping it again would fail
@@ -397,7 +397,7 @@ static void a_reset_shows_soon_after_the_stop(void **state)
     assert_int_equal(m->f->resets, 1);
 }
 
-static void a_window_dropped_during_a_pause_is_noticed(void **state)
+static void an_aperture_dropped_during_a_pause_is_noticed(void **state)
 {
     struct machine *m = *state;
     uint16_t bases[2];
@@ -413,7 +413,7 @@ static void a_window_dropped_during_a_pause_is_noticed(void **state)
     close(fd);
 }
 
-static void a_refused_window_leaves_a_device_without_memory(void **state)
+static void a_refused_aperture_leaves_a_device_without_memory(void **state)
 {
     struct machine *m = *state;
     uint16_t bases[2];
@@ -429,7 +429,7 @@ static void a_refused_window_leaves_a_device_without_memory(void **state)
     assert_int_equal(place(m, 0, PAGE, 1), 0);
 }
 
-static void a_window_that_the_placer_can_not_find(void **state)
+static void an_aperture_that_the_placer_can_not_find(void **state)
 {
     struct machine *m = *state;
     front_start_driver(m->f, NULL);
@@ -491,7 +491,7 @@ static void a_placer_that_ends(void **state)
     front_turn(m->f);
     assert_int_equal(m->error, -EIO);
     assert_int_equal(place(m, 0, PAGE, 10), -EPIPE);
-    assert_false(vhost_window_has_placer(m->window));
+    assert_false(vhost_aperture_has_placer(m->aperture));
     front_stop_driver(m->f, bases); // nobody to wait for
     connect_placer(m);
     close(start_with_placer(m));
@@ -504,7 +504,7 @@ static void a_second_placer_is_refused(void **state)
     int fds[2];
     char byte;
     assert_true(os_socket_pair(fds));
-    assert_false(vhost_window_set_placer(m->window, fds[1]));
+    assert_false(vhost_aperture_set_placer(m->aperture, fds[1]));
     assert_int_equal(read(fds[0], &byte, 1), 0);
     close(fds[0]);
 }
@@ -525,10 +525,10 @@ static void somebody_else_is_not_taken_for_the_placer(void **state)
     for (unsigned i = 0; i < 3; i++) {
         int fds[2];
         assert_true(os_socket_pair(fds));
-        assert_true(vhost_window_set_placer(m->window, fds[1]));
+        assert_true(vhost_aperture_set_placer(m->aperture, fds[1]));
         assert_int_equal(write(fds[0], &bad[i], sizeof(bad[i])), sizeof(bad[i]));
         front_turn(m->f);
-        assert_false(vhost_window_has_placer(m->window));
+        assert_false(vhost_aperture_has_placer(m->aperture));
         close(fds[0]);
     }
 }
@@ -556,7 +556,7 @@ static void each_range_is_a_mapping(void **state)
     answer_backend(m, VHOST_BACKEND_SHARED_OBJECT_LOOKUP, 1);
     assert_int_equal(m->placed, 1);
     assert_int_equal(m->cookie, 7);
-    assert_int_equal(vhost_window_unplace(m->window, 4 * PAGE, PAGE, 8), 0);
+    assert_int_equal(vhost_aperture_unplace(m->aperture, 4 * PAGE, PAGE, 8), 0);
     expect_backend(m, VHOST_BACKEND_SHMEM_UNMAP);
     answer_backend(m, VHOST_BACKEND_SHMEM_UNMAP, 0);
     assert_int_equal(m->cookie, 8);
@@ -606,9 +606,9 @@ int main(void)
         WITH(a_pause_keeps_everything),
         WITH(answers_under_way_come_before_the_stop),
         WITH(a_reset_shows_soon_after_the_stop),
-        WITH(a_window_dropped_during_a_pause_is_noticed),
-        WITH(a_refused_window_leaves_a_device_without_memory),
-        WITH(a_window_that_the_placer_can_not_find),
+        WITH(an_aperture_dropped_during_a_pause_is_noticed),
+        WITH(a_refused_aperture_leaves_a_device_without_memory),
+        WITH(an_aperture_that_the_placer_can_not_find),
         WITH(stopped_while_it_is_being_mapped),
         WITH(a_placer_that_hangs_does_not_hang_the_machine),
         WITH(a_placer_that_ends),

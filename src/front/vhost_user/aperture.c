@@ -1,0 +1,491 @@
+#include "front/vhost_user/aperture.h"
+
+#include "base/checked.h"
+#include "base/log.h"
+#include "front/vhost_user/placer_link.h"
+#include "front/vhost_user/vhost_user.h"
+#include "os/clock.h"
+#include "os/loop.h"
+#include "os/os.h"
+#include "os/shm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    QEMU_RANGES = 480,  // mappings of its own that QEMU 11.1 survives; 512 and more can abort it
+    UNBIND_SECONDS = 1, // QEMU and the VM wait for us meanwhile
+    CHECKS = 4,         // after a stop, whether it was a reset: 0.25, 1, 4, 16 s
+};
+
+enum state {
+    IDLE,    // no driver
+    MAPPING, // the file is being mapped over the region
+    BINDING, // the placer looks for it
+    SERVING,
+    UNBINDING,
+    PAUSED,   // the driver is stopped; what was placed may still be there
+    RESUMING, // the placer looks whether it is
+    FAILED,   // the driver runs, and nothing can be placed
+};
+
+struct vhost_aperture {
+    struct os_loop *loop;
+    struct vhost_aperture_options options;
+    const struct vhost_aperture_ops *ops;
+    void *data;
+    struct vhost_user *vhost;
+    struct vhost_placer *placer;
+    bool placer_ended; // to be destroyed outside its callback
+
+    enum state state;
+    bool by_placer; // the carrier of this driver
+    bool bound;     // the placer has found `file` as `generation`
+    int file;       // mapped over the region; -1: none
+    uint64_t generation;
+    unsigned live; // placements
+    unsigned checks_left;
+    struct os_source *timer; // UNBINDING: patience; PAUSED: next check
+    bool said_placer, said_ranges;
+    struct log_limit limit;
+
+    struct pending {
+        uint64_t cookie;
+        bool removal;
+    } * pending;                     // sent to the placer; ring buffer
+    unsigned first, count, capacity; // capacity: power of two
+};
+
+static void on_timer(void *data);
+
+struct vhost_aperture *vhost_aperture_create(struct os_loop *loop,
+                                             const struct vhost_aperture_options *options,
+                                             const struct vhost_aperture_ops *ops, void *data)
+{
+    struct vhost_aperture *aperture = calloc(1, sizeof(*aperture));
+    if (!aperture)
+        return NULL;
+    *aperture = (struct vhost_aperture){
+        .loop = loop, .options = *options, .ops = ops, .data = data, .file = -1};
+    if (!aperture->options.max_ranges)
+        aperture->options.max_ranges = QEMU_RANGES;
+    aperture->timer = os_loop_add_timer(loop, 0, on_timer, aperture);
+    if (!aperture->timer) {
+        free(aperture);
+        return NULL;
+    }
+    return aperture;
+}
+
+void vhost_aperture_destroy(struct vhost_aperture *aperture)
+{
+    if (!aperture)
+        return;
+    vhost_placer_destroy(aperture->placer);
+    os_source_remove(aperture->timer);
+    if (aperture->file >= 0)
+        close(aperture->file);
+    free(aperture->pending);
+    free(aperture);
+}
+
+void vhost_aperture_set_device(struct vhost_aperture *aperture, struct vhost_user *vhost)
+{
+    aperture->vhost = vhost;
+}
+
+// ---- messages to the placer -----------------------------------------------
+
+static int tell_placer(struct vhost_aperture *aperture, enum placer_type type,
+                       const struct placer_request *request, int fd)
+{
+    struct placer_request copy = *request;
+    copy.generation = aperture->generation;
+    return aperture->placer ? vhost_placer_send(aperture->placer, type, &copy, fd) : -ENOTCONN;
+}
+
+static bool push_pending(struct vhost_aperture *aperture, struct pending pending)
+{
+    if (aperture->count == aperture->capacity) {
+        unsigned capacity = aperture->capacity ? aperture->capacity * 2 : 64;
+        struct pending *larger = malloc(capacity * sizeof(*larger));
+        if (!larger)
+            return false;
+        for (unsigned i = 0; i < aperture->count; i++)
+            larger[i] = aperture->pending[(aperture->first + i) & (aperture->capacity - 1)];
+        free(aperture->pending);
+        aperture->pending = larger;
+        aperture->capacity = capacity;
+        aperture->first = 0;
+    }
+    aperture->pending[(aperture->first + aperture->count++) & (aperture->capacity - 1)] = pending;
+    return true;
+}
+
+static void settle(struct vhost_aperture *aperture, struct pending pending, int error)
+{
+    if (pending.removal ? !error : error)
+        aperture->live--;
+    aperture->ops->placed(aperture->data, pending.cookie, error);
+}
+
+static void settle_first(struct vhost_aperture *aperture, int error)
+{
+    struct pending pending = aperture->pending[aperture->first++ & (aperture->capacity - 1)];
+    aperture->count--;
+    settle(aperture, pending, error);
+}
+
+// ---- start ----------------------------------------------------------------
+
+static void say_carrier(struct vhost_aperture *aperture)
+{
+    bool *said = aperture->by_placer ? &aperture->said_placer : &aperture->said_ranges;
+    if (*said)
+        return;
+    *said = true;
+    unsigned long mib = (unsigned long)(aperture->options.size >> 20);
+    if (aperture->by_placer)
+        log_info("aperture of %lu MiB: ranges are placed by the plugin in QEMU, in microseconds",
+                 mib);
+    else
+        log_warning("aperture of %lu MiB: no placer in QEMU. Each mapped blob costs it a memory "
+                    "region and about a millisecond, at most "
+                    "%u can be mapped at a time, and stop/cont fails with more than a few%s%s",
+                    mib, aperture->options.max_ranges, aperture->options.hint ? "; " : "",
+                    aperture->options.hint ? aperture->options.hint : "");
+}
+
+static void fail(struct vhost_aperture *aperture, const char *what, int error)
+{
+    log_error("aperture: %s: %s; the guest gets no mappable memory until its driver restarts", what,
+              strerror(-error));
+    aperture->state = FAILED;
+}
+
+static void start_failed(struct vhost_aperture *aperture, const char *what, int error)
+{
+    fail(aperture, what, error);
+    aperture->ops->started(aperture->data);
+}
+
+static int send_bind(struct vhost_aperture *aperture)
+{
+    struct placer_request request = {
+        .size = aperture->options.size,
+        .address = vhost_user_shmem_address(aperture->vhost, 0),
+        .guest_address = vhost_user_shmem_guest_address(aperture->vhost, 0),
+        .flags = os_is_portable() ? PLACER_BY_ADDRESS : 0,
+    };
+    aperture->generation++;
+    aperture->bound = false;
+    int error = tell_placer(aperture, PLACER_BIND, &request, aperture->file);
+    if (!error)
+        aperture->state = BINDING;
+    return error;
+}
+
+static void on_mapped(void *data, uint64_t generation, int error)
+{
+    struct vhost_aperture *aperture = data;
+    if (aperture->state != MAPPING || generation != aperture->generation)
+        return;
+    if (error) {
+        start_failed(aperture, "QEMU refused to map it", error);
+        return;
+    }
+    error = send_bind(aperture);
+    if (error)
+        start_failed(aperture, "the placer cannot be asked", error);
+}
+
+static int map_file(struct vhost_aperture *aperture)
+{
+    if (aperture->file >= 0)
+        close(aperture->file);
+    // A new one each time: the placer must not mistake a mapping of the last driver, which QEMU has
+    // yet to unmap, for this one.
+    aperture->file = os_shm_create("hesper-aperture", aperture->options.size);
+    if (aperture->file < 0)
+        return aperture->file;
+    aperture->generation++;
+    aperture->state = MAPPING;
+    return vhost_user_shmem_map(aperture->vhost, 0, aperture->file, 0, aperture->options.size, true,
+                                on_mapped, aperture, aperture->generation);
+}
+
+bool vhost_aperture_start(struct vhost_aperture *aperture, bool resumed)
+{
+    os_source_set_deadline(aperture->timer, 0);
+    if (!aperture->options.size || (resumed && aperture->state == FAILED))
+        return true;
+    if (resumed && aperture->state != PAUSED) { // can't be: what was stopped is paused
+        fail(aperture, "resumed without having been stopped", -EINVAL);
+        return true;
+    }
+    int error = 0;
+    if (!resumed) {
+        aperture->by_placer = vhost_placer_hello(aperture->placer);
+        aperture->live = 0;
+        aperture->bound = false;
+        say_carrier(aperture);
+    }
+    if (!aperture->by_placer) {
+        aperture->state = SERVING;
+        return true;
+    }
+    if (!resumed) {
+        error = map_file(aperture);
+    } else if (aperture->bound) {
+        error = tell_placer(aperture, PLACER_RESUME, &(struct placer_request){0}, -1);
+        aperture->state = RESUMING;
+    } else {
+        error = send_bind(aperture); // it was stopped between the mapping and the binding
+    }
+    if (error)
+        fail(aperture, "it cannot be mapped", error);
+    return error != 0;
+}
+
+// ---- stop -----------------------------------------------------------------
+
+static void arm_check(struct vhost_aperture *aperture)
+{
+    if (!aperture->checks_left)
+        return;
+    uint64_t quarters = 1ull << (2 * (CHECKS - aperture->checks_left));
+    aperture->checks_left--;
+    os_source_set_deadline(aperture->timer, os_now_ns() + quarters * 250000000ull);
+}
+
+static void paused(struct vhost_aperture *aperture)
+{
+    aperture->state = PAUSED;
+    os_source_set_deadline(aperture->timer, 0);
+    aperture->checks_left = aperture->bound ? CHECKS : 0;
+    arm_check(aperture);
+}
+
+bool vhost_aperture_stop(struct vhost_aperture *aperture)
+{
+    os_source_set_deadline(aperture->timer, 0);
+    if (!aperture->options.size || aperture->state == FAILED || aperture->state == IDLE)
+        return true;
+    bool active =
+        aperture->state == BINDING || aperture->state == SERVING || aperture->state == RESUMING;
+    if (!aperture->by_placer || !active ||
+        tell_placer(aperture, PLACER_UNBIND, &(struct placer_request){0}, -1) != 0) {
+        paused(aperture);
+        return true;
+    }
+    aperture->state = UNBINDING;
+    os_source_set_deadline(aperture->timer, os_now_ns() + UNBIND_SECONDS * 1000000000ull);
+    return false;
+}
+
+static void on_timer(void *data)
+{
+    struct vhost_aperture *aperture = data;
+    if (aperture->state == UNBINDING) {
+        log_error("aperture: the placer in QEMU does not answer; going on without it");
+        vhost_placer_destroy(aperture->placer);
+        aperture->placer = NULL;
+        aperture->bound = false;
+        while (aperture->count)
+            settle_first(aperture, -EIO);
+        paused(aperture);
+        aperture->ops->stopped(aperture->data);
+    } else if (aperture->state == PAUSED) {
+        tell_placer(aperture, PLACER_QUERY, &(struct placer_request){0}, -1);
+    }
+}
+
+void vhost_aperture_reset(struct vhost_aperture *aperture)
+{
+    os_source_set_deadline(aperture->timer, 0);
+    if (aperture->file >= 0)
+        close(aperture->file);
+    aperture->file = -1;
+    aperture->bound = false;
+    aperture->live = 0;
+    aperture->count = 0;
+    aperture->generation++; // answers under way are nobody's
+    aperture->state = IDLE;
+}
+
+// ---- what the placer says -------------------------------------------------
+
+static void on_answer(void *data, enum placer_type type, const struct placer_reply *reply)
+{
+    struct vhost_aperture *aperture = data;
+    int error = (int)reply->result;
+    if (reply->generation != aperture->generation)
+        return;
+    switch (type) {
+    case PLACER_PLACE:
+    case PLACER_UNPLACE:
+        if (aperture->count)
+            settle_first(aperture, error);
+        return;
+    case PLACER_BIND:
+        aperture->bound = !error;
+        if (aperture->state != BINDING)
+            return;
+        if (error) {
+            start_failed(aperture, "the placer cannot find it in QEMU", error);
+            return;
+        }
+        aperture->state = SERVING;
+        aperture->ops->started(aperture->data);
+        return;
+    case PLACER_RESUME:
+        if (aperture->state != RESUMING)
+            return;
+        if (error) {
+            start_failed(aperture, "QEMU has dropped it while the machine was stopped", error);
+            return;
+        }
+        aperture->state = SERVING;
+        aperture->ops->started(aperture->data);
+        return;
+    case PLACER_UNBIND:
+        if (aperture->state != UNBINDING)
+            return;
+        paused(aperture);
+        aperture->ops->stopped(aperture->data);
+        return;
+    case PLACER_QUERY:
+        if (aperture->state != PAUSED)
+            return;
+        if (error)
+            aperture->ops->gone(aperture->data);
+        else
+            arm_check(aperture);
+        return;
+    default:
+        return;
+    }
+}
+
+static void on_placer_closed(void *data)
+{
+    struct vhost_aperture *aperture = data;
+    enum state state = aperture->state;
+    aperture->placer_ended = true;
+    aperture->bound = false;
+    for (unsigned left = aperture->count; left && aperture->count; left--)
+        settle_first(aperture, -EIO);
+    if (state == BINDING || state == RESUMING) {
+        start_failed(aperture, "the placer in QEMU has ended", -EPIPE);
+    } else if (state == UNBINDING) {
+        paused(aperture);
+        aperture->ops->stopped(aperture->data);
+    }
+}
+
+bool vhost_aperture_set_placer(struct vhost_aperture *aperture, int fd)
+{
+    static const struct vhost_placer_ops ops = {.answered = on_answer, .closed = on_placer_closed};
+    if (aperture->placer && !aperture->placer_ended) {
+        close(fd);
+        return false;
+    }
+    vhost_placer_destroy(aperture->placer);
+    aperture->placer_ended = false;
+    aperture->placer = vhost_placer_create(aperture->loop, fd, &ops, aperture);
+    return aperture->placer != NULL;
+}
+
+bool vhost_aperture_has_placer(const struct vhost_aperture *aperture)
+{
+    return aperture->placer && !aperture->placer_ended;
+}
+
+// ---- placements -----------------------------------------------------------
+
+static void on_range_mapped(void *data, uint64_t cookie, int error)
+{
+    if (error != -ECANCELED)
+        settle(data, (struct pending){cookie, false}, error);
+}
+
+static void on_range_removed(void *data, uint64_t cookie, int error)
+{
+    if (error != -ECANCELED)
+        settle(data, (struct pending){cookie, true}, error);
+}
+
+static int by_placer(struct vhost_aperture *aperture, enum placer_type type,
+                     const struct placer_request *request, int fd)
+{
+    const struct placer_hello *hello = vhost_placer_hello(aperture->placer);
+    if (!hello || !aperture->bound) {
+        if (log_limit_allows(&aperture->limit, os_now_ns(), 1, 60000000000ull))
+            log_error("aperture: the placer in QEMU has ended; nothing can be mapped until the "
+                      "guest's driver restarts");
+        return -EPIPE;
+    }
+    if ((request->offset | request->size | request->file_offset) & (hello->page_size - 1))
+        return -EINVAL;
+    if (type == PLACER_PLACE && hello->max_placements && aperture->live >= hello->max_placements)
+        return -ENOSPC;
+    if (!push_pending(aperture, (struct pending){request->cookie, type == PLACER_UNPLACE}))
+        return -ENOMEM;
+    int error = tell_placer(aperture, type, request, fd);
+    if (error)
+        aperture->count--;
+    else if (type == PLACER_PLACE)
+        aperture->live++;
+    return error;
+}
+
+static bool can_place(const struct vhost_aperture *aperture, uint64_t offset, uint64_t size)
+{
+    return aperture->state == SERVING && size &&
+           checked_range(offset, size, aperture->options.size);
+}
+
+int vhost_aperture_place(struct vhost_aperture *aperture, uint64_t offset, int fd,
+                         uint64_t file_offset, uint64_t size, bool writable, uint64_t cookie)
+{
+    if (!can_place(aperture, offset, size))
+        return aperture->state == SERVING ? -EINVAL : -ENODEV;
+    if (aperture->by_placer) {
+        struct placer_request request = {
+            .cookie = cookie,
+            .offset = offset,
+            .size = size,
+            .file_offset = file_offset,
+            .guest_address = vhost_user_shmem_guest_address(aperture->vhost, offset),
+            .flags = writable ? 0 : PLACER_READ_ONLY,
+        };
+        return by_placer(aperture, PLACER_PLACE, &request, fd);
+    }
+    if (aperture->live >= aperture->options.max_ranges)
+        return -ENOSPC;
+    int error = vhost_user_shmem_map(aperture->vhost, offset, fd, file_offset, size, writable,
+                                     on_range_mapped, aperture, cookie);
+    if (!error)
+        aperture->live++;
+    return error;
+}
+
+int vhost_aperture_unplace(struct vhost_aperture *aperture, uint64_t offset, uint64_t size,
+                           uint64_t cookie)
+{
+    if (!can_place(aperture, offset, size))
+        return aperture->state == SERVING ? -EINVAL : -ENODEV;
+    if (aperture->by_placer) {
+        struct placer_request request = {
+            .cookie = cookie,
+            .offset = offset,
+            .size = size,
+            .guest_address = vhost_user_shmem_guest_address(aperture->vhost, offset),
+        };
+        return by_placer(aperture, PLACER_UNPLACE, &request, -1);
+    }
+    return vhost_user_shmem_unmap(aperture->vhost, offset, size, on_range_removed, aperture,
+                                  cookie);
+}
