@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "gpu/scanout.h"
-#include "gpu/viewer.h"
+#include "front/display/display_front.h"
+#include "gpu/output.h"
 #include "link/worker.h"
 #include "os/clock.h"
 #include "os/loop.h"
@@ -30,8 +30,8 @@ struct cli_display {
     char *arguments[MAX_ARGUMENTS]; // NULL-terminated
     const char *kind;
     struct link_pool *pool;
-    struct gpu_viewer *viewer; // NULL: ended
-    struct os_source *timer;   // starts it again; or removes it
+    struct display_front *front; // NULL: ended
+    struct os_source *timer;     // starts it again; or removes it
     bool was_ready;
     unsigned restarts;
     uint64_t restarts_since;
@@ -138,7 +138,7 @@ void cli_displays_default(struct cli_displays *displays)
 
 static void free_display(struct cli_display *display)
 {
-    gpu_viewer_destroy(display->viewer);
+    display_front_destroy(display->front);
     link_pool_destroy(display->pool);
     os_source_remove(display->timer);
     free(display->text);
@@ -228,8 +228,8 @@ static void finish_screenshot(struct cli_display *display, const char *how)
     const char *error = good                            ? NULL
                         : !strcmp(how, "exit status 3") ? "the guest has shown nothing yet"
                                                         : "it could not be written";
-    gpu_viewer_destroy(display->viewer);
-    display->viewer = NULL;
+    display_front_destroy(display->front);
+    display->front = NULL;
     display->done = NULL;
     // Not from here: a pool can't go inside a callback of its own.
     os_source_set_deadline(display->timer, 1);
@@ -244,8 +244,8 @@ static void on_gone(void *data, const char *how)
         finish_screenshot(display, how);
         return;
     }
-    gpu_viewer_destroy(display->viewer);
-    display->viewer = NULL;
+    display_front_destroy(display->front);
+    display->front = NULL;
     if (all->input_lost)
         all->input_lost(all->data);
     if (!display->was_ready && all->by_default) {
@@ -275,11 +275,11 @@ static void on_gone(void *data, const char *how)
 
 static bool start(struct cli_display *display)
 {
-    static const struct gpu_viewer_callbacks callbacks = {.ready = on_ready,
-                                                          .input = on_input,
-                                                          .closed = on_closed,
-                                                          .counters = on_counters,
-                                                          .gone = on_gone};
+    static const struct display_front_callbacks callbacks = {.ready = on_ready,
+                                                             .input = on_input,
+                                                             .closed = on_closed,
+                                                             .counters = on_counters,
+                                                             .gone = on_gone};
     struct cli_displays *all = display->all;
     if (!display->pool)
         display->pool = link_pool_create(
@@ -288,17 +288,17 @@ static bool start(struct cli_display *display)
     if (!display->timer)
         display->timer = os_loop_add_timer(all->loop, 0, on_timer, display);
     if (display->pool && display->timer)
-        display->viewer = gpu_viewer_create(
+        display->front = display_front_create(
             all->loop, display->pool,
-            &(struct gpu_viewer_options){.setup = all->setup,
-                                         .paces = strcmp(display->kind, "image") != 0},
+            &(struct display_front_options){.setup = all->setup,
+                                            .paces = strcmp(display->kind, "image") != 0},
             &callbacks, display);
-    if (!display->viewer) {
+    if (!display->front) {
         log_error("cannot start '%s': %s", display->program, strerror(errno));
         return false;
     }
     if (all->device)
-        gpu_viewer_attach(display->viewer, all->device);
+        display_front_attach(display->front, all->device);
     return true;
 }
 
@@ -397,15 +397,15 @@ void cli_displays_attach(struct cli_displays *displays, struct gpu_device *devic
     displays->device = device;
     displays->logged = (struct gpu_counters){0};
     for (struct cli_display *display = displays->displays; display; display = display->next)
-        if (display->viewer)
-            gpu_viewer_attach(display->viewer, device);
+        if (display->front)
+            display_front_attach(display->front, device);
 }
 
 void cli_displays_set_leds(struct cli_displays *displays, uint32_t leds)
 {
     for (struct cli_display *display = displays->displays; display; display = display->next)
-        if (display->viewer)
-            gpu_viewer_set_leds(display->viewer, leds);
+        if (display->front)
+            display_front_set_leds(display->front, leds);
 }
 
 bool cli_displays_screenshot(struct cli_displays *displays, const char *path, uint32_t output,

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "cli/cli.h"
-#include "gpu/scanout.h"
+#include "gpu/output.h"
 #include "link/display.h"
 
 struct cli_display;

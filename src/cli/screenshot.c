@@ -9,7 +9,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/control.h"
-#include "gpu/scanout.h"
+#include "gpu/output.h"
 
 static const char usage[] =
     "usage: hesper screenshot [OPTIONS] FILE.png\n"

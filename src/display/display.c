@@ -198,7 +198,7 @@ static bool take_picture(struct display *display, const struct link_picture *pic
         uint64_t bytes = (uint64_t)picture->stride * (picture->height - 1) + row;
         if (!file || !picture->width || !picture->height || picture->width > UINT16_MAX ||
             picture->height > UINT16_MAX || picture->stride < row ||
-            !gpu_format_known(picture->format) || bytes > file->face.size ||
+            !picture_format_known(picture->format) || bytes > file->face.size ||
             picture->offset > file->face.size - bytes)
             return false;
     }
@@ -220,10 +220,10 @@ static bool take_frame(struct display *display, const struct link_frame *frame)
     if (frame->output >= display->output_count || display->outputs[frame->output].frame_due)
         return false;
     struct display_output *output = &display->outputs[frame->output];
-    struct gpu_rect damage = {frame->x, frame->y, frame->width, frame->height};
+    struct picture_rect damage = {frame->x, frame->y, frame->width, frame->height};
     // Of a picture that has just become smaller.
     if (damage.x > output->width || damage.y > output->height)
-        damage = (struct gpu_rect){0};
+        damage = (struct picture_rect){0};
     if (damage.width > output->width - damage.x)
         damage.width = output->width - damage.x;
     if (damage.height > output->height - damage.y)
@@ -377,8 +377,8 @@ const struct display_output *display_output(const struct display *display, uint3
 
 // ---- pixels ---------------------------------------------------------------
 
-bool display_read(struct display *display, uint32_t index, const struct gpu_rect *rect,
-                  enum gpu_order order, uint8_t *pixels, size_t stride)
+bool display_read(struct display *display, uint32_t index, const struct picture_rect *rect,
+                  enum picture_order order, uint8_t *pixels, size_t stride)
 {
     const struct display_output *output = &display->outputs[index];
     struct file *file = (struct file *)output->file;
@@ -392,18 +392,19 @@ bool display_read(struct display *display, uint32_t index, const struct gpu_rect
     const uint8_t *from =
         file->address + output->offset + (uint64_t)rect->y * output->stride + (uint64_t)rect->x * 4;
     for (uint32_t row = 0; row < rect->height; row++)
-        gpu_pixels_convert(output->format, from + (uint64_t)row * output->stride, order,
-                           pixels + (size_t)row * stride, rect->width, true);
+        picture_convert(output->format, from + (uint64_t)row * output->stride, order,
+                        pixels + (size_t)row * stride, rect->width, true);
     display_count(display, 0, (uint64_t)rect->width * rect->height * 4);
     return true;
 }
 
-void display_draw_cursor(const struct display *display, uint32_t index, const struct gpu_rect *rect,
-                         enum gpu_order order, uint8_t *pixels, size_t stride)
+void display_draw_cursor(const struct display *display, uint32_t index,
+                         const struct picture_rect *rect, enum picture_order order, uint8_t *pixels,
+                         size_t stride)
 {
     const struct display_output *output = &display->outputs[index];
     if (output->cursor.visible)
-        gpu_pixels_blend(output->cursor.rgba, output->cursor.width, output->cursor.height,
-                         (int64_t)output->cursor.x - rect->x, (int64_t)output->cursor.y - rect->y,
-                         order, pixels, stride, rect->width, rect->height);
+        picture_blend(output->cursor.rgba, output->cursor.width, output->cursor.height,
+                      (int64_t)output->cursor.x - rect->x, (int64_t)output->cursor.y - rect->y,
+                      order, pixels, stride, rect->width, rect->height);
 }

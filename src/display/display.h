@@ -12,9 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "gpu/pixels.h"
-#include "gpu/scanout.h"
 #include "link/display.h"
+#include "picture/picture.h"
 
 struct display;
 
@@ -30,7 +29,7 @@ struct display_output {
     struct display_file *file; // NULL: nothing was shown yet
     uint64_t offset;           // bytes; all of the picture lies in the file
     uint32_t stride;           // bytes
-    uint32_t format;           // enum gpu_format, a known one
+    uint32_t format;           // enum picture_format, a known one
     uint32_t width, height;    // pixels
     bool enabled;              // false: the guest has switched it off; the last picture stays
     bool frame_due;            // a frame waits for display_shown
@@ -49,7 +48,7 @@ struct display_ops {
     void (*setup)(void *data, const struct link_display_setup *setup); // first; must be there
     void (*picture)(void *data, uint32_t output); // it shows another one, or is on or off
     // Show what has changed; then, now or later, call display_shown. Must be there.
-    void (*frame)(void *data, uint32_t output, const struct gpu_rect *damage);
+    void (*frame)(void *data, uint32_t output, const struct picture_rect *damage);
     void (*cursor)(void *data, uint32_t output, bool shape_changed);
     void (*leds)(void *data, uint32_t leds);                    // struct link_keyboard_leds
     void (*file_closed)(void *data, struct display_file *file); // no output shows it any more
@@ -89,11 +88,11 @@ void display_count_viewers(struct display *display, uint32_t viewers);
 // Pixels of a part of the picture, into rows of `stride` bytes, 4 bytes a pixel, A 255. Counts as
 // copied. False: there is no picture or the rectangle is not in it, or the file can't be mapped
 // (mapped once per file, and kept).
-bool display_read(struct display *display, uint32_t output, const struct gpu_rect *rect,
-                  enum gpu_order order, uint8_t *pixels, size_t stride);
+bool display_read(struct display *display, uint32_t output, const struct picture_rect *rect,
+                  enum picture_order order, uint8_t *pixels, size_t stride);
 // Draws the cursor over pixels of `rect` of the output, as display_read has filled them.
 void display_draw_cursor(const struct display *display, uint32_t output,
-                         const struct gpu_rect *rect, enum gpu_order order, uint8_t *pixels,
+                         const struct picture_rect *rect, enum picture_order order, uint8_t *pixels,
                          size_t stride);
 
 #endif

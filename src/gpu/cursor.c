@@ -4,9 +4,9 @@
 #include <string.h>
 
 #include "gpu/file.h"
-#include "gpu/pixels.h"
-#include "gpu/screen.h"
+#include "gpu/output_private.h"
 #include "os/shm.h"
+#include "picture/picture.h"
 
 enum {
     MAX_CURSOR = 512, // pixels, each way
@@ -15,7 +15,7 @@ enum {
 
 static void tell(const struct gpu_device *device, uint32_t output)
 {
-    for (struct gpu_scanout_listener *l = device->listeners, *next; l; l = next) {
+    for (struct gpu_listener *l = device->listeners, *next; l; l = next) {
         next = l->next;
         if (l->cursor)
             l->cursor(l->data, output);
@@ -37,14 +37,14 @@ static int read_shape(struct gpu_device *device, const struct gpu_resource *reso
 {
     const uint64_t size = (uint64_t)width * height * 4;
     const uint32_t format =
-        resource->kind == GPU_RESOURCE_2D ? resource->format : GPU_FORMAT_B8G8R8A8;
+        resource->kind == GPU_RESOURCE_2D ? resource->format : PICTURE_FORMAT_B8G8R8A8;
     if (resource->kind == GPU_RESOURCE_GUEST) {
         uint8_t *pixels = malloc(size);
         int result = !pixels                                                         ? -ENOMEM
                      : gpu_backing_copy(device, &resource->backing, 0, pixels, size) ? 0
                                                                                      : -EFAULT;
         if (!result)
-            gpu_pixels_convert(format, pixels, GPU_ORDER_RGBA, rgba, width * height, false);
+            picture_convert(format, pixels, PICTURE_ORDER_RGBA, rgba, width * height, false);
         free(pixels);
         return result;
     }
@@ -54,7 +54,7 @@ static int read_shape(struct gpu_device *device, const struct gpu_resource *reso
         gpu_file_map(resource->file, resource->offset, size, &mapping, &mapping_size);
     if (!pixels)
         return -errno;
-    gpu_pixels_convert(format, pixels, GPU_ORDER_RGBA, rgba, width * height, false);
+    picture_convert(format, pixels, PICTURE_ORDER_RGBA, rgba, width * height, false);
     os_shm_unmap(mapping, mapping_size);
     return 0;
 }
@@ -127,7 +127,7 @@ void gpu_cursor_move(struct gpu_device *device, struct gpu_request *request)
     gpu_answer(device, request, GPU_RESP_OK_NODATA);
 }
 
-void gpu_scanout_cursor(const struct gpu_device *device, uint32_t index, struct gpu_cursor *cursor)
+void gpu_output_cursor(const struct gpu_device *device, uint32_t index, struct gpu_cursor *cursor)
 {
     const struct gpu_output_cursor *own = &device->outputs[index].cursor;
     *cursor = (struct gpu_cursor){

@@ -12,7 +12,7 @@
 #include "gpu/blob.h"
 #include "gpu/context.h"
 #include "gpu/fence.h"
-#include "gpu/screen.h"
+#include "gpu/output_private.h"
 #include "os/clock.h"
 #include "os/loop.h"
 
@@ -138,7 +138,7 @@ static bool possible(const struct gpu_options *options)
                 options->height >= GPU_MIN_SIZE && options->height <= GPU_MAX_SIZE;
     bool aperture = !options->aperture_size || (is_power_of_two_u64(options->aperture_size) &&
                                                 options->aperture_size >= options->page_size);
-    return options->outputs >= 1 && options->outputs <= GPU_MAX_SCANOUTS && size && aperture &&
+    return options->outputs >= 1 && options->outputs <= GPU_MAX_OUTPUTS && size && aperture &&
            options->page_size >= 4096 && is_power_of_two_u64(options->page_size) &&
            (!options->venus || (options->aperture_size && options->pool));
 }
@@ -181,7 +181,7 @@ void gpu_device_reset(struct gpu_device *device)
     while (device->live)
         gpu_request_free(device, device->live);
     gpu_contexts_reset(device);
-    gpu_screen_reset(device);
+    gpu_outputs_reset(device);
     gpu_aperture_reset(device);
     gpu_resources_reset(device);
     device->features = 0;
@@ -194,7 +194,7 @@ void gpu_device_destroy(struct gpu_device *device)
         return;
     device->listeners = NULL;
     gpu_device_reset(device);
-    gpu_screen_finish(device);
+    gpu_outputs_finish(device);
     os_source_remove(device->flush_timer);
     os_source_remove(device->watchdog);
     os_source_remove(device->pace_timer);

@@ -6,8 +6,8 @@
 #include "base/id_table.h"
 #include "base/log.h"
 #include "gpu/gpu.h"
+#include "gpu/output.h"
 #include "gpu/protocol.h"
-#include "gpu/scanout.h"
 #include "gpu/status.h"
 
 struct gpu_context;
@@ -159,7 +159,7 @@ struct gpu_output {
     struct gpu_file *file;
     uint64_t offset, generation;
     uint32_t stride, format;
-    struct gpu_rect source; // where the picture lies in the resource
+    struct picture_rect source; // where the picture lies in the resource
     bool enabled;
     uint32_t resource_id; // 0: none. May be shown on after the resource is gone: only `file` counts
 
@@ -204,8 +204,8 @@ struct gpu_device {
     struct gpu_file *files[GPU_FILE_BUCKETS]; // by inode
     uint64_t host_bytes;                      // counted against max_2d_bytes
     uint64_t shm_bytes; // of all contexts; a guest maps it all, so the aperture is its limit
-    struct gpu_output outputs[GPU_MAX_SCANOUTS];
-    struct gpu_scanout_listener *listeners;
+    struct gpu_output outputs[GPU_MAX_OUTPUTS];
+    struct gpu_listener *listeners;
     struct gpu_counters counters;
     struct os_source *pace_timer; // when the next flush is answered, shown or not
 

@@ -6,7 +6,8 @@
 #include <unistd.h>
 
 #include "gpu/device.h"
-#include "gpu/screen.h"
+#include "gpu/output_private.h"
+#include "os/os.h"
 #include "os/shm.h"
 
 static struct gpu_file **bucket_of(struct gpu_device *device, uint64_t inode)
@@ -88,8 +89,21 @@ void gpu_file_unref(struct gpu_device *device, struct gpu_file *file)
         *link = file->next;
     }
     if (file->id)
-        gpu_screen_file_gone(device, file->id);
+        gpu_outputs_file_gone(device, file->id);
     os_shm_unmap(file->address, file->size);
     close(file->fd);
     free(file);
+}
+
+const uint8_t *gpu_file_map(const struct gpu_file *file, uint64_t offset, uint64_t size,
+                            void **mapping, uint64_t *mapping_size)
+{
+    *mapping = NULL;
+    *mapping_size = 0;
+    if (file->address)
+        return file->address + offset;
+    uint64_t start = offset & ~(uint64_t)(os_page_size() - 1);
+    *mapping_size = offset - start + size;
+    *mapping = os_shm_map(file->fd, start, *mapping_size);
+    return *mapping ? (const uint8_t *)*mapping + (offset - start) : NULL;
 }

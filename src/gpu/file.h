@@ -26,4 +26,9 @@ struct gpu_file *gpu_file_adopt(struct gpu_device *device, int fd);
 struct gpu_file *gpu_file_ref(struct gpu_file *file); // NULL passes
 void gpu_file_unref(struct gpu_device *device, struct gpu_file *file);
 
+// Maps [offset, offset + size) of a file for reading; *mapping and *mapping_size are for
+// os_shm_unmap (NULL: nothing to unmap). NULL: errno.
+const uint8_t *gpu_file_map(const struct gpu_file *file, uint64_t offset, uint64_t size,
+                            void **mapping, uint64_t *mapping_size);
+
 #endif

@@ -1,7 +1,7 @@
 // When a flush is answered: when what it flushed was shown, so that a guest that waits neither
 // tears nor spins. Listeners set the pace; without one, the refresh rate does.
 #include "gpu/device.h"
-#include "gpu/screen.h"
+#include "gpu/output_private.h"
 #include "os/clock.h"
 #include "os/loop.h"
 
@@ -24,8 +24,8 @@ static bool shown_by_all(const struct gpu_device *device, const struct gpu_outpu
     bool any = false;
     uint32_t index = index_of(device, output);
     *shown = output->flush_count;
-    for (const struct gpu_scanout_listener *l = device->listeners; l; l = l->next) {
-        const struct gpu_scanout_progress *progress = &l->progress[index];
+    for (const struct gpu_listener *l = device->listeners; l; l = l->next) {
+        const struct gpu_progress *progress = &l->progress[index];
         if (!l->paces || progress->asleep)
             continue;
         any = true;
@@ -47,8 +47,8 @@ static void answer_first(struct gpu_device *device, struct gpu_output *output)
 static void put_late_to_sleep(struct gpu_device *device, const struct gpu_output *output,
                               uint64_t now)
 {
-    for (struct gpu_scanout_listener *l = device->listeners; l; l = l->next) {
-        struct gpu_scanout_progress *progress = &l->progress[index_of(device, output)];
+    for (struct gpu_listener *l = device->listeners; l; l = l->next) {
+        struct gpu_progress *progress = &l->progress[index_of(device, output)];
         if (progress->busy_since_ns && now - progress->busy_since_ns > ASLEEP_MS * MS)
             progress->asleep = true;
     }
@@ -122,22 +122,21 @@ void gpu_pace_reset(struct gpu_device *device)
     os_source_set_deadline(device->pace_timer, 0);
 }
 
-bool gpu_scanout_take_damage(struct gpu_device *device, struct gpu_scanout_listener *listener,
-                             uint32_t index, struct gpu_rect *damage)
+bool gpu_output_take_damage(struct gpu_device *device, struct gpu_listener *listener,
+                            uint32_t index, struct picture_rect *damage)
 {
-    struct gpu_scanout_progress *progress = &listener->progress[index];
+    struct gpu_progress *progress = &listener->progress[index];
     *damage = progress->damage;
-    progress->damage = (struct gpu_rect){0};
+    progress->damage = (struct picture_rect){0};
     progress->taken = device->outputs[index].flush_count;
     if (!progress->busy_since_ns)
         progress->busy_since_ns = os_now_ns();
     return damage->width;
 }
 
-void gpu_scanout_shown(struct gpu_device *device, struct gpu_scanout_listener *listener,
-                       uint32_t index)
+void gpu_output_shown(struct gpu_device *device, struct gpu_listener *listener, uint32_t index)
 {
-    struct gpu_scanout_progress *progress = &listener->progress[index];
+    struct gpu_progress *progress = &listener->progress[index];
     progress->shown = progress->taken;
     progress->asleep = false;
     progress->busy_since_ns = 0;

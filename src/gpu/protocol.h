@@ -5,7 +5,8 @@
 
 #include <stdint.h>
 
-#include "gpu/scanout.h"
+#include "gpu/output.h"
+#include "picture/picture.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
                "the structures below are read and written as they lie in memory");
@@ -102,23 +103,23 @@ struct gpu_create_2d {
 };
 
 struct gpu_set_scanout {
-    struct gpu_rect rect;
+    struct picture_rect rect;
     uint32_t scanout_id, resource_id;
 };
 
 struct gpu_set_scanout_blob {
-    struct gpu_rect rect;
+    struct picture_rect rect;
     uint32_t scanout_id, resource_id, width, height, format, padding;
     uint32_t strides[4], offsets[4];
 };
 
 struct gpu_flush {
-    struct gpu_rect rect;
+    struct picture_rect rect;
     uint32_t resource_id, padding;
 };
 
 struct gpu_transfer_2d {
-    struct gpu_rect rect;
+    struct picture_rect rect;
     uint64_t offset; // of the rectangle's first pixel, in the backing
     uint32_t resource_id, padding;
 };
@@ -175,13 +176,11 @@ struct gpu_update_cursor { // MOVE_CURSOR too: the position only
 
 // ---- responses without the header -----------------------------------------
 
-#define GPU_MAX_SCANOUTS 16
-
 struct gpu_display_info {
     struct {
-        struct gpu_rect rect;
+        struct picture_rect rect;
         uint32_t enabled, flags;
-    } modes[GPU_MAX_SCANOUTS];
+    } modes[GPU_MAX_OUTPUTS];
 };
 
 struct gpu_capset_info {

@@ -8,7 +8,7 @@
 #include "gpu/aperture.h"
 #include "gpu/context.h"
 #include "gpu/file.h"
-#include "gpu/screen.h"
+#include "gpu/output_private.h"
 
 struct gpu_resource *gpu_resource_find(const struct gpu_device *device, uint32_t id)
 {
@@ -57,7 +57,7 @@ static void release(struct gpu_device *device, struct gpu_resource *resource)
 
 void gpu_resource_destroy(struct gpu_device *device, struct gpu_resource *resource)
 {
-    gpu_screen_resource_gone(device, resource);
+    gpu_outputs_resource_gone(device, resource);
     while (resource->attachments) {
         struct gpu_attachment *attachment = resource->attachments;
         struct link_resource_detach detach = {.resource_id = resource->id};
@@ -90,7 +90,7 @@ void gpu_resources_reset(struct gpu_device *device)
 void gpu_resource_create_2d(struct gpu_device *device, struct gpu_request *request)
 {
     const struct gpu_create_2d *body = &request->body.create_2d;
-    if (!gpu_format_known(body->format)) {
+    if (!picture_format_known(body->format)) {
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "unknown format %u",
                    body->format);
         return;

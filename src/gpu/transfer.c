@@ -1,6 +1,6 @@
 #include "gpu/file.h"
+#include "gpu/output_private.h"
 #include "gpu/resource.h"
-#include "gpu/screen.h"
 
 void gpu_transfer_to_host_2d(struct gpu_device *device, struct gpu_request *request)
 {
@@ -17,7 +17,7 @@ void gpu_transfer_to_host_2d(struct gpu_device *device, struct gpu_request *requ
                    "resource %u is no 2D resource", body->resource_id);
         return;
     }
-    if (!gpu_rect_fits(&body->rect, resource->width, resource->height)) {
+    if (!picture_rect_fits(&body->rect, resource->width, resource->height)) {
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
                    "%ux%u at %u,%u of %ux%u pixels", body->rect.width, body->rect.height,
                    body->rect.x, body->rect.y, resource->width, resource->height);

@@ -52,7 +52,7 @@ struct link_file_close {
 
 struct link_picture {
     uint32_t output;
-    uint32_t format;  // enum gpu_format: virtio's numbers
+    uint32_t format;  // enum picture_format: virtio's numbers
     uint64_t file_id; // 0: the output has shown nothing yet
     uint64_t offset;  // of the first pixel in the file, bytes; any multiple of what the guest chose
     uint32_t stride;  // bytes

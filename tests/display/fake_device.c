@@ -30,7 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "gpu/scanout.h"
+#include "gpu/output.h"
 #include "link/display.h"
 #include "link/link.h"
 #include "os/clock.h"
@@ -46,7 +46,7 @@ struct output {
     uint64_t size;
     uint64_t serial;
     bool due; // a frame waits to be shown; what happens meanwhile is gathered, as the device does
-    struct gpu_rect gathered; // width 0: nothing
+    struct picture_rect gathered; // width 0: nothing
     uint64_t animate, animated, began_ns;
 };
 
@@ -86,16 +86,16 @@ static void put_pixel(const struct output *output, uint32_t x, uint32_t y, uint8
     const uint8_t bgra[4] = {blue, green, red, 0x77}, argb[4] = {0x77, red, green, blue};
     const uint8_t rgba[4] = {red, green, blue, 0x77}, abgr[4] = {0x77, blue, green, red};
     switch (output->picture.format) {
-    case GPU_FORMAT_B8G8R8A8:
-    case GPU_FORMAT_B8G8R8X8:
+    case PICTURE_FORMAT_B8G8R8A8:
+    case PICTURE_FORMAT_B8G8R8X8:
         memcpy(at, bgra, 4);
         break;
-    case GPU_FORMAT_A8R8G8B8:
-    case GPU_FORMAT_X8R8G8B8:
+    case PICTURE_FORMAT_A8R8G8B8:
+    case PICTURE_FORMAT_X8R8G8B8:
         memcpy(at, argb, 4);
         break;
-    case GPU_FORMAT_R8G8B8A8:
-    case GPU_FORMAT_R8G8B8X8:
+    case PICTURE_FORMAT_R8G8B8A8:
+    case PICTURE_FORMAT_R8G8B8X8:
         memcpy(at, rgba, 4);
         break;
     default:
@@ -132,9 +132,10 @@ static void new_picture(struct device *device, struct output *output, uint32_t i
     send(device, LINK_PICTURE, &output->picture, sizeof(output->picture), NULL, 0, -1);
 }
 
-static void send_frame(struct device *device, struct output *output, const struct gpu_rect *rect)
+static void send_frame(struct device *device, struct output *output,
+                       const struct picture_rect *rect)
 {
-    struct gpu_rect *gathered = &output->gathered;
+    struct picture_rect *gathered = &output->gathered;
     if (output->due && gathered->width) {
         uint32_t right = gathered->x + gathered->width, bottom = gathered->y + gathered->height;
         right = rect->x + rect->width > right ? rect->x + rect->width : right;
@@ -162,7 +163,7 @@ static void send_frame(struct device *device, struct output *output, const struc
 // A block that moves over the picture, one step a frame.
 static void animate(struct device *device, struct output *output)
 {
-    const struct gpu_rect all = {0, 0, output->picture.width, output->picture.height};
+    const struct picture_rect all = {0, 0, output->picture.width, output->picture.height};
     uint64_t step = output->animated++;
     for (uint32_t y = 0; y < 64 && y < all.height; y++)
         for (uint32_t x = 0; x < 64 && x < all.width; x++)
@@ -240,8 +241,8 @@ static void obey(struct device *device, char *line)
                           (uint8_t)((x ^ y) + seed));
     } else if (!strcmp(word, "frame")) {
         send_frame(device, output,
-                   &(struct gpu_rect){(uint32_t)value[1], (uint32_t)value[2], (uint32_t)value[3],
-                                      (uint32_t)value[4]});
+                   &(struct picture_rect){(uint32_t)value[1], (uint32_t)value[2],
+                                          (uint32_t)value[3], (uint32_t)value[4]});
     } else if (!strcmp(word, "animate")) {
         output->animate = value[1];
         output->animated = 0;
@@ -281,11 +282,11 @@ static void on_shown(struct device *device, const struct link_frame_shown *shown
     if (shown->output >= device->output_count)
         fail("a frame of no output was shown");
     struct output *output = &device->outputs[shown->output];
-    struct gpu_rect gathered = output->gathered;
+    struct picture_rect gathered = output->gathered;
     if (!output->due || shown->serial != output->serial)
         puts("wrong"); // shown what was not sent, or again
     output->due = false;
-    output->gathered = (struct gpu_rect){0};
+    output->gathered = (struct picture_rect){0};
     if (!output->animate)
         printf("shown %u %llu\n", shown->output, (unsigned long long)shown->serial);
     if (gathered.width) {

@@ -10,8 +10,9 @@
 
 #define BANK_SIZE 65536 // a machine per input: small
 #include "../unit/gpu/machine.c"
+#include "../unit/gpu/snapshot.h"
 #include "base/log.h"
-#include "gpu/scanout.h"
+#include "gpu/output.h"
 #include "os/os.h"
 #include "os/shm.h"
 
@@ -279,7 +280,7 @@ static void life_of_a_blob(struct machine *machine, struct script *script)
             .rect = {1, 1, 8, 8}, .resource_id = id, .width = 16, .height = 16, .format = 1};
         body.strides[0] = 64;
         machine_now(machine, GPU_CMD_SET_SCANOUT_BLOB, &body, sizeof(body));
-        flush(machine, id, (struct gpu_rect){0, 0, 16, 16});
+        flush(machine, id, (struct picture_rect){0, 0, 16, 16});
     }
     if (what & 0x80) {
         unmap_blob(machine, id);
@@ -292,7 +293,7 @@ static void life_of_a_picture(struct machine *machine, struct script *script)
 {
     uint8_t what = byte(script);
     uint32_t id = 1 + (what & 7), entries = 1 + (what >> 3 & 3);
-    const struct gpu_rect all = {0, 0, 16, 16};
+    const struct picture_rect all = {0, 0, 16, 16};
     struct gpu_memory_entry list[4];
     for (uint32_t i = 0; i < 4; i++)
         list[i] = (struct gpu_memory_entry){address(script), 100 + byte(script) * 8u, 0};
@@ -301,7 +302,7 @@ static void life_of_a_picture(struct machine *machine, struct script *script)
     if (what & 0x20) {
         create_2d(machine, id, format(script), 16, 16);
         attach_backing(machine, id, list, entries);
-        transfer(machine, id, (struct gpu_rect){byte(script) & 3, byte(script) & 3, 12, 12},
+        transfer(machine, id, (struct picture_rect){byte(script) & 3, byte(script) & 3, 12, 12},
                  byte(script));
         set_scanout(machine, what >> 6 & 1, id, all);
     } else {
@@ -319,7 +320,7 @@ static void life_of_a_picture(struct machine *machine, struct script *script)
     }
 }
 
-static struct gpu_scanout_listener listener; // of the machine at hand
+static struct gpu_listener listener; // of the machine at hand
 
 static void look(struct machine *machine)
 {
@@ -327,14 +328,14 @@ static void look(struct machine *machine)
     for (uint32_t i = 0; i < gpu_device_outputs(machine->device); i++) {
         struct gpu_picture picture;
         struct gpu_cursor cursor;
-        struct gpu_rect damage;
-        gpu_scanout_picture(machine->device, i, &picture);
-        gpu_scanout_cursor(machine->device, i, &cursor);
-        if (gpu_scanout_take_damage(machine->device, &listener, i, &damage) &&
+        struct picture_rect damage;
+        gpu_output_picture(machine->device, i, &picture);
+        gpu_output_cursor(machine->device, i, &cursor);
+        if (gpu_output_take_damage(machine->device, &listener, i, &damage) &&
             (damage.x + damage.width > picture.width || damage.y + damage.height > picture.height))
             abort();
-        gpu_scanout_snapshot(machine->device, i, rgba, sizeof(rgba), true);
-        gpu_scanout_shown(machine->device, &listener, i);
+        snapshot_output(machine->device, i, rgba, sizeof(rgba), true);
+        gpu_output_shown(machine->device, &listener, i);
     }
 }
 
@@ -424,7 +425,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.venus = !(kind & 4) || kind & 8;
     struct machine *machine = machine_create(&options);
     machine->pool.slow = kind & 64;
-    listener = (struct gpu_scanout_listener){.paces = kind & 128};
+    listener = (struct gpu_listener){.paces = kind & 128};
     gpu_device_listen(machine->device, &listener);
     for (uint32_t id = 1; id <= 2 && !(kind & 16); id++)
         ctx_create(machine, id, GPU_CAPSET_VENUS, "fuzz");

@@ -23,7 +23,7 @@ struct bed {
     int file;
     uint8_t *bytes;
     unsigned setups, pictures, frames, closed;
-    struct gpu_rect damage;
+    struct picture_rect damage;
 };
 
 static void on_setup(void *data, const struct link_display_setup *setup)
@@ -38,7 +38,7 @@ static void on_picture(void *data, uint32_t output)
     ((struct bed *)data)->pictures++;
 }
 
-static void on_frame(void *data, uint32_t output, const struct gpu_rect *damage)
+static void on_frame(void *data, uint32_t output, const struct picture_rect *damage)
 {
     (void)output;
     ((struct bed *)data)->frames++;
@@ -94,7 +94,7 @@ static int tear_down(void **state)
 static struct link_picture picture(void)
 {
     return (struct link_picture){.output = 1,
-                                 .format = GPU_FORMAT_B8G8R8X8,
+                                 .format = PICTURE_FORMAT_B8G8R8X8,
                                  .file_id = 5,
                                  .offset = OFFSET,
                                  .stride = STRIDE,
@@ -111,18 +111,18 @@ static void pixels_come_in_the_order_that_is_asked_for(void **state)
     assert_true(display_dispatch(bed->display));
     assert_int_equal(bed->pictures, 1);
     assert_true(display_output(bed->display, 1)->enabled);
-    const struct gpu_rect rect = {2, 1, 3, 2};
+    const struct picture_rect rect = {2, 1, 3, 2};
     uint8_t pixels[2 * 16];
-    assert_true(display_read(bed->display, 1, &rect, GPU_ORDER_RGBA, pixels, 16));
+    assert_true(display_read(bed->display, 1, &rect, PICTURE_ORDER_RGBA, pixels, 16));
     const uint8_t *from = bed->bytes + OFFSET + 2 * STRIDE + 4 * 4; // the last one
     const uint8_t rgba[] = {from[2], from[1], from[0], 255};
     assert_memory_equal(pixels + 16 + 8, rgba, 4);
-    assert_true(display_read(bed->display, 1, &rect, GPU_ORDER_BGRA, pixels, 16));
+    assert_true(display_read(bed->display, 1, &rect, PICTURE_ORDER_BGRA, pixels, 16));
     const uint8_t bgra[] = {from[0], from[1], from[2], 255};
     assert_memory_equal(pixels + 16 + 8, bgra, 4);
-    assert_false(
-        display_read(bed->display, 1, &(struct gpu_rect){2, 1, W, 2}, GPU_ORDER_RGBA, pixels, 16));
-    assert_false(display_read(bed->display, 0, &rect, GPU_ORDER_RGBA, pixels, 16));
+    assert_false(display_read(bed->display, 1, &(struct picture_rect){2, 1, W, 2},
+                              PICTURE_ORDER_RGBA, pixels, 16));
+    assert_false(display_read(bed->display, 0, &rect, PICTURE_ORDER_RGBA, pixels, 16));
 }
 
 static void frames_are_answered_once_and_lie_in_the_picture(void **state)
@@ -135,7 +135,7 @@ static void frames_are_answered_once_and_lie_in_the_picture(void **state)
     tell(bed, LINK_FRAME, &frame, sizeof(frame), NULL);
     assert_true(display_dispatch(bed->display));
     assert_int_equal(bed->frames, 1);
-    assert_memory_equal(&bed->damage, (&(struct gpu_rect){5, 1, W - 5, H - 1}),
+    assert_memory_equal(&bed->damage, (&(struct picture_rect){5, 1, W - 5, H - 1}),
                         sizeof(bed->damage));
     display_shown(bed->display, 1);
     display_shown(bed->display, 1);

@@ -64,13 +64,13 @@ static bool write_png(const char *path, const uint8_t *rgba, uint32_t width, uin
 static bool write_picture(struct image *image, const char *path)
 {
     const struct display_output *shown = display_output(image->display, image->output);
-    const struct gpu_rect all = {0, 0, shown->width, shown->height};
+    const struct picture_rect all = {0, 0, shown->width, shown->height};
     const size_t stride = (size_t)shown->width * 4;
     uint8_t *rgba = malloc(stride * shown->height);
     bool good =
-        rgba && display_read(image->display, image->output, &all, GPU_ORDER_RGBA, rgba, stride);
+        rgba && display_read(image->display, image->output, &all, PICTURE_ORDER_RGBA, rgba, stride);
     if (good) {
-        display_draw_cursor(image->display, image->output, &all, GPU_ORDER_RGBA, rgba, stride);
+        display_draw_cursor(image->display, image->output, &all, PICTURE_ORDER_RGBA, rgba, stride);
         good = write_png(path, rgba, shown->width, shown->height);
     } else {
         log_error("cannot read the screen: %s", strerror(rgba ? errno : ENOMEM));
@@ -106,7 +106,7 @@ static void on_picture(void *data, uint32_t output)
     }
 }
 
-static void on_frame(void *data, uint32_t output, const struct gpu_rect *damage)
+static void on_frame(void *data, uint32_t output, const struct picture_rect *damage)
 {
     struct image *image = data;
     (void)damage;

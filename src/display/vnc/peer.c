@@ -41,7 +41,7 @@ struct vnc_peer {
     // To be sent.
     int screen_fd, cursor_fd; // -1: no news
     uint32_t screen_width, screen_height;
-    struct gpu_rect damage[MAX_DAMAGE];
+    struct picture_rect damage[MAX_DAMAGE];
     unsigned damage_count;
     struct vnc_message cursor, at, leds;
     bool cursor_new, at_new, leds_new;
@@ -277,11 +277,11 @@ void vnc_peer_screen(struct vnc_peer *peer, int fd, uint32_t width, uint32_t hei
     replace_fd(&peer->screen_fd, fd);
     peer->screen_width = width;
     peer->screen_height = height;
-    peer->damage[0] = (struct gpu_rect){0, 0, width, height};
+    peer->damage[0] = (struct picture_rect){0, 0, width, height};
     peer->damage_count = 1;
 }
 
-static struct gpu_rect unite(const struct gpu_rect *a, const struct gpu_rect *b)
+static struct picture_rect unite(const struct picture_rect *a, const struct picture_rect *b)
 {
     uint32_t left = a->x < b->x ? a->x : b->x, top = a->y < b->y ? a->y : b->y;
     uint32_t right = a->x + a->width, bottom = a->y + a->height;
@@ -289,22 +289,22 @@ static struct gpu_rect unite(const struct gpu_rect *a, const struct gpu_rect *b)
         right = b->x + b->width;
     if (b->y + b->height > bottom)
         bottom = b->y + b->height;
-    return (struct gpu_rect){left, top, right - left, bottom - top};
+    return (struct picture_rect){left, top, right - left, bottom - top};
 }
 
-static uint64_t area(const struct gpu_rect *rect)
+static uint64_t area(const struct picture_rect *rect)
 {
     return (uint64_t)rect->width * rect->height;
 }
 
 // What of the union is in neither: pixels encoded for nothing.
-static int64_t waste(const struct gpu_rect *a, const struct gpu_rect *b)
+static int64_t waste(const struct picture_rect *a, const struct picture_rect *b)
 {
-    struct gpu_rect both = unite(a, b);
+    struct picture_rect both = unite(a, b);
     return (int64_t)area(&both) - (int64_t)area(a) - (int64_t)area(b);
 }
 
-void vnc_peer_damage(struct vnc_peer *peer, const struct gpu_rect *rect)
+void vnc_peer_damage(struct vnc_peer *peer, const struct picture_rect *rect)
 {
     if (!rect->width || !rect->height)
         return;

@@ -8,8 +8,8 @@
 
 #include "display/vnc/message.h"
 #include "display/vnc/options.h"
-#include "gpu/scanout.h"
 #include "os/loop.h"
+#include "picture/picture.h"
 
 struct vnc_peer;
 struct vnc_child;
@@ -50,7 +50,7 @@ uint64_t vnc_peer_waiting_ns(const struct vnc_peer *peer);
 
 // What it must be told: descriptors stay the caller's and are duplicated. Sent by vnc_peer_flush.
 void vnc_peer_screen(struct vnc_peer *peer, int fd, uint32_t width, uint32_t height);
-void vnc_peer_damage(struct vnc_peer *peer, const struct gpu_rect *rect);
+void vnc_peer_damage(struct vnc_peer *peer, const struct picture_rect *rect);
 // fd -1: it has none.
 void vnc_peer_cursor(struct vnc_peer *peer, int fd, uint32_t width, uint32_t height, uint32_t hot_x,
                      uint32_t hot_y);

@@ -56,8 +56,8 @@ static bool row_changed(const uint8_t *old, const uint8_t *new, uint32_t width, 
     return true;
 }
 
-static void update_band(struct vnc_screen *screen, const struct gpu_rect *rect, vnc_changed changed,
-                        void *data)
+static void update_band(struct vnc_screen *screen, const struct picture_rect *rect,
+                        vnc_changed changed, void *data)
 {
     const size_t stride = (size_t)screen->width * 4, row_size = (size_t)rect->width * 4;
     uint32_t left = rect->width, right = 0, first = rect->height, last = 0;
@@ -72,21 +72,21 @@ static void update_band(struct vnc_screen *screen, const struct gpu_rect *rect, 
         last = row + 1;
     }
     if (last)
-        changed(data,
-                &(struct gpu_rect){rect->x + left, rect->y + first, right - left, last - first});
+        changed(data, &(struct picture_rect){rect->x + left, rect->y + first, right - left,
+                                             last - first});
 }
 
 bool vnc_screen_update(struct vnc_screen *screen, struct display *display, uint32_t output,
-                       const struct gpu_rect *rect, vnc_changed changed, void *data)
+                       const struct picture_rect *rect, vnc_changed changed, void *data)
 {
     if (rect->x > screen->width || rect->width > screen->width - rect->x ||
         rect->y > screen->height || rect->height > screen->height - rect->y)
         return false;
     for (uint32_t done = 0; done < rect->height; done += BAND_ROWS) {
-        struct gpu_rect band = {rect->x, rect->y + done, rect->width, rect->height - done};
+        struct picture_rect band = {rect->x, rect->y + done, rect->width, rect->height - done};
         if (band.height > BAND_ROWS)
             band.height = BAND_ROWS;
-        if (!display_read(display, output, &band, GPU_ORDER_BGRA, screen->band,
+        if (!display_read(display, output, &band, PICTURE_ORDER_BGRA, screen->band,
                           (size_t)band.width * 4))
             return false;
         update_band(screen, &band, changed, data);

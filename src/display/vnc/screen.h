@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "gpu/scanout.h"
+#include "picture/picture.h"
 
 struct display;
 
@@ -23,9 +23,9 @@ void vnc_screen_finish(struct vnc_screen *screen);
 
 // Copies `rect` of the output's picture, and tells of the parts that have become different: guests
 // that flip between buffers damage all of it each time. False: it can't be read.
-typedef void (*vnc_changed)(void *data, const struct gpu_rect *rect);
+typedef void (*vnc_changed)(void *data, const struct picture_rect *rect);
 bool vnc_screen_update(struct vnc_screen *screen, struct display *display, uint32_t output,
-                       const struct gpu_rect *rect, vnc_changed changed, void *data);
+                       const struct picture_rect *rect, vnc_changed changed, void *data);
 // Fills it with a line of text in place of a picture: small letters and spaces.
 void vnc_screen_say(struct vnc_screen *screen, const char *text);
 

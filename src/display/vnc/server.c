@@ -78,7 +78,7 @@ struct server {
 
 // ---- the picture ----------------------------------------------------------
 
-static void tell_damage(void *data, const struct gpu_rect *rect)
+static void tell_damage(void *data, const struct picture_rect *rect)
 {
     struct server *server = data;
     for (unsigned i = 0; i < server->peer_count; i++)
@@ -92,7 +92,7 @@ static void flush_peers(struct server *server)
         vnc_peer_flush(server->peers[i]);
 }
 
-static void tell_nobody(void *data, const struct gpu_rect *rect)
+static void tell_nobody(void *data, const struct picture_rect *rect)
 {
     (void)data;
     (void)rect;
@@ -102,7 +102,7 @@ static void tell_nobody(void *data, const struct gpu_rect *rect)
 static void refresh(struct server *server)
 {
     const struct display_output *output = display_output(server->display, server->output);
-    const struct gpu_rect all = {0, 0, server->screen.width, server->screen.height};
+    const struct picture_rect all = {0, 0, server->screen.width, server->screen.height};
     server->has_picture =
         output->file && vnc_screen_update(&server->screen, server->display, server->output, &all,
                                           tell_nobody, NULL);
@@ -138,12 +138,12 @@ static void on_picture(void *data, uint32_t index)
         resize(server, output->width, output->height);
 }
 
-static void on_frame(void *data, uint32_t index, const struct gpu_rect *damage)
+static void on_frame(void *data, uint32_t index, const struct picture_rect *damage)
 {
     struct server *server = data;
     if (index == server->output && server->joined) {
         // Where there was text before, all of it is new.
-        const struct gpu_rect all = {0, 0, server->screen.width, server->screen.height};
+        const struct picture_rect all = {0, 0, server->screen.width, server->screen.height};
         if (vnc_screen_update(&server->screen, server->display, index,
                               server->has_picture ? damage : &all, tell_damage, server))
             server->has_picture = true;

@@ -19,13 +19,13 @@
 #include "display/vnc/options.h"
 #include "display/vnc/secure.h"
 #include "display/vnc/web.h"
-#include "gpu/pixels.h"
 #include "os/clock.h"
 #include "os/os.h"
 #include "os/process.h"
 #include "os/sandbox.h"
 #include "os/shm.h"
 #include "os/socket.h"
+#include "picture/picture.h"
 
 enum {
     CLIENT_WAIT_MS = 10000, // without a byte, in the middle of a message either way
@@ -57,7 +57,7 @@ struct viewer {
     struct picture picture;
     uint8_t *frame; // the library's, screen->width × screen->height
     struct vnc_cursor cursor;
-    struct gpu_rect drawn; // where the cursor is in the frame; width 0: it is not
+    struct picture_rect drawn; // where the cursor is in the frame; width 0: it is not
 };
 
 static struct viewer *viewer_of(rfbClientPtr client)
@@ -98,37 +98,37 @@ static void tell(struct viewer *viewer, struct vnc_message message)
 
 // Clips to width × height. False: nothing is left.
 static bool clip(int64_t x, int64_t y, int64_t width, int64_t height, uint32_t limit_width,
-                 uint32_t limit_height, struct gpu_rect *rect)
+                 uint32_t limit_height, struct picture_rect *rect)
 {
     int64_t right = x + width, bottom = y + height;
     x = x < 0 ? 0 : x;
     y = y < 0 ? 0 : y;
     right = right > limit_width ? limit_width : right;
     bottom = bottom > limit_height ? limit_height : bottom;
-    *rect = (struct gpu_rect){0};
+    *rect = (struct picture_rect){0};
     if (x >= right || y >= bottom)
         return false;
-    *rect =
-        (struct gpu_rect){(uint32_t)x, (uint32_t)y, (uint32_t)(right - x), (uint32_t)(bottom - y)};
+    *rect = (struct picture_rect){(uint32_t)x, (uint32_t)y, (uint32_t)(right - x),
+                                  (uint32_t)(bottom - y)};
     return true;
 }
 
-static void blend_cursor(struct viewer *viewer, const struct gpu_rect *rect)
+static void blend_cursor(struct viewer *viewer, const struct picture_rect *rect)
 {
     size_t stride = (size_t)viewer->screen->width * 4;
-    gpu_pixels_blend(viewer->cursor.rgba, viewer->cursor.width, viewer->cursor.height,
-                     (int64_t)viewer->cursor.x - rect->x, (int64_t)viewer->cursor.y - rect->y,
-                     GPU_ORDER_BGRA, viewer->frame + rect->y * stride + (size_t)rect->x * 4, stride,
-                     rect->width, rect->height);
+    picture_blend(viewer->cursor.rgba, viewer->cursor.width, viewer->cursor.height,
+                  (int64_t)viewer->cursor.x - rect->x, (int64_t)viewer->cursor.y - rect->y,
+                  PICTURE_ORDER_BGRA, viewer->frame + rect->y * stride + (size_t)rect->x * 4,
+                  stride, rect->width, rect->height);
 }
 
 // A part of the picture into the frame, which is smaller or larger when the viewer can't follow the
 // guest's size.
-static void paint(struct viewer *viewer, const struct gpu_rect *wanted)
+static void paint(struct viewer *viewer, const struct picture_rect *wanted)
 {
     const struct picture *picture = &viewer->picture;
     uint32_t width = (uint32_t)viewer->screen->width, height = (uint32_t)viewer->screen->height;
-    struct gpu_rect rect;
+    struct picture_rect rect;
     if (!clip(wanted->x, wanted->y, wanted->width, wanted->height,
               picture->width < width ? picture->width : width,
               picture->height < height ? picture->height : height, &rect))
@@ -203,10 +203,10 @@ static rfbCursorPtr get_cursor(rfbClientPtr client)
 // Draws it into the frame, or takes it away, where the viewer does not.
 static void update_cursor(struct viewer *viewer)
 {
-    struct gpu_rect old = viewer->drawn;
+    struct picture_rect old = viewer->drawn;
     bool drawn = viewer->cursor.visible && viewer->cursor.rgba && viewer->frame &&
                  !(viewer->client->enableCursorShapeUpdates && viewer->cursor.rich.richSource);
-    viewer->drawn = (struct gpu_rect){0};
+    viewer->drawn = (struct picture_rect){0};
     if (drawn)
         clip(viewer->cursor.x, viewer->cursor.y, viewer->cursor.width, viewer->cursor.height,
              (uint32_t)viewer->screen->width, (uint32_t)viewer->screen->height, &viewer->drawn);
@@ -222,8 +222,8 @@ static void take_shape(struct viewer *viewer, const struct vnc_message *message,
 {
     vnc_cursor_take(&viewer->cursor, message, fd);
     // A shape of the same size at the same place would look like no change.
-    struct gpu_rect old = viewer->drawn;
-    viewer->drawn = (struct gpu_rect){0};
+    struct picture_rect old = viewer->drawn;
+    viewer->drawn = (struct picture_rect){0};
     if (old.width)
         paint(viewer, &old);
     viewer->client->cursorWasChanged = TRUE;
@@ -247,8 +247,8 @@ static bool apply(struct viewer *viewer, const struct vnc_message *message, int 
         return take_screen(viewer, message, fd);
     case VNC_DAMAGE:
         if (viewer->frame)
-            paint(viewer, &(struct gpu_rect){(uint32_t)message->x, (uint32_t)message->y,
-                                             message->width, message->height});
+            paint(viewer, &(struct picture_rect){(uint32_t)message->x, (uint32_t)message->y,
+                                                 message->width, message->height});
         return true;
     case VNC_CURSOR:
         take_shape(viewer, message, fd);

@@ -201,7 +201,7 @@ static void on_picture(void *data, uint32_t output)
         window_picture(window);
 }
 
-static void on_frame(void *data, uint32_t output, const struct gpu_rect *damage)
+static void on_frame(void *data, uint32_t output, const struct picture_rect *damage)
 {
     struct app *app = data;
     struct window *window = window_of(app, output);

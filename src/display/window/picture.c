@@ -1,18 +1,18 @@
 #include "display/window/picture.h"
 
-VkFormat window_picture_format(enum gpu_format format)
+VkFormat window_picture_format(enum picture_format format)
 {
     switch (format) {
-    case GPU_FORMAT_B8G8R8A8:
-    case GPU_FORMAT_B8G8R8X8:
+    case PICTURE_FORMAT_B8G8R8A8:
+    case PICTURE_FORMAT_B8G8R8X8:
         return VK_FORMAT_B8G8R8A8_UNORM;
-    case GPU_FORMAT_R8G8B8A8:
-    case GPU_FORMAT_R8G8B8X8:
+    case PICTURE_FORMAT_R8G8B8A8:
+    case PICTURE_FORMAT_R8G8B8X8:
         return VK_FORMAT_R8G8B8A8_UNORM;
-    case GPU_FORMAT_A8R8G8B8:
-    case GPU_FORMAT_X8R8G8B8:
-    case GPU_FORMAT_X8B8G8R8:
-    case GPU_FORMAT_A8B8G8R8:
+    case PICTURE_FORMAT_A8R8G8B8:
+    case PICTURE_FORMAT_X8R8G8B8:
+    case PICTURE_FORMAT_X8B8G8R8:
+    case PICTURE_FORMAT_A8B8G8R8:
         break; // Vulkan has no 8-bit format with A in front; guests of big-endian machines only
     }
     return VK_FORMAT_UNDEFINED;
@@ -115,7 +115,7 @@ static void move(struct window_vulkan *vk, VkCommandBuffer commands, VkImage ima
 void window_picture_copy(struct window_vulkan *vk, VkCommandBuffer commands,
                          struct window_picture *picture, const struct window_source *source)
 {
-    const struct gpu_rect *damage = &source->damage;
+    const struct picture_rect *damage = &source->damage;
     move(vk, commands, picture->image,
          picture->filled ? VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL : VK_IMAGE_LAYOUT_UNDEFINED,
          VK_ACCESS_TRANSFER_READ_BIT, VK_IMAGE_LAYOUT_TRANSFER_DST_OPTIMAL,

@@ -5,7 +5,7 @@
 
 #include "display/window/layout.h"
 #include "display/window/vulkan.h"
-#include "gpu/scanout.h"
+#include "picture/picture.h"
 
 struct window_picture {
     VkImage image; // none: nothing was shown yet
@@ -22,12 +22,12 @@ struct window_source {
     VkDeviceSize offset; // of the picture's first pixel, bytes, a multiple of 4
     uint32_t row;        // pixels
     VkFormat format;
-    uint32_t width, height; // of the picture
-    struct gpu_rect damage; // what is to be copied; in the picture
+    uint32_t width, height;     // of the picture
+    struct picture_rect damage; // what is to be copied; in the picture
 };
 
 // The format whose pixels lie in memory as those of `format`; VK_FORMAT_UNDEFINED: there is none.
-VkFormat window_picture_format(enum gpu_format format);
+VkFormat window_picture_format(enum picture_format format);
 
 // Makes the image what the source needs. The GPU must not be using it. False: out of memory.
 bool window_picture_prepare(struct window_vulkan *vulkan, struct window_picture *picture,

@@ -42,7 +42,7 @@ struct window_presenter {
 
 struct window_presenter_ops {
     // The output's frame that is due. WINDOW_EVENT_SHOWN follows.
-    void (*frame)(struct window_presenter *presenter, const struct gpu_rect *damage);
+    void (*frame)(struct window_presenter *presenter, const struct picture_rect *damage);
     // A picture of our own in the place of the output's; takes over `rgba`, from malloc.
     void (*notice)(struct window_presenter *presenter, uint8_t *rgba, uint32_t width,
                    uint32_t height);

@@ -160,7 +160,7 @@ static bool upload_notice(struct presenter *p, uint8_t *rgba, struct window_sour
     source->buffer = p->notice_staging.buffer;
     source->row = source->width;
     source->format = VK_FORMAT_R8G8B8A8_UNORM;
-    source->damage = (struct gpu_rect){.width = source->width, .height = source->height};
+    source->damage = (struct picture_rect){.width = source->width, .height = source->height};
     return good;
 }
 
@@ -221,9 +221,9 @@ static void *run(void *data)
 
 // ---- the main thread ------------------------------------------------------
 
-static struct gpu_rect cut(const struct gpu_rect *damage, uint32_t width, uint32_t height)
+static struct picture_rect cut(const struct picture_rect *damage, uint32_t width, uint32_t height)
 {
-    struct gpu_rect r = *damage;
+    struct picture_rect r = *damage;
     r.x = r.x < width ? r.x : width;
     r.y = r.y < height ? r.y : height;
     r.width = r.width < width - r.x ? r.width : width - r.x;
@@ -249,17 +249,17 @@ static void import(struct presenter *p, const struct display_output *output, str
 static void upload(struct presenter *p, const struct display_output *output, struct job *job)
 {
     struct window_source *source = &job->source;
-    const struct gpu_rect *damage = &source->damage;
+    const struct picture_rect *damage = &source->damage;
     size_t row = (size_t)output->width * 4;
     if (!window_staging_reserve(p->vulkan, &p->staging, row * output->height) ||
-        !display_read(p->settings.display, p->settings.output, damage, GPU_ORDER_BGRA,
+        !display_read(p->settings.display, p->settings.output, damage, PICTURE_ORDER_BGRA,
                       p->staging.bytes + damage->y * row + damage->x * 4, row))
         return; // the frame is answered, the picture stays as it was
     source->buffer = p->staging.buffer;
     source->row = output->width;
 }
 
-static void show_frame(struct window_presenter *base, const struct gpu_rect *damage)
+static void show_frame(struct window_presenter *base, const struct picture_rect *damage)
 {
     struct presenter *p = of(base);
     const struct display_output *output = display_output(p->settings.display, p->settings.output);
@@ -270,7 +270,7 @@ static void show_frame(struct window_presenter *base, const struct gpu_rect *dam
             .format = format, .width = output->width, .height = output->height};
         if (format == VK_FORMAT_UNDEFINED || p->settings.upload)
             format = VK_FORMAT_B8G8R8A8_UNORM;
-        struct gpu_rect all = {.width = output->width, .height = output->height};
+        struct picture_rect all = {.width = output->width, .height = output->height};
         bool same = p->format == format && p->picture_width == output->width &&
                     p->picture_height == output->height;
         job.source.damage = same ? cut(damage, output->width, output->height) : all;

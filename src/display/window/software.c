@@ -60,11 +60,11 @@ static SDL_Texture *prepare(struct software *s, uint32_t width, uint32_t height,
 }
 
 static void copy(struct software *s, const struct display_output *output,
-                 const struct gpu_rect *damage)
+                 const struct picture_rect *damage)
 {
     bool same = s->texture && !s->ours && s->width == output->width && s->height == output->height;
-    struct gpu_rect all = {.width = output->width, .height = output->height};
-    struct gpu_rect part = same ? *damage : all;
+    struct picture_rect all = {.width = output->width, .height = output->height};
+    struct picture_rect part = same ? *damage : all;
     size_t row = (size_t)part.width * 4, size = row * part.height;
     if (!size || !prepare(s, output->width, output->height, false))
         return;
@@ -73,8 +73,8 @@ static void copy(struct software *s, const struct display_output *output,
         s->pixels = malloc(size);
         s->size = s->pixels ? size : 0;
     }
-    if (!s->pixels || !display_read(s->settings.display, s->settings.output, &part, GPU_ORDER_BGRA,
-                                    s->pixels, row))
+    if (!s->pixels || !display_read(s->settings.display, s->settings.output, &part,
+                                    PICTURE_ORDER_BGRA, s->pixels, row))
         return;
     SDL_Rect to = {part.x, part.y, part.width, part.height};
     SDL_UpdateTexture(s->texture, &to, s->pixels, (int)row);
@@ -89,7 +89,7 @@ static Uint32 on_timer(Uint32 interval, void *data)
     return 0; // once
 }
 
-static void show_frame(struct window_presenter *base, const struct gpu_rect *damage)
+static void show_frame(struct window_presenter *base, const struct picture_rect *damage)
 {
     struct software *s = of(base);
     const struct display_output *output = display_output(s->settings.display, s->settings.output);

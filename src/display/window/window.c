@@ -212,7 +212,7 @@ void window_set_presenter(struct window *window, struct window_presenter *presen
     }
     // What the last presenter showed, or was about to.
     const struct display_output *output = display_output(window->settings.display, window->output);
-    struct gpu_rect all = {.width = output->width, .height = output->height};
+    struct picture_rect all = {.width = output->width, .height = output->height};
     if (output->file)
         presenter->ops->frame(presenter, &all);
     else
@@ -240,11 +240,11 @@ void window_picture(struct window *window)
     }
 }
 
-void window_frame(struct window *window, const struct gpu_rect *damage)
+void window_frame(struct window *window, const struct picture_rect *damage)
 {
     const struct display_output *output = display_output(window->settings.display, window->output);
     bool shows = output->file && output->enabled;
-    struct gpu_rect all = {.width = output->width, .height = output->height};
+    struct picture_rect all = {.width = output->width, .height = output->height};
     if (shows && window->notice) {
         damage = &all;
         set_notice(window, NULL);

@@ -47,7 +47,7 @@ void window_set_presenter(struct window *window, struct window_presenter *presen
 
 // What the display says (display.h).
 void window_picture(struct window *window);
-void window_frame(struct window *window, const struct gpu_rect *damage);
+void window_frame(struct window *window, const struct picture_rect *damage);
 void window_cursor(struct window *window, bool shape_changed);
 
 // What the person does.

@@ -38,19 +38,19 @@ static void transfers_gather_scattered_pages(void **state)
         uint32_t format;
         int red, green, blue;
     } formats[] = {
-        {GPU_FORMAT_B8G8R8A8, 2, 1, 0}, {GPU_FORMAT_B8G8R8X8, 2, 1, 0},
-        {GPU_FORMAT_A8R8G8B8, 1, 2, 3}, {GPU_FORMAT_X8R8G8B8, 1, 2, 3},
-        {GPU_FORMAT_R8G8B8A8, 0, 1, 2}, {GPU_FORMAT_X8B8G8R8, 3, 2, 1},
-        {GPU_FORMAT_A8B8G8R8, 3, 2, 1}, {GPU_FORMAT_R8G8B8X8, 0, 1, 2},
+        {PICTURE_FORMAT_B8G8R8A8, 2, 1, 0}, {PICTURE_FORMAT_B8G8R8X8, 2, 1, 0},
+        {PICTURE_FORMAT_A8R8G8B8, 1, 2, 3}, {PICTURE_FORMAT_X8R8G8B8, 1, 2, 3},
+        {PICTURE_FORMAT_R8G8B8A8, 0, 1, 2}, {PICTURE_FORMAT_X8B8G8R8, 3, 2, 1},
+        {PICTURE_FORMAT_A8B8G8R8, 3, 2, 1}, {PICTURE_FORMAT_R8G8B8X8, 0, 1, 2},
     };
     struct machine *machine = *state;
     fill_backing(machine);
     for (unsigned f = 0; f < sizeof(formats) / sizeof(formats[0]); f++) {
         assert_int_equal(create_2d(machine, 1, formats[f].format, W, H), OK);
         assert_int_equal(attach_backing(machine, 1, pieces, 5), OK);
-        assert_int_equal(set_scanout(machine, 0, 1, (struct gpu_rect){0, 0, W, H}), OK);
-        assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, 0, W, H}, 0), OK);
-        assert_int_equal(flush(machine, 1, (struct gpu_rect){0, 0, W, H}), OK);
+        assert_int_equal(set_scanout(machine, 0, 1, (struct picture_rect){0, 0, W, H}), OK);
+        assert_int_equal(transfer(machine, 1, (struct picture_rect){0, 0, W, H}, 0), OK);
+        assert_int_equal(flush(machine, 1, (struct picture_rect){0, 0, W, H}), OK);
         uint8_t rgba[STRIDE * H];
         assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
         for (uint64_t pixel = 0; pixel < W * H; pixel++) {
@@ -72,12 +72,12 @@ static void transfers_of_rectangles_touch_nothing_else(void **state)
     for (uint32_t x = 0; x < W; x += 6) {
         for (uint32_t y = 0; y < H; y += 3) {
             for (uint64_t shift = 0; shift <= STRIDE; shift += STRIDE / 2) {
-                struct gpu_rect rect = {x, y, x ? 2 : W, shift ? 1 : 3 <= H - y ? 3 : H - y};
+                struct picture_rect rect = {x, y, x ? 2 : W, shift ? 1 : 3 <= H - y ? 3 : H - y};
                 uint64_t offset = (uint64_t)y * STRIDE + x * 4;
                 offset = shift && offset >= shift ? offset - shift : offset;
-                assert_int_equal(create_2d(machine, 1, GPU_FORMAT_R8G8B8X8, W, H), OK);
+                assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_R8G8B8X8, W, H), OK);
                 assert_int_equal(attach_backing(machine, 1, pieces, 5), OK);
-                assert_int_equal(set_scanout(machine, 0, 1, (struct gpu_rect){0, 0, W, H}), OK);
+                assert_int_equal(set_scanout(machine, 0, 1, (struct picture_rect){0, 0, W, H}), OK);
                 assert_int_equal(transfer(machine, 1, rect, offset), OK);
                 uint8_t rgba[STRIDE * H];
                 assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
@@ -102,12 +102,12 @@ static void a_scanout_shows_a_part_of_its_resource(void **state)
 {
     struct machine *machine = *state;
     fill_backing(machine);
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_R8G8B8X8, W, H), OK);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_R8G8B8X8, W, H), OK);
     assert_int_equal(attach_backing(machine, 1, pieces, 5), OK);
-    assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, 0, W, H}, 0), OK);
-    assert_int_equal(set_scanout(machine, 1, 1, (struct gpu_rect){5, 3, 7, 4}), OK);
+    assert_int_equal(transfer(machine, 1, (struct picture_rect){0, 0, W, H}, 0), OK);
+    assert_int_equal(set_scanout(machine, 1, 1, (struct picture_rect){5, 3, 7, 4}), OK);
     struct gpu_picture picture;
-    gpu_scanout_picture(machine->device, 1, &picture);
+    gpu_output_picture(machine->device, 1, &picture);
     assert_true(picture.enabled);
     assert_int_equal(picture.width, 7);
     assert_int_equal(picture.height, 4);
@@ -126,69 +126,70 @@ static void a_scanout_shows_a_part_of_its_resource(void **state)
 static void damage_is_the_union_of_flushes_in_the_picture(void **state)
 {
     struct machine *machine = *state;
-    struct gpu_rect damage;
-    struct gpu_scanout_listener listener = {0};
+    struct picture_rect damage;
+    struct gpu_listener listener = {0};
     gpu_device_listen(machine->device, &listener);
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, 100, 100), OK);
-    assert_int_equal(create_2d(machine, 2, GPU_FORMAT_B8G8R8A8, 100, 100), OK);
-    assert_int_equal(set_scanout(machine, 0, 1, (struct gpu_rect){10, 20, 50, 40}), OK);
-    assert_true(
-        gpu_scanout_take_damage(machine->device, &listener, 0, &damage)); // all of it is new
-    assert_memory_equal(&damage, (&(struct gpu_rect){0, 0, 50, 40}), sizeof(damage));
-    assert_false(gpu_scanout_take_damage(machine->device, &listener, 0, &damage));
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, 100, 100), OK);
+    assert_int_equal(create_2d(machine, 2, PICTURE_FORMAT_B8G8R8A8, 100, 100), OK);
+    assert_int_equal(set_scanout(machine, 0, 1, (struct picture_rect){10, 20, 50, 40}), OK);
+    assert_true(gpu_output_take_damage(machine->device, &listener, 0, &damage)); // all of it is new
+    assert_memory_equal(&damage, (&(struct picture_rect){0, 0, 50, 40}), sizeof(damage));
+    assert_false(gpu_output_take_damage(machine->device, &listener, 0, &damage));
 
-    assert_int_equal(flush(machine, 1, (struct gpu_rect){0, 0, 10, 100}), OK);  // left of it
-    assert_int_equal(flush(machine, 2, (struct gpu_rect){0, 0, 100, 100}), OK); // not shown
-    assert_int_equal(flush(machine, 1, (struct gpu_rect){30, 30, 0, 5}), OK);   // nothing
-    assert_false(gpu_scanout_take_damage(machine->device, &listener, 0, &damage));
+    assert_int_equal(flush(machine, 1, (struct picture_rect){0, 0, 10, 100}), OK);  // left of it
+    assert_int_equal(flush(machine, 2, (struct picture_rect){0, 0, 100, 100}), OK); // not shown
+    assert_int_equal(flush(machine, 1, (struct picture_rect){30, 30, 0, 5}), OK);   // nothing
+    assert_false(gpu_output_take_damage(machine->device, &listener, 0, &damage));
 
-    assert_int_equal(flush(machine, 1, (struct gpu_rect){5, 15, 8, 10}),
+    assert_int_equal(flush(machine, 1, (struct picture_rect){5, 15, 8, 10}),
                      OK); // its upper left corner
-    assert_int_equal(flush(machine, 1, (struct gpu_rect){30, 40, 100 - 30, 3}),
+    assert_int_equal(flush(machine, 1, (struct picture_rect){30, 40, 100 - 30, 3}),
                      OK); // to its right edge
-    assert_true(gpu_scanout_take_damage(machine->device, &listener, 0, &damage));
-    assert_memory_equal(&damage, (&(struct gpu_rect){0, 0, 50, 23}), sizeof(damage));
+    assert_true(gpu_output_take_damage(machine->device, &listener, 0, &damage));
+    assert_memory_equal(&damage, (&(struct picture_rect){0, 0, 50, 23}), sizeof(damage));
 }
 
 static void what_does_not_fit_is_refused(void **state)
 {
     struct machine *machine = *state;
-    assert_int_equal(create_2d(machine, 0, GPU_FORMAT_B8G8R8A8, 1, 1), BAD_RESOURCE);
+    assert_int_equal(create_2d(machine, 0, PICTURE_FORMAT_B8G8R8A8, 1, 1), BAD_RESOURCE);
     assert_int_equal(create_2d(machine, 1, 5, 1, 1), BAD_PARAMETER);
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, 0, 1), BAD_PARAMETER);
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, 1, 0), BAD_PARAMETER);
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, UINT32_MAX, UINT32_MAX),
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, 0, 1), BAD_PARAMETER);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, 1, 0), BAD_PARAMETER);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, UINT32_MAX, UINT32_MAX),
                      BAD_PARAMETER);
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, 0x40000000, 4), BAD_PARAMETER);
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, W, H), OK);
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, W, H), BAD_RESOURCE); // taken
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, 0x40000000, 4), BAD_PARAMETER);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, W, H), OK);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, W, H), BAD_RESOURCE); // taken
 
-    assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, 0, W, H}, 0), UNSPEC); // no backing
+    assert_int_equal(transfer(machine, 1, (struct picture_rect){0, 0, W, H}, 0),
+                     UNSPEC); // no backing
     assert_int_equal(attach_backing(machine, 2, pieces, 5), BAD_RESOURCE);
     assert_int_equal(attach_backing(machine, 1, pieces, 0), BAD_PARAMETER);
     assert_int_equal(attach_backing(machine, 1, pieces, 5), OK);
     assert_int_equal(attach_backing(machine, 1, pieces, 5), UNSPEC); // again
 
-    assert_int_equal(transfer(machine, 9, (struct gpu_rect){0, 0, W, H}, 0), BAD_RESOURCE);
-    assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, 0, W + 1, H}, 0), BAD_PARAMETER);
-    assert_int_equal(transfer(machine, 1, (struct gpu_rect){1, 0, W, H}, 0), BAD_PARAMETER);
-    assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, H, W, 1}, 0), BAD_PARAMETER);
-    assert_int_equal(transfer(machine, 1, (struct gpu_rect){UINT32_MAX, 0, 2, 1}, 0),
+    assert_int_equal(transfer(machine, 9, (struct picture_rect){0, 0, W, H}, 0), BAD_RESOURCE);
+    assert_int_equal(transfer(machine, 1, (struct picture_rect){0, 0, W + 1, H}, 0), BAD_PARAMETER);
+    assert_int_equal(transfer(machine, 1, (struct picture_rect){1, 0, W, H}, 0), BAD_PARAMETER);
+    assert_int_equal(transfer(machine, 1, (struct picture_rect){0, H, W, 1}, 0), BAD_PARAMETER);
+    assert_int_equal(transfer(machine, 1, (struct picture_rect){UINT32_MAX, 0, 2, 1}, 0),
                      BAD_PARAMETER);
-    assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, 0, W, H}, 1),
+    assert_int_equal(transfer(machine, 1, (struct picture_rect){0, 0, W, H}, 1),
                      BAD_PARAMETER); // one byte behind the backing
-    assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, 0, 1, 1}, UINT64_MAX),
+    assert_int_equal(transfer(machine, 1, (struct picture_rect){0, 0, 1, 1}, UINT64_MAX),
                      BAD_PARAMETER);
-    assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, 0, W, H}, 0), OK);
+    assert_int_equal(transfer(machine, 1, (struct picture_rect){0, 0, W, H}, 0), OK);
 
-    assert_int_equal(set_scanout(machine, 2, 1, (struct gpu_rect){0, 0, W, H}), BAD_SCANOUT);
-    assert_int_equal(set_scanout(machine, 0, 7, (struct gpu_rect){0, 0, W, H}), BAD_RESOURCE);
-    assert_int_equal(set_scanout(machine, 0, 1, (struct gpu_rect){0, 0, 0, H}), BAD_PARAMETER);
-    assert_int_equal(set_scanout(machine, 0, 1, (struct gpu_rect){1, 0, W, H}), BAD_PARAMETER);
-    assert_int_equal(set_scanout(machine, 0, 1, (struct gpu_rect){UINT32_MAX, UINT32_MAX, 2, 2}),
-                     BAD_PARAMETER);
-    assert_int_equal(flush(machine, 1, (struct gpu_rect){0, 0, W, H + 1}), BAD_PARAMETER);
-    assert_int_equal(flush(machine, 3, (struct gpu_rect){0, 0, 1, 1}), BAD_RESOURCE);
+    assert_int_equal(set_scanout(machine, 2, 1, (struct picture_rect){0, 0, W, H}), BAD_SCANOUT);
+    assert_int_equal(set_scanout(machine, 0, 7, (struct picture_rect){0, 0, W, H}), BAD_RESOURCE);
+    assert_int_equal(set_scanout(machine, 0, 1, (struct picture_rect){0, 0, 0, H}), BAD_PARAMETER);
+    assert_int_equal(set_scanout(machine, 0, 1, (struct picture_rect){1, 0, W, H}), BAD_PARAMETER);
+    assert_int_equal(
+        set_scanout(machine, 0, 1, (struct picture_rect){UINT32_MAX, UINT32_MAX, 2, 2}),
+        BAD_PARAMETER);
+    assert_int_equal(flush(machine, 1, (struct picture_rect){0, 0, W, H + 1}), BAD_PARAMETER);
+    assert_int_equal(flush(machine, 3, (struct picture_rect){0, 0, 1, 1}), BAD_RESOURCE);
     assert_int_equal(unref(machine, 3), BAD_RESOURCE);
 
     struct gpu_resource_only body = {.resource_id = 1};
@@ -196,7 +197,7 @@ static void what_does_not_fit_is_refused(void **state)
                      OK);
     assert_int_equal(machine_now(machine, GPU_CMD_RESOURCE_DETACH_BACKING, &body, sizeof(body)),
                      UNSPEC);
-    assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, 0, W, H}, 0), UNSPEC);
+    assert_int_equal(transfer(machine, 1, (struct picture_rect){0, 0, W, H}, 0), UNSPEC);
 }
 
 static void backing_must_be_guest_memory(void **state)
@@ -209,7 +210,7 @@ static void backing_must_be_guest_memory(void **state)
         {UINT64_MAX - 100, 800, 0}, // wraps around
         {BANK_BASE - 1, 800, 0},
     };
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, W, H), OK);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, W, H), OK);
     for (unsigned i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         assert_int_equal(attach_backing(machine, 1, &bad[i], 1), BAD_PARAMETER);
     // More entries than there are bytes for.
@@ -221,47 +222,47 @@ static void backing_must_be_guest_memory(void **state)
                      BAD_PARAMETER);
     // Shorter than the resource is legal; using what is not there isn't.
     assert_int_equal(attach_backing(machine, 1, pieces, 2), OK);
-    assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, 0, W, 1}, 0), OK);
-    assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, 0, W, H}, 0), BAD_PARAMETER);
+    assert_int_equal(transfer(machine, 1, (struct picture_rect){0, 0, W, 1}, 0), OK);
+    assert_int_equal(transfer(machine, 1, (struct picture_rect){0, 0, W, H}, 0), BAD_PARAMETER);
 }
 
 static void limits_hold_and_are_given_back(void **state)
 {
     struct machine *machine = *state;
     // 16 MiB of pixels in all.
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, 2048, 1024), OK);
-    assert_int_equal(create_2d(machine, 2, GPU_FORMAT_B8G8R8A8, 2048, 1024), OK);
-    assert_int_equal(create_2d(machine, 3, GPU_FORMAT_B8G8R8A8, 1, 1), NO_MEMORY);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, 2048, 1024), OK);
+    assert_int_equal(create_2d(machine, 2, PICTURE_FORMAT_B8G8R8A8, 2048, 1024), OK);
+    assert_int_equal(create_2d(machine, 3, PICTURE_FORMAT_B8G8R8A8, 1, 1), NO_MEMORY);
     assert_int_equal(unref(machine, 1), OK);
-    assert_int_equal(create_2d(machine, 3, GPU_FORMAT_B8G8R8A8, 1, 1), OK);
+    assert_int_equal(create_2d(machine, 3, PICTURE_FORMAT_B8G8R8A8, 1, 1), OK);
     for (uint32_t id = 10; id < 10 + machine->options.max_resources - 2; id++)
-        assert_int_equal(create_2d(machine, id, GPU_FORMAT_B8G8R8A8, 1, 1), OK);
-    assert_int_equal(create_2d(machine, 9, GPU_FORMAT_B8G8R8A8, 1, 1), NO_MEMORY);
+        assert_int_equal(create_2d(machine, id, PICTURE_FORMAT_B8G8R8A8, 1, 1), OK);
+    assert_int_equal(create_2d(machine, 9, PICTURE_FORMAT_B8G8R8A8, 1, 1), NO_MEMORY);
     machine_reset(machine);
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, 2048, 1024), OK);
-    assert_int_equal(create_2d(machine, 2, GPU_FORMAT_B8G8R8A8, 2048, 1024), OK);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, 2048, 1024), OK);
+    assert_int_equal(create_2d(machine, 2, PICTURE_FORMAT_B8G8R8A8, 2048, 1024), OK);
 }
 
 static void a_picture_outlives_its_resource_and_the_driver(void **state)
 {
     struct machine *machine = *state;
     fill_backing(machine);
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_R8G8B8X8, W, H), OK);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_R8G8B8X8, W, H), OK);
     assert_int_equal(attach_backing(machine, 1, pieces, 5), OK);
-    assert_int_equal(transfer(machine, 1, (struct gpu_rect){0, 0, W, H}, 0), OK);
-    assert_int_equal(set_scanout(machine, 0, 1, (struct gpu_rect){0, 0, W, H}), OK);
+    assert_int_equal(transfer(machine, 1, (struct picture_rect){0, 0, W, H}, 0), OK);
+    assert_int_equal(set_scanout(machine, 0, 1, (struct picture_rect){0, 0, W, H}), OK);
     assert_int_equal(unref(machine, 1), OK);
     struct gpu_picture picture;
-    gpu_scanout_picture(machine->device, 0, &picture);
+    gpu_output_picture(machine->device, 0, &picture);
     assert_false(picture.enabled);
     machine_reset(machine);
     uint8_t rgba[STRIDE * H];
     assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
     assert_int_equal(rgba[5], pattern(5));
     // The id is free for another one, which is not shown.
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_R8G8B8X8, W, H), OK);
-    assert_int_equal(flush(machine, 1, (struct gpu_rect){0, 0, W, H}), OK);
-    gpu_scanout_picture(machine->device, 0, &picture);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_R8G8B8X8, W, H), OK);
+    assert_int_equal(flush(machine, 1, (struct picture_rect){0, 0, W, H}), OK);
+    gpu_output_picture(machine->device, 0, &picture);
     assert_false(picture.enabled);
 }
 
@@ -278,16 +279,16 @@ static void early_boot_works_without_3d(void **state)
     struct gpu_display_info info;
     memcpy(&info, answer->bytes + sizeof(struct gpu_header), sizeof(info));
     assert_int_equal(info.modes[0].enabled, 1);
-    assert_memory_equal(&info.modes[0].rect, (&(struct gpu_rect){0, 0, 1280, 800}),
-                        sizeof(struct gpu_rect));
-    struct gpu_rect all = {0, 0, 800, 600};
+    assert_memory_equal(&info.modes[0].rect, (&(struct picture_rect){0, 0, 1280, 800}),
+                        sizeof(struct picture_rect));
+    struct picture_rect all = {0, 0, 800, 600};
     struct gpu_memory_entry backing = {BANK_BASE, 800 * 600 * 4, 0};
     memset(guest_at(machine, BANK_BASE), 0x80, 800 * 600 * 4);
 
     // The console's frame buffer, twice: firmware sets a mode, and another.
     for (int round = 0; round < 2; round++) {
         machine->header = (struct gpu_header){.flags = GPU_FLAG_FENCE, .fence_id = 1};
-        assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8X8, all.width, all.height), OK);
+        assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8X8, all.width, all.height), OK);
         assert_int_equal(attach_backing(machine, 1, &backing, 1), OK);
         assert_int_equal(set_scanout(machine, 0, 1, all), OK);
         machine->header = (struct gpu_header){.flags = GPU_FLAG_FENCE, .fence_id = 2};
@@ -299,7 +300,7 @@ static void early_boot_works_without_3d(void **state)
         assert_int_equal(rgba[(size_t)all.width * all.height * 4 - 2], 0x80);
         free(rgba);
         // A cursor, without a place for a response.
-        assert_int_equal(create_2d(machine, 2, GPU_FORMAT_B8G8R8A8, 64, 64), OK);
+        assert_int_equal(create_2d(machine, 2, PICTURE_FORMAT_B8G8R8A8, 64, 64), OK);
         machine->room = 0;
         struct gpu_update_cursor cursor = {
             .resource_id = 2, .x = 5, .y = 6, .hot_x = 1, .hot_y = 2};
@@ -312,12 +313,12 @@ static void early_boot_works_without_3d(void **state)
                 ->done);
         machine->room = ROOM;
         struct gpu_cursor now;
-        gpu_scanout_cursor(machine->device, 0, &now);
+        gpu_output_cursor(machine->device, 0, &now);
         assert_true(now.visible);
         assert_int_equal(now.x, 50);
         assert_int_equal(now.width, 64);
 
-        assert_int_equal(set_scanout(machine, 0, 0, (struct gpu_rect){0}), OK);
+        assert_int_equal(set_scanout(machine, 0, 0, (struct picture_rect){0}), OK);
         struct gpu_resource_only detach = {.resource_id = 1};
         assert_int_equal(
             machine_now(machine, GPU_CMD_RESOURCE_DETACH_BACKING, &detach, sizeof(detach)), OK);
@@ -327,13 +328,13 @@ static void early_boot_works_without_3d(void **state)
     }
     // The kernel's driver takes over and finds nothing left behind.
     machine_reset(machine);
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, 10, 10), OK);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, 10, 10), OK);
 }
 
 static void fences_of_2d_commands_come_back(void **state)
 {
     struct machine *machine = *state;
-    struct gpu_create_2d body = {1, GPU_FORMAT_B8G8R8A8, 4, 4};
+    struct gpu_create_2d body = {1, PICTURE_FORMAT_B8G8R8A8, 4, 4};
     machine->header =
         (struct gpu_header){.flags = GPU_FLAG_FENCE, .fence_id = 0x123456789abcdef0, .ctx_id = 3};
     struct answer *answer =
@@ -364,7 +365,7 @@ static void one_interrupt_per_round(void **state)
 {
     struct machine *machine = *state;
     for (uint32_t id = 1; id < 20; id++)
-        assert_int_equal(create_2d(machine, id, GPU_FORMAT_B8G8R8A8, 1, 1), OK);
+        assert_int_equal(create_2d(machine, id, PICTURE_FORMAT_B8G8R8A8, 1, 1), OK);
     assert_int_equal(machine->flushes, 0);
     machine_round(machine);
     assert_int_equal(machine->flushes, 1);

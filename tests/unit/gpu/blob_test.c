@@ -266,7 +266,7 @@ static void places_must_fit_and_be_free(void **state)
     assert_int_equal(answer_type(unmap_blob(machine, 5)), OK);
     assert_int_equal(answer_type(map_blob(machine, 5, 100 * PAGE)), GPU_RESP_OK_MAP_INFO);
 
-    assert_int_equal(create_2d(machine, 20, GPU_FORMAT_B8G8R8A8, 32, 32), OK);
+    assert_int_equal(create_2d(machine, 20, PICTURE_FORMAT_B8G8R8A8, 32, 32), OK);
     assert_int_equal(answer_type(map_blob(machine, 20, 50 * PAGE)), BAD_PARAMETER);
     int fd = os_shm_create("memory", PAGE);
     make_memory(machine, 2, 21, SHARE, 0, PAGE, fd); // not MAPPABLE
@@ -429,7 +429,7 @@ static void a_context_waits_alone(void **state)
     struct answer *unrelated = submit(machine, 3, -1, 0, words, 16);
     assert_int_equal(answer_type(own), OK);
     assert_int_equal(answer_type(unrelated), OK);
-    assert_int_equal(create_2d(machine, 9, GPU_FORMAT_B8G8R8A8, 4, 4), OK);
+    assert_int_equal(create_2d(machine, 9, PICTURE_FORMAT_B8G8R8A8, 4, 4), OK);
     assert_false(create->done || import->done || behind->done || fenced->done);
     expect_nothing(machine, 1);
     memset(behind->request + 32, 0xee, 4); // not read before its turn
@@ -487,7 +487,7 @@ static void what_is_not_shared_stays_with_its_context(void **state)
     int arena = os_shm_create("arena", 16 * PAGE);
     make_memory(machine, 1, 5, MAP, PAGE, PAGE, arena);
     assert_int_equal(answer_type(create_blob(machine, 1, 6, HOST, MAP, 0, PAGE)), OK);
-    assert_int_equal(create_2d(machine, 7, GPU_FORMAT_B8G8R8A8, 4, 4), OK);
+    assert_int_equal(create_2d(machine, 7, PICTURE_FORMAT_B8G8R8A8, 4, 4), OK);
     assert_int_equal(answer_type(create_blob(machine, 0, 8, GUEST, SHARE, 0, PAGE)), OK);
     struct placement *mine = NULL;
     assert_int_equal(answer_type(map_blob(machine, 6, 0)), GPU_RESP_OK_MAP_INFO);
@@ -604,7 +604,7 @@ static void a_guest_that_does_not_align_gets_no_venus(void **state)
                      BAD_PARAMETER);
     assert_int_equal(ctx_create(machine, 1, 4, "x"), BAD_PARAMETER);
     assert_int_equal(ctx_create(machine, 1, 0, "x"), OK); // for 2D
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, 4, 4), OK);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, 4, 4), OK);
 
     // The next driver, that of a newer kernel.
     gpu_device_reset(machine->device);

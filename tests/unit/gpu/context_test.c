@@ -84,7 +84,7 @@ static void a_context_without_a_capset_needs_no_worker(void **state)
     struct machine *machine = *state;
     assert_int_equal(ctx_create(machine, 1, 0, "Xorg"), OK);
     assert_int_equal(machine->pool.count, 0);
-    assert_int_equal(create_2d(machine, 5, GPU_FORMAT_B8G8R8A8, 4, 4), OK);
+    assert_int_equal(create_2d(machine, 5, PICTURE_FORMAT_B8G8R8A8, 4, 4), OK);
     assert_int_equal(answer_type(ctx_attach(machine, 1, 5)), OK);
     assert_int_equal(answer_type(ctx_detach(machine, 1, 5)), OK);
     assert_int_equal(answer_type(submit(machine, 1, -1, 1, words, 16)), UNSPEC);
@@ -259,7 +259,7 @@ static void a_dead_worker_costs_its_context_only(void **state)
     assert_int_equal(
         answer_type(create_blob(machine, 1, 8, GPU_BLOB_MEM_HOST3D, GPU_BLOB_MAPPABLE, 0, 4096)),
         UNSPEC);
-    assert_int_equal(create_2d(machine, 9, GPU_FORMAT_B8G8R8A8, 4, 4), OK);
+    assert_int_equal(create_2d(machine, 9, PICTURE_FORMAT_B8G8R8A8, 4, 4), OK);
     assert_int_equal(answer_type(ctx_attach(machine, 1, 9)), OK);
     assert_int_equal(answer_type(ctx_detach(machine, 1, 9)), OK);
     assert_int_equal(ctx_create(machine, 1, 4, "x"), BAD_CONTEXT); // still the guest's

@@ -9,9 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "gpu/scanout.h"
+#include "gpu/output.h"
 #include "machine.h"
 #include "os/shm.h"
+#include "snapshot.h"
 
 #define OK GPU_RESP_OK_NODATA
 #define UNSPEC GPU_RESP_ERR_UNSPEC
@@ -38,7 +39,7 @@ static inline int tear_down(void **state)
 // The picture of an output without the cursor; 0 or -errno.
 static inline int snapshot(struct machine *machine, uint32_t output, uint8_t *rgba, size_t size)
 {
-    return gpu_scanout_snapshot(machine->device, output, rgba, size, false);
+    return snapshot_output(machine->device, output, rgba, size, false);
 }
 
 #endif

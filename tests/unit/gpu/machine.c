@@ -420,19 +420,20 @@ uint32_t attach_backing(struct machine *machine, uint32_t id,
     return type;
 }
 
-uint32_t transfer(struct machine *machine, uint32_t id, struct gpu_rect rect, uint64_t offset)
+uint32_t transfer(struct machine *machine, uint32_t id, struct picture_rect rect, uint64_t offset)
 {
     struct gpu_transfer_2d body = {.rect = rect, .offset = offset, .resource_id = id};
     return machine_now(machine, GPU_CMD_TRANSFER_TO_HOST_2D, &body, sizeof(body));
 }
 
-uint32_t set_scanout(struct machine *machine, uint32_t scanout, uint32_t id, struct gpu_rect rect)
+uint32_t set_scanout(struct machine *machine, uint32_t scanout, uint32_t id,
+                     struct picture_rect rect)
 {
     struct gpu_set_scanout body = {rect, scanout, id};
     return machine_now(machine, GPU_CMD_SET_SCANOUT, &body, sizeof(body));
 }
 
-uint32_t flush(struct machine *machine, uint32_t id, struct gpu_rect rect)
+uint32_t flush(struct machine *machine, uint32_t id, struct picture_rect rect)
 {
     struct gpu_flush body = {.rect = rect, .resource_id = id};
     return machine_now(machine, GPU_CMD_RESOURCE_FLUSH, &body, sizeof(body));

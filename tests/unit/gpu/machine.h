@@ -118,9 +118,10 @@ uint32_t create_2d(struct machine *machine, uint32_t id, uint32_t format, uint32
 uint32_t unref(struct machine *machine, uint32_t id);
 uint32_t attach_backing(struct machine *machine, uint32_t id,
                         const struct gpu_memory_entry *entries, uint32_t count);
-uint32_t transfer(struct machine *machine, uint32_t id, struct gpu_rect rect, uint64_t offset);
-uint32_t set_scanout(struct machine *machine, uint32_t scanout, uint32_t id, struct gpu_rect rect);
-uint32_t flush(struct machine *machine, uint32_t id, struct gpu_rect rect);
+uint32_t transfer(struct machine *machine, uint32_t id, struct picture_rect rect, uint64_t offset);
+uint32_t set_scanout(struct machine *machine, uint32_t scanout, uint32_t id,
+                     struct picture_rect rect);
+uint32_t flush(struct machine *machine, uint32_t id, struct picture_rect rect);
 uint32_t ctx_create(struct machine *machine, uint32_t context, uint32_t capset, const char *name);
 uint32_t ctx_destroy(struct machine *machine, uint32_t context);
 struct answer *ctx_attach(struct machine *machine, uint32_t context, uint32_t id);

@@ -4,7 +4,7 @@
 
 #define MS 1000000ull
 
-static const struct gpu_rect all = {0, 0, 32, 32};
+static const struct picture_rect all = {0, 0, 32, 32};
 
 static struct answer *begin_flush(struct machine *machine)
 {
@@ -26,7 +26,7 @@ static uint64_t wait_for(struct machine *machine, const struct answer *answer)
 
 static void show(struct machine *machine)
 {
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8X8, 32, 32), OK);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8X8, 32, 32), OK);
     assert_int_equal(set_scanout(machine, 0, 1, all), OK);
 }
 
@@ -47,48 +47,48 @@ static void without_a_display_the_refresh_rate_is_the_pace(void **state)
 static void a_flush_waits_until_it_is_shown(void **state)
 {
     struct machine *machine = *state;
-    struct gpu_scanout_listener listener = {.paces = true};
-    struct gpu_rect damage;
+    struct gpu_listener listener = {.paces = true};
+    struct picture_rect damage;
     show(machine);
     gpu_device_listen(machine->device, &listener);
     struct answer *first = begin_flush(machine);
     assert_false(first->done);
-    assert_true(gpu_scanout_take_damage(machine->device, &listener, 0, &damage));
+    assert_true(gpu_output_take_damage(machine->device, &listener, 0, &damage));
     struct answer *second = begin_flush(machine), *third = begin_flush(machine);
-    gpu_scanout_shown(machine->device, &listener, 0); // what was taken before them
+    gpu_output_shown(machine->device, &listener, 0); // what was taken before them
     assert_int_equal(answer_type(first), OK);
     assert_false(second->done);
-    assert_true(gpu_scanout_take_damage(machine->device, &listener, 0, &damage));
-    gpu_scanout_shown(machine->device, &listener, 0);
+    assert_true(gpu_output_take_damage(machine->device, &listener, 0, &damage));
+    gpu_output_shown(machine->device, &listener, 0);
     assert_int_equal(answer_type(second), OK);
     assert_int_equal(answer_type(third), OK);
     // Another resource's flushes are nobody's business.
-    assert_int_equal(create_2d(machine, 2, GPU_FORMAT_B8G8R8X8, 32, 32), OK);
+    assert_int_equal(create_2d(machine, 2, PICTURE_FORMAT_B8G8R8X8, 32, 32), OK);
     assert_int_equal(flush(machine, 2, all), OK);
 }
 
 static void a_display_that_shows_nothing_delays_nobody_for_long(void **state)
 {
     struct machine *machine = *state;
-    struct gpu_scanout_listener listener = {.paces = true};
-    struct gpu_rect damage;
+    struct gpu_listener listener = {.paces = true};
+    struct picture_rect damage;
     show(machine);
     gpu_device_listen(machine->device, &listener);
     struct answer *answer = begin_flush(machine);
-    gpu_scanout_take_damage(machine->device, &listener, 0, &damage);
+    gpu_output_take_damage(machine->device, &listener, 0, &damage);
     uint64_t took = wait_for(machine, answer);
     assert_true(took > 90 * MS);
     for (unsigned i = 0; i < 12; i++) // until it is known to sleep
         wait_for(machine, begin_flush(machine));
     assert_true(begin_flush(machine)->done);
-    gpu_scanout_shown(machine->device, &listener, 0); // it is back
+    gpu_output_shown(machine->device, &listener, 0); // it is back
     assert_false(begin_flush(machine)->done);
 }
 
 static void a_display_that_goes_answers_what_waits(void **state)
 {
     struct machine *machine = *state;
-    struct gpu_scanout_listener listener = {.paces = true};
+    struct gpu_listener listener = {.paces = true};
     show(machine);
     gpu_device_listen(machine->device, &listener);
     struct answer *waiting = begin_flush(machine);

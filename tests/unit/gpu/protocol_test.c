@@ -79,13 +79,13 @@ static void a_response_needs_room(void **state)
     struct machine *machine = *state;
     // Without room for a header nothing can be said, and nothing is done.
     machine->room = 23;
-    struct gpu_create_2d body = {1, GPU_FORMAT_B8G8R8A8, 4, 4};
+    struct gpu_create_2d body = {1, PICTURE_FORMAT_B8G8R8A8, 4, 4};
     struct answer *answer =
         machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_CREATE_2D, &body, sizeof(body));
     assert_true(answer->done);
     assert_int_equal(answer->written, 0);
     machine->room = ROOM;
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, 4, 4), OK);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, 4, 4), OK);
     // Without room for what belongs to it, an error.
     machine->room = sizeof(struct gpu_header) + sizeof(struct gpu_display_info) - 1;
     answer = machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_DISPLAY_INFO, NULL, 0);
@@ -280,8 +280,8 @@ static struct gpu_uuid uuid_of(struct machine *machine, uint32_t id)
 static void uuids_are_unique_and_stay(void **state)
 {
     struct machine *machine = *state;
-    create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, 1, 1);
-    create_2d(machine, 2, GPU_FORMAT_B8G8R8A8, 1, 1);
+    create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, 1, 1);
+    create_2d(machine, 2, PICTURE_FORMAT_B8G8R8A8, 1, 1);
     struct gpu_uuid first = uuid_of(machine, 1), second = uuid_of(machine, 2),
                     again = uuid_of(machine, 1);
     assert_memory_not_equal(&first, &second, sizeof(first));

@@ -16,8 +16,8 @@ static uint8_t pattern(uint64_t offset)
 }
 
 static uint32_t show_blob(struct machine *machine, uint32_t scanout, uint32_t id,
-                          struct gpu_rect rect, uint32_t width, uint32_t height, uint32_t format,
-                          uint32_t stride, uint32_t offset)
+                          struct picture_rect rect, uint32_t width, uint32_t height,
+                          uint32_t format, uint32_t stride, uint32_t offset)
 {
     struct gpu_set_scanout_blob body = {.rect = rect,
                                         .scanout_id = scanout,
@@ -50,15 +50,16 @@ static void a_range_of_a_file_is_a_picture(void **state)
         bytes[i] = pattern(i);
     make_memory(machine, 5, 4 * PAGE, 8 * PAGE, fd);
     const uint32_t stride = 200, offset = 40;
-    const struct gpu_rect rect = {3, 2, 20, 10};
-    assert_int_equal(show_blob(machine, 0, 5, rect, W, H, GPU_FORMAT_A8B8G8R8, stride, offset), OK);
+    const struct picture_rect rect = {3, 2, 20, 10};
+    assert_int_equal(show_blob(machine, 0, 5, rect, W, H, PICTURE_FORMAT_A8B8G8R8, stride, offset),
+                     OK);
     struct gpu_picture picture;
-    gpu_scanout_picture(machine->device, 0, &picture);
+    gpu_output_picture(machine->device, 0, &picture);
     assert_true(picture.enabled);
     assert_int_equal(picture.width, 20);
     assert_int_equal(picture.height, 10);
     assert_int_equal(picture.stride, stride);
-    assert_int_equal(picture.format, GPU_FORMAT_A8B8G8R8);
+    assert_int_equal(picture.format, PICTURE_FORMAT_A8B8G8R8);
     assert_int_equal(picture.offset, 4 * PAGE + offset + 2 * stride + 3 * 4);
     uint8_t rgba[20 * 10 * 4];
     assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
@@ -78,7 +79,7 @@ static void a_range_of_a_file_is_a_picture(void **state)
     // The guest lets go of it: the last picture stays.
     assert_int_equal(unref(machine, 5), OK);
     assert_int_equal(ctx_destroy(machine, 1), OK);
-    gpu_scanout_picture(machine->device, 0, &picture);
+    gpu_output_picture(machine->device, 0, &picture);
     assert_false(picture.enabled);
     assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
     assert_int_equal(rgba[0], 99);
@@ -91,8 +92,8 @@ static void pictures_outside_their_blob_are_refused(void **state)
     struct machine *machine = *state;
     int fd = os_shm_create("memory", 4 * PAGE);
     make_memory(machine, 5, 0, 2 * PAGE, fd);
-    const struct gpu_rect all = {0, 0, 32, 64};
-    const uint32_t format = GPU_FORMAT_B8G8R8X8;
+    const struct picture_rect all = {0, 0, 32, 64};
+    const uint32_t format = PICTURE_FORMAT_B8G8R8X8;
     assert_int_equal(show_blob(machine, 0, 5, all, 32, 64, format, 128, 0), OK); // exactly
     assert_int_equal(show_blob(machine, 0, 5, all, 32, 64, format, 128, 1), BAD_PARAMETER);
     assert_int_equal(show_blob(machine, 0, 5, all, 32, 65, format, 128, 0), BAD_PARAMETER);
@@ -104,10 +105,10 @@ static void pictures_outside_their_blob_are_refused(void **state)
                      BAD_PARAMETER); // 4 × width wraps
     assert_int_equal(show_blob(machine, 0, 5, all, 32, UINT32_MAX, format, 128, 0), BAD_PARAMETER);
     assert_int_equal(
-        show_blob(machine, 0, 5, (struct gpu_rect){1, 0, 32, 64}, 32, 64, format, 128, 0),
+        show_blob(machine, 0, 5, (struct picture_rect){1, 0, 32, 64}, 32, 64, format, 128, 0),
         BAD_PARAMETER);
     assert_int_equal(
-        show_blob(machine, 0, 5, (struct gpu_rect){0, 0, 0, 0}, 32, 64, format, 128, 0),
+        show_blob(machine, 0, 5, (struct picture_rect){0, 0, 0, 0}, 32, 64, format, 128, 0),
         BAD_PARAMETER);
     assert_int_equal(show_blob(machine, 0, 5, all, 32, 64, 77, 128, 0), BAD_PARAMETER);
     assert_int_equal(show_blob(machine, 2, 5, all, 32, 64, format, 128, 0), BAD_SCANOUT);
@@ -119,10 +120,10 @@ static void pictures_outside_their_blob_are_refused(void **state)
     assert_int_equal(transfer(machine, 5, all, 0), OK); // nothing to do: Linux asks for it
     // The first one is still there.
     struct gpu_picture picture;
-    gpu_scanout_picture(machine->device, 0, &picture);
+    gpu_output_picture(machine->device, 0, &picture);
     assert_true(picture.enabled);
-    assert_int_equal(show_blob(machine, 0, 0, (struct gpu_rect){0}, 0, 0, 0, 0, 0), OK);
-    gpu_scanout_picture(machine->device, 0, &picture);
+    assert_int_equal(show_blob(machine, 0, 0, (struct picture_rect){0}, 0, 0, 0, 0, 0), OK);
+    gpu_output_picture(machine->device, 0, &picture);
     assert_false(picture.enabled);
     close(fd);
 }
@@ -132,7 +133,7 @@ static void a_scanout_of_memory_to_come_waits_for_it(void **state)
     struct machine *machine = *state;
     int fd = os_shm_create("memory", 4 * PAGE);
     assert_int_equal(ctx_create(machine, 1, 4, "compositor"), OK);
-    assert_int_equal(create_2d(machine, 7, GPU_FORMAT_B8G8R8X8, 10, 10), OK);
+    assert_int_equal(create_2d(machine, 7, PICTURE_FORMAT_B8G8R8X8, 10, 10), OK);
     struct answer *create = create_blob(machine, 1, 5, HOST, SHARE, 7, 4 * PAGE);
     struct gpu_set_scanout_blob body = {.rect = {0, 0, 8, 8},
                                         .resource_id = 5,
@@ -146,15 +147,15 @@ static void a_scanout_of_memory_to_come_waits_for_it(void **state)
         {0, 0, 10, 10}, 0, 7}; // what is shown in the end is what came last
     struct answer *last =
         machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_SET_SCANOUT, &plain, sizeof(plain));
-    assert_int_equal(create_2d(machine, 8, GPU_FORMAT_B8G8R8X8, 10, 10), OK);
-    assert_int_equal(set_scanout(machine, 1, 8, (struct gpu_rect){0, 0, 10, 10}),
+    assert_int_equal(create_2d(machine, 8, PICTURE_FORMAT_B8G8R8X8, 10, 10), OK);
+    assert_int_equal(set_scanout(machine, 1, 8, (struct picture_rect){0, 0, 10, 10}),
                      OK); // another output does not wait
     assert_false(create->done || show->done || last->done);
     worker_export(machine, 0, 5, 0, fd, 0, 4 * PAGE);
     assert_int_equal(answer_type(show), OK);
     assert_int_equal(answer_type(last), OK);
     struct gpu_picture picture;
-    gpu_scanout_picture(machine->device, 0, &picture);
+    gpu_output_picture(machine->device, 0, &picture);
     assert_int_equal(picture.width, 10);
     close(fd);
 }
@@ -183,13 +184,14 @@ static void guest_blobs_are_gathered_by_flushes(void **state)
             *guest_at(machine, i < 1001 ? BANK_BASE + id * 0x10000 + i
                                         : BANK_SEAM + id * 0x10000 + i - 1001) = pattern(i + id);
     }
-    const struct gpu_rect all = {0, 0, W, H};
+    const struct picture_rect all = {0, 0, W, H};
     uint8_t rgba[W * H * 4];
     for (int round = 0; round < 4; round++) {
         uint32_t id = 5 + round % 2;
-        assert_int_equal(show_blob(machine, 0, id, all, W, H, GPU_FORMAT_R8G8B8X8, W * 4, 16), OK);
+        assert_int_equal(show_blob(machine, 0, id, all, W, H, PICTURE_FORMAT_R8G8B8X8, W * 4, 16),
+                         OK);
         // However little is said to have changed: it is another buffer.
-        assert_int_equal(flush(machine, id, (struct gpu_rect){1, 1, 1, 1}), OK);
+        assert_int_equal(flush(machine, id, (struct picture_rect){1, 1, 1, 1}), OK);
         assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
         for (uint64_t i = 0; i < W * H * 4; i++)
             assert_int_equal(rgba[i], i % 4 == 3 ? 255 : pattern(i + 16 + id));
@@ -197,13 +199,13 @@ static void guest_blobs_are_gathered_by_flushes(void **state)
     // Within a buffer only what is flushed changes.
     *guest_at(machine, BANK_BASE + 6 * 0x10000 + 16) = 200;
     *guest_at(machine, BANK_BASE + 6 * 0x10000 + 16 + 4) = 201;
-    assert_int_equal(flush(machine, 6, (struct gpu_rect){1, 0, 1, 1}), OK);
+    assert_int_equal(flush(machine, 6, (struct picture_rect){1, 0, 1, 1}), OK);
     assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
     assert_int_equal(rgba[4], 201);
     assert_int_equal(rgba[0], pattern(16 + 6));
     // A part of it.
-    assert_int_equal(show_blob(machine, 0, 6, (struct gpu_rect){10, 5, 3, 2}, W, H,
-                               GPU_FORMAT_R8G8B8X8, W * 4, 16),
+    assert_int_equal(show_blob(machine, 0, 6, (struct picture_rect){10, 5, 3, 2}, W, H,
+                               PICTURE_FORMAT_R8G8B8X8, W * 4, 16),
                      OK);
     assert_int_equal(flush(machine, 6, all), OK);
     assert_int_equal(snapshot(machine, 0, rgba, 3 * 2 * 4), 0);
@@ -238,23 +240,23 @@ static void listeners_hear_what_changes(void **state)
 {
     struct machine *machine = *state;
     struct heard heard = {0};
-    struct gpu_scanout_listener listener = {
+    struct gpu_listener listener = {
         .data = &heard, .changed = on_changed, .damaged = on_damaged, .cursor = on_cursor};
     gpu_device_listen(machine->device, &listener);
     assert_int_equal(gpu_device_outputs(machine->device), 2);
-    const struct gpu_rect all = {0, 0, W, H};
-    create_2d(machine, 1, GPU_FORMAT_B8G8R8X8, W, H);
-    create_2d(machine, 2, GPU_FORMAT_B8G8R8X8, W, H);
+    const struct picture_rect all = {0, 0, W, H};
+    create_2d(machine, 1, PICTURE_FORMAT_B8G8R8X8, W, H);
+    create_2d(machine, 2, PICTURE_FORMAT_B8G8R8X8, W, H);
     struct gpu_picture first, second;
     set_scanout(machine, 1, 1, all);
-    gpu_scanout_picture(machine->device, 1, &first);
+    gpu_output_picture(machine->device, 1, &first);
     assert_int_equal(heard.changed[1], 1);
     set_scanout(machine, 1, 1, all); // the same again
     assert_int_equal(heard.changed[1], 1);
     flush(machine, 1, all);
     assert_int_equal(heard.damaged[1], 1);
     set_scanout(machine, 1, 2, all);
-    gpu_scanout_picture(machine->device, 1, &second);
+    gpu_output_picture(machine->device, 1, &second);
     assert_int_equal(heard.changed[1], 2);
     assert_true(first.generation != second.generation);
     flush(machine, 1, all); // no longer shown
@@ -267,7 +269,7 @@ static void listeners_hear_what_changes(void **state)
     assert_int_equal(heard.changed[1], 3);
     assert_int_equal(heard.cursor[0] + heard.cursor[1], 0);
     gpu_device_unlisten(machine->device, &listener);
-    create_2d(machine, 1, GPU_FORMAT_B8G8R8X8, W, H);
+    create_2d(machine, 1, PICTURE_FORMAT_B8G8R8X8, W, H);
     set_scanout(machine, 1, 1, all);
     assert_int_equal(heard.changed[1], 3);
 }
@@ -284,25 +286,25 @@ static void a_cursor_is_drawn_over_the_picture(void **state)
 {
     struct machine *machine = *state;
     struct heard heard = {0};
-    struct gpu_scanout_listener listener = {.data = &heard, .cursor = on_cursor};
+    struct gpu_listener listener = {.data = &heard, .cursor = on_cursor};
     gpu_device_listen(machine->device, &listener);
     // A white screen; a cursor of 4 × 4 pixels: premultiplied half-transparent red.
     struct gpu_memory_entry entry = {BANK_BASE, 16 * 16 * 4, 0};
     memset(guest_at(machine, BANK_BASE), 255, 16 * 16 * 4);
-    create_2d(machine, 1, GPU_FORMAT_B8G8R8X8, 16, 16);
+    create_2d(machine, 1, PICTURE_FORMAT_B8G8R8X8, 16, 16);
     attach_backing(machine, 1, &entry, 1);
-    transfer(machine, 1, (struct gpu_rect){0, 0, 16, 16}, 0);
-    set_scanout(machine, 0, 1, (struct gpu_rect){0, 0, 16, 16});
+    transfer(machine, 1, (struct picture_rect){0, 0, 16, 16}, 0);
+    set_scanout(machine, 0, 1, (struct picture_rect){0, 0, 16, 16});
     for (unsigned i = 0; i < 16; i++)
         memcpy(guest_at(machine, BANK_BASE + i * 4), (uint8_t[]){0, 0, 128, 128}, 4);
-    create_2d(machine, 2, GPU_FORMAT_B8G8R8A8, 4, 4);
+    create_2d(machine, 2, PICTURE_FORMAT_B8G8R8A8, 4, 4);
     attach_backing(machine, 2, &entry, 1);
-    transfer(machine, 2, (struct gpu_rect){0, 0, 4, 4}, 0);
+    transfer(machine, 2, (struct picture_rect){0, 0, 4, 4}, 0);
     assert_int_equal(cursor_command(machine, GPU_CMD_UPDATE_CURSOR, 0, 2, 14, (uint32_t)-2),
                      OK); // over two edges
     assert_int_equal(heard.cursor[0], 1);
     struct gpu_cursor cursor;
-    gpu_scanout_cursor(machine->device, 0, &cursor);
+    gpu_output_cursor(machine->device, 0, &cursor);
     assert_true(cursor.visible);
     assert_int_equal(cursor.x, 14);
     assert_int_equal(cursor.y, -2);
@@ -312,7 +314,7 @@ static void a_cursor_is_drawn_over_the_picture(void **state)
     uint64_t shape = cursor.shape_serial;
 
     uint8_t rgba[16 * 16 * 4];
-    assert_int_equal(gpu_scanout_snapshot(machine->device, 0, rgba, sizeof(rgba), true), 0);
+    assert_int_equal(snapshot_output(machine->device, 0, rgba, sizeof(rgba), true), 0);
     for (unsigned y = 0; y < 16; y++)
         for (unsigned x = 0; x < 16; x++)
             assert_memory_equal(rgba + (y * 16 + x) * 4,
@@ -326,13 +328,13 @@ static void a_cursor_is_drawn_over_the_picture(void **state)
     assert_int_equal(cursor_command(machine, GPU_CMD_UPDATE_CURSOR, 0, 2, 1, 1), OK);
     assert_int_equal(unref(machine, 2), OK);
     assert_int_equal(cursor_command(machine, GPU_CMD_MOVE_CURSOR, 0, 0, 5, 5), OK);
-    gpu_scanout_cursor(machine->device, 0, &cursor);
+    gpu_output_cursor(machine->device, 0, &cursor);
     assert_true(cursor.visible && cursor.x == 5 && cursor.shape_serial == shape);
     assert_int_equal(cursor_command(machine, GPU_CMD_UPDATE_CURSOR, 0, 0, 0, 0), OK);
-    gpu_scanout_cursor(machine->device, 0, &cursor);
+    gpu_output_cursor(machine->device, 0, &cursor);
     assert_false(cursor.visible);
     assert_int_equal(heard.cursor[0], 4);
-    gpu_scanout_cursor(machine->device, 1, &cursor);
+    gpu_output_cursor(machine->device, 1, &cursor);
     assert_false(cursor.visible);
 }
 
@@ -342,7 +344,7 @@ static void bad_cursors_are_refused(void **state)
     assert_int_equal(cursor_command(machine, GPU_CMD_UPDATE_CURSOR, 0, 9, 0, 0), BAD_RESOURCE);
     assert_int_equal(cursor_command(machine, GPU_CMD_UPDATE_CURSOR, 2, 0, 0, 0), BAD_SCANOUT);
     assert_int_equal(cursor_command(machine, GPU_CMD_MOVE_CURSOR, 2, 0, 0, 0), BAD_SCANOUT);
-    create_2d(machine, 1, GPU_FORMAT_B8G8R8A8, 513, 1);
+    create_2d(machine, 1, PICTURE_FORMAT_B8G8R8A8, 513, 1);
     assert_int_equal(cursor_command(machine, GPU_CMD_UPDATE_CURSOR, 0, 1, 0, 0), BAD_PARAMETER);
     // A blob is taken as 64 × 64 pixels.
     int fd = os_shm_create("memory", 8 * PAGE);
@@ -353,11 +355,11 @@ static void bad_cursors_are_refused(void **state)
     memcpy(bytes + 4 * PAGE, (uint8_t[]){1, 2, 3, 4}, 4);
     assert_int_equal(cursor_command(machine, GPU_CMD_UPDATE_CURSOR, 0, 6, 0, 0), OK);
     struct gpu_cursor cursor;
-    gpu_scanout_cursor(machine->device, 0, &cursor);
+    gpu_output_cursor(machine->device, 0, &cursor);
     assert_int_equal(cursor.width, 64);
     assert_memory_equal(cursor.rgba, ((uint8_t[]){3, 2, 1, 4}), 4);
     machine_reset(machine);
-    gpu_scanout_cursor(machine->device, 0, &cursor);
+    gpu_output_cursor(machine->device, 0, &cursor);
     assert_false(cursor.visible);
     os_shm_unmap(bytes, 8 * PAGE);
     close(fd);

@@ -1,9 +1,10 @@
-// A display process as the device sees it: it is shown what the outputs show (link/display.h), and
-// says what a person does. It may die at any time, and is trusted with the pictures only.
+// The device process's side of one display process. It shows the display what the outputs show
+// (link/display.h) and hears from it what a person does. A display may die at any time, and it is
+// trusted with the pictures only.
 //
-// Everything runs on the loop's thread.
-#ifndef GPU_VIEWER_H
-#define GPU_VIEWER_H
+// Thread: the loop's.
+#ifndef DISPLAY_FRONT_H
+#define DISPLAY_FRONT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,13 +13,13 @@
 #include "link/display.h"
 
 struct gpu_device;
-struct gpu_viewer;
+struct display_front;
 struct link_pool;
 struct os_loop;
 
-// `data` is the owner's. Members may be NULL but `gone`; the viewer must not be destroyed inside
+// `data` is the owner's. Members may be NULL but `gone`; the front must not be destroyed inside
 // them, except in `gone`.
-struct gpu_viewer_callbacks {
+struct display_front_callbacks {
     void (*ready)(void *data); // the window is open, the port is bound
     // What a person did: devices are known ones, everything else is as it came.
     void (*input)(void *data, const struct link_input *events, size_t count);
@@ -28,21 +29,22 @@ struct gpu_viewer_callbacks {
     void (*gone)(void *data, const char *how);
 };
 
-struct gpu_viewer_options {
+struct display_front_options {
     struct link_display_setup setup;
     // It sets the pace of flushes; false: it looks on, like a screenshot.
     bool paces;
 };
 
 // Starts a process of `pool`, whose command is a display. NULL: errno.
-struct gpu_viewer *gpu_viewer_create(struct os_loop *loop, struct link_pool *pool,
-                                     const struct gpu_viewer_options *options,
-                                     const struct gpu_viewer_callbacks *callbacks, void *data);
+struct display_front *display_front_create(struct os_loop *loop, struct link_pool *pool,
+                                           const struct display_front_options *options,
+                                           const struct display_front_callbacks *callbacks,
+                                           void *data);
 // The process ends by that.
-void gpu_viewer_destroy(struct gpu_viewer *viewer);
+void display_front_destroy(struct display_front *front);
 
 // What it shows from now on; NULL: nothing. The device must be detached before it goes.
-void gpu_viewer_attach(struct gpu_viewer *viewer, struct gpu_device *device);
-void gpu_viewer_set_leds(struct gpu_viewer *viewer, uint32_t leds);
+void display_front_attach(struct display_front *front, struct gpu_device *device);
+void display_front_set_leds(struct display_front *front, uint32_t leds);
 
 #endif

@@ -1,14 +1,14 @@
 // What a display process is told, and what is believed of what it says.
 #include "gpu_test.h"
 
-#include "gpu/viewer.h"
+#include "front/display/display_front.h"
 #include "os/clock.h"
 
-static const struct gpu_rect all = {0, 0, 32, 32};
+static const struct picture_rect all = {0, 0, 32, 32};
 
 struct owner {
     unsigned ready, closed, gone, inputs;
-    struct gpu_viewer *viewer;
+    struct display_front *front;
 };
 
 static void on_ready(void *data)
@@ -32,18 +32,18 @@ static void on_gone(void *data, const char *how)
     struct owner *owner = data;
     (void)how;
     owner->gone++;
-    gpu_viewer_destroy(owner->viewer);
-    owner->viewer = NULL;
+    display_front_destroy(owner->front);
+    owner->front = NULL;
 }
 
-static void open_viewer(struct machine *machine, struct owner *owner)
+static void open_front(struct machine *machine, struct owner *owner)
 {
-    static const struct gpu_viewer_callbacks callbacks = {
+    static const struct display_front_callbacks callbacks = {
         .ready = on_ready, .input = on_input, .closed = on_closed, .gone = on_gone};
-    owner->viewer = gpu_viewer_create(
+    owner->front = display_front_create(
         machine->loop, &machine->pool,
-        &(struct gpu_viewer_options){.setup = {.outputs = 2}, .paces = true}, &callbacks, owner);
-    assert_non_null(owner->viewer);
+        &(struct display_front_options){.setup = {.outputs = 2}, .paces = true}, &callbacks, owner);
+    assert_non_null(owner->front);
 }
 
 // The next message to the display, of this type.
@@ -70,12 +70,12 @@ static void say(struct machine *machine, int type, const void *payload, size_t s
 
 static void attach(struct machine *machine, struct owner *owner)
 {
-    open_viewer(machine, owner);
+    open_front(machine, owner);
     expect(machine, LINK_DISPLAY_SETUP);
-    assert_int_equal(create_2d(machine, 1, GPU_FORMAT_B8G8R8X8, 32, 32), OK);
-    assert_int_equal(create_2d(machine, 2, GPU_FORMAT_B8G8R8X8, 32, 32), OK);
+    assert_int_equal(create_2d(machine, 1, PICTURE_FORMAT_B8G8R8X8, 32, 32), OK);
+    assert_int_equal(create_2d(machine, 2, PICTURE_FORMAT_B8G8R8X8, 32, 32), OK);
     assert_int_equal(set_scanout(machine, 0, 1, all), OK);
-    gpu_viewer_attach(owner->viewer, machine->device);
+    display_front_attach(owner->front, machine->device);
 }
 
 static void shown(struct machine *machine, uint64_t serial)
@@ -111,13 +111,13 @@ static void it_is_told_files_once_and_one_frame_at_a_time(void **state)
     expect_nothing(machine);
     shown(machine, serial + 7); // a serial that it made up
     assert_int_equal(owner.gone, 1);
-    assert_null(owner.viewer);
+    assert_null(owner.front);
     for (unsigned i = 0; i < 3; i++)
         assert_int_equal(answer_type(flushes[i]), OK); // nobody is left to wait for
 
     // Another one, in its place.
-    open_viewer(machine, &owner);
-    gpu_viewer_attach(owner.viewer, machine->device);
+    open_front(machine, &owner);
+    display_front_attach(owner.front, machine->device);
     expect(machine, LINK_DISPLAY_SETUP);
     expect(machine, LINK_CURSOR_MOVE);
     expect(machine, LINK_FILE_OPEN);
@@ -135,7 +135,7 @@ static void it_is_told_files_once_and_one_frame_at_a_time(void **state)
     shown(machine, frame->serial);
     assert_int_equal(answer_type(flush), OK);
     expect_nothing(machine);
-    gpu_viewer_destroy(owner.viewer);
+    display_front_destroy(owner.front);
 }
 
 static void a_file_that_goes_is_replaced_first(void **state)
@@ -154,12 +154,12 @@ static void a_file_that_goes_is_replaced_first(void **state)
     assert_true(((const struct link_file_close *)expect(machine, LINK_FILE_CLOSE))->file_id !=
                 file);
     expect_nothing(machine);
-    gpu_viewer_attach(owner.viewer, NULL);
+    display_front_attach(owner.front, NULL);
     assert_int_equal(((const struct link_picture *)expect(machine, LINK_PICTURE))->file_id, 0);
     expect(machine, LINK_PICTURE);
     assert_int_equal(((const struct link_file_close *)expect(machine, LINK_FILE_CLOSE))->file_id,
                      file);
-    gpu_viewer_destroy(owner.viewer);
+    display_front_destroy(owner.front);
 }
 
 static void a_flip_and_its_flush_are_one_frame(void **state)
@@ -187,7 +187,7 @@ static void a_flip_and_its_flush_are_one_frame(void **state)
     machine_round(machine);
     expect(machine, LINK_PICTURE);
     expect(machine, LINK_FRAME);
-    gpu_viewer_destroy(owner.viewer);
+    display_front_destroy(owner.front);
 }
 
 static void what_a_person_does_reaches_the_owner_and_the_guest(void **state)

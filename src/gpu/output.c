@@ -1,33 +1,11 @@
-#include "gpu/scanout.h"
+#include "gpu/output.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "gpu/file.h"
-#include "gpu/screen.h"
-
-bool gpu_format_known(uint32_t format)
-{
-    switch (format) {
-    case GPU_FORMAT_B8G8R8A8:
-    case GPU_FORMAT_B8G8R8X8:
-    case GPU_FORMAT_A8R8G8B8:
-    case GPU_FORMAT_X8R8G8B8:
-    case GPU_FORMAT_R8G8B8A8:
-    case GPU_FORMAT_X8B8G8R8:
-    case GPU_FORMAT_A8B8G8R8:
-    case GPU_FORMAT_R8G8B8X8:
-        return true;
-    }
-    return false;
-}
-
-bool gpu_rect_fits(const struct gpu_rect *rect, uint32_t width, uint32_t height)
-{
-    return rect->x <= width && rect->width <= width - rect->x && rect->y <= height &&
-           rect->height <= height - rect->y;
-}
+#include "gpu/output_private.h"
 
 // ---- changes --------------------------------------------------------------
 
@@ -36,43 +14,26 @@ static uint32_t index_of(const struct gpu_device *device, const struct gpu_outpu
     return (uint32_t)(output - device->outputs);
 }
 
-static void add_damage(struct gpu_rect *damage, const struct gpu_rect *rect)
-{
-    if (!damage->width) {
-        *damage = *rect;
-        return;
-    }
-    uint32_t right = damage->x + damage->width, bottom = damage->y + damage->height;
-    if (rect->x + rect->width > right)
-        right = rect->x + rect->width;
-    if (rect->y + rect->height > bottom)
-        bottom = rect->y + rect->height;
-    damage->x = rect->x < damage->x ? rect->x : damage->x;
-    damage->y = rect->y < damage->y ? rect->y : damage->y;
-    damage->width = right - damage->x;
-    damage->height = bottom - damage->y;
-}
-
 static void changed(struct gpu_device *device, struct gpu_output *output)
 {
     uint32_t index = index_of(device, output);
     output->generation = ++device->serial;
-    for (struct gpu_scanout_listener *l = device->listeners, *next; l; l = next) {
+    for (struct gpu_listener *l = device->listeners, *next; l; l = next) {
         next = l->next;
         l->progress[index].damage =
-            (struct gpu_rect){0, 0, output->source.width, output->source.height};
+            (struct picture_rect){0, 0, output->source.width, output->source.height};
         if (l->changed)
             l->changed(l->data, index);
     }
 }
 
 static void damaged(struct gpu_device *device, struct gpu_output *output,
-                    const struct gpu_rect *rect)
+                    const struct picture_rect *rect)
 {
     uint32_t index = index_of(device, output);
-    for (struct gpu_scanout_listener *l = device->listeners, *next; l; l = next) {
+    for (struct gpu_listener *l = device->listeners, *next; l; l = next) {
         next = l->next;
-        add_damage(&l->progress[index].damage, rect);
+        picture_rect_join(&l->progress[index].damage, rect);
         if (l->damaged)
             l->damaged(l->data, index);
     }
@@ -80,16 +41,16 @@ static void damaged(struct gpu_device *device, struct gpu_output *output,
 
 static void cursor_changed(struct gpu_device *device, const struct gpu_output *output)
 {
-    for (struct gpu_scanout_listener *l = device->listeners, *next; l; l = next) {
+    for (struct gpu_listener *l = device->listeners, *next; l; l = next) {
         next = l->next;
         if (l->cursor)
             l->cursor(l->data, index_of(device, output));
     }
 }
 
-void gpu_screen_file_gone(struct gpu_device *device, uint64_t file_id)
+void gpu_outputs_file_gone(struct gpu_device *device, uint64_t file_id)
 {
-    for (struct gpu_scanout_listener *l = device->listeners, *next; l; l = next) {
+    for (struct gpu_listener *l = device->listeners, *next; l; l = next) {
         next = l->next;
         if (l->file_gone)
             l->file_gone(l->data, file_id);
@@ -108,8 +69,8 @@ static void switch_off(struct gpu_device *device, struct gpu_output *output)
 // Takes over the reference of `file`. Flipping between buffers of one resource is a change too:
 // readers look at generations.
 static void show(struct gpu_device *device, struct gpu_output *output, struct gpu_file *file,
-                 uint64_t offset, uint32_t stride, uint32_t format, const struct gpu_rect *source,
-                 uint32_t resource_id)
+                 uint64_t offset, uint32_t stride, uint32_t format,
+                 const struct picture_rect *source, uint32_t resource_id)
 {
     bool same = output->enabled && output->file == file && output->offset == offset &&
                 output->stride == stride && output->format == format &&
@@ -130,7 +91,7 @@ static void show(struct gpu_device *device, struct gpu_output *output, struct gp
     gpu_file_unref(device, previous); // after listeners know the next one
 }
 
-void gpu_screen_resource_gone(struct gpu_device *device, const struct gpu_resource *resource)
+void gpu_outputs_resource_gone(struct gpu_device *device, const struct gpu_resource *resource)
 {
     for (uint32_t i = 0; i < device->options.outputs; i++) {
         struct gpu_output *output = &device->outputs[i];
@@ -149,7 +110,7 @@ static void hide_cursor(struct gpu_device *device, struct gpu_output *output)
     }
 }
 
-void gpu_screen_reset(struct gpu_device *device)
+void gpu_outputs_reset(struct gpu_device *device)
 {
     for (uint32_t i = 0; i < device->options.outputs; i++) {
         switch_off(device, &device->outputs[i]);
@@ -166,7 +127,7 @@ static void drop_shadow(struct gpu_device *device, struct gpu_output *output)
     output->shadow = NULL;
 }
 
-void gpu_screen_finish(struct gpu_device *device)
+void gpu_outputs_finish(struct gpu_device *device)
 {
     for (uint32_t i = 0; i < device->options.outputs; i++) {
         drop_shadow(device, &device->outputs[i]);
@@ -179,7 +140,7 @@ void gpu_screen_finish(struct gpu_device *device)
 
 // Gathers a part of the picture out of guest pages; `rect` is of the picture.
 static bool gather(struct gpu_device *device, struct gpu_output *output,
-                   const struct gpu_resource *resource, const struct gpu_rect *rect)
+                   const struct gpu_resource *resource, const struct picture_rect *rect)
 {
     uint64_t from =
         output->blob_offset + (uint64_t)rect->y * output->blob_stride + (uint64_t)rect->x * 4;
@@ -225,10 +186,10 @@ static struct gpu_output *find_output(struct gpu_device *device, struct gpu_requ
 }
 
 static bool check_source(struct gpu_device *device, struct gpu_request *request,
-                         const struct gpu_rect *source, uint32_t width, uint32_t height)
+                         const struct picture_rect *source, uint32_t width, uint32_t height)
 {
     if (source->width && source->height && width <= GPU_MAX_SIZE && height <= GPU_MAX_SIZE &&
-        gpu_rect_fits(source, width, height))
+        picture_rect_fits(source, width, height))
         return true;
     gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "%ux%u at %u,%u of %ux%u pixels",
                source->width, source->height, source->x, source->y, width, height);
@@ -298,7 +259,7 @@ void gpu_set_scanout_blob(struct gpu_device *device, struct gpu_request *request
                    body->resource_id);
         return;
     }
-    if (!gpu_format_known(body->format)) {
+    if (!picture_format_known(body->format)) {
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "unknown format %u",
                    body->format);
         return;
@@ -328,10 +289,10 @@ void gpu_set_scanout_blob(struct gpu_device *device, struct gpu_request *request
 
 // The part of `rect` (of the resource) that the output shows, in pixels of the picture. False:
 // none.
-static bool visible_part(const struct gpu_output *output, const struct gpu_rect *rect,
-                         struct gpu_rect *part)
+static bool visible_part(const struct gpu_output *output, const struct picture_rect *rect,
+                         struct picture_rect *part)
 {
-    const struct gpu_rect *source = &output->source;
+    const struct picture_rect *source = &output->source;
     uint64_t left = rect->x > source->x ? rect->x : source->x,
              top = rect->y > source->y ? rect->y : source->y;
     uint64_t right = (uint64_t)rect->x + rect->width, bottom = (uint64_t)rect->y + rect->height;
@@ -341,8 +302,8 @@ static bool visible_part(const struct gpu_output *output, const struct gpu_rect 
         bottom = (uint64_t)source->y + source->height;
     if (left >= right || top >= bottom)
         return false;
-    *part = (struct gpu_rect){(uint32_t)(left - source->x), (uint32_t)(top - source->y),
-                              (uint32_t)(right - left), (uint32_t)(bottom - top)};
+    *part = (struct picture_rect){(uint32_t)(left - source->x), (uint32_t)(top - source->y),
+                                  (uint32_t)(right - left), (uint32_t)(bottom - top)};
     return true;
 }
 
@@ -356,7 +317,7 @@ void gpu_resource_flush(struct gpu_device *device, struct gpu_request *request)
         return;
     }
     if (resource->kind == GPU_RESOURCE_2D &&
-        !gpu_rect_fits(&body->rect, resource->width, resource->height)) {
+        !picture_rect_fits(&body->rect, resource->width, resource->height)) {
         gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
                    "%ux%u at %u,%u of %ux%u pixels", body->rect.width, body->rect.height,
                    body->rect.x, body->rect.y, resource->width, resource->height);
@@ -365,13 +326,13 @@ void gpu_resource_flush(struct gpu_device *device, struct gpu_request *request)
     struct gpu_output *shown = NULL;
     for (uint32_t i = 0; i < device->options.outputs; i++) {
         struct gpu_output *output = &device->outputs[i];
-        struct gpu_rect part;
+        struct picture_rect part;
         if (!output->enabled || output->resource_id != resource->id ||
             !visible_part(output, &body->rect, &part))
             continue;
         if (resource->kind == GPU_RESOURCE_GUEST) {
             if (output->shadow_of != resource->id) // it holds another buffer's pixels
-                part = (struct gpu_rect){0, 0, output->source.width, output->source.height};
+                part = (struct picture_rect){0, 0, output->source.width, output->source.height};
             if (!gather(device, output, resource, &part)) {
                 gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
                            "the backing of resource %u is too short or gone", resource->id);
@@ -397,11 +358,11 @@ uint32_t gpu_device_outputs(const struct gpu_device *device)
     return device->options.outputs;
 }
 
-void gpu_device_listen(struct gpu_device *device, struct gpu_scanout_listener *listener)
+void gpu_device_listen(struct gpu_device *device, struct gpu_listener *listener)
 {
     for (uint32_t i = 0; i < device->options.outputs; i++) {
         const struct gpu_output *output = &device->outputs[i];
-        listener->progress[i] = (struct gpu_scanout_progress){
+        listener->progress[i] = (struct gpu_progress){
             .damage = {0, 0, output->source.width, output->source.height},
             .taken = output->flush_count,
             .shown = output->flush_count,
@@ -411,9 +372,9 @@ void gpu_device_listen(struct gpu_device *device, struct gpu_scanout_listener *l
     device->listeners = listener;
 }
 
-void gpu_device_unlisten(struct gpu_device *device, struct gpu_scanout_listener *listener)
+void gpu_device_unlisten(struct gpu_device *device, struct gpu_listener *listener)
 {
-    for (struct gpu_scanout_listener **link = &device->listeners; *link; link = &(*link)->next) {
+    for (struct gpu_listener **link = &device->listeners; *link; link = &(*link)->next) {
         if (*link == listener) {
             *link = listener->next;
             gpu_pace_timer(device); // nobody may be left to wait for
@@ -427,8 +388,8 @@ struct gpu_counters gpu_device_counters(const struct gpu_device *device)
     return device->counters;
 }
 
-void gpu_scanout_picture(const struct gpu_device *device, uint32_t index,
-                         struct gpu_picture *picture)
+void gpu_output_picture(const struct gpu_device *device, uint32_t index,
+                        struct gpu_picture *picture)
 {
     const struct gpu_output *output = &device->outputs[index];
     *picture = (struct gpu_picture){

@@ -1,6 +1,49 @@
-#include "gpu/pixels.h"
+#include "picture/picture.h"
 
 #include <string.h>
+
+// ---- rectangles -----------------------------------------------------------
+
+bool picture_rect_fits(const struct picture_rect *rect, uint32_t width, uint32_t height)
+{
+    return rect->x <= width && rect->width <= width - rect->x && rect->y <= height &&
+           rect->height <= height - rect->y;
+}
+
+void picture_rect_join(struct picture_rect *sum, const struct picture_rect *rect)
+{
+    if (!sum->width) {
+        *sum = *rect;
+        return;
+    }
+    uint32_t right = sum->x + sum->width, bottom = sum->y + sum->height;
+    if (rect->x + rect->width > right)
+        right = rect->x + rect->width;
+    if (rect->y + rect->height > bottom)
+        bottom = rect->y + rect->height;
+    sum->x = rect->x < sum->x ? rect->x : sum->x;
+    sum->y = rect->y < sum->y ? rect->y : sum->y;
+    sum->width = right - sum->x;
+    sum->height = bottom - sum->y;
+}
+
+// ---- formats --------------------------------------------------------------
+
+bool picture_format_known(uint32_t format)
+{
+    switch (format) {
+    case PICTURE_FORMAT_B8G8R8A8:
+    case PICTURE_FORMAT_B8G8R8X8:
+    case PICTURE_FORMAT_A8R8G8B8:
+    case PICTURE_FORMAT_X8R8G8B8:
+    case PICTURE_FORMAT_R8G8B8A8:
+    case PICTURE_FORMAT_X8B8G8R8:
+    case PICTURE_FORMAT_A8B8G8R8:
+    case PICTURE_FORMAT_R8G8B8X8:
+        return true;
+    }
+    return false;
+}
 
 // Which byte of a pixel is R, G, B and A; A: 4 if that byte means nothing.
 struct layout {
@@ -10,32 +53,32 @@ struct layout {
 static struct layout layout_of(uint32_t format)
 {
     switch (format) {
-    case GPU_FORMAT_B8G8R8A8:
+    case PICTURE_FORMAT_B8G8R8A8:
         return (struct layout){2, 1, 0, 3};
-    case GPU_FORMAT_B8G8R8X8:
+    case PICTURE_FORMAT_B8G8R8X8:
         return (struct layout){2, 1, 0, 4};
-    case GPU_FORMAT_A8R8G8B8:
+    case PICTURE_FORMAT_A8R8G8B8:
         return (struct layout){1, 2, 3, 0};
-    case GPU_FORMAT_X8R8G8B8:
+    case PICTURE_FORMAT_X8R8G8B8:
         return (struct layout){1, 2, 3, 4};
-    case GPU_FORMAT_R8G8B8A8:
+    case PICTURE_FORMAT_R8G8B8A8:
         return (struct layout){0, 1, 2, 3};
-    case GPU_FORMAT_X8B8G8R8:
+    case PICTURE_FORMAT_X8B8G8R8:
         return (struct layout){3, 2, 1, 4};
-    case GPU_FORMAT_A8B8G8R8:
+    case PICTURE_FORMAT_A8B8G8R8:
         return (struct layout){3, 2, 1, 0};
-    default: // GPU_FORMAT_R8G8B8X8
+    default: // PICTURE_FORMAT_R8G8B8X8
         return (struct layout){0, 1, 2, 4};
     }
 }
 
-static struct layout layout_of_order(enum gpu_order order)
+static struct layout layout_of_order(enum picture_order order)
 {
-    return order == GPU_ORDER_RGBA ? (struct layout){0, 1, 2, 3} : (struct layout){2, 1, 0, 3};
+    return order == PICTURE_ORDER_RGBA ? (struct layout){0, 1, 2, 3} : (struct layout){2, 1, 0, 3};
 }
 
-void gpu_pixels_convert(uint32_t format, const uint8_t *from, enum gpu_order order, uint8_t *to,
-                        uint32_t count, bool opaque)
+void picture_convert(uint32_t format, const uint8_t *from, enum picture_order order, uint8_t *to,
+                     uint32_t count, bool opaque)
 {
     const struct layout in = layout_of(format), out = layout_of_order(order);
     // Shifts of a little-endian word: compilers make vectors of this.
@@ -53,9 +96,9 @@ void gpu_pixels_convert(uint32_t format, const uint8_t *from, enum gpu_order ord
     }
 }
 
-void gpu_pixels_blend(const uint8_t *rgba, uint32_t shape_width, uint32_t shape_height, int64_t x,
-                      int64_t y, enum gpu_order order, uint8_t *to, size_t stride, uint32_t width,
-                      uint32_t height)
+void picture_blend(const uint8_t *rgba, uint32_t shape_width, uint32_t shape_height, int64_t x,
+                   int64_t y, enum picture_order order, uint8_t *to, size_t stride, uint32_t width,
+                   uint32_t height)
 {
     const struct layout out = layout_of_order(order);
     const uint8_t places[3] = {out.red, out.green, out.blue};

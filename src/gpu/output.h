@@ -1,32 +1,18 @@
-// What the screens of the device show, for those who read it: the display process, screenshots. On
-// the device's thread.
-#ifndef GPU_SCANOUT_H
-#define GPU_SCANOUT_H
+// What the outputs show, for those who read it: the front to display processes.
+//
+// Thread: the device's.
+#ifndef GPU_OUTPUT_H
+#define GPU_OUTPUT_H
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "picture/picture.h"
+
 struct gpu_device;
 
 enum { GPU_MAX_OUTPUTS = 16 };
-
-struct gpu_rect {
-    uint32_t x, y, width, height; // pixels
-};
-
-// Names give the order of the bytes of a pixel in memory; numbers are the specification's.
-enum gpu_format {
-    GPU_FORMAT_B8G8R8A8 = 1,
-    GPU_FORMAT_B8G8R8X8 = 2,
-    GPU_FORMAT_A8R8G8B8 = 3,
-    GPU_FORMAT_X8R8G8B8 = 4,
-    GPU_FORMAT_R8G8B8A8 = 67,
-    GPU_FORMAT_X8B8G8R8 = 68,
-    GPU_FORMAT_A8B8G8R8 = 121,
-    GPU_FORMAT_R8G8B8X8 = 134,
-};
-bool gpu_format_known(uint32_t format);
 
 // A picture is a range of a file. The guest (or its GPU) may be writing to it at any time.
 struct gpu_picture {
@@ -37,7 +23,7 @@ struct gpu_picture {
     uint64_t offset; // of the first pixel in the file, bytes; any multiple of what the guest chose,
                      // not of a page
     uint32_t stride; // bytes
-    uint32_t format; // enum gpu_format
+    uint32_t format; // enum picture_format
     uint32_t width, height; // pixels
     bool enabled; // false: the guest has switched the output off; the rest is the last picture
     uint64_t generation; // another number whenever anything above has changed
@@ -56,52 +42,44 @@ struct gpu_cursor {
 
 // `output` must be below the number of outputs in all functions.
 uint32_t gpu_device_outputs(const struct gpu_device *device);
-void gpu_scanout_picture(const struct gpu_device *device, uint32_t output,
-                         struct gpu_picture *picture);
-void gpu_scanout_cursor(const struct gpu_device *device, uint32_t output,
-                        struct gpu_cursor *cursor);
-
-// What a screen would show: copies the picture as R, G, B, A bytes (A = 255) into `rgba`, rows of
-// width × 4 bytes, with the cursor drawn over it if wanted. 0; -ENODATA: nothing was shown yet;
-// -ENOSPC: `size` is less than width × height × 4; -errno: it can't be read.
-int gpu_scanout_snapshot(struct gpu_device *device, uint32_t output, uint8_t *rgba, size_t size,
-                         bool with_cursor);
+void gpu_output_picture(const struct gpu_device *device, uint32_t output,
+                        struct gpu_picture *picture);
+void gpu_output_cursor(const struct gpu_device *device, uint32_t output, struct gpu_cursor *cursor);
 
 // Somebody who looks at the outputs, told of changes. Callbacks may be NULL; nothing of the device
 // may be called from inside but the functions of this header other than gpu_device_listen and
 // gpu_device_unlisten.
-struct gpu_scanout_listener {
+struct gpu_listener {
     void *data;
     // The outputs' pace is the listener's: a flush is answered when it was shown (or after 100 ms;
     // a listener that takes longer than a second is not waited for until it shows something).
     bool paces;
     void (*changed)(
         void *data,
-        uint32_t output); // gpu_scanout_picture has another generation; all of it is damaged
-    void (*damaged)(void *data, uint32_t output);    // gpu_scanout_take_damage has something
+        uint32_t output); // gpu_output_picture has another generation; all of it is damaged
+    void (*damaged)(void *data, uint32_t output);    // gpu_output_take_damage has something
     void (*cursor)(void *data, uint32_t output);     // moved, hidden, shown or another shape
     void (*file_gone)(void *data, uint64_t file_id); // no picture lies in it any more
 
     // The device's.
-    struct gpu_scanout_listener *next;
-    struct gpu_scanout_progress {
-        struct gpu_rect damage; // not taken yet; width 0: none
-        uint64_t taken, shown;  // flushes of the output
-        uint64_t busy_since_ns; // 0: what was taken is shown
+    struct gpu_listener *next;
+    struct gpu_progress {
+        struct picture_rect damage; // not taken yet; width 0: none
+        uint64_t taken, shown;      // flushes of the output
+        uint64_t busy_since_ns;     // 0: what was taken is shown
         bool asleep;
     } progress[GPU_MAX_OUTPUTS];
 };
 // `listener` stays the caller's, until gpu_device_unlisten. All that is shown counts as damaged.
-void gpu_device_listen(struct gpu_device *device, struct gpu_scanout_listener *listener);
-void gpu_device_unlisten(struct gpu_device *device, struct gpu_scanout_listener *listener);
+void gpu_device_listen(struct gpu_device *device, struct gpu_listener *listener);
+void gpu_device_unlisten(struct gpu_device *device, struct gpu_listener *listener);
 
 // The union of what was flushed since the listener's last call, in pixels of the picture. False:
 // nothing.
-bool gpu_scanout_take_damage(struct gpu_device *device, struct gpu_scanout_listener *listener,
-                             uint32_t output, struct gpu_rect *damage);
+bool gpu_output_take_damage(struct gpu_device *device, struct gpu_listener *listener,
+                            uint32_t output, struct picture_rect *damage);
 // What the listener has taken last is shown, and the picture is not read any more.
-void gpu_scanout_shown(struct gpu_device *device, struct gpu_scanout_listener *listener,
-                       uint32_t output);
+void gpu_output_shown(struct gpu_device *device, struct gpu_listener *listener, uint32_t output);
 
 // Since the device was made.
 struct gpu_counters {

@@ -11,7 +11,7 @@ void gpu_get_display_info(struct gpu_device *device, struct gpu_request *request
         if (!output->width)
             continue;
         // Side by side, as a suggestion.
-        info.modes[i].rect = (struct gpu_rect){x, 0, output->width, output->height};
+        info.modes[i].rect = (struct picture_rect){x, 0, output->width, output->height};
         info.modes[i].enabled = 1;
         x += output->width;
     }

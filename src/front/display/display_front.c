@@ -1,0 +1,367 @@
+#include "front/display/display_front.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "gpu/output.h"
+#include "link/worker.h"
+#include "os/clock.h"
+#include "os/loop.h"
+
+#define NOT_TOLD UINT64_MAX // a generation that no picture has
+
+enum {
+    MAX_FILES = 64, // that the process keeps open; guests flip between three or four per output
+    // Bytes that it has yet to read before it is told no more. It then reads the newest.
+    FULL = 256 << 10,
+};
+// A new picture waits so long for its flush, which follows at once: they are one frame.
+#define FLUSH_PATIENCE_NS 8000000ull
+
+struct view {
+    uint64_t generation; // of the picture that was sent
+    uint64_t file_id;    // that it lies in
+    uint64_t shape_serial;
+    uint64_t frame; // under way; 0: none
+    bool waits;     // there is a new picture, whose flush has not come
+};
+
+struct display_front {
+    struct link_worker *process;
+    struct display_front_callbacks callbacks;
+    void *data;
+    struct gpu_device *device; // NULL: detached
+    struct gpu_listener listener;
+    struct view views[GPU_MAX_OUTPUTS];
+    uint64_t files[MAX_FILES]; // told, oldest first
+    unsigned file_count;
+    uint64_t serial;
+    struct os_source *timer; // when new pictures are shown without a flush
+};
+
+static bool send(struct display_front *front, int type, const void *payload, size_t size,
+                 const void *tail, size_t tail_size, const int *fd)
+{
+    enum link_status status = link_worker_send(front->process, (enum link_type)type, payload, size,
+                                               tail, tail_size, fd, fd ? 1 : 0);
+    return status == LINK_OK || status == LINK_AGAIN;
+}
+
+static bool is_full(const struct display_front *front)
+{
+    struct link *link = link_worker_link(front->process);
+    return !link || link_queued(link) > FULL;
+}
+
+// ---- pictures -------------------------------------------------------------
+
+static bool is_shown(const struct display_front *front, uint64_t file_id)
+{
+    for (unsigned i = 0; i < GPU_MAX_OUTPUTS; i++)
+        if (front->views[i].file_id == file_id)
+            return true;
+    return false;
+}
+
+static void forget_file(struct display_front *front, unsigned index)
+{
+    struct link_file_close message = {.file_id = front->files[index]};
+    front->file_count--;
+    memmove(front->files + index, front->files + index + 1,
+            (front->file_count - index) * sizeof(front->files[0]));
+    send(front, LINK_FILE_CLOSE, &message, sizeof(message), NULL, 0, NULL);
+}
+
+static void make_room_for_file(struct display_front *front)
+{
+    for (unsigned i = 0; front->file_count == MAX_FILES && i < front->file_count; i++)
+        if (!is_shown(front, front->files[i]))
+            forget_file(front, i);
+}
+
+static void tell_file(struct display_front *front, const struct gpu_picture *picture)
+{
+    if (!picture->file_id)
+        return;
+    for (unsigned i = 0; i < front->file_count; i++)
+        if (front->files[i] == picture->file_id)
+            return;
+    make_room_for_file(front);
+    front->files[front->file_count++] = picture->file_id;
+    struct link_file_open message = {.file_id = picture->file_id, .size = picture->file_size};
+    send(front, LINK_FILE_OPEN, &message, sizeof(message), NULL, 0, &picture->fd);
+}
+
+// The output's picture, if it is another one than the process knows.
+static void tell_picture(struct display_front *front, uint32_t output)
+{
+    struct view *view = &front->views[output];
+    struct gpu_picture picture;
+    gpu_output_picture(front->device, output, &picture);
+    if (picture.generation == view->generation)
+        return;
+    tell_file(front, &picture);
+    view->generation = picture.generation;
+    view->file_id = picture.file_id;
+    struct link_picture message = {
+        .output = output,
+        .format = picture.format,
+        .file_id = picture.file_id,
+        .offset = picture.offset,
+        .stride = picture.stride,
+        .width = picture.width,
+        .height = picture.height,
+        .enabled = picture.enabled,
+    };
+    send(front, LINK_PICTURE, &message, sizeof(message), NULL, 0, NULL);
+}
+
+// What has happened on the output since the process was told last, unless it is busy with that.
+static void update(struct display_front *front, uint32_t output)
+{
+    struct view *view = &front->views[output];
+    struct picture_rect damage;
+    if (view->frame || view->waits || is_full(front))
+        return;
+    link_worker_hold(front->process);
+    tell_picture(front, output);
+    if (gpu_output_take_damage(front->device, &front->listener, output, &damage)) {
+        view->frame = ++front->serial;
+        struct link_frame message = {.output = output,
+                                     .x = damage.x,
+                                     .y = damage.y,
+                                     .width = damage.width,
+                                     .height = damage.height,
+                                     .serial = view->frame};
+        send(front, LINK_FRAME, &message, sizeof(message), NULL, 0, NULL);
+    }
+    link_worker_flush(front->process);
+}
+
+static void update_cursor(struct display_front *front, uint32_t output)
+{
+    struct view *view = &front->views[output];
+    struct gpu_cursor cursor;
+    if (is_full(front))
+        return;
+    gpu_output_cursor(front->device, output, &cursor);
+    if (cursor.rgba && cursor.shape_serial != view->shape_serial) {
+        view->shape_serial = cursor.shape_serial;
+        struct link_cursor_shape shape = {.output = output,
+                                          .width = cursor.width,
+                                          .height = cursor.height,
+                                          .hot_x = cursor.hot_x,
+                                          .hot_y = cursor.hot_y};
+        send(front, LINK_CURSOR_SHAPE, &shape, sizeof(shape), cursor.rgba,
+             (size_t)cursor.width * cursor.height * 4, NULL);
+    }
+    struct link_cursor_move move = {
+        .output = output, .visible = cursor.visible, .x = cursor.x, .y = cursor.y};
+    send(front, LINK_CURSOR_MOVE, &move, sizeof(move), NULL, 0, NULL);
+}
+
+static void update_all(struct display_front *front)
+{
+    for (uint32_t i = 0; front->device && i < gpu_device_outputs(front->device); i++) {
+        update_cursor(front, i); // first: a screenshot ends at the first frame
+        update(front, i);
+    }
+}
+
+// ---- what the device says -------------------------------------------------
+
+static void on_change(void *data, uint32_t output)
+{
+    struct display_front *front = data;
+    front->views[output].waits = true;
+    os_source_set_deadline(front->timer, os_now_ns() + FLUSH_PATIENCE_NS);
+}
+
+static void on_flush(void *data, uint32_t output)
+{
+    struct display_front *front = data;
+    front->views[output].waits = false;
+    update(front, output);
+}
+
+static void on_timer(void *data)
+{
+    struct display_front *front = data;
+    for (uint32_t i = 0; front->device && i < gpu_device_outputs(front->device); i++)
+        if (front->views[i].waits)
+            on_flush(front, i);
+}
+
+static void on_cursor(void *data, uint32_t output)
+{
+    update_cursor(data, output);
+}
+
+static void on_file_gone(void *data, uint64_t file_id)
+{
+    struct display_front *front = data;
+    for (unsigned i = 0; i < front->file_count; i++) {
+        if (front->files[i] != file_id)
+            continue;
+        // A frame may be under way whose successor was not told yet.
+        for (uint32_t j = 0; j < gpu_device_outputs(front->device); j++)
+            if (front->views[j].file_id == file_id)
+                tell_picture(front, j);
+        forget_file(front, i);
+        return;
+    }
+}
+
+// ---- what the process says ------------------------------------------------
+
+static bool on_shown(struct display_front *front, const struct link_frame_shown *shown)
+{
+    if (shown->output >= GPU_MAX_OUTPUTS)
+        return false;
+    struct view *view = &front->views[shown->output];
+    if (!view->frame || shown->serial != view->frame)
+        return shown->serial <= front->serial; // of before an attach
+    view->frame = 0;
+    if (front->device) {
+        gpu_output_shown(front->device, &front->listener, shown->output);
+        update(front, shown->output);
+    }
+    return true;
+}
+
+static bool on_input(struct display_front *front, const struct link_input *events, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (events[i].device >= LINK_INPUT_DEVICES)
+            return false;
+    if (front->callbacks.input)
+        front->callbacks.input(front->data, events, count);
+    return true;
+}
+
+// False: it broke the protocol.
+static bool take_message(struct display_front *front, const struct link_message *message)
+{
+    const void *payload = message->payload;
+    switch ((int)message->type) {
+    case LINK_DISPLAY_READY:
+        if (front->callbacks.ready)
+            front->callbacks.ready(front->data);
+        return true;
+    case LINK_FRAME_SHOWN:
+        return on_shown(front, payload);
+    case LINK_OUTPUT_MODE: {
+        const struct link_output_mode *mode = payload;
+        // A size that the device can't have is no offence: windows can be tiny.
+        if (front->device)
+            gpu_device_set_mode(front->device, mode->output, mode->width, mode->height);
+        return true;
+    }
+    case LINK_INPUT:
+        return on_input(front, payload, message->size / sizeof(struct link_input));
+    case LINK_DISPLAY_CLOSED:
+        if (front->callbacks.closed)
+            front->callbacks.closed(front->data);
+        return true;
+    case LINK_DISPLAY_COUNTERS:
+        if (front->callbacks.counters)
+            front->callbacks.counters(front->data, payload);
+        return true;
+    }
+    return false;
+}
+
+static bool on_message(void *data, const struct link_message *message)
+{
+    struct display_front *front = data;
+    if (take_message(front, message))
+        return true;
+    front->callbacks.gone(front->data, "it broke the protocol");
+    return false;
+}
+
+static void on_drained(void *data)
+{
+    update_all(data);
+}
+
+static void on_gone(void *data, const char *how)
+{
+    struct display_front *front = data;
+    front->callbacks.gone(front->data, how);
+}
+
+// ---- life -----------------------------------------------------------------
+
+struct display_front *display_front_create(struct os_loop *loop, struct link_pool *pool,
+                                           const struct display_front_options *options,
+                                           const struct display_front_callbacks *callbacks,
+                                           void *data)
+{
+    static const struct link_worker_callbacks process_callbacks = {
+        .message = on_message, .drained = on_drained, .gone = on_gone};
+    struct display_front *front = calloc(1, sizeof(*front));
+    if (!front)
+        return NULL;
+    front->callbacks = *callbacks;
+    front->data = data;
+    front->listener = (struct gpu_listener){
+        .data = front,
+        .paces = options->paces,
+        .changed = on_change,
+        .damaged = on_flush,
+        .cursor = on_cursor,
+        .file_gone = on_file_gone,
+    };
+    for (unsigned i = 0; i < GPU_MAX_OUTPUTS; i++)
+        front->views[i].generation = NOT_TOLD;
+    front->timer = os_loop_add_timer(loop, 0, on_timer, front);
+    errno = ENOMEM;
+    front->process = front->timer ? link_pool_take(pool, &process_callbacks, front) : NULL;
+    if (!front->process) {
+        int error = errno;
+        os_source_remove(front->timer);
+        free(front);
+        errno = error;
+        return NULL;
+    }
+    send(front, LINK_DISPLAY_SETUP, &options->setup, sizeof(options->setup), NULL, 0, NULL);
+    return front;
+}
+
+void display_front_destroy(struct display_front *front)
+{
+    if (!front)
+        return;
+    if (front->device)
+        gpu_device_unlisten(front->device, &front->listener);
+    os_source_remove(front->timer);
+    link_worker_release(front->process);
+    free(front);
+}
+
+void display_front_attach(struct display_front *front, struct gpu_device *device)
+{
+    if (front->device) {
+        gpu_device_unlisten(front->device, &front->listener);
+        for (uint32_t i = 0; i < gpu_device_outputs(front->device); i++) {
+            struct link_picture nothing = {.output = i};
+            send(front, LINK_PICTURE, &nothing, sizeof(nothing), NULL, 0, NULL);
+            front->views[i] = (struct view){.generation = NOT_TOLD};
+        }
+        while (front->file_count)
+            forget_file(front, front->file_count - 1);
+    }
+    front->device = device;
+    if (!device)
+        return;
+    gpu_device_listen(device, &front->listener);
+    update_all(front);
+}
+
+void display_front_set_leds(struct display_front *front, uint32_t leds)
+{
+    struct link_keyboard_leds message = {.leds = leds};
+    send(front, LINK_KEYBOARD_LEDS, &message, sizeof(message), NULL, 0, NULL);
+}
