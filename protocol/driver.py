@@ -2,14 +2,6 @@
 from model import Model
 from tables import BANNER, upper_name
 
-# Whoever carries these out must know more than their signatures say.
-BY_HAND = {
-    'vkAllocateMemory', 'vkFreeMemory', 'vkAllocateCommandBuffers', 'vkFreeCommandBuffers', 'vkAllocateDescriptorSets',
-    'vkFreeDescriptorSets', 'vkResetDescriptorPool', 'vkCreateInstance', 'vkDestroyInstance', 'vkCreateDevice',
-    'vkDestroyDevice', 'vkEnumeratePhysicalDevices', 'vkEnumeratePhysicalDeviceGroups', 'vkGetDeviceQueue',
-    'vkGetDeviceQueue2',
-}
-
 
 class DriverWriter:
     def __init__(self, model: Model):
@@ -100,15 +92,26 @@ void venus_driver_destroy(const struct venus_device_driver *driver, VkDevice dev
 
     # ---- thunks ----
 
+    def _holds_handles(self, name):
+        """Is it a struct with handles, which a driver fills in with its own?"""
+        found = self.model.aggregate(name)
+        return found is not None and any(self.model.is_handle(m.type) or self._holds_handles(m.type) for m in found.members
+                                         if m.type != name)
+
     def thunk(self, name):
-        """C text of the default handler, or None."""
+        """C text of the default handler; None where the signature does not say enough to write one. src/venus may lay a
+        handler of its own over any of them."""
         command, model = self.registry.commands[name], self.model
-        if command.private or name in BY_HAND or name not in self.instance + self.device:
+        if command.private or name not in self.instance + self.device or name.startswith('vkFree'):
             return None
         params = command.params
         table = 'call->instance->vk' if name in self.instance else 'call->device->vk'
         function = '%s.%s' % (table, name[2:])
+        if self.registry.type_name(params[0].type) == 'VkQueue':
+            return None  # the driver's queue has a lock, and the guest's submissions a fence of ours
         outputs = [p for p in params if model.is_output(p)]
+        if any(self._holds_handles(p.type) for p in outputs):
+            return None
         handles = [p for p in outputs if model.is_handle(p.type)]
         body = ['    struct wire_args_%s *args = data;' % name,
                 '    if (!%s)' % function, '        return venus_unsupported(call);']
@@ -150,9 +153,6 @@ void venus_driver_destroy(const struct venus_device_driver *driver, VkDevice dev
                 '    if (handle)',
                 '        ' + invoke({target.name: '(%s)(uintptr_t)handle' % target.type}),
                 '    return true;']
-        elif self.registry.type_name(params[0].type) == 'VkQueue':
-            body += ['    venus_queue_lock(call->self);', '    ' + invoke(), '    venus_queue_unlock(call->self);',
-                     '    return true;']
         else:
             body += ['    ' + invoke(), '    return true;']
         return 'static bool thunk_%s(struct venus_call *call, void *data)\n{\n%s\n}\n' % (name, '\n'.join(body))

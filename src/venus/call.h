@@ -32,40 +32,31 @@ typedef bool (*venus_handler)(struct venus_call *call, void *args);
 extern const venus_handler venus_thunks[];
 extern const uint32_t venus_thunk_count;
 
-// What src/venus does itself, in front of the thunks. Each room file exports one table, ended by
-// handler NULL.
+// What src/venus carries out itself, in front of the thunks: each of these files exports one table,
+// venus_<file>_handlers, ended by handler NULL.
+#define VENUS_HANDLER_TABLES(X)                                                                    \
+    X(command)                                                                                     \
+    X(device)                                                                                      \
+    X(format)                                                                                      \
+    X(host_copy)                                                                                   \
+    X(image)                                                                                       \
+    X(instance)                                                                                    \
+    X(memory)                                                                                      \
+    X(null_descriptor)                                                                             \
+    X(physical_device)                                                                             \
+    X(pool)                                                                                        \
+    X(query)                                                                                       \
+    X(queue)                                                                                       \
+    X(sync)                                                                                        \
+    X(transport)
+
 struct venus_handler_entry {
     enum wire_command command;
     venus_handler handler;
 };
-// instance.c
-extern const struct venus_handler_entry venus_instance_handlers[];
-// physical_device.c
-extern const struct venus_handler_entry venus_physical_device_handlers[];
-// format.c: format and external capability queries
-extern const struct venus_handler_entry venus_format_handlers[];
-// device.c
-extern const struct venus_handler_entry venus_device_handlers[];
-// queue.c
-extern const struct venus_handler_entry venus_queue_handlers[];
-// sync.c
-extern const struct venus_handler_entry venus_sync_handlers[];
-// memory.c
-extern const struct venus_handler_entry venus_memory_handlers[];
-// image.c
-extern const struct venus_handler_entry venus_image_handlers[];
-// host_copy.c: 297, 298, 335, 336
-extern const struct venus_handler_entry venus_host_copy_handlers[];
-// command.c: what must be rewritten in vkCmd*
-extern const struct venus_handler_entry venus_command_handlers[];
-// pool.c: command buffers and descriptor sets
-extern const struct venus_handler_entry venus_pool_handlers[];
-// null_descriptor.c: descriptors and vertex buffers that are nothing
-extern const struct venus_handler_entry venus_null_descriptor_handlers[];
-// query.c: waits for query results
-extern const struct venus_handler_entry venus_query_handlers[];
-// transport.c: replies, streams, rings, seqnos
-extern const struct venus_handler_entry venus_transport_handlers[];
+#define DECLARE(name) extern const struct venus_handler_entry venus_##name##_handlers[];
+VENUS_HANDLER_TABLES(DECLARE)
+#undef DECLARE
 
 // Fills `table` (WIRE_COMMAND_COUNT entries) with thunks overlaid by handlers.
 void venus_handlers_fill(venus_handler *table);
@@ -90,10 +81,6 @@ bool venus_add_child(struct venus_call *call, struct venus_object *parent, enum 
 // Takes an object and what it owns out of the table, for a destroy command. id 0: *handle is 0,
 // true.
 bool venus_take(struct venus_call *call, enum wire_handle type, uint64_t id, uint64_t *handle);
-
-// vkQueue* commands are externally synchronized by well-behaved guests only.
-void venus_queue_lock(struct venus_object *queue);
-void venus_queue_unlock(struct venus_object *queue);
 
 // ---- pNext chains -------------------------------------------------------------------------------
 
