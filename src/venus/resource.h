@@ -1,9 +1,12 @@
 // Resources that the device process attached to this context: mapped shared memory, by resource id.
+//
+// Thread: any, but for init and finish.
 #ifndef VENUS_RESOURCE_H
 #define VENUS_RESOURCE_H
 
 #include <pthread.h>
 
+#include "base/id_table.h"
 #include "link/link.h"
 #include "venus/pages.h"
 
@@ -18,9 +21,9 @@ struct venus_resource {
 
 struct venus_resource_table {
     pthread_mutex_t lock;
-    struct venus_resource **slots; // open addressing by id
-    uint32_t capacity, count, limit;
-    struct venus_pages_pool *pool;
+    struct id_table resources;
+    uint32_t limit;
+    struct venus_pages_pool *pool; // NULL: not initialized
 };
 
 bool venus_resource_table_init(struct venus_resource_table *table, struct venus_pages_pool *pool,
@@ -31,7 +34,7 @@ void venus_resource_table_finish(struct venus_resource_table *table);
 bool venus_resource_attach(struct venus_resource_table *table, uint32_t id,
                            enum link_resource_kind kind, struct venus_pages *pages);
 bool venus_resource_detach(struct venus_resource_table *table, uint32_t id);
-// A reference, or NULL. Any thread.
+// A reference, or NULL.
 struct venus_resource *venus_resource_get(struct venus_resource_table *table, uint32_t id);
 void venus_resource_unref(struct venus_resource *resource);
 
