@@ -22,8 +22,8 @@ static inline uint32_t translate(uint32_t family, uint32_t count)
     do {                                                                                           \
         type *barrier_ = (type *)(uintptr_t)(barriers);                                            \
         for (uint32_t i_ = 0; i_ < (n); i_++, barrier_++) {                                        \
-            if ((barrier_->srcQueueFamilyIndex & barrier_->dstQueueFamilyIndex) ==                 \
-                VK_QUEUE_FAMILY_IGNORED)                                                           \
+            if (barrier_->srcQueueFamilyIndex == VK_QUEUE_FAMILY_IGNORED &&                        \
+                barrier_->dstQueueFamilyIndex == VK_QUEUE_FAMILY_IGNORED)                          \
                 continue;                                                                          \
             barrier_->srcQueueFamilyIndex = translate(barrier_->srcQueueFamilyIndex, families);    \
             barrier_->dstQueueFamilyIndex = translate(barrier_->dstQueueFamilyIndex, families);    \
