@@ -19,22 +19,34 @@ void *venus_scratch(struct venus_call *call, size_t size)
     return arena_alloc(&call->stream->arena, size);
 }
 
+void venus_plain_release(struct venus_context *context, struct venus_object *object)
+{
+    if (object->device)
+        venus_driver_destroy(&object->device->vk, venus_device_handle(object->device), object->type,
+                             object->handle);
+    venus_object_free(&context->objects, object);
+}
+
+// Objects that are a handle of the host's driver and no more.
+static const struct venus_class plain = {.size = sizeof(struct venus_object),
+                                         .release = venus_plain_release};
+
 static void destroy_host_handle(struct venus_call *call, enum wire_handle type, uint64_t handle)
 {
     if (call->device)
         venus_driver_destroy(&call->device->vk, venus_device_handle(call->device), type, handle);
 }
 
-bool venus_add_child(struct venus_call *call, struct venus_object *parent, enum wire_handle type,
-                     uint64_t id, uint64_t handle)
+bool venus_add_child(struct venus_call *call, const struct venus_class *class,
+                     struct venus_object *parent, enum wire_handle type, uint64_t id,
+                     uint64_t handle)
 {
     struct venus_object_table *table = &call->context->objects;
-    struct venus_object *object = venus_object_alloc(table, sizeof(*object));
+    struct venus_object *object = venus_object_alloc(table, class, type);
     if (!object) {
         destroy_host_handle(call, type, handle);
         return venus_fail(call, "too many objects");
     }
-    object->type = type;
     object->handle = handle;
     object->device = call->device;
     object->parent = parent;
@@ -51,7 +63,7 @@ bool venus_add(struct venus_call *call, enum wire_handle type, uint64_t id, uint
     struct venus_object *parent = call->device     ? &call->device->base
                                   : call->instance ? &call->instance->base
                                                    : NULL;
-    return venus_add_child(call, parent, type, id, handle);
+    return venus_add_child(call, &plain, parent, type, id, handle);
 }
 
 // A pool's children have no host handles of their own to destroy: they go with it. The other

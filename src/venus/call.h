@@ -75,9 +75,12 @@ void *venus_scratch(struct venus_call *call, size_t size);
 // A new object owned by the call's device (or instance), named `id` by the guest. On failure the
 // host handle has been destroyed, the reason is set, false is returned.
 bool venus_add(struct venus_call *call, enum wire_handle type, uint64_t id, uint64_t handle);
-// The same with another parent (a pool).
-bool venus_add_child(struct venus_call *call, struct venus_object *parent, enum wire_handle type,
-                     uint64_t id, uint64_t handle);
+// Release of objects that own no more than a handle of the host's driver (struct venus_class).
+void venus_plain_release(struct venus_context *context, struct venus_object *object);
+// The same with a class and a parent of its own (a pool).
+bool venus_add_child(struct venus_call *call, const struct venus_class *class,
+                     struct venus_object *parent, enum wire_handle type, uint64_t id,
+                     uint64_t handle);
 // Takes an object and what it owns out of the table, for a destroy command. id 0: *handle is 0,
 // true.
 bool venus_take(struct venus_call *call, enum wire_handle type, uint64_t id, uint64_t *handle);

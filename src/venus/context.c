@@ -49,7 +49,7 @@ void venus_context_destroy(struct venus_context *context)
         struct venus_object *root = &instance->base;
         root = venus_object_remove(&context->objects, WIRE_HANDLE_INSTANCE, atomic_load(&root->id));
         if (root)
-            venus_release_tree(context, root);
+            venus_release(context, root);
     }
     venus_stream_finish(&context->stream);
     venus_resource_table_finish(&context->resources);

@@ -75,23 +75,46 @@ static void enable_portability(struct venus_call *call, VkDeviceCreateInfo *info
     info->pNext = subset;
 }
 
+static void stop(struct venus_context *context, struct venus_object *object)
+{
+    struct venus_device *device = (struct venus_device *)object;
+    if (device->vk.DeviceWaitIdle)
+        device->vk.DeviceWaitIdle(venus_device_handle(device));
+    for (struct venus_queue *queue = device->queues; queue; queue = queue->next_of_device)
+        venus_queue_release(context, queue);
+}
+
+static void release(struct venus_context *context, struct venus_object *object)
+{
+    struct venus_device *device = (struct venus_device *)object;
+    while (device->queues) {
+        struct venus_queue *next = device->queues->next_of_device;
+        venus_object_free(&context->objects, &device->queues->base);
+        device->queues = next;
+    }
+    venus_null_descriptor_destroy(device);
+    device->vk.DestroyDevice(venus_device_handle(device), NULL);
+    venus_object_free(&context->objects, object);
+}
+
+static const struct venus_class device_class = {
+    .size = sizeof(struct venus_device), .stop = stop, .release = release};
+
 // Makes `device` ours together with its queues. False: no memory; then the device is destroyed.
 static bool adopt(struct venus_call *call, struct venus_device *device, VkDevice handle,
                   const VkDeviceCreateInfo *info)
 {
     struct venus_context *context = call->context;
-    device->base.type = WIRE_HANDLE_DEVICE;
     device->base.handle = (uintptr_t)handle;
     device->base.device = device;
     device->base.parent = &call->instance->base;
     device->physical_device = (struct venus_physical_device *)call->self;
-    device->emulation = (struct venus_emulation){.external_memory = true, .sync_fd = true};
     venus_device_driver_load(&device->vk, call->instance->vk.GetDeviceProcAddr, handle);
     for (uint32_t i = 0; i < info->queueCreateInfoCount; i++) {
         const VkDeviceQueueCreateInfo *queues = &info->pQueueCreateInfos[i];
         for (uint32_t j = 0; j < queues->queueCount; j++) {
             if (!venus_queue_create(context, device, queues->queueFamilyIndex, j, queues->flags)) {
-                venus_release_tree(context, &device->base);
+                venus_release(context, &device->base);
                 return false;
             }
         }
@@ -130,7 +153,8 @@ static bool create_device(struct venus_call *call, void *data)
     if (venus_physical_device_needs(physical_device, needed) > 1)
         enable_portability(call, &info, &subset);
 
-    struct venus_device *device = venus_object_alloc(&call->context->objects, sizeof(*device));
+    struct venus_device *device =
+        venus_object_alloc(&call->context->objects, &device_class, WIRE_HANDLE_DEVICE);
     VkDevice handle = VK_NULL_HANDLE;
     args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
     if (!device)
@@ -145,12 +169,12 @@ static bool create_device(struct venus_call *call, void *data)
         return true;
     }
     if (nulls && !venus_null_descriptor_create(device)) {
-        venus_release_tree(call->context, &device->base);
+        venus_release(call->context, &device->base);
         args->ret = VK_ERROR_OUT_OF_DEVICE_MEMORY;
         return true;
     }
     if (!venus_object_insert(&call->context->objects, &device->base, (uintptr_t)*args->pDevice)) {
-        venus_release_tree(call->context, &device->base);
+        venus_release(call->context, &device->base);
         return venus_fail(call, "the id of the new device is 0 or in use");
     }
     return true;
@@ -165,15 +189,8 @@ static bool destroy_device(struct venus_call *call, void *data)
         venus_object_remove(&call->context->objects, WIRE_HANDLE_DEVICE, (uintptr_t)args->device);
     if (!root)
         return venus_fail(call, "no device has this id");
-    venus_release_tree(call->context, root);
+    venus_release(call->context, root);
     return true;
-}
-
-// Queues are released with the device in venus_release_tree.
-void venus_device_release(struct venus_context *context, struct venus_device *device)
-{
-    (void)context;
-    venus_null_descriptor_destroy(device);
 }
 
 static struct venus_queue *find_queue(const struct venus_device *device,

@@ -46,19 +46,11 @@ struct venus_physical_device {
     uint32_t host_extension_count;
 };
 
-// Which of our own extensions stand in for the host's on a device (design §6).
-struct venus_emulation {
-    bool external_memory; // external_memory_fd, _dma_buf, LINEAR modifiers, queue_family_foreign
-                          // are ours
-    bool sync_fd;         // SYNC_FD semaphores and fences are ours
-};
-
 struct venus_device {
     struct venus_object base;
     struct venus_device_driver vk;
     struct venus_physical_device *physical_device;
     struct venus_queue *queues; // all that were created with the device, linked by next_of_device
-    struct venus_emulation emulation;
     struct venus_null_descriptor *nulls; // owned; NULL: the host's own, or not asked for
 };
 
@@ -68,7 +60,7 @@ static inline VkDevice venus_device_handle(const struct venus_device *device)
 }
 
 // Finds out all that a guest may know of it: base.handle, instance, profile and probe_lock are set.
-// NULL, or why guests can't use it (static). Release it in either case.
+// NULL, or why guests cannot use it (static). Forget it in either case.
 const char *venus_physical_device_load(struct venus_physical_device *physical_device);
 // Finds out importable_types and import_alignment and from them the memory properties that the
 // guest sees. Idempotent, thread-safe. Done before a guest gets to know the device.
@@ -91,14 +83,11 @@ uint32_t venus_physical_device_needs(const struct venus_physical_device *physica
                                      const char **names);
 // Takes host visibility from the types that a guest can't map: not importable, or not coherent.
 void venus_memory_types_hide(VkPhysicalDeviceMemoryProperties *memory, uint32_t importable);
-// Releases what an object that was taken out of the table owns besides its host handle and itself
-// (called by teardown and vkDestroy*).
-void venus_instance_release(struct venus_context *context, struct venus_instance *instance);
-void venus_device_release(struct venus_context *context, struct venus_device *device);
-void venus_physical_device_release(struct venus_physical_device *physical_device);
+// Frees what venus_physical_device_load has found out.
+void venus_physical_device_forget(struct venus_physical_device *physical_device);
 
-// Teardown of a removed subtree of objects, children first; waits for the device to be idle once if
-// there is one. object.c's lists are consumed. In release.c.
-void venus_release_tree(struct venus_context *context, struct venus_object *root);
+// The end of an object that was taken out of the table (or never came into it) and of all below it,
+// which goes first. In release.c.
+void venus_release(struct venus_context *context, struct venus_object *object);
 
 #endif

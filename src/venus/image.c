@@ -162,6 +162,11 @@ static VkResult rewrite_buffer(const struct venus_physical_device *physical_devi
 
 // ---- creation -----------------------------------------------------------------------------------
 
+static const struct venus_class image_class = {.size = sizeof(struct venus_image),
+                                               .release = venus_plain_release};
+static const struct venus_class buffer_class = {.size = sizeof(struct venus_buffer),
+                                                .release = venus_plain_release};
+
 // An image made elsewhere can be taken over only if this driver lays it out in the same way.
 static bool layout_matches(const struct venus_call *call, VkImage image,
                            const VkSubresourceLayout *wanted)
@@ -182,7 +187,8 @@ static bool create_image(struct venus_call *call, void *data)
     args->ret = rewrite_image(call->device->physical_device, info, &rewrite);
     if (args->ret != VK_SUCCESS)
         return true;
-    struct venus_image *image = venus_object_alloc(&call->context->objects, sizeof(*image));
+    struct venus_image *image =
+        venus_object_alloc(&call->context->objects, &image_class, WIRE_HANDLE_IMAGE);
     if (!image)
         return venus_fail(call, "too many objects");
 
@@ -197,7 +203,6 @@ static bool create_image(struct venus_call *call, void *data)
         venus_object_free(&call->context->objects, &image->base);
         return true;
     }
-    image->base.type = WIRE_HANDLE_IMAGE;
     image->base.handle = (uint64_t)handle;
     image->base.device = call->device;
     image->base.parent = &call->device->base;
@@ -224,7 +229,8 @@ static bool create_buffer(struct venus_call *call, void *data)
     args->ret = rewrite_buffer(call->device->physical_device, info, &external);
     if (args->ret != VK_SUCCESS)
         return true;
-    struct venus_buffer *buffer = venus_object_alloc(&call->context->objects, sizeof(*buffer));
+    struct venus_buffer *buffer =
+        venus_object_alloc(&call->context->objects, &buffer_class, WIRE_HANDLE_BUFFER);
     if (!buffer)
         return venus_fail(call, "too many objects");
 
@@ -234,7 +240,6 @@ static bool create_buffer(struct venus_call *call, void *data)
         venus_object_free(&call->context->objects, &buffer->base);
         return true;
     }
-    buffer->base.type = WIRE_HANDLE_BUFFER;
     buffer->base.handle = (uint64_t)handle;
     buffer->base.device = call->device;
     buffer->base.parent = &call->device->base;

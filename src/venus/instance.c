@@ -64,6 +64,24 @@ static VkResult check(const VkInstanceCreateInfo *info)
     return VK_SUCCESS;
 }
 
+static void release(struct venus_context *context, struct venus_object *object)
+{
+    struct venus_instance *instance = (struct venus_instance *)object;
+    for (uint32_t i = 0; i < instance->physical_device_count; i++) {
+        if (!(instance->named & (1ull << i)))
+            venus_release(context, &instance->physical_devices[i]->base);
+    }
+    free(instance->physical_devices);
+    pthread_mutex_destroy(&instance->enumeration_lock);
+    instance->vk.DestroyInstance((VkInstance)(uintptr_t)object->handle, NULL);
+    // Not another ring's that was there first.
+    atomic_compare_exchange_strong(&context->instance, &(struct venus_instance *){instance}, NULL);
+    venus_object_free(&context->objects, object);
+}
+
+static const struct venus_class instance_class = {.size = sizeof(struct venus_instance),
+                                                  .release = release};
+
 static bool create(struct venus_call *call, void *data)
 {
     struct wire_args_vkCreateInstance *args = data;
@@ -74,7 +92,8 @@ static bool create(struct venus_call *call, void *data)
     if (args->ret != VK_SUCCESS)
         return true;
 
-    struct venus_instance *instance = venus_object_alloc(&context->objects, sizeof(*instance));
+    struct venus_instance *instance =
+        venus_object_alloc(&context->objects, &instance_class, WIRE_HANDLE_INSTANCE);
     if (!instance) {
         args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
         return true;
@@ -88,14 +107,13 @@ static bool create(struct venus_call *call, void *data)
         return true;
     }
     venus_instance_driver_load(&instance->vk, context->host->get_instance_proc_addr, handle);
-    instance->base.type = WIRE_HANDLE_INSTANCE;
     instance->base.handle = (uintptr_t)handle;
     instance->host = context->host;
     instance->api_version = context->host->api_version;
     pthread_mutex_init(&instance->enumeration_lock, NULL);
     if (!venus_object_insert(&context->objects, &instance->base,
                              (uint64_t)(uintptr_t)*args->pInstance)) {
-        venus_release_tree(context, &instance->base);
+        venus_release(context, &instance->base);
         return venus_fail(call, "the id of the new instance is 0 or in use");
     }
     // Another ring may have been creating one at the same time.
@@ -104,7 +122,7 @@ static bool create(struct venus_call *call, void *data)
         struct venus_object *root = venus_object_remove(&context->objects, WIRE_HANDLE_INSTANCE,
                                                         atomic_load(&instance->base.id));
         if (root)
-            venus_release_tree(context, root);
+            venus_release(context, root);
         return venus_fail(call, "the context has its instance already");
     }
     return true;
@@ -119,22 +137,8 @@ static bool destroy(struct venus_call *call, void *data)
                                                     (uintptr_t)args->instance);
     if (!root)
         return venus_fail(call, "no instance has this id");
-    venus_release_tree(call->context, root);
+    venus_release(call->context, root);
     return true;
-}
-
-void venus_instance_release(struct venus_context *context, struct venus_instance *instance)
-{
-    for (uint32_t i = 0; i < instance->physical_device_count; i++) {
-        if (instance->named & (1ull << i))
-            continue;
-        venus_physical_device_release(instance->physical_devices[i]);
-        venus_object_free(&context->objects, &instance->physical_devices[i]->base);
-    }
-    free(instance->physical_devices);
-    instance->physical_devices = NULL;
-    instance->physical_device_count = 0;
-    pthread_mutex_destroy(&instance->enumeration_lock);
 }
 
 const struct venus_handler_entry venus_instance_handlers[] = {

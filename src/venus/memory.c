@@ -121,16 +121,27 @@ static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *gu
     return result;
 }
 
+static void release(struct venus_context *context, struct venus_object *object)
+{
+    struct venus_device *device = object->device;
+    device->vk.FreeMemory(venus_device_handle(device), (VkDeviceMemory)object->handle, NULL);
+    drop_pages(context, (struct venus_memory *)object);
+    venus_object_free(&context->objects, object);
+}
+
+static const struct venus_class memory_class = {.size = sizeof(struct venus_memory),
+                                                .release = release};
+
 static bool allocate_memory(struct venus_call *call, void *data)
 {
     struct wire_args_vkAllocateMemory *args = data;
     struct venus_object_table *table = &call->context->objects;
-    struct venus_memory *memory = venus_object_alloc(table, sizeof(*memory));
+    struct venus_memory *memory =
+        venus_object_alloc(table, &memory_class, WIRE_HANDLE_DEVICE_MEMORY);
     if (!memory) {
         args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
         return true;
     }
-    memory->base.type = WIRE_HANDLE_DEVICE_MEMORY;
     memory->base.device = call->device;
     memory->base.parent = &call->device->base;
     args->ret = allocate(call, args->pAllocateInfo, memory);
@@ -139,18 +150,10 @@ static bool allocate_memory(struct venus_call *call, void *data)
         return !call->reason;
     }
     if (!venus_object_insert(table, &memory->base, (uint64_t)*args->pMemory)) {
-        venus_memory_release(call->context, memory);
-        venus_object_free(table, &memory->base);
+        venus_release(call->context, &memory->base);
         return venus_fail(call, "the id of the new object is 0 or in use");
     }
     return true;
-}
-
-void venus_memory_release(struct venus_context *context, struct venus_memory *memory)
-{
-    struct venus_device *device = memory->base.device;
-    device->vk.FreeMemory(venus_device_handle(device), (VkDeviceMemory)memory->base.handle, NULL);
-    drop_pages(context, memory);
 }
 
 static bool free_memory(struct venus_call *call, void *data)
@@ -164,8 +167,7 @@ static bool free_memory(struct venus_call *call, void *data)
     if (!object || object->device != call->device ||
         !(object = venus_object_remove(table, WIRE_HANDLE_DEVICE_MEMORY, id)))
         return venus_fail(call, "no memory of this device has this id");
-    venus_memory_release(call->context, (struct venus_memory *)object);
-    venus_object_free(table, object);
+    venus_release(call->context, object);
     return true;
 }
 
@@ -198,30 +200,44 @@ static bool nothing_to_do(struct venus_call *call, void *data)
     return true;
 }
 
+struct export
+{
+    const struct link_blob_export *request;
+    struct venus_pages *pages; // a reference; NULL: `error`
+    int error;
+};
+
+// A ring may free the memory at any time, but not while the table is locked.
+static void take_pages(void *data, struct venus_object *object)
+{
+    struct export *export = data;
+    struct venus_memory *memory = (struct venus_memory *)object;
+    const uint32_t flags = export->request->blob_flags;
+    if (!memory->pages || export->request->size > memory->pages->size ||
+        ((flags & LINK_BLOB_MAPPABLE) && !memory->mappable) ||
+        ((flags & (LINK_BLOB_SHAREABLE | LINK_BLOB_CROSS_DEVICE)) && !memory->exportable))
+        export->error = -EINVAL;
+    else if (atomic_exchange(&memory->exported, true))
+        export->error = -EEXIST;
+    else
+        export->pages = venus_pages_ref(memory->pages);
+}
+
 int venus_memory_export(struct venus_context *context, const struct link_blob_export *request,
                         struct link_blob_exported *answer, int *out_fd)
 {
-    struct venus_object *object = venus_object_find(&context->objects, request->memory_id);
-    if (!object || object->type != WIRE_HANDLE_DEVICE_MEMORY)
-        return -ENOENT;
-    struct venus_memory *memory = (struct venus_memory *)object;
-    if (!memory->pages || request->size > memory->pages->size)
-        return -EINVAL;
-    if ((request->blob_flags & LINK_BLOB_MAPPABLE) && !memory->mappable)
-        return -EINVAL;
-    if ((request->blob_flags & (LINK_BLOB_SHAREABLE | LINK_BLOB_CROSS_DEVICE)) &&
-        !memory->exportable)
-        return -EINVAL;
-    if (atomic_exchange(&memory->exported, true))
-        return -EEXIST;
-    struct venus_pages *pages = venus_pages_ref(memory->pages);
-    answer->offset = pages->offset;
-    answer->size = pages->size;
+    struct export export = {.request = request, .error = -ENOENT};
+    venus_object_visit(&context->objects, WIRE_HANDLE_DEVICE_MEMORY, request->memory_id, take_pages,
+                       &export);
+    if (!export.pages)
+        return export.error;
+    answer->offset = export.pages->offset;
+    answer->size = export.pages->size;
     // The pages are ordinary memory of the host, whatever the type says: always cached.
     answer->map_info = 1;
-    *out_fd = pages->fd;
+    *out_fd = export.pages->fd;
     return venus_resource_attach(&context->resources, request->resource_id, LINK_RESOURCE_MEMORY,
-                                 pages)
+                                 export.pages)
                ? 0
                : -EEXIST;
 }

@@ -14,11 +14,10 @@ struct venus_memory {
     atomic_bool exported;      // it is a blob already: once only
 };
 
-// Carries out LINK_BLOB_EXPORT: attaches the resource and says where the pages are. Returns 0 or
-// -errno; fd in out_fd is borrowed.
+// Carries out LINK_BLOB_EXPORT: attaches the resource and says where the pages are.
+// Owns: *out_fd stays the pages'.
+// Errors: 0 or -errno.
 int venus_memory_export(struct venus_context *context, const struct link_blob_export *request,
                         struct link_blob_exported *answer, int *out_fd);
-// Frees the host's memory and lets go of the pages; the object itself stays the caller's.
-void venus_memory_release(struct venus_context *context, struct venus_memory *memory);
 
 #endif

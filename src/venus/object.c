@@ -91,6 +91,18 @@ struct venus_object *venus_object_find(struct venus_object_table *table, uint64_
     return object;
 }
 
+bool venus_object_visit(struct venus_object_table *table, enum wire_handle type, uint64_t id,
+                        void (*visit)(void *data, struct venus_object *object), void *data)
+{
+    pthread_mutex_lock(&table->lock);
+    struct venus_object *object = id ? find_locked(table, id) : NULL;
+    bool found = object && object->type == type;
+    if (found)
+        visit(data, object);
+    pthread_mutex_unlock(&table->lock);
+    return found;
+}
+
 // Size classes are 128 << n bytes. Slabs of large objects hold fewer.
 static unsigned class_of(size_t size)
 {
@@ -117,9 +129,10 @@ static bool refill_locked(struct venus_object_table *table, unsigned size_class)
     return true;
 }
 
-void *venus_object_alloc(struct venus_object_table *table, size_t size)
+void *venus_object_alloc(struct venus_object_table *table, const struct venus_class *class,
+                         enum wire_handle type)
 {
-    unsigned size_class = class_of(size);
+    unsigned size_class = class_of(class->size);
     struct venus_object *object = NULL;
 
     pthread_mutex_lock(&table->lock);
@@ -134,6 +147,8 @@ void *venus_object_alloc(struct venus_object_table *table, size_t size)
         size_t head = offsetof(struct venus_object, type);
         memset((uint8_t *)object + head, 0, ((size_t)SMALLEST_OBJECT << size_class) - head);
         object->size_class = size_class;
+        object->class = class;
+        object->type = type;
     }
     pthread_mutex_unlock(&table->lock);
     return object;

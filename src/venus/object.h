@@ -1,10 +1,13 @@
 // Objects of a context: guest id → host handle, type, owner. Look-ups take no lock; insertion and
 // removal do.
 //
-// Objects are type-stable: their memory is reused for other objects of the same size, but never
-// returned before the table is finished. A guest that destroys an object on one ring while using it
-// on another reads a stale handle at worst; what the host's driver makes of that stays inside this
-// process.
+// The memory of an object is reused for others of about the same size, of any type, and returned
+// when the table is finished. A guest that destroys an object on one ring while using it on another
+// reads a stale handle or another object; what the host's driver makes of that stays inside this
+// process. Whoever follows a pointer that an object owns uses venus_object_visit, so that nobody
+// releases the object meanwhile.
+//
+// Thread: any.
 #ifndef VENUS_OBJECT_H
 #define VENUS_OBJECT_H
 
@@ -13,7 +16,20 @@
 
 #include "wire/wire.h"
 
+struct venus_context;
 struct venus_device;
+struct venus_object;
+
+// What there is to know of a kind of object: a new kind is a file with one of these.
+struct venus_class {
+    size_t size; // of the struct that begins with struct venus_object
+    // Called when the object has been taken out of the table, before what is below it is released.
+    // NULL: nothing to do.
+    void (*stop)(struct venus_context *context, struct venus_object *object);
+    // Lets go of all that the object owns, its host handle and itself (venus_object_free), when
+    // what is below it is gone. NULL: it goes with its parent.
+    void (*release)(struct venus_context *context, struct venus_object *object);
+};
 
 #define VENUS_OBJECT_CLASSES 8 // up to 16 KiB each
 
@@ -22,10 +38,12 @@ struct venus_object {
     _Atomic(struct venus_object *) next_in_bucket;
     enum wire_handle type;
     uint32_t size_class;
-    uint64_t handle;             // the host's
-    struct venus_device *device; // that it belongs to; the device itself for a device; NULL above
-    struct venus_object
-        *parent; // what takes it along when it goes: pool, device, instance; NULL for the instance
+    const struct venus_class *class;
+    uint64_t handle; // the host's
+    // The device that it belongs to; the device itself for a device; NULL above.
+    struct venus_device *device;
+    // What takes it along when it goes: pool, device, instance; NULL for the instance.
+    struct venus_object *parent;
     struct venus_object *children, *prev, *next; // list of siblings; all under the table's lock
 };
 
@@ -39,25 +57,29 @@ struct venus_object_table {
 };
 
 bool venus_object_table_init(struct venus_object_table *table, uint32_t limit);
-// All objects must have been removed or their host handles dealt with.
+// All objects must have been released.
 void venus_object_table_finish(struct venus_object_table *table);
 
-// NULL if there is no such object. Any thread.
+// NULL if there is no such object.
 struct venus_object *venus_object_find(struct venus_object_table *table, uint64_t id);
+// Calls `visit` with the object under the table's lock. False: there is no such object of this
+// type.
+bool venus_object_visit(struct venus_object_table *table, enum wire_handle type, uint64_t id,
+                        void (*visit)(void *data, struct venus_object *object), void *data);
 
-// Memory for an object of `size` bytes (≥ sizeof(struct venus_object), it begins with one), zeroed,
-// not yet in the table. NULL: limit or memory.
-void *venus_object_alloc(struct venus_object_table *table, size_t size);
+// A zeroed object of the class, not yet in the table. NULL: limit or memory.
+void *venus_object_alloc(struct venus_object_table *table, const struct venus_class *class,
+                         enum wire_handle type);
 void venus_object_free(struct venus_object_table *table, struct venus_object *object);
 
-// Publishes it. type, handle, device and parent must be set. False: id is 0, reserved or taken; the
+// Publishes it. handle, device and parent must be set. False: id is 0, reserved or taken; the
 // object is still the caller's.
 bool venus_object_insert(struct venus_object_table *table, struct venus_object *object,
                          uint64_t id);
 
 // Takes the object and everything below it out of the table; no look-up finds them any more.
-// Returns the object with its descendants still linked below it (`children`), for the caller to
-// release (venus_object_free each); NULL if id is unknown or of another type.
+// Returns the object with its descendants still linked below it (`children`), for venus_release;
+// NULL if id is unknown or of another type.
 struct venus_object *venus_object_remove(struct venus_object_table *table, enum wire_handle type,
                                          uint64_t id);
 // The same for all children of `parent`, which stays; returns the first of a list linked by `next`.

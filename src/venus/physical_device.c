@@ -178,7 +178,7 @@ void venus_physical_device_probe(struct venus_physical_device *physical_device)
 
 // ---- enumeration --------------------------------------------------------------------------------
 
-void venus_physical_device_release(struct venus_physical_device *physical_device)
+void venus_physical_device_forget(struct venus_physical_device *physical_device)
 {
     free(physical_device->queue_families);
     free(physical_device->extensions);
@@ -187,6 +187,15 @@ void venus_physical_device_release(struct venus_physical_device *physical_device
     physical_device->extensions = physical_device->host_extensions = NULL;
     pthread_mutex_destroy(&physical_device->probe_lock);
 }
+
+static void release(struct venus_context *context, struct venus_object *object)
+{
+    venus_physical_device_forget((struct venus_physical_device *)object);
+    venus_object_free(&context->objects, object);
+}
+
+static const struct venus_class physical_device_class = {
+    .size = sizeof(struct venus_physical_device), .release = release};
 
 const char *venus_physical_device_load(struct venus_physical_device *physical_device)
 {
@@ -254,11 +263,10 @@ static VkResult enumerate(struct venus_context *context, struct venus_instance *
     for (uint32_t i = 0; i < count; i++) {
         if (!venus_host_shows(context->host, i))
             continue;
-        struct venus_physical_device *physical_device =
-            venus_object_alloc(&context->objects, sizeof(*physical_device));
+        struct venus_physical_device *physical_device = venus_object_alloc(
+            &context->objects, &physical_device_class, WIRE_HANDLE_PHYSICAL_DEVICE);
         if (!physical_device)
             return VK_ERROR_OUT_OF_HOST_MEMORY;
-        physical_device->base.type = WIRE_HANDLE_PHYSICAL_DEVICE;
         physical_device->base.handle = (uintptr_t)handles[i];
         physical_device->base.parent = &instance->base;
         physical_device->instance = instance;
@@ -270,8 +278,7 @@ static VkResult enumerate(struct venus_context *context, struct venus_instance *
         if (hidden) {
             log_warning("%s is not shown to guests: %s", physical_device->properties.deviceName,
                         hidden);
-            venus_physical_device_release(physical_device);
-            venus_object_free(&context->objects, &physical_device->base);
+            venus_release(context, &physical_device->base);
         } else {
             instance->physical_devices[instance->physical_device_count++] = physical_device;
         }

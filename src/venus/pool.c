@@ -2,12 +2,20 @@
 #include "venus/context.h"
 #include "venus/device.h"
 
+// The host's pool takes its own along.
+static void release(struct venus_context *context, struct venus_object *object)
+{
+    venus_object_free(&context->objects, object);
+}
+
+static const struct venus_class pooled = {.size = sizeof(struct venus_object), .release = release};
+
 static bool add_all(struct venus_call *call, struct venus_object *pool, enum wire_handle type,
                     uint32_t count, const uint64_t *ids, const uint64_t *handles)
 {
     for (uint32_t i = 0; i < count; i++) {
         // On failure the context is lost: the host's pool takes what was allocated with it.
-        if (!venus_add_child(call, pool, type, ids[i], handles[i]))
+        if (!venus_add_child(call, &pooled, pool, type, ids[i], handles[i]))
             return false;
     }
     return true;

@@ -3,10 +3,14 @@
 #include "venus/profile.h"
 #include "venus/waiter.h"
 
+// Queues go with their device, those that the guest never named too.
+static const struct venus_class queue_class = {.size = sizeof(struct venus_queue)};
+
 bool venus_queue_create(struct venus_context *context, struct venus_device *device, uint32_t family,
                         uint32_t index, VkDeviceQueueCreateFlags flags)
 {
-    struct venus_queue *queue = venus_object_alloc(&context->objects, sizeof(*queue));
+    struct venus_queue *queue =
+        venus_object_alloc(&context->objects, &queue_class, WIRE_HANDLE_QUEUE);
     if (!queue)
         return false;
     const VkDeviceQueueInfo2 info = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_INFO_2,
@@ -18,7 +22,6 @@ bool venus_queue_create(struct venus_context *context, struct venus_device *devi
         device->vk.GetDeviceQueue2(venus_device_handle(device), &info, &handle);
     else
         device->vk.GetDeviceQueue(venus_device_handle(device), family, index, &handle);
-    queue->base.type = WIRE_HANDLE_QUEUE;
     queue->base.handle = (uintptr_t)handle;
     queue->base.device = device;
     queue->base.parent = &device->base;

@@ -157,7 +157,7 @@ static bool report_devices(struct json_writer *out, const struct venus_host *hos
         const char *refused = venus_physical_device_load(&device);
         report_device(out, i, &device, refused);
         usable |= !refused;
-        venus_physical_device_release(&device);
+        venus_physical_device_forget(&device);
     }
     json_close(out, ']');
     return usable;

@@ -11,12 +11,13 @@
 
 #include "venus/object.h"
 
+static const struct venus_class plain = {.size = sizeof(struct venus_object)};
+
 static struct venus_object *add(struct venus_object_table *table, struct venus_object *parent,
                                 enum wire_handle type, uint64_t id)
 {
-    struct venus_object *object = venus_object_alloc(table, sizeof(*object));
+    struct venus_object *object = venus_object_alloc(table, &plain, type);
     assert_non_null(object);
-    object->type = type;
     object->handle = id * 10;
     object->parent = parent;
     assert_true(venus_object_insert(table, object, id));
@@ -55,7 +56,7 @@ static void refuses_null_and_taken_ids(void **state)
     struct venus_object_table table;
     assert_true(venus_object_table_init(&table, 10));
     add(&table, NULL, WIRE_HANDLE_BUFFER, 7);
-    struct venus_object *object = venus_object_alloc(&table, sizeof(*object));
+    struct venus_object *object = venus_object_alloc(&table, &plain, WIRE_HANDLE_BUFFER);
     assert_false(venus_object_insert(&table, object, 7));
     assert_false(venus_object_insert(&table, object, 0));
     venus_object_free(&table, object);
@@ -69,10 +70,30 @@ static void stops_at_the_limit(void **state)
     struct venus_object *first = add(&table, NULL, WIRE_HANDLE_BUFFER, 1);
     add(&table, NULL, WIRE_HANDLE_BUFFER, 2);
     add(&table, NULL, WIRE_HANDLE_BUFFER, 3);
-    assert_null(venus_object_alloc(&table, sizeof(*first)));
+    assert_null(venus_object_alloc(&table, &plain, WIRE_HANDLE_BUFFER));
     assert_ptr_equal(venus_object_remove(&table, WIRE_HANDLE_BUFFER, 1), first);
     venus_object_free(&table, first);
     add(&table, NULL, WIRE_HANDLE_BUFFER, 4);
+    venus_object_table_finish(&table);
+}
+
+static void note(void *data, struct venus_object *object)
+{
+    *(uint64_t *)data = object->handle;
+}
+
+static void visits_objects_of_the_right_type(void **state)
+{
+    struct venus_object_table table;
+    uint64_t handle = 0;
+    assert_true(venus_object_table_init(&table, 3));
+    add(&table, NULL, WIRE_HANDLE_DEVICE_MEMORY, 1);
+    assert_false(venus_object_visit(&table, WIRE_HANDLE_BUFFER, 1, note, &handle));
+    assert_false(venus_object_visit(&table, WIRE_HANDLE_DEVICE_MEMORY, 2, note, &handle));
+    assert_false(venus_object_visit(&table, WIRE_HANDLE_DEVICE_MEMORY, 0, note, &handle));
+    assert_int_equal(handle, 0);
+    assert_true(venus_object_visit(&table, WIRE_HANDLE_DEVICE_MEMORY, 1, note, &handle));
+    assert_int_equal(handle, 10);
     venus_object_table_finish(&table);
 }
 
@@ -182,6 +203,7 @@ int main(void)
         cmocka_unit_test(ids_of_any_size_work),
         cmocka_unit_test(refuses_null_and_taken_ids),
         cmocka_unit_test(stops_at_the_limit),
+        cmocka_unit_test(visits_objects_of_the_right_type),
         cmocka_unit_test(removing_needs_the_right_type),
         cmocka_unit_test(children_go_with_their_parent),
         cmocka_unit_test(children_can_go_alone),
