@@ -43,8 +43,11 @@ struct link_header {
 };
 
 enum link_context_flags {
-    LINK_CONTEXT_OWN_FILES = 1, // every mappable memory object is a file of its own, at offset 0
-                                // (vtest), not a range of an arena
+    // Every mappable memory object is a file of its own, at offset 0, not a range of an arena.
+    LINK_CONTEXT_OWN_FILES = 1,
+    // The guest is a program of this machine (vtest): clocks and devices of the host mean something
+    // to it.
+    LINK_CONTEXT_SAME_KERNEL = 2,
 };
 
 struct link_context_create {

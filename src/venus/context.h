@@ -14,7 +14,8 @@ struct venus_profile;
 struct venus_context {
     uint32_t id;
     char name[64];
-    bool own_files;                      // every mappable memory is a file of its own (vtest)
+    bool own_files;                      // every mappable memory is a file of its own
+    bool same_kernel;                    // the guest's programs run beside us (vtest)
     const struct venus_profile *profile; // of the host
     struct link *link;
     struct venus_host *host;

@@ -114,7 +114,7 @@ static void context_init(struct vtest_client *client, const uint8_t *payload, ui
     const struct vtest_options *options = &client->server->options;
     struct link_context_create create = {
         .context_id = client->context_id,
-        .flags = LINK_CONTEXT_OWN_FILES,
+        .flags = LINK_CONTEXT_OWN_FILES | LINK_CONTEXT_SAME_KERNEL,
         .max_memory = options->max_memory,
         .max_rings = options->max_rings,
         .max_resources = options->max_resources,

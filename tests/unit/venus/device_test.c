@@ -232,7 +232,7 @@ static void api_version_is_at_most_the_codecs(void **state)
 static VkPhysicalDeviceProperties properties_of_lavapipe(bool vtest)
 {
     fake.on_cpu = true;
-    f.context.own_files = vtest;
+    f.context.same_kernel = vtest;
     fake_instance(&f);
     struct venus_object *physical_device = fake_physical_device(&f);
     VkPhysicalDeviceProperties properties;
