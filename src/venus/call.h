@@ -2,6 +2,7 @@
 #ifndef VENUS_CALL_H
 #define VENUS_CALL_H
 
+#include "venus/chain.h"
 #include "venus/object.h"
 
 struct venus_context;
@@ -84,15 +85,5 @@ bool venus_add_child(struct venus_call *call, const struct venus_class *class,
 // Takes an object and what it owns out of the table, for a destroy command. id 0: *handle is 0,
 // true.
 bool venus_take(struct venus_call *call, enum wire_handle type, uint64_t id, uint64_t *handle);
-
-// ---- pNext chains -------------------------------------------------------------------------------
-
-// First structure of `type` in the chain that `root` heads (root itself not counted), or NULL.
-void *venus_chain_find(const void *root, VkStructureType type);
-// Unlinks the first structure of `type` and returns it, or NULL. Decoded chains are the worker's
-// own memory.
-void *venus_chain_unlink(const void *root, VkStructureType type);
-// Links `node` (any structure with sType/pNext) right behind root.
-void venus_chain_push(const void *root, void *node);
 
 #endif

@@ -6,8 +6,6 @@
 // process, or a CPU that reads linear rows.
 #include "venus/device.h"
 
-#include "venus/chain.h"
-
 // Drivers index tables with queue families: one that does not exist becomes IGNORED.
 static inline uint32_t translate(uint32_t family, uint32_t count)
 {

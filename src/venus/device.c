@@ -5,6 +5,7 @@
 #include <vulkan/vulkan_beta.h>
 
 #include "base/log.h"
+#include "venus/extensions.h"
 #include "venus/null_descriptor.h"
 #include "venus/profile.h"
 #include "venus/queue.h"
@@ -13,14 +14,14 @@ static const char *find_missing_extension(const struct venus_physical_device *ph
                                           const VkDeviceCreateInfo *info)
 {
     for (uint32_t i = 0; i < info->enabledExtensionCount; i++) {
-        if (venus_physical_device_use(physical_device, info->ppEnabledExtensionNames[i]) ==
+        if (venus_extension_use(physical_device, info->ppEnabledExtensionNames[i]) ==
             VENUS_EXTENSION_UNKNOWN)
             return info->ppEnabledExtensionNames[i];
     }
     return NULL;
 }
 
-// Drivers index tables with these numbers, and don't look.
+// Drivers index tables with these numbers without a look.
 static bool queues_exist(const struct venus_physical_device *physical_device,
                          const VkDeviceCreateInfo *info)
 {
@@ -49,9 +50,9 @@ static bool choose_extensions(struct venus_call *call,
         call, (info->enabledExtensionCount + VENUS_NEEDED_EXTENSIONS) * sizeof(*names));
     if (!names)
         return venus_fail(call, "out of memory");
-    uint32_t count = venus_physical_device_needs(physical_device, names);
+    uint32_t count = venus_extensions_needed(physical_device, names);
     for (uint32_t i = 0; i < info->enabledExtensionCount; i++) {
-        if (venus_physical_device_use(physical_device, info->ppEnabledExtensionNames[i]) ==
+        if (venus_extension_use(physical_device, info->ppEnabledExtensionNames[i]) ==
             VENUS_EXTENSION_HOST)
             names[count++] = info->ppEnabledExtensionNames[i];
     }
@@ -149,8 +150,7 @@ static bool create_device(struct venus_call *call, void *data)
     if (!choose_extensions(call, physical_device, &info))
         return false;
     VkPhysicalDevicePortabilitySubsetFeaturesKHR subset;
-    const char *needed[VENUS_NEEDED_EXTENSIONS];
-    if (venus_physical_device_needs(physical_device, needed) > 1)
+    if (venus_extension_portability(physical_device))
         enable_portability(call, &info, &subset);
 
     struct venus_device *device =

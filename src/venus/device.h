@@ -65,23 +65,7 @@ const char *venus_physical_device_load(struct venus_physical_device *physical_de
 // Finds out importable_types and import_alignment and from them the memory properties that the
 // guest sees. Idempotent, thread-safe. Done before a guest gets to know the device.
 void venus_physical_device_probe(struct venus_physical_device *physical_device);
-// Does the host's driver have it, and does the host profile let us see it?
-bool venus_physical_device_has_extension(const struct venus_physical_device *physical_device,
-                                         const char *name);
-// What vkCreateDevice does with an extension that a guest names.
-enum venus_extension_use {
-    VENUS_EXTENSION_UNKNOWN, // refuses it: it was not shown
-    VENUS_EXTENSION_OURS,    // nothing: we or the guest's driver carry it out
-    VENUS_EXTENSION_HOST,    // asks the host for it
-};
-enum venus_extension_use
-venus_physical_device_use(const struct venus_physical_device *physical_device, const char *name);
-// Extensions that every device of the host is created with: for us, or because its driver demands
-// it. Returns their number.
-#define VENUS_NEEDED_EXTENSIONS 2
-uint32_t venus_physical_device_needs(const struct venus_physical_device *physical_device,
-                                     const char **names);
-// Takes host visibility from the types that a guest can't map: not importable, or not coherent.
+// Takes host visibility from the types that a guest cannot map: not importable, or not coherent.
 void venus_memory_types_hide(VkPhysicalDeviceMemoryProperties *memory, uint32_t importable);
 // Frees what venus_physical_device_load has found out.
 void venus_physical_device_forget(struct venus_physical_device *physical_device);

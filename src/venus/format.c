@@ -3,8 +3,6 @@
 // questions are answered here.
 #include "venus/format.h"
 
-#include "venus/chain.h"
-
 const struct venus_format_info *venus_format_info(VkFormat format)
 {
     switch (format) {

@@ -5,8 +5,6 @@
 #include "base/checked.h"
 #include "venus/image.h"
 
-#include "venus/chain.h"
-
 // ---- images -------------------------------------------------------------------------------------
 
 // A block of one aspect, and what the image's extent is divided by for it.

@@ -3,8 +3,6 @@
 // between us and the guest only. docs/emulation.md says why.
 #include "venus/image.h"
 
-#include "venus/chain.h"
-
 // ---- create infos -------------------------------------------------------------------------------
 
 // What had to be done to a VkImageCreateInfo before the host may see it.

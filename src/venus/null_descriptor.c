@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-#include "venus/chain.h"
+#include "venus/extensions.h"
 #include "venus/profile.h"
 #include "venus/queue.h"
 
@@ -23,8 +23,8 @@ struct venus_null_descriptor {
 
 bool venus_null_descriptor_is_ours(const struct venus_physical_device *physical_device)
 {
-    if (!venus_physical_device_has_extension(physical_device, "VK_EXT_robustness2") &&
-        !venus_physical_device_has_extension(physical_device, "VK_KHR_robustness2"))
+    if (!venus_extension_usable(physical_device, "VK_EXT_robustness2") &&
+        !venus_extension_usable(physical_device, "VK_KHR_robustness2"))
         return false;
     VkPhysicalDeviceRobustness2FeaturesEXT robustness = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT};

@@ -4,128 +4,13 @@
 
 #include "base/log.h"
 #include "venus/device.h"
+#include "venus/extensions.h"
 #include "venus/null_descriptor.h"
 #include "venus/portability.h"
 #include "venus/probe.h"
 #include "venus/profile.h"
 
 #define MAX_PHYSICAL_DEVICES VENUS_MAX_HOST_DEVICES
-
-// ---- extensions ---------------------------------------------------------------------------------
-
-// Carried out by us on every host (docs/emulation.md): the host's own are not used, so it need not
-// have them.
-static const char *const emulated_extensions[] = {
-    "VK_EXT_external_memory_dma_buf",   "VK_KHR_external_memory_fd",
-    "VK_EXT_image_drm_format_modifier", "VK_EXT_queue_family_foreign",
-    "VK_KHR_external_semaphore_fd",     "VK_KHR_external_fence_fd",
-};
-
-// The guest's driver has its own, which it offers whatever we list; it names them to vkCreateDevice
-// all the same, because others (acceleration structures) require them.
-static const char *const guest_extensions[] = {
-    "VK_KHR_deferred_host_operations",
-    "VK_KHR_map_memory2",
-    "VK_EXT_tooling_info",
-};
-
-// In the vocabulary, but not of a device, or without meaning once their counterpart is emulated.
-static const char *const withheld_extensions[] = {
-    "VK_EXT_command_serialization",
-    "VK_MESA_venus_protocol",
-    "VK_EXT_external_memory_acquire_unmodified",
-};
-
-static bool contains(const char *const *names, size_t count, const char *name)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(names[i], name) == 0)
-            return true;
-    }
-    return false;
-}
-#define LISTS(array, name) contains(array, sizeof(array) / sizeof(array[0]), name)
-
-static const VkExtensionProperties *find_extension(const VkExtensionProperties *list,
-                                                   uint32_t count, const char *name)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (strcmp(list[i].extensionName, name) == 0)
-            return &list[i];
-    }
-    return NULL;
-}
-
-static bool host_lists(const struct venus_physical_device *physical_device, const char *name)
-{
-    return find_extension(physical_device->host_extensions, physical_device->host_extension_count,
-                          name);
-}
-
-enum venus_extension_use
-venus_physical_device_use(const struct venus_physical_device *physical_device, const char *name)
-{
-    if (LISTS(guest_extensions, name))
-        return host_lists(physical_device, name) ? VENUS_EXTENSION_HOST : VENUS_EXTENSION_OURS;
-    if (!find_extension(physical_device->extensions, physical_device->extension_count, name))
-        return VENUS_EXTENSION_UNKNOWN;
-    return LISTS(emulated_extensions, name) ? VENUS_EXTENSION_OURS : VENUS_EXTENSION_HOST;
-}
-
-bool venus_physical_device_has_extension(const struct venus_physical_device *physical_device,
-                                         const char *name)
-{
-    return !venus_profile_hides_extension(physical_device->profile, name) &&
-           host_lists(physical_device, name);
-}
-
-uint32_t venus_physical_device_needs(const struct venus_physical_device *physical_device,
-                                     const char **names)
-{
-    uint32_t count = 0;
-    names[count++] = VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
-    if (host_lists(physical_device, "VK_KHR_portability_subset"))
-        names[count++] = "VK_KHR_portability_subset";
-    return count;
-}
-
-static bool load_extensions(struct venus_physical_device *physical_device)
-{
-    struct venus_instance_driver *vk = &physical_device->instance->vk;
-    VkPhysicalDevice handle = (VkPhysicalDevice)(uintptr_t)physical_device->base.handle;
-    uint32_t count = 0;
-    if (vk->EnumerateDeviceExtensionProperties(handle, NULL, &count, NULL) != VK_SUCCESS)
-        return false;
-    VkExtensionProperties *host = calloc(count + 1, sizeof(*host));
-    if (!host || vk->EnumerateDeviceExtensionProperties(handle, NULL, &count, host) < VK_SUCCESS) {
-        free(host);
-        return false;
-    }
-    physical_device->host_extensions = host;
-    physical_device->host_extension_count = count;
-
-    uint32_t known_count;
-    const struct wire_extension *known = wire_extensions(&known_count);
-    physical_device->extensions = calloc(known_count + 1, sizeof(*physical_device->extensions));
-    if (!physical_device->extensions)
-        return false;
-    for (uint32_t i = 0; i < known_count; i++) {
-        const VkExtensionProperties *of_host = find_extension(host, count, known[i].name);
-        bool emulated = LISTS(emulated_extensions, known[i].name);
-        if (LISTS(withheld_extensions, known[i].name) || LISTS(guest_extensions, known[i].name))
-            continue;
-        if (!emulated &&
-            (!of_host || venus_profile_hides_extension(physical_device->profile, known[i].name)))
-            continue;
-        VkExtensionProperties *shown =
-            &physical_device->extensions[physical_device->extension_count++];
-        strncpy(shown->extensionName, known[i].name, VK_MAX_EXTENSION_NAME_SIZE - 1);
-        shown->specVersion = known[i].spec_version;
-        if (!emulated && of_host->specVersion < shown->specVersion)
-            shown->specVersion = of_host->specVersion;
-    }
-    return true;
-}
 
 // ---- memory types -------------------------------------------------------------------------------
 
@@ -219,9 +104,9 @@ const char *venus_physical_device_load(struct venus_physical_device *physical_de
     vk->GetPhysicalDeviceQueueFamilyProperties(handle, &physical_device->queue_family_count,
                                                physical_device->queue_families);
 
-    if (!load_extensions(physical_device))
+    if (!venus_extensions_load(physical_device))
         return "its extensions can't be read";
-    if (!host_lists(physical_device, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME))
+    if (!venus_extension_of_host(physical_device, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME))
         return "its driver lacks VK_EXT_external_memory_host, without which a guest can't map "
                "memory";
     venus_physical_device_probe(physical_device);
@@ -465,11 +350,11 @@ static bool get_features2(struct venus_call *call, void *data)
 
 // For the programs of a virtual machine this is its graphics card, even if the host has no other
 // than its CPU. OpenGL by zink, compositors and games pass over devices of type CPU, and Xorg over
-// any whose name holds that of Mesa's OpenGL in software. Over vtest the device stands beside those
-// of the same machine, and is called what it is.
+// any whose name holds that of Mesa's OpenGL in software. On the same kernel the device stands
+// beside those of the same machine, and is called what it is.
 static void describe(const struct venus_call *call, VkPhysicalDeviceProperties *properties)
 {
-    if (call->context->own_files || properties->deviceType != VK_PHYSICAL_DEVICE_TYPE_CPU)
+    if (call->context->same_kernel || properties->deviceType != VK_PHYSICAL_DEVICE_TYPE_CPU)
         return;
     properties->deviceType = VK_PHYSICAL_DEVICE_TYPE_VIRTUAL_GPU;
     if (!strncmp(properties->deviceName, "llvmpipe", 8))
@@ -539,14 +424,13 @@ static bool get_memory_properties2(struct venus_call *call, void *data)
     return true;
 }
 
-// The host's clocks mean something only to a guest on the same kernel: over vtest, where each
-// memory is a file for the client.
+// The host's clocks mean something only to a guest on the same kernel.
 static bool get_time_domains(struct venus_call *call, void *data)
 {
     struct wire_args_vkGetPhysicalDeviceCalibrateableTimeDomainsKHR *args = data;
     if (!call->instance->vk.GetPhysicalDeviceCalibrateableTimeDomainsKHR)
         return venus_unsupported(call);
-    if (call->context->own_files) {
+    if (call->context->same_kernel) {
         args->ret = call->instance->vk.GetPhysicalDeviceCalibrateableTimeDomainsKHR(
             args->physicalDevice, args->pTimeDomainCount, args->pTimeDomains);
         return true;

@@ -5,6 +5,7 @@
 
 #include <vulkan/vulkan_beta.h>
 
+#include "venus/extensions.h"
 #include "venus/profile.h"
 
 #define FEATURE(name)                                                                              \
@@ -36,10 +37,9 @@ static const struct {
 unsigned venus_portability_lacks(const struct venus_physical_device *physical_device,
                                  const char *names[VENUS_PORTABILITY_FEATURES])
 {
-    const char *needed[VENUS_NEEDED_EXTENSIONS];
     VkPhysicalDevicePortabilitySubsetFeaturesKHR subset = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PORTABILITY_SUBSET_FEATURES_KHR};
-    bool full = venus_physical_device_needs(physical_device, needed) < VENUS_NEEDED_EXTENSIONS;
+    bool full = !venus_extension_portability(physical_device);
     if (!full) {
         VkPhysicalDeviceFeatures2 query = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
                                            .pNext = &subset};

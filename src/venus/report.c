@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "os/sandbox.h"
+#include "venus/extensions.h"
 #include "venus/null_descriptor.h"
 #include "venus/portability.h"
 #include "venus/profile.h"
@@ -74,7 +75,7 @@ static void report_lacks(struct json_writer *out, const struct venus_physical_de
             lack(out, wanted[i].name, wanted[i].wanted_by);
     }
     for (size_t i = 0; i < sizeof(wanted_extensions) / sizeof(wanted_extensions[0]); i++) {
-        if (venus_physical_device_use(device, wanted_extensions[i].name) == VENUS_EXTENSION_UNKNOWN)
+        if (venus_extension_use(device, wanted_extensions[i].name) == VENUS_EXTENSION_UNKNOWN)
             lack(out, wanted_extensions[i].name, wanted_extensions[i].wanted_by);
     }
     json_close(out, ']');
