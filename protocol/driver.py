@@ -157,8 +157,48 @@ void venus_driver_destroy(const struct venus_device_driver *driver, VkDevice dev
             body += ['    ' + invoke(), '    return true;']
         return 'static bool thunk_%s(struct venus_call *call, void *data)\n{\n%s\n}\n' % (name, '\n'.join(body))
 
+    # ---- shapes ----
+
+    def _error(self, command):
+        """What a command answers that cannot be carried out because of an object that never came to be."""
+        for error in ('VK_ERROR_DEVICE_LOST', 'VK_ERROR_OUT_OF_DEVICE_MEMORY', 'VK_ERROR_OUT_OF_HOST_MEMORY'):
+            if error in command.errors:
+                return error
+        return 'VK_ERROR_UNKNOWN'
+
+    def _made(self, name, command):
+        """Initializers for the handles that a command of a device makes."""
+        handles = [p for p in command.params if self.model.is_output(p) and self.model.is_handle(p.type)]
+        kind = self.registry.type_name(command.params[0].type) if command.params else None
+        if not handles or kind != 'VkDevice' or not name.startswith(('vkCreate', 'vkAllocate')):
+            return []
+        made = ['.made = WIRE_HANDLE_%s' % upper_name(self.registry.type_name(handles[0].type)),
+                '.ids = offsetof(struct wire_args_%s, %s)' % (name, handles[0].name)]
+        if handles[0].len:
+            outer, _, inner = handles[0].len[0].partition('->')
+            made.append('.count = offsetof(struct wire_args_%s, %s)' % (name, outer))
+            if inner:
+                info = next(p for p in command.params if p.name == outer)
+                made.append('.inner = offsetof(%s, %s)' % (info.type, inner))
+        return made
+
+    def shapes(self) -> str:
+        """What src/venus/failed.c must know of each command."""
+        out = ['const struct venus_shape venus_shapes[WIRE_COMMAND_COUNT] = {']
+        points = {'vkCmdDraw': 'GRAPHICS', 'vkCmdDispatch': 'COMPUTE', 'vkCmdTraceRays': 'RAY_TRACING'}
+        for name in self.model.commands:
+            command = self.registry.commands[name]
+            shape = self._made(name, command)
+            if self.model.resolved(command.result) == 'VkResult':
+                shape += ['.result = offsetof(struct wire_args_%s, ret)' % name, '.error = %s' % self._error(command)]
+            shape += ['.pipeline = VENUS_LACKS_%s' % point for prefix, point in points.items() if name.startswith(prefix)]
+            if shape:
+                out.append('    [WIRE_%s] = {%s},' % (name, ', '.join(shape)))
+        return '\n'.join(out + ['};'])
+
     def thunks(self) -> str:
         out = [BANNER, '''#include "venus/device.h"
+#include "venus/failed.h"
 
 // Gives every pipeline (or what else is created in batches) to the object table; those that failed become id 0.
 static bool add_all(struct venus_call *call, enum wire_handle type, uint32_t count, void *ids, const void *handles)
@@ -167,6 +207,7 @@ static bool add_all(struct venus_call *call, enum wire_handle type, uint32_t cou
     const uint64_t *handle = handles;
     for (uint32_t i = 0; i < count; i++) {
         if (!handle[i]) {
+            venus_failed_add(call, &call->device->base, type, id[i]);
             id[i] = 0;
         } else if (!venus_add(call, type, id[i], handle[i])) {
             while (++i < count)
@@ -184,4 +225,4 @@ static bool add_all(struct venus_call *call, enum wire_handle type, uint32_t cou
                 out.append(text)
                 table.append('    [WIRE_%s] = thunk_%s,' % (name, name))
         table.append('};\nconst uint32_t venus_thunk_count = WIRE_COMMAND_COUNT;')
-        return '\n'.join(out + table) + '\n'
+        return '\n'.join(out + table + ['', self.shapes()]) + '\n'

@@ -2,7 +2,7 @@
 import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Tuple
 
 APIS = ('vulkan', 'vulkanbase')
 
@@ -52,6 +52,7 @@ class Command:
     result: str
     params: List[Member]
     private: bool = False
+    errors: Tuple[str, ...] = ()
 
 
 @dataclass
@@ -233,7 +234,8 @@ class Registry:
             return
         name = element.findtext('proto/name')
         params = [self._member(p) for p in element.findall('param') if _allowed(p)]
-        self.commands[name] = Command(name, element.findtext('proto/type'), params, private)
+        self.commands[name] = Command(name, element.findtext('proto/type'), params, private,
+                                      tuple((element.get('errorcodes') or '').split(',')))
 
     def _require(self, element, extension_number) -> Require:
         for item in element.findall('enum'):

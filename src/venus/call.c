@@ -22,8 +22,8 @@ void *venus_scratch(struct venus_call *call, size_t size)
 void venus_plain_release(struct venus_context *context, struct venus_object *object)
 {
     if (object->device)
-        venus_driver_destroy(&object->device->vk, venus_device_handle(object->device), object->type,
-                             object->handle);
+        venus_driver_destroy(&object->device->vk, venus_device_handle(object->device),
+                             object->type & ~VENUS_INCOMPLETE, object->handle);
     venus_object_free(&context->objects, object);
 }
 

@@ -21,6 +21,8 @@ struct venus_call {
     // The first non-null input handles in decoding order; [0] is self.
     struct venus_object *objects[VENUS_CALL_OBJECTS];
     unsigned object_count;
+    bool incomplete;    // decoding met an object with VENUS_INCOMPLETE
+    const void *ids;    // private to failed.c: the arguments with ids in place of handles
     const char *reason; // static text
 };
 
@@ -59,8 +61,14 @@ struct venus_handler_entry {
 VENUS_HANDLER_TABLES(DECLARE)
 #undef DECLARE
 
-// Fills `table` (WIRE_COMMAND_COUNT entries) with thunks overlaid by handlers.
-void venus_handlers_fill(venus_handler *table);
+struct venus_handlers {
+    venus_handler carry_out[WIRE_COMMAND_COUNT]; // what a stream calls; NULL: nobody does
+    // What carry_out calls for commands whose failure the guest may not wait for (failed.h).
+    venus_handler inner[WIRE_COMMAND_COUNT];
+};
+
+// Fills the tables with thunks overlaid by handlers.
+void venus_handlers_fill(struct venus_handlers *handlers);
 
 // ---- for thunks and handlers --------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ struct venus_context *venus_context_create(const struct link_context_create *inf
     context->max_rings = info->max_rings;
     atomic_flag_clear(&context->lost);
     pthread_mutex_init(&context->timeline_lock, NULL);
-    venus_handlers_fill(context->handlers);
+    venus_handlers_fill(&context->handlers);
     venus_stream_init(&context->stream, context, NULL);
 
     if (venus_object_table_init(&context->objects, MAX_OBJECTS) &&

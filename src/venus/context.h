@@ -19,7 +19,7 @@ struct venus_context {
     const struct venus_profile *profile; // of the host
     struct link *link;
     struct venus_host *host;
-    venus_handler handlers[WIRE_COMMAND_COUNT];
+    struct venus_handlers handlers;
 
     struct venus_object_table objects;
     struct venus_resource_table resources;
@@ -38,6 +38,10 @@ struct venus_context {
     // wakes those who sleep.
     atomic_bool stopping;
     atomic_flag lost;
+
+    // Objects that never came to be, as the guest does not know (failed.h): how many, and a bit for
+    // each type that the log has named.
+    atomic_uint_fast64_t failures, failures_told;
 
     uint64_t max_memory;
     atomic_uint_fast64_t memory_used; // bytes of mappable memory

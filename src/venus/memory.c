@@ -227,8 +227,11 @@ int venus_memory_export(struct venus_context *context, const struct link_blob_ex
                         struct link_blob_exported *answer, int *out_fd)
 {
     struct export export = {.request = request, .error = -ENOENT};
-    venus_object_visit(&context->objects, WIRE_HANDLE_DEVICE_MEMORY, request->memory_id, take_pages,
-                       &export);
+    // Memory that never came to be is found as such only.
+    if (!venus_object_visit(&context->objects, WIRE_HANDLE_DEVICE_MEMORY, request->memory_id,
+                            take_pages, &export) &&
+        venus_object_find(&context->objects, request->memory_id))
+        export.error = -ENOMEM;
     if (!export.pages)
         return export.error;
     answer->offset = export.pages->offset;

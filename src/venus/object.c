@@ -146,7 +146,7 @@ void *venus_object_alloc(struct venus_object_table *table, const struct venus_cl
         atomic_store_explicit(&object->next_in_bucket, NULL, memory_order_relaxed);
         size_t head = offsetof(struct venus_object, type);
         memset((uint8_t *)object + head, 0, ((size_t)SMALLEST_OBJECT << size_class) - head);
-        object->size_class = size_class;
+        object->size_class = (uint16_t)size_class;
         object->class = class;
         object->type = type;
     }
@@ -264,7 +264,7 @@ struct venus_object *venus_object_remove(struct venus_object_table *table, enum 
         return NULL;
     pthread_mutex_lock(&table->lock);
     struct venus_object *object = find_locked(table, id);
-    if (object && object->type != type)
+    if (object && (object->type & ~VENUS_INCOMPLETE) != type)
         object = NULL;
     if (object) {
         unhash_tree_locked(table, object);

@@ -31,13 +31,27 @@ struct venus_class {
     void (*release)(struct venus_context *context, struct venus_object *object);
 };
 
+// Bit of struct venus_object.type: the object lacks something, so that no command finds what it
+// looks for, and failed.c gets to see the command.
+#define VENUS_INCOMPLETE 0x80000000u
+
+enum venus_lacks {
+    // Of a command buffer: the pipeline that was bound last never came to be.
+    VENUS_LACKS_GRAPHICS = 1,
+    VENUS_LACKS_COMPUTE = 2,
+    VENUS_LACKS_RAY_TRACING = 4,
+    // The object itself never came to be, or what was recorded in it or bound to it.
+    VENUS_LACKS_ALL = 0xff,
+};
+
 #define VENUS_OBJECT_CLASSES 8 // up to 16 KiB each
 
 struct venus_object {
     _Atomic(uint64_t) id; // chosen by the guest; 0: not in the table
     _Atomic(struct venus_object *) next_in_bucket;
-    enum wire_handle type;
-    uint32_t size_class;
+    _Atomic(uint32_t) type; // enum wire_handle, with VENUS_INCOMPLETE
+    uint16_t size_class;
+    _Atomic(uint16_t) lacks; // enum venus_lacks
     const struct venus_class *class;
     uint64_t handle; // the host's
     // The device that it belongs to; the device itself for a device; NULL above.
@@ -46,6 +60,11 @@ struct venus_object {
     struct venus_object *parent;
     struct venus_object *children, *prev, *next; // list of siblings; all under the table's lock
 };
+
+static inline bool venus_object_failed(const struct venus_object *object)
+{
+    return atomic_load_explicit(&object->lacks, memory_order_relaxed) == VENUS_LACKS_ALL;
+}
 
 struct venus_object_table {
     pthread_mutex_t lock;
@@ -79,7 +98,7 @@ bool venus_object_insert(struct venus_object_table *table, struct venus_object *
 
 // Takes the object and everything below it out of the table; no look-up finds them any more.
 // Returns the object with its descendants still linked below it (`children`), for venus_release;
-// NULL if id is unknown or of another type.
+// NULL if id is unknown or of another type. An incomplete object is removed like any other.
 struct venus_object *venus_object_remove(struct venus_object_table *table, enum wire_handle type,
                                          uint64_t id);
 // The same for all children of `parent`, which stays; returns the first of a list linked by `next`.

@@ -62,7 +62,8 @@ static bool take_all(struct venus_call *call, enum wire_handle type, uint32_t co
         if (!ids[i])
             continue;
         struct venus_object *object = venus_object_find(&call->context->objects, ids[i]);
-        if (!object || object->type != type || object->parent != call->objects[1])
+        if (!object || (object->type & ~VENUS_INCOMPLETE) != type ||
+            object->parent != call->objects[1])
             return venus_fail(call, "not an object of this pool");
         if (!venus_take(call, type, ids[i], &ids[i]))
             return false;
@@ -78,7 +79,7 @@ static bool free_command_buffers(struct venus_call *call, void *data)
     if (!take_all(call, WIRE_HANDLE_COMMAND_BUFFER, args->commandBufferCount,
                   (uint64_t *)args->pCommandBuffers))
         return false;
-    if (args->commandBufferCount)
+    if (args->commandBufferCount && !venus_object_failed(call->objects[1]))
         call->device->vk.FreeCommandBuffers(args->device, args->commandPool,
                                             args->commandBufferCount, args->pCommandBuffers);
     return true;
@@ -93,7 +94,7 @@ static bool free_descriptor_sets(struct venus_call *call, void *data)
                   (uint64_t *)args->pDescriptorSets))
         return false;
     args->ret = VK_SUCCESS;
-    if (args->descriptorSetCount)
+    if (args->descriptorSetCount && !venus_object_failed(call->objects[1]))
         args->ret = call->device->vk.FreeDescriptorSets(
             args->device, args->descriptorPool, args->descriptorSetCount, args->pDescriptorSets);
     return true;
@@ -104,8 +105,10 @@ static bool reset_descriptor_pool(struct venus_call *call, void *data)
     struct wire_args_vkResetDescriptorPool *args = data;
     if (call->object_count < 2)
         return venus_fail(call, "no descriptor pool");
-    args->ret =
-        call->device->vk.ResetDescriptorPool(args->device, args->descriptorPool, args->flags);
+    args->ret = VK_SUCCESS;
+    if (!venus_object_failed(call->objects[1]))
+        args->ret =
+            call->device->vk.ResetDescriptorPool(args->device, args->descriptorPool, args->flags);
     struct venus_object_table *table = &call->context->objects;
     for (struct venus_object *set = venus_object_remove_children(table, call->objects[1]); set;) {
         struct venus_object *next = set->next;

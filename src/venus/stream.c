@@ -4,6 +4,7 @@
 
 #include "venus/context.h"
 #include "venus/device.h"
+#include "venus/failed.h"
 
 void venus_stream_init(struct venus_stream *stream, struct venus_context *context,
                        struct venus_ring *ring)
@@ -31,7 +32,9 @@ static bool resolve(void *data, enum wire_handle type, uint64_t id, uint64_t *ha
         *reason = "no object has this id";
         return false;
     }
-    if (object->type != type) {
+    uint32_t is = atomic_load_explicit(&object->type, memory_order_relaxed);
+    if (is != type) {
+        call->incomplete = is == (type | VENUS_INCOMPLETE);
         *reason = "the object is of another type";
         return false;
     }
@@ -88,12 +91,17 @@ bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, cons
         .reply_capacity = stream->reply.resource ? stream->reply.size - stream->reply.cursor : 0,
     };
     arena_reset(&stream->arena);
-    if (!wire_decode(&decoder, &call->wire))
+    bool ok = wire_decode(&decoder, &call->wire);
+    venus_handler handler;
+    if (__builtin_expect(ok, 1))
+        handler = context->handlers.carry_out[call->wire.number];
+    else if (call->incomplete && venus_failed_decode(call, &decoder, start))
+        handler = venus_failed_carry_out;
+    else
         return fail(stream, call->wire.info ? call->wire.info->name : "unknown command",
                     (uint64_t)(decoder.cursor - start), decoder.reason);
     *cursor = decoder.cursor;
 
-    venus_handler handler = context->handlers[call->wire.number];
     if (!handler)
         return fail(stream, call->wire.info->name, 0, "this renderer does not carry it out");
     // Nested streams overwrite *call: keep what is needed afterwards.

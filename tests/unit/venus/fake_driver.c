@@ -387,7 +387,7 @@ void fake_context_init(struct fake_context *f, bool portable)
     f->context.host = &f->host;
     f->context.profile = venus_profile_find(portable ? "portable" : "native");
     pthread_mutex_init(&f->context.timeline_lock, NULL);
-    venus_handlers_fill(f->context.handlers);
+    venus_handlers_fill(&f->context.handlers);
     venus_object_table_init(&f->context.objects, 1000);
     f->stream.context = &f->context;
     arena_init(&f->stream.arena, 1 << 20);
@@ -409,17 +409,19 @@ bool fake_call(struct fake_context *f, uint32_t command, void *args,
 {
     struct venus_call *call = &f->stream.call;
     arena_reset(&f->stream.arena);
-    *call = (struct venus_call){.context = &f->context,
-                                .stream = &f->stream,
-                                .instance = f->context.instance,
-                                .object_count = count};
+    *call =
+        (struct venus_call){.context = &f->context,
+                            .stream = &f->stream,
+                            .instance = f->context.instance,
+                            .object_count = count,
+                            .wire = {.number = command, .flags = WIRE_FLAG_REPLY, .args = args}};
     for (unsigned i = 0; i < count; i++)
         call->objects[i] = objects[i];
     if (count) {
         call->self = objects[0];
         call->device = objects[0]->device;
     }
-    bool ok = f->context.handlers[command](call, args);
+    bool ok = f->context.handlers.carry_out[command](call, args);
     if (reason)
         *reason = call->reason;
     return ok;
