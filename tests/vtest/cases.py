@@ -346,6 +346,7 @@ CASES = {
     "interop-image": program("interop", "image", output="image.ppm"),
     "interop-memory": program("interop", "memory", optional=True),
     "interop-syncfile": program("interop", "syncfile", optional=True),
+    "half": program("half"),
     "hostcopy": program("hostcopy", optional=True),
     "heap": program("heap", optional=True),
     "rays": program("rays", optional=True),
