@@ -6,6 +6,7 @@ A Display is an Xvfb whose picture can be read. Only processes that were started
 """
 
 import glob
+import json
 import os
 import re
 import select
@@ -24,7 +25,7 @@ import reports  # noqa: E402
 
 SUITES = {"trixie": "25.0", "trixie-backports": "26.1", "sid": "26.2"}
 # What the caller's shell may hold and a test must not inherit.
-FOREIGN = ("VK_", "VN_", "VTEST_", "MESA_", "LIBGL_", "GALLIUM_", "ZINK_", "LP_", "GGML_", "DISPLAY", "WAYLAND_")
+FOREIGN = ("VK_", "VN_", "VTEST_", "MESA_", "LIBGL_", "GALLIUM_", "ZINK_", "LP_", "GGML_", "DISPLAY", "WAYLAND_", "PLAN")
 
 
 class Result:
@@ -284,6 +285,20 @@ def udmabuf():
     if os.path.exists("/dev/udmabuf") or not os.path.exists(module):
         return {}
     return {"LD_PRELOAD": module}
+
+
+def plan(tree, rules):
+    """What makes the host's driver fail by plan (tests/plan/icd.c), natively and through Hesper."""
+    module = os.path.join(BUILD, "tests/plan/plan.so")
+    manifest = os.path.join(tree.work, "plan_icd.json")
+    with open(tree.driver("lvp")) as f:
+        text = json.load(f)
+    env = {"PLAN": rules, "PLAN_DRIVER": text["ICD"]["library_path"], "VK_DRIVER_FILES": manifest}
+    text["ICD"]["library_path"] = module
+    with open(manifest + ".new", "w") as f:
+        json.dump(text, f)
+    os.replace(manifest + ".new", manifest)
+    return env
 
 
 class Display:
