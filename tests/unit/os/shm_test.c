@@ -1,4 +1,4 @@
-#include "flavour.h"
+#include "../flavour.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -13,7 +13,7 @@
 #define os_native_hangups_create fake_create
 #define os_native_hangups_watch fake_watch
 #define os_native_hangups_next fake_next
-#include "../../src/os/loop.c"
+#include "../../../src/os/loop.c"
 
 #include "os/os.h"
 

@@ -1,5 +1,5 @@
 // The pool of workers, with real processes: this program, started again, plays the worker.
-#include "flavour.h"
+#include "../flavour.h"
 
 #include <errno.h>
 #include <fcntl.h>

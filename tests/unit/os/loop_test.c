@@ -1,4 +1,4 @@
-#include "flavour.h"
+#include "../flavour.h"
 
 #include <signal.h>
 #include <stdlib.h>

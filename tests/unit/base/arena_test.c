@@ -1,5 +1,5 @@
 // The arena's promises: limit, alignment, zeroed storage, memory kept over resets.
-#include "support.h"
+#include "../wire/support.h"
 
 static void test_limit(void **state)
 {

@@ -1,4 +1,4 @@
-#include "flavour.h"
+#include "../flavour.h"
 
 #include <fcntl.h>
 #include <stdio.h>

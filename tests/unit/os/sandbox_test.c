@@ -1,5 +1,5 @@
 // The sandbox can't be left: each case runs in a child, which is this program again.
-#include "flavour.h"
+#include "../flavour.h"
 
 #include <errno.h>
 #include <fcntl.h>
