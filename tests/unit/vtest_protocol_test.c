@@ -424,6 +424,22 @@ static void a_failed_export_ends_the_connection(void **state)
         "RESOURCE_CREATE_BLOB: the worker can't export the memory: Invalid argument");
 }
 
+static void memory_that_never_was_cannot_be_mapped(void **state)
+{
+    start_context(4);
+    COMMAND(VTEST_RESOURCE_CREATE_BLOB, 2, 1, 65536, 0, 7, 0);
+    expect_message(LINK_BLOB_EXPORT);
+    exported(1, -ENOMEM, 0, 0, false);
+    REPLY(VTEST_RESOURCE_CREATE_BLOB, 1);
+    int fd = expect_fd();
+    assert_ptr_equal(mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), MAP_FAILED);
+    close(fd);
+    // The worker has no such resource to detach.
+    COMMAND(VTEST_RESOURCE_UNREF, 1);
+    expect_nothing();
+    assert_true(connected());
+}
+
 static void a_worker_may_not_export_something_else(void **state)
 {
     const struct {
@@ -947,6 +963,7 @@ int main(void)
         TEST(shared_memory_goes_to_both),
         TEST(memory_comes_from_the_worker),
         TEST(a_failed_export_ends_the_connection),
+        TEST(memory_that_never_was_cannot_be_mapped),
         TEST(a_worker_may_not_export_something_else),
         TEST(resources_and_memory_are_bounded),
         TEST(too_many_resources),

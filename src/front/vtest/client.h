@@ -14,6 +14,7 @@ struct vtest_resource {
     uint64_t
         size; // bytes counted against max_memory; of shared memory only, the worker counts its own
     bool used;
+    bool empty; // memory that the worker does not have: it knows no such resource
 };
 
 enum { VTEST_HELD_SYNCS = 8 }; // a wait for more is answered at once

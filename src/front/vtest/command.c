@@ -1,6 +1,7 @@
 // The commands of the protocol. Everything a client sends is checked here before it is used or
 // passed on.
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -237,6 +238,19 @@ void vtest_command_attached(struct vtest_client *client, const struct link_messa
         reply_blob(client, client->blob.fd);
 }
 
+// The memory never came to be, which the client's program learns by vkMapMemory: Mesa takes no
+// other answer than a resource and a file, and this one cannot be mapped.
+static void reply_nothing(struct vtest_client *client)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        vtest_client_fail(client, "/dev/null: %s", strerror(errno));
+        return;
+    }
+    client->resources[client->blob.id - 1].empty = true;
+    reply_blob(client, fd);
+}
+
 void vtest_command_exported(struct vtest_client *client, const struct link_message *message)
 {
     const struct link_blob_exported *exported = (const void *)message->payload;
@@ -244,6 +258,8 @@ void vtest_command_exported(struct vtest_client *client, const struct link_messa
     if (!client->blob.id || client->blob.fd >= 0 || exported->resource_id != client->blob.id)
         vtest_client_fail(client, "the worker answered for resource %u, which nobody asked for",
                           exported->resource_id);
+    else if (exported->result == -ENOMEM)
+        reply_nothing(client);
     else if (exported->result)
         vtest_client_fail(client, "the worker can't export the memory: %s",
                           strerror(-exported->result));
@@ -277,7 +293,10 @@ static void resource_unref(struct vtest_client *client, const uint8_t *payload, 
         vtest_client_fail(client, "resource %u does not exist", id);
         return;
     }
+    bool empty = client->resources[id - 1].empty;
     vtest_resource_remove(client, id);
+    if (empty)
+        return;
     struct link_resource_detach detach = {.resource_id = id};
     send_worker(client, LINK_RESOURCE_DETACH, &detach, sizeof(detach), NULL, 0, NULL, 0);
 }
