@@ -105,6 +105,7 @@ static VKAPI_ATTR void VKAPI_CALL get_memory(VkPhysicalDevice device,
                                              VkPhysicalDeviceMemoryProperties *memory)
 {
     *memory = (VkPhysicalDeviceMemoryProperties){.memoryTypeCount = 4, .memoryHeapCount = 1};
+    memory->memoryHeaps[0].size = 1 << 20;
     memory->memoryTypes[0].propertyFlags = VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT;
     memory->memoryTypes[1].propertyFlags =
         VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT | VK_MEMORY_PROPERTY_HOST_COHERENT_BIT;
@@ -359,11 +360,14 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_proc(VkInstance instance, co
         ENTRY(vkCopyImageToMemoryEXT, copy_image_to_memory),
 #undef ENTRY
     };
+    PFN_vkVoidFunction own = fake.more ? fake.more(name) : NULL;
+    if (own)
+        return own;
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         if (strcmp(table[i].name, name) == 0)
             return table[i].function;
     }
-    return fake.more ? fake.more(name) : NULL;
+    return NULL;
 }
 
 static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_device_proc(VkDevice device, const char *name)

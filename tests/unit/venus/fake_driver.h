@@ -12,7 +12,7 @@ struct fake_driver {
     bool portability;                             // lists VK_KHR_portability_subset
     bool on_cpu;                                  // is lavapipe
     bool own_modifiers;                           // fills modifier lists itself
-    PFN_vkVoidFunction (*more)(const char *name); // commands that only one test needs; or NULL
+    PFN_vkVoidFunction (*more)(const char *name); // a test's own, instead; or NULL
     uint32_t host_types;                          // memory types that take host pointers
     uint32_t refused_types; // of these, the ones whose import fails all the same
 
