@@ -41,6 +41,9 @@ void venus_device_driver_load(struct venus_device_driver *driver, PFN_vkGetDevic
 // Destroys an object of the device, whatever its type; types that are not destroyed one by one are ignored.
 void venus_driver_destroy(const struct venus_device_driver *driver, VkDevice device, enum wire_handle type, uint64_t handle);
 
+// The wire's type of handle for Vulkan's; WIRE_HANDLE_NONE where no such object crosses.
+enum wire_handle venus_handle_of(VkObjectType type);
+
 #endif''')
         return '\n'.join(out) + '\n'
 
@@ -87,7 +90,12 @@ void venus_driver_destroy(const struct venus_device_driver *driver, VkDevice dev
             out.append('        if (driver->%s)' % name[2:])
             out.append('            driver->%s(device, (%s)(uintptr_t)handle, NULL);' % (name[2:], kind))
             out.append('        break;')
-        out.append('    default:\n        break;\n    }\n}')
+        out.append('    default:\n        break;\n    }\n}\n')
+        out.append('enum wire_handle venus_handle_of(VkObjectType type)\n{\n    switch (type) {')
+        for kind in sorted(n for n in self.model.type_names if self.model.is_handle(n)):
+            if 'VK_OBJECT_TYPE_' + upper_name(kind) in self.registry.values:
+                out.append('    case VK_OBJECT_TYPE_%s:\n        return WIRE_HANDLE_%s;' % ((upper_name(kind),) * 2))
+        out.append('    default:\n        return WIRE_HANDLE_NONE;\n    }\n}')
         return '\n'.join(out) + '\n'
 
     # ---- thunks ----
@@ -107,6 +115,8 @@ void venus_driver_destroy(const struct venus_device_driver *driver, VkDevice dev
         params = command.params
         table = 'call->instance->vk' if name in self.instance else 'call->device->vk'
         function = '%s.%s' % (table, name[2:])
+        if any(p.object_type for p in params):
+            return None  # a handle in disguise
         if self.registry.type_name(params[0].type) == 'VkQueue':
             return None  # the driver's queue has a lock, and the guest's submissions a fence of ours
         outputs = [p for p in params if model.is_output(p)]

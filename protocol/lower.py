@@ -88,6 +88,9 @@ class Lowering:
                 self.partial_chains.add(found.name)
             ops.append(Op('STRUCT', base, self.structs.index(found.name), 0,
                           ('PARTIAL',) if form == PARTIAL else (), least=12))
+        disguised = next((m.name for m in found.members if m.object_type), None)
+        if disguised:
+            raise SystemExit('%s: %s is a handle in disguise, which nothing resolves' % (found.name, disguised))
         offsets = {n: base + o for n, o in layout.offsets.items()}
         for item in self.model.members(found.name, form):
             ops += self.item(item, offsets, found.members)

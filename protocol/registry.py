@@ -23,6 +23,7 @@ class Member:
     selection: List[str] = field(default_factory=list)
     stride: Optional[str] = None
     values: Optional[str] = None
+    object_type: Optional[str] = None  # of a number that is a handle: which member says of what type
     limittype: Optional[str] = None  # of a property: which way is better
     declaration: str = ''  # C text, without a trailing semicolon
 
@@ -199,6 +200,7 @@ class Registry:
             selection=_split(element.get('selection')),
             stride=element.get('stride'),
             values=element.get('values'),
+            object_type=element.get('objecttype'),
             limittype=element.get('limittype'),
             declaration=text)
 

@@ -48,6 +48,7 @@ extern const uint32_t venus_thunk_count;
     X(null_descriptor)                                                                             \
     X(physical_device)                                                                             \
     X(pool)                                                                                        \
+    X(private_data)                                                                                \
     X(query)                                                                                       \
     X(queue)                                                                                       \
     X(sync)                                                                                        \

@@ -397,6 +397,74 @@ static void a_queue_without_timeline_breaks_the_stream(void **state)
 
 #define TEST(setup, name) cmocka_unit_test_setup_teardown(name, setup, tear_down)
 
+// ---- private data ---------------------------------------------------------
+
+static uint64_t private_object;
+
+static VKAPI_ATTR VkResult VKAPI_CALL set_private_data(VkDevice device, VkObjectType type,
+                                                       uint64_t object, VkPrivateDataSlot slot,
+                                                       uint64_t data)
+{
+    private_object = object;
+    return VK_SUCCESS;
+}
+
+static VKAPI_ATTR void VKAPI_CALL get_private_data(VkDevice device, VkObjectType type,
+                                                   uint64_t object, VkPrivateDataSlot slot,
+                                                   uint64_t *data)
+{
+    private_object = object;
+}
+
+static PFN_vkVoidFunction private_data(const char *name)
+{
+    return strcmp(name, "vkSetPrivateData") == 0   ? (PFN_vkVoidFunction)set_private_data
+           : strcmp(name, "vkGetPrivateData") == 0 ? (PFN_vkVoidFunction)get_private_data
+                                                   : NULL;
+}
+
+// The driver follows the number as a pointer.
+static void private_data_is_of_objects_of_ours(void **state)
+{
+    fake.more = private_data;
+    fake_instance(&f);
+    assert_int_equal(fake_device(&f, NULL, 0, NULL), VK_SUCCESS);
+    struct venus_object *device = fake_find(&f, 3);
+    struct wire_args_vkSetPrivateData set = {
+        .objectType = VK_OBJECT_TYPE_DEVICE, .objectHandle = 3, .data = 7};
+    assert_true(fake_call(&f, WIRE_vkSetPrivateData, &set, &device, 1, NULL));
+    assert_int_equal(set.ret, VK_SUCCESS);
+    assert_true(private_object == device->handle);
+    uint64_t number;
+    struct wire_args_vkGetPrivateData get = {
+        .objectType = VK_OBJECT_TYPE_DEVICE, .objectHandle = 3, .pData = &number};
+    private_object = 0;
+    assert_true(fake_call(&f, WIRE_vkGetPrivateData, &get, &device, 1, NULL));
+    assert_true(private_object == device->handle);
+
+    const struct {
+        VkObjectType type;
+        uint64_t object;
+    } wrong[] = {
+        {VK_OBJECT_TYPE_DEVICE, 0x414141414000},    // no object
+        {VK_OBJECT_TYPE_DEVICE, 0},                 // null
+        {VK_OBJECT_TYPE_BUFFER, 3},                 // of another type
+        {VK_OBJECT_TYPE_UNKNOWN, 3},                // of no type
+        {VK_OBJECT_TYPE_INSTANCE, 1},               // not of the device
+        {VK_OBJECT_TYPE_PHYSICAL_DEVICE, 2},        // nor this
+        {VK_OBJECT_TYPE_SURFACE_KHR, 3},            // does not cross
+        {(VkObjectType)0x7ffffffe, device->handle}, // senseless
+    };
+    private_object = 0;
+    for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+        set.objectType = get.objectType = wrong[i].type;
+        set.objectHandle = get.objectHandle = wrong[i].object;
+        assert_false(fake_call(&f, WIRE_vkSetPrivateData, &set, &device, 1, NULL));
+        assert_false(fake_call(&f, WIRE_vkGetPrivateData, &get, &device, 1, NULL));
+    }
+    assert_true(private_object == 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct os_options options = {.portable = argc > 1 && strcmp(argv[1], "portable") == 0};
@@ -423,6 +491,7 @@ int main(int argc, char **argv)
         TEST(set_up_portable, features_outside_the_profile_are_refused),
         TEST(set_up, queues_must_exist),
         TEST(set_up, a_queue_without_timeline_breaks_the_stream),
+        TEST(set_up, private_data_is_of_objects_of_ours),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
