@@ -8,7 +8,10 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "gpu/device.h"
 #include "gpu/file.h"
+#include "gpu/lane.h"
+#include "gpu/resource.h"
 
 // Index of the first range that ends behind `offset`.
 static uint32_t first_behind(const struct gpu_aperture *aperture, uint64_t offset)
@@ -54,33 +57,17 @@ static void take_out(struct gpu_aperture *aperture, struct gpu_resource *resourc
 // Those who wait for a range try again, each in its turn.
 static void wake_waiting(struct gpu_device *device)
 {
-    struct gpu_request *waiting = device->aperture.waiting;
-    device->aperture.waiting = NULL;
-    while (waiting) {
-        struct gpu_request *request = waiting;
-        waiting = request->next_ready;
-        request->command->handler(device, request);
-    }
+    for (struct gpu_request *request;
+         (request = LIST_FIRST(&device->aperture.waiting, struct gpu_request, waiting));)
+        gpu_lanes_resume(device, request);
 }
 
-static void wait_for_range(struct gpu_device *device, struct gpu_request *request)
+static struct gpu_outcome wait_for_range(struct gpu_device *device, struct gpu_request *request)
 {
-    if (!gpu_lanes_hold(device, request, GPU_SLOT_BOTH)) {
-        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
-        return;
-    }
-    struct gpu_request **last = &device->aperture.waiting;
-    while (*last)
-        last = &(*last)->next_ready;
-    request->next_ready = NULL;
-    *last = request;
-}
-
-static void answer_mapped(struct gpu_device *device, struct gpu_resource *resource,
-                          struct gpu_request *request)
-{
-    struct gpu_map_info info = {.map_info = resource->map_info};
-    gpu_answer_with(device, request, GPU_RESP_OK_MAP_INFO, &info, sizeof(info));
+    if (!gpu_lanes_hold(device, request, GPU_SLOT_BOTH))
+        return gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+    list_append(&device->aperture.waiting, &request->waiting);
+    return GPU_PENDING;
 }
 
 static const char *place_error(int error)
@@ -104,7 +91,7 @@ static bool expect(struct gpu_device *device, struct gpu_resource *resource,
 static void begin(struct gpu_device *device, struct gpu_resource *resource)
 {
     const struct gpu_front *front = &device->front;
-    uint64_t cookie = resource->cookie; // the resource may be gone after the call
+    uint64_t cookie = resource->cookie;
     int result;
     if (resource->placement == GPU_PLACING)
         result = front->place(front->data, resource->aperture_offset, resource->file->fd,
@@ -116,127 +103,127 @@ static void begin(struct gpu_device *device, struct gpu_resource *resource)
         gpu_device_placed(device, cookie, result);
 }
 
-void gpu_aperture_place(struct gpu_device *device, struct gpu_resource *resource, uint64_t offset,
-                        struct gpu_request *request)
+struct gpu_outcome gpu_aperture_place(struct gpu_device *device, struct gpu_resource *resource,
+                                      uint64_t offset, struct gpu_request *request)
 {
     struct gpu_aperture *aperture = &device->aperture;
     uint64_t page = device->options.page_size, size;
     if (offset % page || resource->offset % page ||
         !checked_align_u64(resource->size, page, &size) ||
-        !checked_range(offset, size, device->options.aperture_size)) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
-                   "%llu bytes at %llu of an aperture of %llu bytes: outside it, or no multiple of "
-                   "the page size %llu",
-                   (unsigned long long)resource->size, (unsigned long long)offset,
-                   (unsigned long long)device->options.aperture_size, (unsigned long long)page);
-        return;
-    }
+        !checked_range(offset, size, device->options.aperture_size))
+        return gpu_refuse(
+            device, GPU_RESP_ERR_INVALID_PARAMETER,
+            "%llu bytes at %llu of an aperture of %llu bytes: outside it, or no multiple of "
+            "the page size %llu",
+            (unsigned long long)resource->size, (unsigned long long)offset,
+            (unsigned long long)device->options.aperture_size, (unsigned long long)page);
     uint32_t index = first_behind(aperture, offset);
     for (uint32_t i = index;
          i < aperture->count && aperture->ranges[i]->aperture_offset < offset + size; i++) {
         if (aperture->ranges[i]->placement == GPU_REMOVING)
             continue;
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
-                   "the range at %llu of the aperture is in use by resource %u",
-                   (unsigned long long)offset, aperture->ranges[i]->id);
-        return;
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_PARAMETER,
+                          "the range at %llu of the aperture is in use by resource %u",
+                          (unsigned long long)offset, aperture->ranges[i]->id);
     }
-    if (index < aperture->count && aperture->ranges[index]->aperture_offset < offset + size) {
-        wait_for_range(device, request);
-        return;
-    }
+    if (index < aperture->count && aperture->ranges[index]->aperture_offset < offset + size)
+        return wait_for_range(device, request);
 
     resource->aperture_offset = offset;
     resource->aperture_size = size;
-    if (!expect(device, resource, request, GPU_PLACING)) {
-        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
-        return;
-    }
+    if (!expect(device, resource, request, GPU_PLACING))
+        return gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
     if (!insert(aperture, index, resource)) {
         id_table_remove(&aperture->pending, resource->cookie);
         resource->placement = GPU_UNPLACED;
-        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
-        return;
+        return gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
     }
     begin(device, resource);
+    return GPU_PENDING;
 }
 
-void gpu_aperture_remove(struct gpu_device *device, struct gpu_resource *resource,
-                         struct gpu_request *request)
+struct gpu_outcome gpu_aperture_remove(struct gpu_device *device, struct gpu_resource *resource,
+                                       struct gpu_request *request)
 {
-    if (!expect(device, resource, request, GPU_REMOVING)) {
-        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
-        return;
-    }
+    if (!expect(device, resource, request, GPU_REMOVING))
+        return gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
     begin(device, resource);
+    return GPU_PENDING;
 }
 
-static void placed(struct gpu_device *device, struct gpu_resource *resource,
-                   struct gpu_request *request, int error)
+static struct gpu_outcome placed(struct gpu_device *device, struct gpu_resource *resource,
+                                 struct gpu_request *request, int error)
 {
+    struct gpu_map_info info = {.map_info = resource->map_info};
     if (!error) {
         resource->placement = GPU_PLACED;
-        answer_mapped(device, resource, request);
-        return;
+        return gpu_respond(device, request, GPU_RESP_OK_MAP_INFO, &info, sizeof(info));
     }
     take_out(&device->aperture, resource);
-    gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY,
-               "resource %u can't be placed in the aperture: %s", resource->id, place_error(error));
-    wake_waiting(device);
+    return gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY,
+                      "resource %u can't be placed in the aperture: %s", resource->id,
+                      place_error(error));
 }
 
-static void removed(struct gpu_device *device, struct gpu_resource *resource,
-                    struct gpu_request *request, int error)
+static void removed(struct gpu_device *device, struct gpu_resource *resource, int error)
 {
-    if (error) {
-        // The guest may still see its pages there: the range must never show anything else.
-        resource->placement = GPU_STUCK;
-        gpu_complain(device,
-                     "virtio-gpu: %llu bytes at %llu of the aperture can't be taken out (%s) and "
-                     "stay unused",
-                     (unsigned long long)resource->aperture_size,
-                     (unsigned long long)resource->aperture_offset, place_error(error));
-    } else {
+    if (!error) {
         take_out(&device->aperture, resource);
+        return;
     }
-    if (request->command->type == GPU_CMD_RESOURCE_UNREF)
-        gpu_resource_destroy(device, resource);
-    gpu_answer(device, request, GPU_RESP_OK_NODATA);
-    wake_waiting(device);
+    // The guest may still see its pages there: the range must never show anything else.
+    resource->placement = GPU_STUCK;
+    gpu_complain(device,
+                 "virtio-gpu: %llu bytes at %llu of the aperture can't be taken out (%s) and "
+                 "stay unused",
+                 (unsigned long long)resource->aperture_size,
+                 (unsigned long long)resource->aperture_offset, place_error(error));
 }
 
 void gpu_device_placed(struct gpu_device *device, uint64_t cookie, int error)
 {
     struct gpu_aperture *aperture = &device->aperture;
     struct gpu_resource *resource = id_table_find(&aperture->pending, cookie);
-    if (!resource || resource->postponed)
+    if (!resource || resource->is_postponed)
         return; // of a driver that is gone
     if (error == -EAGAIN) {
-        resource->postponed = true;
-        resource->next_postponed = aperture->postponed;
-        aperture->postponed = resource;
+        resource->is_postponed = true;
+        list_append(&aperture->postponed, &resource->postponed);
         return;
     }
     id_table_remove(&aperture->pending, cookie);
     struct gpu_request *request = resource->mover;
     resource->mover = NULL;
-    if (resource->placement == GPU_PLACING)
-        placed(device, resource, request, error);
-    else
-        removed(device, resource, request, error);
-    gpu_lanes_run(device);
+    if (resource->placement == GPU_PLACING) {
+        gpu_settle(device, request, placed(device, resource, request, error));
+    } else {
+        removed(device, resource, error);
+        gpu_lanes_resume(device, request);
+    }
+    wake_waiting(device);
 }
 
 void gpu_device_resumed(struct gpu_device *device)
 {
-    struct gpu_resource *resource = device->aperture.postponed;
-    device->aperture.postponed = NULL;
-    while (resource) {
-        struct gpu_resource *next = resource->next_postponed;
-        resource->postponed = false;
-        begin(device, resource);
-        resource = next;
+    struct list again;
+    list_init(&again);
+    LIST_EACH (node, &device->aperture.postponed) {
+        list_remove(node);
+        list_append(&again, node);
     }
+    LIST_EACH (node, &again) {
+        struct gpu_resource *resource = LIST_ENTRY(node, struct gpu_resource, postponed);
+        list_remove(node);
+        resource->is_postponed = false;
+        begin(device, resource);
+    }
+}
+
+void gpu_aperture_init(struct gpu_aperture *aperture)
+{
+    *aperture = (struct gpu_aperture){0};
+    list_init(&aperture->postponed);
+    list_init(&aperture->waiting);
 }
 
 void gpu_aperture_reset(struct gpu_device *device)
@@ -247,5 +234,5 @@ void gpu_aperture_reset(struct gpu_device *device)
             free(aperture->ranges[i]); // of a resource that went while it was stuck
     free(aperture->ranges);
     id_table_finish(&aperture->pending);
-    *aperture = (struct gpu_aperture){0};
+    gpu_aperture_init(aperture);
 }

@@ -28,52 +28,52 @@ static bool is_guest_memory(struct gpu_device *device, uint64_t address, uint64_
     return true;
 }
 
-enum gpu_response_type gpu_backing_read(struct gpu_device *device,
-                                        const struct gpu_request *request, uint64_t offset,
-                                        uint32_t count, uint64_t wanted,
-                                        struct gpu_backing *backing, const char **why)
+// What is wrong with one entry; NULL: nothing.
+static const char *entry_fault(struct gpu_device *device, const struct gpu_memory_entry *entry,
+                               uint64_t used)
 {
-    *why = "out of memory";
+    uint64_t end;
+    if (!entry->length || !checked_add_u64(entry->address, entry->length, &end))
+        return "an empty memory entry, or one that wraps around";
+    if (used && !is_guest_memory(device, entry->address, used))
+        return "a memory entry lies outside guest memory";
+    return NULL;
+}
+
+struct gpu_outcome gpu_backing_read(struct gpu_device *device, const struct gpu_request *request,
+                                    uint64_t offset, uint32_t count, uint64_t wanted,
+                                    struct gpu_backing *backing)
+{
     uint64_t bytes = (uint64_t)count * sizeof(struct gpu_memory_entry);
-    if (!count || count > MAX_ENTRIES || !checked_range(offset, bytes, request->readable_size)) {
-        *why = "the list of memory entries is empty, too long or longer than the request";
-        return GPU_RESP_ERR_INVALID_PARAMETER;
-    }
+    if (!count || count > MAX_ENTRIES || !checked_range(offset, bytes, request->readable_size))
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_PARAMETER,
+                          "the list of memory entries is empty, too long or longer than the "
+                          "request");
+    uint64_t own = count * sizeof(*backing->entries);
+    if (!gpu_charge(device, own))
+        return gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY,
+                          "lists of memory entries have reached their limit");
     struct gpu_memory_entry *guest = malloc(bytes);
-    if (!guest || !gpu_charge(device, count * sizeof(*backing->entries))) {
-        free(guest);
-        return GPU_RESP_ERR_OUT_OF_MEMORY;
-    }
-    *backing =
-        (struct gpu_backing){.count = count, .entries = malloc(count * sizeof(*backing->entries))};
-    enum gpu_response_type result =
-        backing->entries ? GPU_RESP_OK_NODATA : GPU_RESP_ERR_OUT_OF_MEMORY;
-    if (result == GPU_RESP_OK_NODATA)
+    *backing = (struct gpu_backing){.count = count, .entries = malloc(own)};
+    const char *fault = guest && backing->entries ? NULL : "out of memory";
+    if (!fault)
         gpu_request_read(request, offset, guest, bytes);
-    for (uint32_t i = 0; result == GPU_RESP_OK_NODATA && i < count; i++) {
-        uint64_t length = guest[i].length, end;
-        if (!length || !checked_add_u64(guest[i].address, length, &end)) {
-            *why = "an empty memory entry, or one that wraps around";
-            result = GPU_RESP_ERR_INVALID_PARAMETER;
-            break;
-        }
-        // What lies behind the resource's end is never used, so it isn't looked at: it bounds the
+    struct gpu_outcome outcome = {fault ? GPU_RESP_ERR_OUT_OF_MEMORY
+                                        : GPU_RESP_ERR_INVALID_PARAMETER};
+    for (uint32_t i = 0; !fault && i < count; i++) {
+        // What lies behind the resource's end is never used, so it isn't looked at: that bounds the
         // work.
         uint64_t used = backing->size < wanted ? wanted - backing->size : 0;
-        if (used > length)
-            used = length;
-        if (used && !is_guest_memory(device, guest[i].address, used)) {
-            *why = "a memory entry lies outside guest memory";
-            result = GPU_RESP_ERR_INVALID_PARAMETER;
-        }
+        fault = entry_fault(device, &guest[i], used < guest[i].length ? used : guest[i].length);
         backing->entries[i] =
             (struct gpu_backing_entry){guest[i].address, backing->size, guest[i].length};
-        backing->size += length;
+        backing->size += guest[i].length;
     }
     free(guest);
-    if (result != GPU_RESP_OK_NODATA)
-        gpu_backing_free(device, backing);
-    return result;
+    if (!fault)
+        return GPU_OK;
+    gpu_backing_free(device, backing);
+    return gpu_refuse(device, outcome.type, "%s", fault);
 }
 
 void gpu_backing_free(struct gpu_device *device, struct gpu_backing *backing)

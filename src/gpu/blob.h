@@ -1,4 +1,4 @@
-// Private to src/gpu: blobs, from the guest's pages, from files made here, from the memory of a
+// Private to src/gpu: blobs, made of the guest's pages, of files made here, of the memory of a
 // context.
 #ifndef GPU_BLOB_H
 #define GPU_BLOB_H
@@ -6,16 +6,12 @@
 #include "gpu/context.h"
 #include "gpu/resource.h"
 
-void gpu_resource_create_blob(struct gpu_device *device, struct gpu_request *request);
-void gpu_resource_map_blob(struct gpu_device *device, struct gpu_request *request);
-void gpu_resource_unmap_blob(struct gpu_device *device, struct gpu_request *request);
+struct gpu_outcome gpu_resource_create_blob(struct gpu_device *device, struct gpu_request *request);
+struct gpu_outcome gpu_resource_map_blob(struct gpu_device *device, struct gpu_request *request);
+struct gpu_outcome gpu_resource_unmap_blob(struct gpu_device *device, struct gpu_request *request);
 
-// The worker has the shared memory. False: it was not asked.
-bool gpu_blob_attached(struct gpu_context *context, uint32_t resource_id);
-// The worker's answer to an export; takes over `fd`. False: it was not asked, or lies.
-bool gpu_blob_exported(struct gpu_context *context, const struct link_blob_exported *answer,
-                       int fd);
-// The context ends: its exports fail.
-void gpu_blob_fail_exports(struct gpu_context *context);
+// The worker's answer, or its end: renderer_callbacks.blob.
+void gpu_blob_answered(struct gpu_context *context, struct renderer_blob *blob, int error,
+                       const struct renderer_memory *memory);
 
 #endif

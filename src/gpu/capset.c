@@ -1,4 +1,5 @@
-// The one capset: Venus. What is in it is the codec's business.
+#include "gpu/capset.h"
+
 #include "gpu/device.h"
 #include "wire/wire.h"
 
@@ -20,35 +21,29 @@ static void say_alignment(struct gpu_device *device)
                 device->options.page_size / 1024);
 }
 
-// How many capsets there are the driver reads before it has said which features it takes. So the
-// one that is withheld leaves behind an id that nobody knows: at an id of 0 Linux waits five
-// seconds for another.
-void gpu_get_capset_info(struct gpu_device *device, struct gpu_request *request)
+// The driver reads num_capsets before it takes features, so a capset that is withheld still needs
+// an entry. Its id is one that no driver knows; an id of 0 would make Linux wait five seconds.
+struct gpu_outcome gpu_get_capset_info(struct gpu_device *device, struct gpu_request *request)
 {
     uint32_t index = request->body.get_capset_info.index;
-    if (index) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "no capset with index %u",
-                   index);
-        return;
-    }
+    if (index)
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_PARAMETER, "no capset with index %u", index);
     struct gpu_capset_info info = {.id = GPU_CAPSET_VENUS, .max_size = WIRE_CAPSET_SIZE};
     if (!gpu_offers_venus(device)) {
         say_alignment(device);
         info = (struct gpu_capset_info){.id = GPU_CAPSET_NOBODYS};
     }
-    gpu_answer_with(device, request, GPU_RESP_OK_CAPSET_INFO, &info, sizeof(info));
+    return gpu_respond(device, request, GPU_RESP_OK_CAPSET_INFO, &info, sizeof(info));
 }
 
-void gpu_get_capset(struct gpu_device *device, struct gpu_request *request)
+struct gpu_outcome gpu_get_capset(struct gpu_device *device, struct gpu_request *request)
 {
     const struct gpu_get_capset *body = &request->body.get_capset;
-    if (body->id != GPU_CAPSET_VENUS || body->version || !gpu_offers_venus(device)) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "no capset %u of version %u",
-                   body->id, body->version);
-        return;
-    }
+    if (body->id != GPU_CAPSET_VENUS || body->version || !gpu_offers_venus(device))
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_PARAMETER, "no capset %u of version %u",
+                          body->id, body->version);
     uint8_t capset[WIRE_CAPSET_SIZE];
-    device->history.capset_reads++;
+    device->journal.capset_reads++;
     wire_capset(capset);
-    gpu_answer_with(device, request, GPU_RESP_OK_CAPSET, capset, sizeof(capset));
+    return gpu_respond(device, request, GPU_RESP_OK_CAPSET, capset, sizeof(capset));
 }

@@ -4,7 +4,8 @@
 #include <string.h>
 
 #include "gpu/file.h"
-#include "gpu/output_private.h"
+#include "gpu/listeners.h"
+#include "gpu/resource.h"
 #include "os/shm.h"
 #include "picture/picture.h"
 
@@ -12,24 +13,6 @@ enum {
     MAX_CURSOR = 512, // pixels, each way
     BLOB_CURSOR = 64, // a blob has no size in pixels: cursors are this large, in B8G8R8A8
 };
-
-static void tell(const struct gpu_device *device, uint32_t output)
-{
-    for (struct gpu_listener *l = device->listeners, *next; l; l = next) {
-        next = l->next;
-        if (l->cursor)
-            l->cursor(l->data, output);
-    }
-}
-
-static struct gpu_output *find_output(struct gpu_device *device, struct gpu_request *request)
-{
-    uint32_t id = request->body.cursor.scanout_id;
-    if (id < device->options.outputs)
-        return &device->outputs[id];
-    gpu_refuse(device, request, GPU_RESP_ERR_INVALID_SCANOUT_ID, "no scanout %u", id);
-    return NULL;
-}
 
 // 0 or -errno: copies width × height pixels of the resource into `rgba`.
 static int read_shape(struct gpu_device *device, const struct gpu_resource *resource,
@@ -59,33 +42,28 @@ static int read_shape(struct gpu_device *device, const struct gpu_resource *reso
     return 0;
 }
 
-static bool set_shape(struct gpu_device *device, struct gpu_request *request,
-                      struct gpu_output *output)
+static struct gpu_outcome set_shape(struct gpu_device *device, struct gpu_request *request,
+                                    struct gpu_output *output)
 {
     const struct gpu_update_cursor *body = &request->body.cursor;
     const struct gpu_resource *resource = gpu_resource_find(device, body->resource_id);
-    if (!resource) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_RESOURCE_ID, "no resource %u",
-                   body->resource_id);
-        return false;
-    }
+    if (!resource)
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_RESOURCE_ID, "no resource %u",
+                          body->resource_id);
     bool pixels = resource->kind == GPU_RESOURCE_2D;
     uint32_t width = pixels ? resource->width : BLOB_CURSOR,
              height = pixels ? resource->height : BLOB_CURSOR;
-    if (width > MAX_CURSOR || height > MAX_CURSOR ||
-        resource->size < (uint64_t)width * height * 4) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
-                   "resource %u is too %s for a cursor", resource->id, pixels ? "large" : "small");
-        return false;
-    }
+    if (width > MAX_CURSOR || height > MAX_CURSOR || resource->size < (uint64_t)width * height * 4)
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_PARAMETER,
+                          "resource %u is too %s for a cursor", resource->id,
+                          pixels ? "large" : "small");
     uint8_t *rgba = malloc((size_t)width * height * 4);
     int error = rgba ? read_shape(device, resource, width, height, rgba) : -ENOMEM;
     if (error) {
         free(rgba);
-        gpu_refuse(device, request,
-                   error == -ENOMEM ? GPU_RESP_ERR_OUT_OF_MEMORY : GPU_RESP_ERR_UNSPEC,
-                   "resource %u can't be read: %s", resource->id, strerror(-error));
-        return false;
+        return gpu_refuse(device,
+                          error == -ENOMEM ? GPU_RESP_ERR_OUT_OF_MEMORY : GPU_RESP_ERR_UNSPEC,
+                          "resource %u can't be read: %s", resource->id, strerror(-error));
     }
     struct gpu_output_cursor *cursor = &output->cursor;
     // Guests set the same shape again and again: readers need not be told.
@@ -99,32 +77,36 @@ static bool set_shape(struct gpu_device *device, struct gpu_request *request,
     cursor->height = height;
     cursor->hot_x = body->hot_x;
     cursor->hot_y = body->hot_y;
-    return true;
+    return GPU_OK;
 }
 
-void gpu_cursor_update(struct gpu_device *device, struct gpu_request *request)
+struct gpu_outcome gpu_cursor_update(struct gpu_device *device, struct gpu_request *request)
 {
     const struct gpu_update_cursor *body = &request->body.cursor;
-    struct gpu_output *output = find_output(device, request);
-    if (!output || (body->resource_id && !set_shape(device, request, output)))
-        return;
+    struct gpu_outcome outcome = GPU_OK;
+    struct gpu_output *output = gpu_output_find(device, body->scanout_id, &outcome);
+    if (output && body->resource_id)
+        outcome = set_shape(device, request, output);
+    if (outcome.type != GPU_RESP_OK_NODATA)
+        return outcome;
     output->cursor.resource_id = body->resource_id;
     output->cursor.x = body->x;
     output->cursor.y = body->y;
-    tell(device, body->scanout_id);
-    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+    gpu_listeners_cursor(device, body->scanout_id);
+    return GPU_OK;
 }
 
-void gpu_cursor_move(struct gpu_device *device, struct gpu_request *request)
+struct gpu_outcome gpu_cursor_move(struct gpu_device *device, struct gpu_request *request)
 {
     const struct gpu_update_cursor *body = &request->body.cursor;
-    struct gpu_output *output = find_output(device, request);
+    struct gpu_outcome outcome;
+    struct gpu_output *output = gpu_output_find(device, body->scanout_id, &outcome);
     if (!output)
-        return;
+        return outcome;
     output->cursor.x = body->x;
     output->cursor.y = body->y;
-    tell(device, body->scanout_id);
-    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+    gpu_listeners_cursor(device, body->scanout_id);
+    return GPU_OK;
 }
 
 void gpu_output_cursor(const struct gpu_device *device, uint32_t index, struct gpu_cursor *cursor)

@@ -1,20 +1,22 @@
 #include "gpu/device.h"
 
 #include <errno.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/checked.h"
-#include "gpu/aperture.h"
 #include "gpu/blob.h"
+#include "gpu/capset.h"
 #include "gpu/context.h"
-#include "gpu/fence.h"
-#include "gpu/output_private.h"
+#include "gpu/lane.h"
+#include "gpu/resource.h"
 #include "os/clock.h"
 #include "os/loop.h"
+
+enum {
+    MAX_RINGS = 256,       // of a context: one, and one for each guest thread that makes pipelines
+    MAX_QUEUED = 16 << 20, // bytes on their way to a worker before submissions wait
+};
 
 #define BIT(feature) (1u << (feature))
 enum { NEEDS_3D = BIT(GPU_F_VIRGL), NEEDS_BLOB = BIT(GPU_F_RESOURCE_BLOB) };
@@ -74,7 +76,7 @@ static const struct gpu_command commands[] = {
      -1, 0, false, gpu_cursor_move},
 };
 
-const struct gpu_command *gpu_find_command(uint32_t type)
+static const struct gpu_command *find_command(uint32_t type)
 {
     for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
         if (commands[i].type == type)
@@ -82,54 +84,23 @@ const struct gpu_command *gpu_find_command(uint32_t type)
     return NULL;
 }
 
-const char *gpu_response_name(uint32_t type)
-{
-    static const char *const names[] = {"ERR_UNSPEC",
-                                        "ERR_OUT_OF_MEMORY",
-                                        "ERR_INVALID_SCANOUT_ID",
-                                        "ERR_INVALID_RESOURCE_ID",
-                                        "ERR_INVALID_CONTEXT_ID",
-                                        "ERR_INVALID_PARAMETER"};
-    uint32_t index = type - GPU_RESP_ERR_UNSPEC;
-    return index < sizeof(names) / sizeof(names[0]) ? names[index] : "OK";
-}
-
-void gpu_complain(struct gpu_device *device, const char *format, ...)
-{
-    struct gpu_history *history = &device->history;
-    uint64_t now = os_now_ns();
-    char text[900];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    struct gpu_complaint *kept = &history->complaint[history->complaints++ % GPU_STATUS_ERRORS];
-    kept->at_ns = now;
-    snprintf(kept->text, sizeof(kept->text), "%.*s", (int)sizeof(kept->text) - 1, text);
-    if (log_limit_allows(&device->log_limit, now, 20, 10000000000u))
-        log_warning("%s", text);
-}
-
-bool gpu_charge(struct gpu_device *device, uint64_t bytes)
-{
-    if (!checked_range(device->host_bytes, bytes, device->options.max_2d_bytes))
-        return false;
-    device->host_bytes += bytes;
-    return true;
-}
-
-void gpu_uncharge(struct gpu_device *device, uint64_t bytes)
-{
-    device->host_bytes -= bytes;
-}
-
 // ---- life -----------------------------------------------------------------
 
-static void flush(void *data)
+// Runs what has become ready; what that makes ready in turn follows.
+static void run_ready(struct gpu_device *device)
+{
+    for (struct gpu_request *request; (request = gpu_lanes_next(device));)
+        gpu_settle(device, request, request->command->handler(device, request));
+}
+
+static void end_round(void *data)
 {
     struct gpu_device *device = data;
-    device->flush_wanted = false;
-    device->front.flush(device->front.data);
+    run_ready(device);
+    if (device->flush_wanted) {
+        device->flush_wanted = false;
+        device->front.flush(device->front.data);
+    }
 }
 
 static bool possible(const struct gpu_options *options)
@@ -141,6 +112,19 @@ static bool possible(const struct gpu_options *options)
     return options->outputs >= 1 && options->outputs <= GPU_MAX_OUTPUTS && size && aperture &&
            options->page_size >= 4096 && is_power_of_two_u64(options->page_size) &&
            (!options->venus || (options->aperture_size && options->pool));
+}
+
+static struct renderers *create_renderers(struct os_loop *loop, const struct gpu_options *options)
+{
+    return renderers_create(loop, &(struct renderers_options){
+                                      .pool = options->pool,
+                                      .max_rings = MAX_RINGS,
+                                      .max_resources = options->max_resources,
+                                      .max_memory = options->max_context_memory,
+                                      .max_wait_ns = options->max_wait_ns,
+                                      .page_size = options->page_size,
+                                      .max_queued = MAX_QUEUED,
+                                  });
 }
 
 struct gpu_device *gpu_device_create(struct os_loop *loop, const struct gpu_options *options,
@@ -156,17 +140,21 @@ struct gpu_device *gpu_device_create(struct os_loop *loop, const struct gpu_opti
     device->loop = loop;
     device->options = *options;
     device->front = *front;
-    device->ready_last = &device->ready;
     device->uuid_seed = os_now_ns() * 0x9e3779b97f4a7c15u ^ (uint64_t)getpid() << 32;
+    list_init(&device->listeners);
+    list_init(&device->live);
+    list_init(&device->free_requests);
+    list_init(&device->ready);
+    gpu_aperture_init(&device->aperture);
     for (uint32_t i = 0; i < options->outputs; i++) {
         device->outputs[i].width = options->width;
         device->outputs[i].height = options->height;
-        device->outputs[i].flushes_last = &device->outputs[i].flushes;
+        list_init(&device->outputs[i].flushes);
     }
-    device->flush_timer = os_loop_add_timer(loop, 0, flush, device);
-    device->watchdog = os_loop_add_timer(loop, 0, gpu_watchdog, device);
+    device->renderers = create_renderers(loop, options);
+    device->end_round = os_loop_add_timer(loop, 0, end_round, device);
     device->pace_timer = os_loop_add_timer(loop, 0, gpu_pace_timer, device);
-    if (!device->flush_timer || !device->watchdog || !device->pace_timer) {
+    if (!device->renderers || !device->end_round || !device->pace_timer) {
         gpu_device_destroy(device);
         errno = ENOMEM;
         return NULL;
@@ -178,9 +166,10 @@ void gpu_device_reset(struct gpu_device *device)
 {
     gpu_lanes_reset(device);
     gpu_pace_reset(device);
-    while (device->live)
-        gpu_request_free(device, device->live);
     gpu_contexts_reset(device);
+    for (struct gpu_request *request;
+         (request = LIST_FIRST(&device->live, struct gpu_request, node));)
+        gpu_request_free(device, request);
     gpu_outputs_reset(device);
     gpu_aperture_reset(device);
     gpu_resources_reset(device);
@@ -192,18 +181,19 @@ void gpu_device_destroy(struct gpu_device *device)
 {
     if (!device)
         return;
-    device->listeners = NULL;
-    gpu_device_reset(device);
+    list_init(&device->listeners);
+    if (device->pace_timer)
+        gpu_device_reset(device);
     gpu_outputs_finish(device);
-    os_source_remove(device->flush_timer);
-    os_source_remove(device->watchdog);
+    os_source_remove(device->end_round);
     os_source_remove(device->pace_timer);
-    while (device->free_requests) {
-        struct gpu_request *request = device->free_requests;
-        device->free_requests = request->next_ready;
+    for (struct gpu_request *request;
+         (request = LIST_FIRST(&device->free_requests, struct gpu_request, node));) {
+        list_remove(&request->node);
         free(request);
     }
     gpu_lanes_finish(device);
+    renderers_destroy(device->renderers);
     free(device->scratch);
     free(device);
 }
@@ -284,48 +274,55 @@ static void choose_lanes(const struct gpu_device *device, struct gpu_request *re
         // wait for that.
         const struct gpu_resource *resource =
             resource_id ? gpu_resource_find(device, resource_id) : NULL;
-        bool own = resource && resource->export && resource->exporter->id == request->header.ctx_id;
+        bool own =
+            resource && resource->creator && resource->exporter->id == request->header.ctx_id;
         if (!own || (command->type != GPU_CMD_CTX_ATTACH_RESOURCE &&
                      command->type != GPU_CMD_CTX_DETACH_RESOURCE))
             request->slots[0].key = (uint64_t)LANE_CONTEXT << 32 | request->header.ctx_id;
     }
 }
 
-// Copies what the guest wrote and checks what holds for every command. False: the request is
-// answered.
-static bool accept(struct gpu_device *device, struct gpu_request *request, enum gpu_queue queue)
+// Copies what the guest wrote and checks what holds for every command: GPU_OK, or an error.
+static struct gpu_outcome accept(struct gpu_device *device, struct gpu_request *request,
+                                 enum gpu_queue queue)
 {
     if (!gpu_request_read(request, 0, &request->header, sizeof(request->header))) {
         request->header = (struct gpu_header){0};
-        gpu_refuse(device, request, GPU_RESP_ERR_UNSPEC, "%llu bytes are no command",
-                   (unsigned long long)request->readable_size);
-        return false;
+        return gpu_refuse(device, GPU_RESP_ERR_UNSPEC, "%llu bytes are no command",
+                          (unsigned long long)request->readable_size);
     }
-    const struct gpu_command *command = gpu_find_command(request->header.type);
-    if (!command || command->queue != queue) {
-        gpu_refuse(device, request, GPU_RESP_ERR_UNSPEC, "command 0x%x is unknown on this queue",
-                   request->header.type);
-        return false;
-    }
+    const struct gpu_command *command = find_command(request->header.type);
+    if (!command || command->queue != queue)
+        return gpu_refuse(device, GPU_RESP_ERR_UNSPEC, "command 0x%x is unknown on this queue",
+                          request->header.type);
     request->command = command;
-    if (command->features & ~device->features) {
-        gpu_refuse(device, request, GPU_RESP_ERR_UNSPEC,
-                   "the driver has not taken the feature for it");
-        return false;
-    }
+    if (command->features & ~device->features)
+        return gpu_refuse(device, GPU_RESP_ERR_UNSPEC,
+                          "the driver has not taken the feature for it");
     uint64_t size = request->readable_size - sizeof(request->header);
-    if (size < command->size) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "%llu of %u bytes",
-                   (unsigned long long)size, command->size);
-        return false;
-    }
+    if (size < command->size)
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_PARAMETER, "%llu of %u bytes",
+                          (unsigned long long)size, command->size);
     gpu_request_read(request, sizeof(request->header), request->body.bytes, command->size);
     // A guest that asks for an answer must leave room for one; cursor commands ask for none.
-    if (queue == GPU_CONTROL_QUEUE && request->writable_size < sizeof(request->header)) {
-        gpu_refuse(device, request, GPU_RESP_ERR_UNSPEC, "no room for a response");
-        return false;
+    if (queue == GPU_CONTROL_QUEUE && request->writable_size < sizeof(request->header))
+        return gpu_refuse(device, GPU_RESP_ERR_UNSPEC, "no room for a response");
+    return GPU_OK;
+}
+
+// Runs the request, or parks it behind those that it has to wait for.
+static struct gpu_outcome begin(struct gpu_device *device, struct gpu_request *request)
+{
+    choose_lanes(device, request);
+    switch (gpu_lanes_enter(device, request)) {
+    case GPU_LANES_RUN:
+        return request->command->handler(device, request);
+    case GPU_LANES_PARKED:
+        return GPU_PENDING;
+    case GPU_LANES_NO_MEMORY:
+        break;
     }
-    return true;
+    return gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
 }
 
 void gpu_device_request(struct gpu_device *device, enum gpu_queue queue,
@@ -346,18 +343,9 @@ void gpu_device_request(struct gpu_device *device, enum gpu_queue queue,
     request->writable = (struct iovec *)writable;
     request->writable_count = writable_count;
     request->writable_size = total(writable, writable_count);
-    if (accept(device, request, queue)) {
-        choose_lanes(device, request);
-        switch (gpu_lanes_enter(device, request)) {
-        case GPU_LANES_RUN:
-            request->command->handler(device, request);
-            break;
-        case GPU_LANES_PARKED:
-            break;
-        case GPU_LANES_NO_MEMORY:
-            gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
-            break;
-        }
-    }
-    gpu_lanes_run(device);
+    struct gpu_outcome outcome = accept(device, request, queue);
+    if (outcome.type == GPU_RESP_OK_NODATA)
+        outcome = begin(device, request);
+    gpu_settle(device, request, outcome);
+    run_ready(device);
 }

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "gpu/device.h"
-#include "gpu/output_private.h"
+#include "gpu/listeners.h"
 #include "os/os.h"
 #include "os/shm.h"
 
@@ -89,7 +89,7 @@ void gpu_file_unref(struct gpu_device *device, struct gpu_file *file)
         *link = file->next;
     }
     if (file->id)
-        gpu_outputs_file_gone(device, file->id);
+        gpu_listeners_file_gone(device, file->id);
     os_shm_unmap(file->address, file->size);
     close(file->fd);
     free(file);

@@ -5,9 +5,12 @@
 //
 // A lane exists only while somebody holds it: as long as everything finishes at once, there are
 // none and entering costs a test.
+#include "gpu/lane.h"
+
 #include <stdlib.h>
 
 #include "gpu/device.h"
+#include "os/loop.h"
 
 struct gpu_lane {
     uint64_t key;
@@ -56,11 +59,11 @@ static bool is_first(const struct gpu_request *request)
     return true;
 }
 
+// Runs at once if a request is being carried out, else at the end of the loop's round.
 static void make_ready(struct gpu_device *device, struct gpu_request *request)
 {
-    request->next_ready = NULL;
-    *device->ready_last = request;
-    device->ready_last = &request->next_ready;
+    list_append(&device->ready, &request->waiting);
+    os_source_set_deadline(device->end_round, 1);
 }
 
 // The request is the first of its lane, or the last (undoing an append).
@@ -131,19 +134,19 @@ void gpu_lanes_leave(struct gpu_device *device, struct gpu_request *request)
         leave(device, request, &request->slots[i]);
 }
 
-void gpu_lanes_run(struct gpu_device *device)
+void gpu_lanes_resume(struct gpu_device *device, struct gpu_request *request)
 {
-    if (device->running)
-        return;
-    device->running = true;
-    while (device->ready) {
-        struct gpu_request *request = device->ready;
-        device->ready = request->next_ready;
-        if (!device->ready)
-            device->ready_last = &device->ready;
-        request->command->handler(device, request);
-    }
-    device->running = false;
+    list_remove(&request->waiting);
+    request->resumed = true;
+    make_ready(device, request);
+}
+
+struct gpu_request *gpu_lanes_next(struct gpu_device *device)
+{
+    struct gpu_request *request = LIST_FIRST(&device->ready, struct gpu_request, waiting);
+    if (request)
+        list_remove(&request->waiting);
+    return request;
 }
 
 void gpu_lanes_reset(struct gpu_device *device)
@@ -152,8 +155,7 @@ void gpu_lanes_reset(struct gpu_device *device)
     for (struct gpu_lane *lane; (lane = id_table_next(&device->lanes, &cursor));)
         free(lane);
     id_table_finish(&device->lanes);
-    device->ready = NULL;
-    device->ready_last = &device->ready;
+    list_init(&device->ready);
 }
 
 void gpu_lanes_finish(struct gpu_device *device)

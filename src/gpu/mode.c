@@ -2,7 +2,7 @@
 #include "gpu/device.h"
 #include "gpu/edid.h"
 
-void gpu_get_display_info(struct gpu_device *device, struct gpu_request *request)
+struct gpu_outcome gpu_get_display_info(struct gpu_device *device, struct gpu_request *request)
 {
     struct gpu_display_info info = {0};
     uint32_t x = 0;
@@ -15,23 +15,21 @@ void gpu_get_display_info(struct gpu_device *device, struct gpu_request *request
         info.modes[i].enabled = 1;
         x += output->width;
     }
-    gpu_answer_with(device, request, GPU_RESP_OK_DISPLAY_INFO, &info, sizeof(info));
+    return gpu_respond(device, request, GPU_RESP_OK_DISPLAY_INFO, &info, sizeof(info));
 }
 
-void gpu_get_edid(struct gpu_device *device, struct gpu_request *request)
+struct gpu_outcome gpu_get_edid(struct gpu_device *device, struct gpu_request *request)
 {
     uint32_t id = request->body.get_edid.scanout_id;
-    if (id >= device->options.outputs) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_SCANOUT_ID, "no scanout %u", id);
-        return;
-    }
+    if (id >= device->options.outputs)
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_SCANOUT_ID, "no scanout %u", id);
     const struct gpu_output *output = &device->outputs[id];
     struct gpu_edid answer = {0};
     // An unplugged output has the EDID of the mode that it would have.
     answer.size =
         (uint32_t)gpu_edid_make(answer.edid, output->width ? output->width : device->options.width,
                                 output->width ? output->height : device->options.height, id);
-    gpu_answer_with(device, request, GPU_RESP_OK_EDID, &answer, sizeof(answer));
+    return gpu_respond(device, request, GPU_RESP_OK_EDID, &answer, sizeof(answer));
 }
 
 bool gpu_device_set_mode(struct gpu_device *device, uint32_t id, uint32_t width, uint32_t height)

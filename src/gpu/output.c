@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gpu/device.h"
 #include "gpu/file.h"
-#include "gpu/output_private.h"
+#include "gpu/listeners.h"
+#include "gpu/resource.h"
 
 // ---- changes --------------------------------------------------------------
 
@@ -16,45 +18,9 @@ static uint32_t index_of(const struct gpu_device *device, const struct gpu_outpu
 
 static void changed(struct gpu_device *device, struct gpu_output *output)
 {
-    uint32_t index = index_of(device, output);
     output->generation = ++device->serial;
-    for (struct gpu_listener *l = device->listeners, *next; l; l = next) {
-        next = l->next;
-        l->progress[index].damage =
-            (struct picture_rect){0, 0, output->source.width, output->source.height};
-        if (l->changed)
-            l->changed(l->data, index);
-    }
-}
-
-static void damaged(struct gpu_device *device, struct gpu_output *output,
-                    const struct picture_rect *rect)
-{
-    uint32_t index = index_of(device, output);
-    for (struct gpu_listener *l = device->listeners, *next; l; l = next) {
-        next = l->next;
-        picture_rect_join(&l->progress[index].damage, rect);
-        if (l->damaged)
-            l->damaged(l->data, index);
-    }
-}
-
-static void cursor_changed(struct gpu_device *device, const struct gpu_output *output)
-{
-    for (struct gpu_listener *l = device->listeners, *next; l; l = next) {
-        next = l->next;
-        if (l->cursor)
-            l->cursor(l->data, index_of(device, output));
-    }
-}
-
-void gpu_outputs_file_gone(struct gpu_device *device, uint64_t file_id)
-{
-    for (struct gpu_listener *l = device->listeners, *next; l; l = next) {
-        next = l->next;
-        if (l->file_gone)
-            l->file_gone(l->data, file_id);
-    }
+    gpu_listeners_changed(device, index_of(device, output), output->source.width,
+                          output->source.height);
 }
 
 static void switch_off(struct gpu_device *device, struct gpu_output *output)
@@ -106,7 +72,7 @@ static void hide_cursor(struct gpu_device *device, struct gpu_output *output)
 {
     if (output->cursor.resource_id) {
         output->cursor.resource_id = 0;
-        cursor_changed(device, output);
+        gpu_listeners_cursor(device, index_of(device, output));
     }
 }
 
@@ -175,63 +141,59 @@ static int make_shadow(struct gpu_device *device, struct gpu_output *output, uin
 
 // ---- commands -------------------------------------------------------------
 
-// NULL: the request is refused.
-static struct gpu_output *find_output(struct gpu_device *device, struct gpu_request *request,
-                                      uint32_t id)
+struct gpu_output *gpu_output_find(struct gpu_device *device, uint32_t id,
+                                   struct gpu_outcome *outcome)
 {
     if (id < device->options.outputs)
         return &device->outputs[id];
-    gpu_refuse(device, request, GPU_RESP_ERR_INVALID_SCANOUT_ID, "no scanout %u", id);
+    *outcome = gpu_refuse(device, GPU_RESP_ERR_INVALID_SCANOUT_ID, "no scanout %u", id);
     return NULL;
 }
 
-static bool check_source(struct gpu_device *device, struct gpu_request *request,
-                         const struct picture_rect *source, uint32_t width, uint32_t height)
+// Errors: false and *outcome.
+static bool check_source(struct gpu_device *device, const struct picture_rect *source,
+                         uint32_t width, uint32_t height, struct gpu_outcome *outcome)
 {
     if (source->width && source->height && width <= GPU_MAX_SIZE && height <= GPU_MAX_SIZE &&
         picture_rect_fits(source, width, height))
         return true;
-    gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "%ux%u at %u,%u of %ux%u pixels",
-               source->width, source->height, source->x, source->y, width, height);
+    *outcome = gpu_refuse(device, GPU_RESP_ERR_INVALID_PARAMETER, "%ux%u at %u,%u of %ux%u pixels",
+                          source->width, source->height, source->x, source->y, width, height);
     return false;
 }
 
-void gpu_set_scanout(struct gpu_device *device, struct gpu_request *request)
+struct gpu_outcome gpu_set_scanout(struct gpu_device *device, struct gpu_request *request)
 {
     const struct gpu_set_scanout *body = &request->body.set_scanout;
-    struct gpu_output *output = find_output(device, request, body->scanout_id);
+    struct gpu_outcome outcome;
+    struct gpu_output *output = gpu_output_find(device, body->scanout_id, &outcome);
     if (!output)
-        return;
+        return outcome;
     if (!body->resource_id) {
         switch_off(device, output);
-        gpu_answer(device, request, GPU_RESP_OK_NODATA);
-        return;
+        return GPU_OK;
     }
     struct gpu_resource *resource = gpu_resource_find(device, body->resource_id);
-    if (!resource || resource->kind != GPU_RESOURCE_2D) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_RESOURCE_ID,
-                   "resource %u is no 2D resource", body->resource_id);
-        return;
-    }
-    if (!check_source(device, request, &body->rect, resource->width, resource->height))
-        return;
+    if (!resource || resource->kind != GPU_RESOURCE_2D)
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_RESOURCE_ID, "resource %u is no 2D resource",
+                          body->resource_id);
+    if (!check_source(device, &body->rect, resource->width, resource->height, &outcome))
+        return outcome;
     uint64_t offset = (uint64_t)body->rect.y * resource->stride + (uint64_t)body->rect.x * 4;
     show(device, output, gpu_file_ref(resource->file), offset, resource->stride, resource->format,
          &body->rect, resource->id);
-    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+    return GPU_OK;
 }
 
-static void show_guest_blob(struct gpu_device *device, struct gpu_request *request,
-                            struct gpu_output *output, const struct gpu_resource *resource,
-                            uint64_t offset)
+static struct gpu_outcome show_guest_blob(struct gpu_device *device, struct gpu_request *request,
+                                          struct gpu_output *output,
+                                          const struct gpu_resource *resource, uint64_t offset)
 {
     const struct gpu_set_scanout_blob *body = &request->body.set_scanout_blob;
     int error = make_shadow(device, output, body->rect.width, body->rect.height);
-    if (error) {
-        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "no copy of %ux%u pixels: %s",
-                   body->rect.width, body->rect.height, strerror(-error));
-        return;
-    }
+    if (error)
+        return gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY, "no copy of %ux%u pixels: %s",
+                          body->rect.width, body->rect.height, strerror(-error));
     if (output->blob_offset != offset || output->blob_stride != body->strides[0])
         output->shadow_of = 0;
     output->blob_offset = offset;
@@ -239,52 +201,44 @@ static void show_guest_blob(struct gpu_device *device, struct gpu_request *reque
     // The pixels come with the next flush.
     show(device, output, gpu_file_ref(output->shadow), 0, body->rect.width * 4, body->format,
          &body->rect, resource->id);
-    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+    return GPU_OK;
 }
 
-void gpu_set_scanout_blob(struct gpu_device *device, struct gpu_request *request)
+struct gpu_outcome gpu_set_scanout_blob(struct gpu_device *device, struct gpu_request *request)
 {
     const struct gpu_set_scanout_blob *body = &request->body.set_scanout_blob;
-    struct gpu_output *output = find_output(device, request, body->scanout_id);
+    struct gpu_outcome outcome;
+    struct gpu_output *output = gpu_output_find(device, body->scanout_id, &outcome);
     if (!output)
-        return;
+        return outcome;
     if (!body->resource_id) {
         switch_off(device, output);
-        gpu_answer(device, request, GPU_RESP_OK_NODATA);
-        return;
+        return GPU_OK;
     }
     struct gpu_resource *resource = gpu_resource_find(device, body->resource_id);
-    if (!resource || resource->kind == GPU_RESOURCE_2D) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_RESOURCE_ID, "resource %u is no blob",
-                   body->resource_id);
-        return;
-    }
-    if (!picture_format_known(body->format)) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "unknown format %u",
-                   body->format);
-        return;
-    }
-    if (!check_source(device, request, &body->rect, body->width, body->height))
-        return;
+    if (!resource || resource->kind == GPU_RESOURCE_2D)
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_RESOURCE_ID, "resource %u is no blob",
+                          body->resource_id);
+    if (!picture_format_known(body->format))
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_PARAMETER, "unknown format %u",
+                          body->format);
+    if (!check_source(device, &body->rect, body->width, body->height, &outcome))
+        return outcome;
     // All of the picture lies in the blob; the sizes are small enough for 64 bits.
     uint64_t end = body->offsets[0] + (uint64_t)body->strides[0] * (body->height - 1) +
                    (uint64_t)body->width * 4;
-    if (body->strides[0] < body->width * 4 || end > resource->size) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
-                   "%ux%u pixels, stride %u, offset %u: blob %u has %llu bytes", body->width,
-                   body->height, body->strides[0], body->offsets[0], resource->id,
-                   (unsigned long long)resource->size);
-        return;
-    }
+    if (body->strides[0] < body->width * 4 || end > resource->size)
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_PARAMETER,
+                          "%ux%u pixels, stride %u, offset %u: blob %u has %llu bytes", body->width,
+                          body->height, body->strides[0], body->offsets[0], resource->id,
+                          (unsigned long long)resource->size);
     uint64_t offset =
         body->offsets[0] + (uint64_t)body->rect.y * body->strides[0] + (uint64_t)body->rect.x * 4;
-    if (resource->kind == GPU_RESOURCE_GUEST) {
-        show_guest_blob(device, request, output, resource, offset);
-        return;
-    }
+    if (resource->kind == GPU_RESOURCE_GUEST)
+        return show_guest_blob(device, request, output, resource, offset);
     show(device, output, gpu_file_ref(resource->file), resource->offset + offset, body->strides[0],
          body->format, &body->rect, resource->id);
-    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+    return GPU_OK;
 }
 
 // The part of `rect` (of the resource) that the output shows, in pixels of the picture. False:
@@ -307,22 +261,18 @@ static bool visible_part(const struct gpu_output *output, const struct picture_r
     return true;
 }
 
-void gpu_resource_flush(struct gpu_device *device, struct gpu_request *request)
+struct gpu_outcome gpu_resource_flush(struct gpu_device *device, struct gpu_request *request)
 {
     const struct gpu_flush *body = &request->body.flush;
     struct gpu_resource *resource = gpu_resource_find(device, body->resource_id);
-    if (!resource) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_RESOURCE_ID, "no resource %u",
-                   body->resource_id);
-        return;
-    }
+    if (!resource)
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_RESOURCE_ID, "no resource %u",
+                          body->resource_id);
     if (resource->kind == GPU_RESOURCE_2D &&
-        !picture_rect_fits(&body->rect, resource->width, resource->height)) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
-                   "%ux%u at %u,%u of %ux%u pixels", body->rect.width, body->rect.height,
-                   body->rect.x, body->rect.y, resource->width, resource->height);
-        return;
-    }
+        !picture_rect_fits(&body->rect, resource->width, resource->height))
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_PARAMETER, "%ux%u at %u,%u of %ux%u pixels",
+                          body->rect.width, body->rect.height, body->rect.x, body->rect.y,
+                          resource->width, resource->height);
     struct gpu_output *shown = NULL;
     for (uint32_t i = 0; i < device->options.outputs; i++) {
         struct gpu_output *output = &device->outputs[i];
@@ -333,22 +283,17 @@ void gpu_resource_flush(struct gpu_device *device, struct gpu_request *request)
         if (resource->kind == GPU_RESOURCE_GUEST) {
             if (output->shadow_of != resource->id) // it holds another buffer's pixels
                 part = (struct picture_rect){0, 0, output->source.width, output->source.height};
-            if (!gather(device, output, resource, &part)) {
-                gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
-                           "the backing of resource %u is too short or gone", resource->id);
-                return;
-            }
+            if (!gather(device, output, resource, &part))
+                return gpu_refuse(device, GPU_RESP_ERR_INVALID_PARAMETER,
+                                  "the backing of resource %u is too short or gone", resource->id);
             output->shadow_of = resource->id;
         }
         output->flush_count++;
         shown = shown ? shown : output;
-        damaged(device, output, &part);
+        gpu_listeners_damaged(device, i, &part);
     }
     device->counters.flushes++;
-    if (shown)
-        gpu_pace_flush(device, shown, request);
-    else
-        gpu_answer(device, request, GPU_RESP_OK_NODATA);
+    return shown ? gpu_pace_flush(device, shown, request) : GPU_OK;
 }
 
 // ---- readers --------------------------------------------------------------
@@ -368,19 +313,13 @@ void gpu_device_listen(struct gpu_device *device, struct gpu_listener *listener)
             .shown = output->flush_count,
         };
     }
-    listener->next = device->listeners;
-    device->listeners = listener;
+    list_append(&device->listeners, &listener->node);
 }
 
 void gpu_device_unlisten(struct gpu_device *device, struct gpu_listener *listener)
 {
-    for (struct gpu_listener **link = &device->listeners; *link; link = &(*link)->next) {
-        if (*link == listener) {
-            *link = listener->next;
-            gpu_pace_timer(device); // nobody may be left to wait for
-            return;
-        }
-    }
+    list_remove(&listener->node);
+    gpu_pace_timer(device); // nobody may be left to wait for
 }
 
 struct gpu_counters gpu_device_counters(const struct gpu_device *device)

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "picture/picture.h"
 
 struct gpu_device;
@@ -62,7 +63,7 @@ struct gpu_listener {
     void (*file_gone)(void *data, uint64_t file_id); // no picture lies in it any more
 
     // The device's.
-    struct gpu_listener *next;
+    struct list node;
     struct gpu_progress {
         struct picture_rect damage; // not taken yet; width 0: none
         uint64_t taken, shown;      // flushes of the output

@@ -1,7 +1,7 @@
 // When a flush is answered: when what it flushed was shown, so that a guest that waits neither
 // tears nor spins. Listeners set the pace; without one, the refresh rate does.
 #include "gpu/device.h"
-#include "gpu/output_private.h"
+#include "gpu/lane.h"
 #include "os/clock.h"
 #include "os/loop.h"
 
@@ -24,9 +24,10 @@ static bool shown_by_all(const struct gpu_device *device, const struct gpu_outpu
     bool any = false;
     uint32_t index = index_of(device, output);
     *shown = output->flush_count;
-    for (const struct gpu_listener *l = device->listeners; l; l = l->next) {
-        const struct gpu_progress *progress = &l->progress[index];
-        if (!l->paces || progress->asleep)
+    LIST_EACH (node, &device->listeners) {
+        const struct gpu_listener *listener = LIST_ENTRY(node, struct gpu_listener, node);
+        const struct gpu_progress *progress = &listener->progress[index];
+        if (!listener->paces || progress->asleep)
             continue;
         any = true;
         if (progress->shown < *shown)
@@ -35,20 +36,12 @@ static bool shown_by_all(const struct gpu_device *device, const struct gpu_outpu
     return any;
 }
 
-static void answer_first(struct gpu_device *device, struct gpu_output *output)
-{
-    struct gpu_request *request = output->flushes;
-    output->flushes = request->next_flush;
-    if (!output->flushes)
-        output->flushes_last = &output->flushes;
-    gpu_answer(device, request, GPU_RESP_OK_NODATA);
-}
-
 static void put_late_to_sleep(struct gpu_device *device, const struct gpu_output *output,
                               uint64_t now)
 {
-    for (struct gpu_listener *l = device->listeners; l; l = l->next) {
-        struct gpu_progress *progress = &l->progress[index_of(device, output)];
+    LIST_EACH (node, &device->listeners) {
+        struct gpu_listener *listener = LIST_ENTRY(node, struct gpu_listener, node);
+        struct gpu_progress *progress = &listener->progress[index_of(device, output)];
         if (progress->busy_since_ns && now - progress->busy_since_ns > ASLEEP_MS * MS)
             progress->asleep = true;
     }
@@ -66,8 +59,8 @@ static uint64_t run_output(struct gpu_device *device, struct gpu_output *output,
 {
     uint64_t shown;
     put_late_to_sleep(device, output, now);
-    while (output->flushes) {
-        struct gpu_request *first = output->flushes;
+    for (struct gpu_request *first;
+         (first = LIST_FIRST(&output->flushes, struct gpu_request, waiting));) {
         bool paced = shown_by_all(device, output, &shown);
         uint64_t deadline = first->deadline_ns, tick = next_tick(device, output);
         if (!paced && tick < deadline) // who was waited for has gone
@@ -75,7 +68,8 @@ static uint64_t run_output(struct gpu_device *device, struct gpu_output *output,
         if (!(paced && first->flush_serial <= shown) && now < deadline)
             return deadline;
         output->last_shown_ns = now;
-        answer_first(device, output);
+        list_remove(&first->waiting);
+        gpu_settle(device, first, GPU_OK);
     }
     return 0;
 }
@@ -92,33 +86,29 @@ void gpu_pace_timer(void *data)
     os_source_set_deadline(device->pace_timer, next);
 }
 
-void gpu_pace_flush(struct gpu_device *device, struct gpu_output *output,
-                    struct gpu_request *request)
+struct gpu_outcome gpu_pace_flush(struct gpu_device *device, struct gpu_output *output,
+                                  struct gpu_request *request)
 {
     uint64_t now = os_now_ns(), shown, deadline;
     bool paced = shown_by_all(device, output, &shown);
     deadline = paced ? now + PATIENCE_MS * MS : next_tick(device, output);
     bool at_once = paced ? shown >= output->flush_count : deadline <= now;
-    if ((at_once && !output->flushes) || !gpu_request_own(request)) {
+    if ((at_once && list_is_empty(&output->flushes)) || !gpu_request_own(request)) {
         output->last_shown_ns = now;
-        gpu_answer(device, request, GPU_RESP_OK_NODATA);
-        return;
+        return GPU_OK;
     }
     gpu_lanes_leave(device, request);
     request->flush_serial = output->flush_count;
     request->deadline_ns = deadline;
-    request->next_flush = NULL;
-    *output->flushes_last = request;
-    output->flushes_last = &request->next_flush;
+    list_append(&output->flushes, &request->waiting);
     gpu_pace_timer(device);
+    return GPU_PENDING;
 }
 
 void gpu_pace_reset(struct gpu_device *device)
 {
-    for (uint32_t i = 0; i < device->options.outputs; i++) {
-        device->outputs[i].flushes = NULL;
-        device->outputs[i].flushes_last = &device->outputs[i].flushes;
-    }
+    for (uint32_t i = 0; i < device->options.outputs; i++)
+        list_init(&device->outputs[i].flushes);
     os_source_set_deadline(device->pace_timer, 0);
 }
 
@@ -140,6 +130,6 @@ void gpu_output_shown(struct gpu_device *device, struct gpu_listener *listener, 
     progress->shown = progress->taken;
     progress->asleep = false;
     progress->busy_since_ns = 0;
-    if (device->outputs[index].flushes)
+    if (!list_is_empty(&device->outputs[index].flushes))
         gpu_pace_timer(device);
 }

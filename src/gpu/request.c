@@ -1,39 +1,31 @@
-#include <stdarg.h>
-#include <stdio.h>
+#include "gpu/request.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 #include "gpu/device.h"
-#include "gpu/fence.h"
 #include "os/loop.h"
 
 struct gpu_request *gpu_request_create(struct gpu_device *device)
 {
-    struct gpu_request *request = device->free_requests;
+    struct gpu_request *request = LIST_FIRST(&device->free_requests, struct gpu_request, node);
     if (request)
-        device->free_requests = request->next_ready;
+        list_remove(&request->node);
     else if (!(request = malloc(sizeof(*request))))
         return NULL;
-    *request = (struct gpu_request){.next = device->live};
-    if (request->next)
-        request->next->previous = request;
-    device->live = request;
+    *request = (struct gpu_request){0};
+    list_append(&device->live, &request->node);
+    list_init(&request->waiting);
     return request;
 }
 
 void gpu_request_free(struct gpu_device *device, struct gpu_request *request)
 {
-    if (request->previous)
-        request->previous->next = request->next;
-    else
-        device->live = request->next;
-    if (request->next)
-        request->next->previous = request->previous;
     if (request->owned && request->readable != request->own)
         free(request->readable);
     // Kept: there are never more than the queues have places.
-    request->next_ready = device->free_requests;
-    device->free_requests = request;
+    list_remove(&request->node);
+    list_prepend(&device->free_requests, &request->node);
 }
 
 bool gpu_request_own(struct gpu_request *request)
@@ -94,7 +86,11 @@ const void *gpu_request_span(const struct gpu_request *request, uint64_t offset,
     return NULL;
 }
 
-// ---- answers --------------------------------------------------------------
+void gpu_request_write(const struct gpu_request *request, uint64_t offset, const void *data,
+                       size_t size)
+{
+    transfer(request->writable, request->writable_count, offset, (void *)data, size, true);
+}
 
 void gpu_request_complete(struct gpu_device *device, struct gpu_request *request)
 {
@@ -107,53 +103,12 @@ void gpu_request_complete(struct gpu_device *device, struct gpu_request *request
             response.ctx_id = request->header.ctx_id;
             response.ring_idx = request->header.ring_idx;
         }
-        transfer(request->writable, request->writable_count, 0, &response, sizeof(response), true);
+        gpu_request_write(request, 0, &response, sizeof(response));
         written = sizeof(response) + request->payload_size;
     }
     void *token = request->token;
     gpu_request_free(device, request);
-    if (!device->flush_wanted) {
-        device->flush_wanted = true;
-        os_source_set_deadline(device->flush_timer, 1);
-    }
+    device->flush_wanted = true;
+    os_source_set_deadline(device->end_round, 1);
     device->front.complete(device->front.data, token, written);
-}
-
-void gpu_answer(struct gpu_device *device, struct gpu_request *request, enum gpu_response_type type)
-{
-    gpu_lanes_leave(device, request);
-    request->answer = type;
-    if (type >= GPU_RESP_ERR_UNSPEC)
-        request->payload_size = 0;
-    if (!gpu_fence_defer(device, request))
-        gpu_request_complete(device, request);
-}
-
-void gpu_answer_with(struct gpu_device *device, struct gpu_request *request,
-                     enum gpu_response_type type, const void *payload, uint32_t size)
-{
-    if (request->writable_size < sizeof(struct gpu_header) + size) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER,
-                   "%llu bytes are no room for a response of %zu",
-                   (unsigned long long)request->writable_size, sizeof(struct gpu_header) + size);
-        return;
-    }
-    transfer(request->writable, request->writable_count, sizeof(struct gpu_header), (void *)payload,
-             size, true);
-    request->payload_size = size;
-    gpu_answer(device, request, type);
-}
-
-void gpu_refuse(struct gpu_device *device, struct gpu_request *request, enum gpu_response_type type,
-                const char *format, ...)
-{
-    char reason[256];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(reason, sizeof(reason), format, arguments);
-    va_end(arguments);
-    gpu_complain(device, "virtio-gpu: %s (context %u): %s; answered with %s",
-                 request->command ? request->command->name : "a request", request->header.ctx_id,
-                 reason, gpu_response_name(type));
-    gpu_answer(device, request, type);
 }

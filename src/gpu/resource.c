@@ -10,32 +10,30 @@
 #include "gpu/file.h"
 #include "gpu/output_private.h"
 
-struct gpu_resource *gpu_resource_find(const struct gpu_device *device, uint32_t id)
-{
-    return id_table_find(&device->resources, id);
-}
-
-struct gpu_resource *gpu_resource_create(struct gpu_device *device, struct gpu_request *request,
-                                         uint32_t id, enum gpu_resource_kind kind)
+struct gpu_resource *gpu_resource_create(struct gpu_device *device, uint32_t id,
+                                         enum gpu_resource_kind kind, struct gpu_outcome *outcome)
 {
     if (!id || gpu_resource_find(device, id)) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_RESOURCE_ID, "resource id %u %s", id,
-                   id ? "is in use" : "is not allowed");
+        *outcome = gpu_refuse(device, GPU_RESP_ERR_INVALID_RESOURCE_ID, "resource id %u %s", id,
+                              id ? "is in use" : "is not allowed");
         return NULL;
     }
     if (device->resources.count >= device->options.max_resources) {
-        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY,
-                   "the limit of %u resources is reached", device->options.max_resources);
+        *outcome =
+            gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY, "the limit of %u resources is reached",
+                       device->options.max_resources);
         return NULL;
     }
     struct gpu_resource *resource = calloc(1, sizeof(*resource));
     if (!resource || !id_table_insert(&device->resources, id, resource)) {
         free(resource);
-        gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
+        *outcome = gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
         return NULL;
     }
     resource->id = id;
     resource->kind = kind;
+    list_init(&resource->attachments);
+    list_init(&resource->postponed);
     return resource;
 }
 
@@ -58,13 +56,9 @@ static void release(struct gpu_device *device, struct gpu_resource *resource)
 void gpu_resource_destroy(struct gpu_device *device, struct gpu_resource *resource)
 {
     gpu_outputs_resource_gone(device, resource);
-    while (resource->attachments) {
-        struct gpu_attachment *attachment = resource->attachments;
-        struct link_resource_detach detach = {.resource_id = resource->id};
-        // Sending may lose the context, which keeps its attachments.
-        if (attachment->context->worker)
-            gpu_context_send(attachment->context, LINK_RESOURCE_DETACH, &detach, sizeof(detach),
-                             NULL, 0, NULL, 0);
+    for (struct gpu_attachment *attachment; (attachment = gpu_attachment_of_resource(resource));) {
+        if (attachment->context->renderer)
+            renderer_detach(attachment->context->renderer, resource->id);
         gpu_attachment_free(attachment);
     }
     struct gpu_context *owner =
@@ -87,24 +81,20 @@ void gpu_resources_reset(struct gpu_device *device)
 
 // ---- commands -------------------------------------------------------------
 
-void gpu_resource_create_2d(struct gpu_device *device, struct gpu_request *request)
+struct gpu_outcome gpu_resource_create_2d(struct gpu_device *device, struct gpu_request *request)
 {
     const struct gpu_create_2d *body = &request->body.create_2d;
-    if (!picture_format_known(body->format)) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "unknown format %u",
-                   body->format);
-        return;
-    }
-    if (!body->width || !body->height || body->width > GPU_MAX_SIZE ||
-        body->height > GPU_MAX_SIZE) {
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_PARAMETER, "%ux%u pixels", body->width,
-                   body->height);
-        return;
-    }
+    if (!picture_format_known(body->format))
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_PARAMETER, "unknown format %u",
+                          body->format);
+    if (!body->width || !body->height || body->width > GPU_MAX_SIZE || body->height > GPU_MAX_SIZE)
+        return gpu_refuse(device, GPU_RESP_ERR_INVALID_PARAMETER, "%ux%u pixels", body->width,
+                          body->height);
+    struct gpu_outcome outcome;
     struct gpu_resource *resource =
-        gpu_resource_create(device, request, body->resource_id, GPU_RESOURCE_2D);
+        gpu_resource_create(device, body->resource_id, GPU_RESOURCE_2D, &outcome);
     if (!resource)
-        return;
+        return outcome;
     resource->format = body->format;
     resource->width = body->width;
     resource->height = body->height;
@@ -114,83 +104,75 @@ void gpu_resource_create_2d(struct gpu_device *device, struct gpu_request *reque
     if (gpu_charge(device, resource->size)) {
         // In a file, so that whoever shows it needs no copy.
         resource->file = gpu_file_create("hesper-2d", resource->size, true);
-        if (resource->file) {
-            gpu_answer(device, request, GPU_RESP_OK_NODATA);
-            return;
-        }
+        if (resource->file)
+            return GPU_OK;
         why = strerror(errno);
         gpu_uncharge(device, resource->size);
     }
     gpu_resource_destroy(device, resource);
-    gpu_refuse(device, request, GPU_RESP_ERR_OUT_OF_MEMORY, "%ux%u pixels: %s", body->width,
-               body->height, why);
+    return gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY, "%ux%u pixels: %s", body->width,
+                      body->height, why);
 }
 
-// The resource that the command names, or NULL and the request is refused.
-static struct gpu_resource *named(struct gpu_device *device, struct gpu_request *request)
+// The resource that the command names. Errors: NULL and *outcome.
+static struct gpu_resource *named(struct gpu_device *device, const struct gpu_request *request,
+                                  struct gpu_outcome *outcome)
 {
     uint32_t id = request->body.resource.resource_id;
     struct gpu_resource *resource = gpu_resource_find(device, id);
     if (!resource)
-        gpu_refuse(device, request, GPU_RESP_ERR_INVALID_RESOURCE_ID, "no resource %u", id);
+        *outcome = gpu_refuse(device, GPU_RESP_ERR_INVALID_RESOURCE_ID, "no resource %u", id);
     return resource;
 }
 
-void gpu_resource_unref(struct gpu_device *device, struct gpu_request *request)
+struct gpu_outcome gpu_resource_unref(struct gpu_device *device, struct gpu_request *request)
 {
-    struct gpu_resource *resource = named(device, request);
+    struct gpu_outcome outcome;
+    struct gpu_resource *resource = named(device, request, &outcome);
     if (!resource)
-        return;
+        return outcome;
     // Its pages must not be handed to somebody else while the guest still sees them.
-    if (resource->placement == GPU_PLACED) {
-        gpu_aperture_remove(device, resource, request);
-        return;
-    }
+    if (resource->placement == GPU_PLACED)
+        return gpu_aperture_remove(device, resource, request);
     gpu_resource_destroy(device, resource);
-    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+    return GPU_OK;
 }
 
-void gpu_resource_attach_backing(struct gpu_device *device, struct gpu_request *request)
+struct gpu_outcome gpu_resource_attach_backing(struct gpu_device *device,
+                                               struct gpu_request *request)
 {
     const struct gpu_attach_backing *body = &request->body.attach_backing;
-    struct gpu_resource *resource = named(device, request);
+    struct gpu_outcome outcome;
+    struct gpu_resource *resource = named(device, request, &outcome);
     if (!resource)
-        return;
+        return outcome;
     if (resource->kind == GPU_RESOURCE_SHM || resource->kind == GPU_RESOURCE_MEMORY ||
-        resource->backing.entries) {
-        gpu_refuse(device, request, GPU_RESP_ERR_UNSPEC, "resource %u %s", resource->id,
-                   resource->backing.entries ? "has backing already" : "takes no backing");
-        return;
-    }
-    const char *why;
-    enum gpu_response_type result =
-        gpu_backing_read(device, request, sizeof(struct gpu_header) + sizeof(*body),
-                         body->nr_entries, resource->size, &resource->backing, &why);
-    if (result == GPU_RESP_OK_NODATA)
-        gpu_answer(device, request, result);
-    else
-        gpu_refuse(device, request, result, "%s", why);
+        resource->backing.entries)
+        return gpu_refuse(device, GPU_RESP_ERR_UNSPEC, "resource %u %s", resource->id,
+                          resource->backing.entries ? "has backing already" : "takes no backing");
+    return gpu_backing_read(device, request, sizeof(struct gpu_header) + sizeof(*body),
+                            body->nr_entries, resource->size, &resource->backing);
 }
 
-void gpu_resource_detach_backing(struct gpu_device *device, struct gpu_request *request)
+struct gpu_outcome gpu_resource_detach_backing(struct gpu_device *device,
+                                               struct gpu_request *request)
 {
-    struct gpu_resource *resource = named(device, request);
+    struct gpu_outcome outcome;
+    struct gpu_resource *resource = named(device, request, &outcome);
     if (!resource)
-        return;
-    if (!resource->backing.entries) {
-        gpu_refuse(device, request, GPU_RESP_ERR_UNSPEC, "resource %u has no backing",
-                   resource->id);
-        return;
-    }
+        return outcome;
+    if (!resource->backing.entries)
+        return gpu_refuse(device, GPU_RESP_ERR_UNSPEC, "resource %u has no backing", resource->id);
     gpu_backing_free(device, &resource->backing);
-    gpu_answer(device, request, GPU_RESP_OK_NODATA);
+    return GPU_OK;
 }
 
-void gpu_resource_assign_uuid(struct gpu_device *device, struct gpu_request *request)
+struct gpu_outcome gpu_resource_assign_uuid(struct gpu_device *device, struct gpu_request *request)
 {
-    struct gpu_resource *resource = named(device, request);
+    struct gpu_outcome outcome;
+    struct gpu_resource *resource = named(device, request, &outcome);
     if (!resource)
-        return;
+        return outcome;
     if (!resource->has_uuid) {
         // Unique among the devices of this machine, not secret: it names a resource, it grants
         // nothing.
@@ -203,5 +185,5 @@ void gpu_resource_assign_uuid(struct gpu_device *device, struct gpu_request *req
     }
     struct gpu_uuid answer;
     memcpy(answer.uuid, resource->uuid, sizeof(answer.uuid));
-    gpu_answer_with(device, request, GPU_RESP_OK_RESOURCE_UUID, &answer, sizeof(answer));
+    return gpu_respond(device, request, GPU_RESP_OK_RESOURCE_UUID, &answer, sizeof(answer));
 }

@@ -5,10 +5,12 @@
 
 #include "gpu/device.h"
 
+struct gpu_context;
+
 enum gpu_resource_kind {
-    GPU_RESOURCE_2D,     // pixels in a file of ours, filled by TRANSFER_TO_HOST_2D
+    GPU_RESOURCE_2D,     // pixels in a file made here, filled by TRANSFER_TO_HOST_2D
     GPU_RESOURCE_GUEST,  // blob of guest pages
-    GPU_RESOURCE_SHM,    // blob id 0 of a context: a file of ours
+    GPU_RESOURCE_SHM,    // blob id 0 of a context: a file made here
     GPU_RESOURCE_MEMORY, // blob of a context's VkDeviceMemory: a range of a worker's file
 };
 
@@ -21,8 +23,6 @@ struct gpu_backing {
     uint32_t count;
     uint64_t size; // bytes of all
 };
-
-enum gpu_placement { GPU_UNPLACED, GPU_PLACING, GPU_PLACED, GPU_REMOVING, GPU_STUCK };
 
 struct gpu_resource {
     uint32_t id;
@@ -38,45 +38,50 @@ struct gpu_resource {
 
     // While its context's worker is asked for it. A resource in this state is in the table, but
     // nobody else reaches it: its lane is held.
-    struct gpu_request *export; // NULL: not
+    struct gpu_request *creator; // the CREATE_BLOB; NULL: not asked for
     struct gpu_context *exporter;
-    struct gpu_resource *next_export, **at_export;
+    struct renderer_blob blob;
 
     // In the aperture (aperture.c).
     enum gpu_placement placement;
     uint64_t aperture_offset, aperture_size;
     uint64_t cookie;
-    bool postponed; // in aperture.postponed
-    struct gpu_resource *next_postponed;
+    bool is_postponed; // `postponed` is in aperture.postponed
+    struct list postponed;
     struct gpu_request *mover; // the MAP, UNMAP or UNREF that waits for the placement to change
 
     // Shared memory made here is counted against its context, as long as that lives.
     uint32_t owner_id;
     uint64_t owner_serial, owner_bytes;
 
-    struct gpu_attachment *attachments;
+    struct list attachments; // struct gpu_attachment
     bool has_uuid;
     uint8_t uuid[16];
 };
 
-struct gpu_resource *gpu_resource_find(const struct gpu_device *device, uint32_t id);
-// A new one in the table; the request is refused and NULL returned if the id is 0 or taken, at the
-// limit, or without memory.
-struct gpu_resource *gpu_resource_create(struct gpu_device *device, struct gpu_request *request,
-                                         uint32_t id, enum gpu_resource_kind kind);
-// Out of the table, the contexts, the scanouts; it is in no place of the aperture (or stuck there).
+// NULL: there is none.
+static inline struct gpu_resource *gpu_resource_find(const struct gpu_device *device, uint32_t id)
+{
+    return id_table_find(&device->resources, id);
+}
+// A new one in the table. Errors: NULL and *outcome, if the id is 0 or taken, at the limit, without
+// memory.
+struct gpu_resource *gpu_resource_create(struct gpu_device *device, uint32_t id,
+                                         enum gpu_resource_kind kind, struct gpu_outcome *outcome);
+// Out of the table, the contexts, the outputs. It must be in no place of the aperture, or stuck.
 void gpu_resource_destroy(struct gpu_device *device, struct gpu_resource *resource);
 void gpu_resources_reset(struct gpu_device *device);
 
-// Reads `count` entries that follow `offset` of the request. GPU_RESP_OK_NODATA or an error; *why
-// says which. At most `wanted` bytes are looked at: a resource needs no more.
-enum gpu_response_type gpu_backing_read(struct gpu_device *device,
-                                        const struct gpu_request *request, uint64_t offset,
-                                        uint32_t count, uint64_t wanted,
-                                        struct gpu_backing *backing, const char **why);
+// ---- backing (backing.c) --------------------------------------------------
+
+// Reads `count` entries that follow `offset` of the request. At most `wanted` bytes are looked at:
+// a resource needs no more.
+struct gpu_outcome gpu_backing_read(struct gpu_device *device, const struct gpu_request *request,
+                                    uint64_t offset, uint32_t count, uint64_t wanted,
+                                    struct gpu_backing *backing);
 void gpu_backing_free(struct gpu_device *device, struct gpu_backing *backing);
-// Copies bytes [offset, offset + size) out of guest memory. False: not so many, or no longer guest
-// memory.
+// Copies bytes [offset, offset + size) out of guest memory. Errors: false, not so many, or no
+// longer guest memory.
 bool gpu_backing_copy(struct gpu_device *device, const struct gpu_backing *backing, uint64_t offset,
                       void *data, uint64_t size);
 // Copies rows of `width_bytes`, `stride` apart in the backing from `offset` on, to rows `to_stride`
@@ -85,11 +90,15 @@ bool gpu_backing_copy_rows(struct gpu_device *device, const struct gpu_backing *
                            uint64_t offset, uint64_t stride, uint8_t *to, uint64_t to_stride,
                            uint64_t width_bytes, uint32_t rows);
 
-void gpu_resource_create_2d(struct gpu_device *device, struct gpu_request *request);
-void gpu_resource_unref(struct gpu_device *device, struct gpu_request *request);
-void gpu_resource_attach_backing(struct gpu_device *device, struct gpu_request *request);
-void gpu_resource_detach_backing(struct gpu_device *device, struct gpu_request *request);
-void gpu_resource_assign_uuid(struct gpu_device *device, struct gpu_request *request);
-void gpu_transfer_to_host_2d(struct gpu_device *device, struct gpu_request *request);
+// ---- commands (resource.c, transfer.c) ------------------------------------
+
+struct gpu_outcome gpu_resource_create_2d(struct gpu_device *device, struct gpu_request *request);
+struct gpu_outcome gpu_resource_unref(struct gpu_device *device, struct gpu_request *request);
+struct gpu_outcome gpu_resource_attach_backing(struct gpu_device *device,
+                                               struct gpu_request *request);
+struct gpu_outcome gpu_resource_detach_backing(struct gpu_device *device,
+                                               struct gpu_request *request);
+struct gpu_outcome gpu_resource_assign_uuid(struct gpu_device *device, struct gpu_request *request);
+struct gpu_outcome gpu_transfer_to_host_2d(struct gpu_device *device, struct gpu_request *request);
 
 #endif

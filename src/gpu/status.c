@@ -2,34 +2,35 @@
 
 #include <stdio.h>
 
+#include "gpu/capset.h"
 #include "gpu/device.h"
 #include "os/clock.h"
 
 void gpu_device_status(const struct gpu_device *device, struct gpu_status *status)
 {
-    const struct gpu_history *history = &device->history;
+    const struct gpu_journal *journal = &device->journal;
     uint64_t now = os_now_ns();
     *status = (struct gpu_status){
         .offered = gpu_device_features(device),
         .taken = device->features,
-        .capset_reads = history->capset_reads,
+        .capset_reads = journal->capset_reads,
         .capset_withheld = device->options.venus && device->features && !gpu_offers_venus(device),
         .contexts = device->contexts.count,
         .max_contexts = device->options.max_contexts,
-        .contexts_created = history->contexts_created,
-        .contexts_lost = history->contexts_lost,
+        .contexts_created = journal->contexts_created,
+        .contexts_lost = journal->contexts_lost,
         .resources = device->resources.count,
         .max_resources = device->options.max_resources,
         .shared_bytes = device->shm_bytes,
         .aperture_size = device->options.aperture_size,
-        .complaints = history->complaints,
+        .complaints = journal->complaints,
     };
     for (uint32_t i = 0; i < device->options.outputs; i++)
         status->outputs_enabled |= device->outputs[i].enabled ? 1u << i : 0;
-    while (status->error_count < GPU_STATUS_ERRORS && status->error_count < history->complaints) {
+    while (status->error_count < GPU_STATUS_ERRORS && status->error_count < journal->complaints) {
         const struct gpu_complaint *complaint =
-            &history
-                 ->complaint[(history->complaints - 1 - status->error_count) % GPU_STATUS_ERRORS];
+            &journal
+                 ->complaint[(journal->complaints - 1 - status->error_count) % GPU_STATUS_ERRORS];
         struct gpu_status_error *error = &status->errors[status->error_count++];
         error->age_ns = now - complaint->at_ns;
         snprintf(error->text, sizeof(error->text), "%s", complaint->text);

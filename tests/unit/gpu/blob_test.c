@@ -362,6 +362,7 @@ static void placements_wait_while_the_driver_is_stopped(void **state)
     assert_false(caught->done);
     machine->place_mode = PLACE_AT_ONCE;
     gpu_device_resumed(machine->device);
+    machine_round(machine);
     assert_int_equal(answer_type(unmap), OK);
     assert_int_equal(answer_type(map), GPU_RESP_OK_MAP_INFO);
     assert_int_equal(answer_type(gone), OK);
@@ -375,6 +376,7 @@ static void placements_wait_while_the_driver_is_stopped(void **state)
     map = unmap_blob(machine, 7);
     machine_reset(machine);
     gpu_device_resumed(machine->device);
+    machine_round(machine);
     assert_false(map->done);
 }
 

@@ -339,6 +339,7 @@ static void a_lying_worker_is_ended(void **state)
             break;
         }
         close(fd);
+        machine_round(machine);
         assert_true(machine->pool.workers[0]->released);
         assert_int_equal(answer_type(fence), OK);
         assert_int_equal(answer_type(export), UNSPEC);
@@ -412,19 +413,53 @@ static void a_worker_that_never_answers_is_given_up(void **state)
     (void)state;
 }
 
-static void a_worker_that_does_not_read_is_given_up(void **state)
+static void a_worker_that_does_not_read_is_waited_for_and_given_up(void **state)
+{
+    struct gpu_options options = machine_options();
+    options.max_wait_ns = 20000000;
+    struct machine *machine = machine_create(&options);
+    ctx_create(machine, 1, GPU_CAPSET_VENUS, "deaf");
+    ctx_create(machine, 2, GPU_CAPSET_VENUS, "well");
+    uint8_t *bytes = calloc(1, 8 << 20);
+    struct answer *answer;
+    int sent = 0;
+    do
+        answer = submit(machine, 1, -1, 0, bytes, 8 << 20);
+    while (answer->done && ++sent < 20);
+    struct answer *behind = submit(machine, 1, -1, 0, bytes, 8 << 20);
+    free(bytes);
+    // Little is kept for it, and others are not held up.
+    assert_true(sent > 1 && sent < 6);
+    assert_int_equal(answer_type(submit(machine, 2, -1, 0, words, 16)), OK);
+    os_sleep_ns(25000000);
+    machine_round(machine);
+    assert_int_equal(answer_type(answer), UNSPEC);
+    assert_int_equal(answer_type(behind), UNSPEC);
+    assert_true(machine->pool.workers[0]->released);
+    assert_int_equal(answer_type(submit(machine, 2, -1, 0, words, 16)), OK);
+    machine_destroy(machine);
+    (void)state;
+}
+
+static void a_worker_that_reads_again_gets_what_waited(void **state)
 {
     struct machine *machine = *state;
     uint8_t *bytes = calloc(1, 8 << 20);
-    uint32_t type = OK;
+    struct answer *answer;
     int sent = 0;
-    for (; type == OK && sent < 20; sent++)
-        type = answer_type(submit(machine, 1, -1, 0, bytes, 8 << 20));
+    do
+        answer = submit(machine, 1, -1, 0, bytes, 8 << 20);
+    while (answer->done && ++sent < 20);
     free(bytes);
-    assert_int_equal(type, UNSPEC);
-    assert_true(sent > 4 && sent < 12);
-    assert_true(machine->pool.workers[0]->released);
-    assert_int_equal(answer_type(submit(machine, 2, -1, 0, words, 16)), OK);
+    struct link_message message;
+    for (int i = 0; i < sent; i++)
+        assert_true(worker_receive(machine, 0, &message));
+    struct link_worker *worker = machine->pool.workers[0];
+    while (link_flush(worker->link) == LINK_AGAIN)
+        worker_receive(machine, 0, &message);
+    worker->callbacks.drained(worker->data);
+    machine_round(machine);
+    assert_int_equal(answer_type(answer), OK);
 }
 
 static void destroying_a_context_retires_its_fences(void **state)
@@ -496,7 +531,8 @@ int main(void)
         CONTEXT_TEST(a_worker_answers_for_its_own_context_only),
         CONTEXT_TEST(a_file_that_may_shrink_is_not_taken),
         cmocka_unit_test(a_worker_that_never_answers_is_given_up),
-        CONTEXT_TEST(a_worker_that_does_not_read_is_given_up),
+        cmocka_unit_test(a_worker_that_does_not_read_is_waited_for_and_given_up),
+        CONTEXT_TEST(a_worker_that_reads_again_gets_what_waited),
         CONTEXT_TEST(destroying_a_context_retires_its_fences),
         CONTEXT_TEST(a_reset_forgets_everything),
     };

@@ -38,6 +38,12 @@ void link_worker_release(struct link_worker *worker)
     worker->link = NULL;
 }
 
+long link_worker_pid(const struct link_worker *worker)
+{
+    (void)worker;
+    return 1;
+}
+
 struct link *link_worker_link(struct link_worker *worker)
 {
     return worker->link;
@@ -69,7 +75,7 @@ enum link_status link_worker_flush(struct link_worker *worker)
     return worker->link ? LINK_OK : LINK_CLOSED;
 }
 
-bool machine_pump(struct machine *machine)
+static bool receive(struct machine *machine)
 {
     bool any = false;
     for (unsigned i = 0; i < machine->pool.count; i++) {
@@ -83,6 +89,15 @@ bool machine_pump(struct machine *machine)
                 break;
         }
     }
+    return any;
+}
+
+// What workers said comes in a round of the loop, which then ends as every round does.
+bool machine_pump(struct machine *machine)
+{
+    bool any = receive(machine);
+    if (any)
+        machine_round(machine);
     return any;
 }
 
@@ -107,7 +122,7 @@ void worker_retire(struct machine *machine, unsigned index, uint32_t ring, uint6
     struct link_fence_retired retired = {.fence_id = fence, .ring_idx = ring};
     link_send(machine->pool.workers[index]->peer, LINK_FENCE_RETIRED, &retired, sizeof(retired),
               NULL, 0, NULL, 0);
-    machine_pump(machine);
+    receive(machine);
 }
 
 void worker_attached(struct machine *machine, unsigned index, uint32_t resource)
@@ -136,6 +151,7 @@ void worker_die(struct machine *machine, unsigned index, const char *how)
     worker->peer = NULL;
     if (!worker->released)
         worker->callbacks.gone(worker->data, how);
+    machine_round(machine);
 }
 
 // ---- the front ------------------------------------------------------------
@@ -241,6 +257,7 @@ void machine_confirm(struct machine *machine, int error)
     machine->cookie_count--;
     memmove(machine->cookies, machine->cookies + 1, machine->cookie_count * sizeof(cookie));
     gpu_device_placed(machine->device, cookie, error);
+    machine_round(machine);
 }
 
 struct placement *machine_placement(struct machine *machine, uint64_t offset)

@@ -1,0 +1,136 @@
+// The device process's side of guest contexts: one worker for each, what it owes, and its end.
+//
+// Every front uses it, so that the limits, the watchdog and the behaviour after a loss are the same
+// for a program in a virtual machine and for one without. What a worker says is not trusted: it may
+// have been taken over by its guest.
+//
+// Thread: the loop's. Nothing blocks.
+#ifndef RENDERER_RENDERER_H
+#define RENDERER_RENDERER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/list.h"
+#include "link/link.h"
+
+struct link_pool;
+struct os_loop;
+struct renderer;
+struct renderers;
+
+enum {
+    RENDERER_TIMELINES = 64, // of a context; the index is the guest's ring_idx
+    RENDERER_MAX_QUEUED =
+        64 << 20 // bytes that a worker has not read; beyond it the context is lost
+};
+
+// ---- all contexts ---------------------------------------------------------
+
+struct renderers_options {
+    // Where workers come from. Owns: the caller's, for longer than the renderers.
+    struct link_pool *pool;
+    uint32_t context_flags; // enum link_context_flags, of every context
+    uint32_t max_rings, max_resources;
+    uint64_t max_memory; // bytes of mappable memory per context; 0: no limit
+    // A context is lost when its worker owes an answer for longer, or has not read for longer: a
+    // hung GPU or driver. Nanoseconds; 0: never.
+    uint64_t max_wait_ns;
+    uint32_t page_size;  // bytes: exported ranges are multiples of it
+    uint32_t max_queued; // bytes on their way to a worker from which on renderer_is_full
+};
+
+// Errors: NULL, out of memory.
+struct renderers *renderers_create(struct os_loop *loop, const struct renderers_options *options);
+// Every renderer must have been destroyed. NULL passes.
+void renderers_destroy(struct renderers *renderers);
+
+// ---- what a worker owes ---------------------------------------------------
+
+// A submission, from renderer_submit to `retired`. Owns: the caller's, a member of something
+// larger.
+struct renderer_fence {
+    struct list node;
+    uint64_t serial; // as the worker knows it; 0: it waits only for those before it
+    uint64_t since_ns;
+};
+
+// A blob that the worker was asked for, from renderer_attach or renderer_export to `blob`. Owns: as
+// renderer_fence.
+struct renderer_blob {
+    struct list node;
+    uint32_t resource_id;
+    bool exported;
+    uint64_t size, since_ns;
+};
+
+// Where the memory of an exported blob lies. What is offered has been checked: the range is whole
+// pages of a file that can't be cut short, and holds what was asked for.
+struct renderer_memory {
+    int fd;            // Owns: the callee closes it.
+    uint32_t map_info; // 1 cached, 2 uncached, 3 write-combined
+    uint64_t offset, size;
+};
+
+// The renderer must not be destroyed inside `retired` and `blob`. `told` and `drained` may be NULL.
+struct renderer_callbacks {
+    // The submission and all before it on its timeline are done, or the context is lost.
+    void (*retired)(void *data, struct renderer_fence *fence);
+    // Errors: 0; or -errno, and `memory` is NULL. `memory` is NULL for a blob that was attached.
+    void (*blob)(void *data, struct renderer_blob *blob, int error,
+                 const struct renderer_memory *memory);
+    // All of one message of the worker has been told.
+    void (*told)(void *data);
+    // What waited for the worker has been sent.
+    void (*drained)(void *data);
+    // The context is lost, and has no worker any more. `why` is text for a log line; NULL: the
+    // guest's program has ended without a word, which is no fault. If the renderer is not destroyed
+    // inside, its blobs fail and its fences retire right after.
+    void (*lost)(void *data, const char *why);
+};
+
+// ---- one context ----------------------------------------------------------
+
+// Starts a context in a worker. `name` is what the guest calls it: 64 bytes, terminated.
+// Errors: -errno in *error and NULL.
+struct renderer *renderer_create(struct renderers *renderers, uint32_t context_id,
+                                 const char name[64], const struct renderer_callbacks *callbacks,
+                                 void *data, int *error);
+// Ends the context now: its blobs fail and its fences retire inside the call, and `lost` is not
+// called.
+void renderer_end(struct renderer *renderer);
+// What its worker owes is forgotten. NULL passes.
+void renderer_destroy(struct renderer *renderer);
+long renderer_pid(const struct renderer *renderer);
+
+// From the moment a loss is noted; `lost` follows at the end of the loop's round. Whatever is asked
+// of a lost renderer is dropped, and what waits for an answer gets it with the loss.
+bool renderer_is_lost(const struct renderer *renderer);
+// Much is on its way to the worker: better wait for `drained` before more is submitted.
+bool renderer_is_full(const struct renderer *renderer);
+
+// Carries out `size` command bytes, a multiple of 4 and at most LINK_MAX_PAYLOAD less the header.
+// `fence` may be NULL.
+void renderer_submit(struct renderer *renderer, uint32_t timeline, struct renderer_fence *fence,
+                     const void *bytes, size_t size);
+// A fence without a submission: it retires after those that are on the timeline now. False: there
+// are none, and the fence is not taken.
+bool renderer_follow(struct renderer *renderer, uint32_t timeline, struct renderer_fence *fence);
+
+// Gives the worker a range of a file as a resource. With `blob`, it is told when the worker has it:
+// rings run beside the link, so a guest may name the resource in one only after that.
+// Owns: `fd` stays the caller's.
+void renderer_attach(struct renderer *renderer, uint32_t resource_id, enum link_resource_kind kind,
+                     int fd, uint64_t offset, uint64_t size, struct renderer_blob *blob);
+void renderer_detach(struct renderer *renderer, uint32_t resource_id);
+// Makes `size` bytes of the memory object `memory_id` the resource `resource_id`. `flags` are enum
+// link_blob_flags.
+void renderer_export(struct renderer *renderer, uint32_t resource_id, uint64_t memory_id,
+                     uint32_t flags, uint64_t size, struct renderer_blob *blob);
+
+// Between the two, small messages are gathered and then sent as one.
+void renderer_hold(struct renderer *renderer);
+void renderer_flush(struct renderer *renderer);
+
+#endif
