@@ -268,9 +268,9 @@ int cli_device_start(struct cli_device *device)
         return CLI_FAILED;
     os_raise_file_limit();
     device->options.device.page_size = (uint32_t)os_page_size();
-    device->loop = os_loop_create();
-    if (!device->loop) {
-        log_error("no poll loop: %s", strerror(errno));
+    int error = os_loop_create(&device->loop);
+    if (error) {
+        log_error("no poll loop: %s", strerror(-error));
         return CLI_FAILED;
     }
     bool venus = device->options.device.venus;

@@ -97,7 +97,7 @@ bool cli_displays_add(struct cli_displays *displays, const char *command, const 
 static bool is_there(const char *name, char path[4096])
 {
     char self[4096];
-    char *end = os_self_path(self, sizeof(self)) ? strrchr(self, '/') : NULL;
+    char *end = os_self_path(self, sizeof(self)) ? NULL : strrchr(self, '/');
     if (!end)
         return false;
     *end = 0;

@@ -33,20 +33,21 @@ static void check_memory(struct doctor *doctor)
 {
     size_t page = os_page_size();
     int fd = os_shm_create("hesper-doctor", WINDOW_SIZE);
-    unsigned char *first = fd < 0 ? NULL : os_shm_map(fd, WINDOW_SIZE / 2, page);
-    int error = fd < 0 ? -fd : errno;
+    void *mapping;
+    int error = fd < 0 ? fd : os_shm_map(fd, WINDOW_SIZE / 2, page, &mapping);
     bool returned = false;
-    if (first) {
+    if (!error) {
+        volatile unsigned char *first = mapping;
         *first = 1;
-        returned = os_shm_punch(fd, first, WINDOW_SIZE / 2, page) && *first == 0;
-        os_shm_unmap(first, page);
+        returned = !os_shm_punch(fd, mapping, WINDOW_SIZE / 2, page) && *first == 0;
+        os_shm_unmap(mapping, page);
     }
     if (fd >= 0)
         close(fd);
-    if (!first)
+    if (error)
         doctor_say(doctor, DOCTOR_BAD, "memory",
                    "give this user shared memory (a container may need --shm-size)",
-                   "no shared memory of %llu GiB, sparse: %s", WINDOW_SIZE >> 30, strerror(error));
+                   "no shared memory of %llu GiB, sparse: %s", WINDOW_SIZE >> 30, strerror(-error));
     else if (!returned)
         doctor_say(doctor, DOCTOR_NOTE, "memory", NULL,
                    "shared memory in pages of %zu bytes; what a guest frees stays taken", page);

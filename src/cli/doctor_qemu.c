@@ -157,7 +157,7 @@ static void check_placer(struct doctor *doctor, const char *program, char *outpu
     char self[4096];
     char *argv[] = {self,       "qemu-args", "--socket", "/nowhere", "--qemu", (char *)program,
                     "--format", "lines",     NULL};
-    if (!os_self_path(self, sizeof(self)))
+    if (os_self_path(self, sizeof(self)))
         return;
     int status = cli_capture(argv, output, OUTPUT);
     if (!ran(status))
@@ -199,7 +199,7 @@ void doctor_displays(struct doctor *doctor)
                     {"hesper-vnc", "by VNC and in a browser"},
                     {"hesper-image", "as pictures"}};
     char self[4000], path[4096], output[2048];
-    if (!os_self_path(self, sizeof(self)) || !strrchr(self, '/'))
+    if (os_self_path(self, sizeof(self)) || !strrchr(self, '/'))
         return;
     *strrchr(self, '/') = 0;
     for (size_t i = 0; i < sizeof(displays) / sizeof(displays[0]); i++) {

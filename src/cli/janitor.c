@@ -96,7 +96,7 @@ void cli_janitor_start(struct cli_janitor *janitor, const char *socket, const ch
     char self[4096];
     int fds[2];
     *janitor = (struct cli_janitor){.fd = -1};
-    if (!os_self_path(self, sizeof(self)) || !os_socket_pair(fds))
+    if (os_self_path(self, sizeof(self)) || os_socket_pair(fds))
         return;
     char *argv[] = {self, "janitor", (char *)socket, (char *)folder, NULL};
     struct os_fd_pass pass = {.parent_fd = fds[1], .child_fd = JANITOR_FD};

@@ -121,10 +121,11 @@ int cli_bad_option(const char *command, int result, char **argv)
 
 bool cli_worker_command(struct cli_worker_command *command, const struct cli_host *host)
 {
-    if (!os_self_path(command->self, sizeof(command->self))) {
+    int error = os_self_path(command->self, sizeof(command->self));
+    if (error) {
         log_error(
             "cannot find the path of the running hesper, which is needed to start workers: %s",
-            strerror(errno));
+            strerror(-error));
         return false;
     }
     unsigned count = 0;

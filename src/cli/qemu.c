@@ -171,7 +171,7 @@ static bool search_placer(char *path, size_t size)
         "../" HESPER_LIBDIR "/hesper/", // installed
     };
     char self[4096];
-    if (!os_self_path(self, sizeof(self)))
+    if (os_self_path(self, sizeof(self)))
         return false;
     char *end = strrchr(self, '/');
     if (end)

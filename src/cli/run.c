@@ -175,8 +175,9 @@ static int spawn_qemu(struct run *run, const struct cli_arguments *arguments,
 static int new_connection(int number, struct os_fd_pass *fds, unsigned *count)
 {
     int pair[2];
-    if (!os_socket_pair(pair)) {
-        log_error("no socket: %s", strerror(errno));
+    int error = os_socket_pair(pair);
+    if (error) {
+        log_error("no socket: %s", strerror(-error));
         return -1;
     }
     fds[(*count)++] = (struct os_fd_pass){pair[1], number};

@@ -88,8 +88,9 @@ bool cli_seat_connect(struct cli_seat *seat, struct os_loop *loop, struct os_fd_
         int pair[2];
         if (!(seat->wanted >> i & 1))
             continue;
-        if (!os_socket_pair(pair)) {
-            log_error("no socket: %s", strerror(errno));
+        int error = os_socket_pair(pair);
+        if (error) {
+            log_error("no socket: %s", strerror(-error));
             return false;
         }
         fds[(*count)++] = (struct os_fd_pass){pair[1], CLI_SEAT_FD + (int)i};

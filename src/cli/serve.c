@@ -62,13 +62,14 @@ static void on_ready(void *data)
     struct serve *serve = data;
     static const struct vhost_gpu_server_ops ops = {.connected = on_connected, .ended = on_end};
     const char *refused;
-    serve->server = vhost_gpu_server_create(serve->device.loop, serve->path, serve->placer_path,
-                                            &serve->device.options, &ops, serve, &refused);
-    if (!serve->server) {
+    int error =
+        vhost_gpu_server_create(serve->device.loop, serve->path, serve->placer_path,
+                                &serve->device.options, &ops, serve, &refused, &serve->server);
+    if (error) {
         if (refused)
-            say_refused(refused, errno);
+            say_refused(refused, -error);
         else
-            log_error("cannot start: %s", strerror(errno));
+            log_error("cannot start: %s", strerror(-error));
         os_loop_stop(serve->device.loop, CLI_FAILED);
         return;
     }

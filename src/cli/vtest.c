@@ -243,9 +243,9 @@ static int start(struct session *session)
     struct cli_worker_command command;
     if (!cli_worker_command(&command, &session->host))
         return CLI_FAILED;
-    session->loop = os_loop_create();
-    if (!session->loop) {
-        log_error("no poll loop: %s", strerror(errno));
+    int error = os_loop_create(&session->loop);
+    if (error) {
+        log_error("no poll loop: %s", strerror(-error));
         return CLI_FAILED;
     }
     for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {

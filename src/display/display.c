@@ -385,10 +385,10 @@ bool display_read(struct display *display, uint32_t index, const struct picture_
     if (!file || rect->x > output->width || rect->width > output->width - rect->x ||
         rect->y > output->height || rect->height > output->height - rect->y)
         return false;
-    if (!file->address)
-        file->address = os_shm_map(file->face.fd, 0, file->face.size);
-    if (!file->address)
+    void *address = file->address;
+    if (!address && os_shm_map(file->face.fd, 0, file->face.size, &address))
         return false;
+    file->address = address;
     const uint8_t *from =
         file->address + output->offset + (uint64_t)rect->y * output->stride + (uint64_t)rect->x * 4;
     for (uint32_t row = 0; row < rect->height; row++)

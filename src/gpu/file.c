@@ -20,15 +20,18 @@ struct gpu_file *gpu_file_create(const char *label, uint64_t size, bool mapped)
     struct gpu_file *file = malloc(sizeof(*file));
     if (!file)
         return NULL;
-    int fd = os_shm_create(label, size);
+    void *address = NULL;
+    int fd = os_shm_create(label, size), error = fd < 0 ? fd : 0;
     *file = (struct gpu_file){.references = 1, .fd = fd, .size = size};
-    if (fd >= 0 && (!mapped || (file->address = os_shm_map(fd, 0, size))))
+    if (mapped && !error)
+        error = os_shm_map(fd, 0, size, &address);
+    file->address = address;
+    if (!error)
         return file;
-    int error = fd < 0 ? -fd : errno;
     if (fd >= 0)
         close(fd);
     free(file);
-    errno = error;
+    errno = -error;
     return NULL;
 }
 
@@ -104,6 +107,6 @@ const uint8_t *gpu_file_map(const struct gpu_file *file, uint64_t offset, uint64
         return file->address + offset;
     uint64_t start = offset & ~(uint64_t)(os_page_size() - 1);
     *mapping_size = offset - start + size;
-    *mapping = os_shm_map(file->fd, start, *mapping_size);
-    return *mapping ? (const uint8_t *)*mapping + (offset - start) : NULL;
+    int error = os_shm_map(file->fd, start, *mapping_size, mapping);
+    return error ? NULL : (const uint8_t *)*mapping + (offset - start);
 }

@@ -56,7 +56,7 @@ struct link *link_create(int fd, bool blocking)
 {
     struct link *link = calloc(1, sizeof *link);
     uint8_t *buffer = malloc(BUFFER_SIZE);
-    if (!link || !buffer || !os_socket_set_nonblocking(fd, !blocking)) {
+    if (!link || !buffer || os_socket_set_nonblocking(fd, !blocking)) {
         free(link);
         free(buffer);
         close(fd);

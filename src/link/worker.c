@@ -227,8 +227,11 @@ static void on_link(void *data, int fd, unsigned events)
 static struct link_worker *spawn(struct link_pool *pool)
 {
     int fds[2];
-    if (!os_socket_pair(fds))
+    int error = os_socket_pair(fds);
+    if (error) {
+        errno = -error;
         return NULL;
+    }
 
     char *argv[MAX_ARGUMENTS + 3];
     char fd_number[12];

@@ -4,6 +4,7 @@
 #include "os/process.h"
 #include "os/thread.h"
 
+#include <errno.h>
 #include <features.h>
 #include <pthread.h>
 #include <signal.h>
@@ -38,19 +39,21 @@ void os_die_with_parent(void)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
 }
 
-bool os_self_path(char *buffer, size_t size)
+int os_self_path(char *buffer, size_t size)
 {
     static const char link[] = "/proc/self/exe";
     ssize_t length = readlink(link, buffer, size);
-    if (length <= 0 || (size_t)length >= size)
-        return false;
+    if (length < 0)
+        return -errno;
+    if ((size_t)length >= size)
+        return -ENAMETOOLONG;
     buffer[length] = 0;
     // Replaced or removed while running (an upgrade): the link itself still starts what runs now.
     struct stat self, named;
     if (stat(link, &self) == 0 && stat(buffer, &named) == 0 && self.st_dev == named.st_dev &&
         self.st_ino == named.st_ino)
-        return true;
-    return snprintf(buffer, size, "%s", link) < (int)size;
+        return 0;
+    return snprintf(buffer, size, "%s", link) < (int)size ? 0 : -ENAMETOOLONG;
 }
 
 void os_thread_set_name(const char *name)

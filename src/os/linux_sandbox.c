@@ -141,7 +141,7 @@ static int enter_landlock(void)
     return result < 0 ? 0 : abi;
 }
 
-bool os_sandbox_enter(char *summary, size_t summary_size)
+int os_sandbox_enter(char *summary, size_t summary_size)
 {
     struct rlimit none = {0, 0};
     bool no_core = setrlimit(RLIMIT_CORE, &none) == 0;
@@ -153,5 +153,5 @@ bool os_sandbox_enter(char *summary, size_t summary_size)
         snprintf(landlock, sizeof landlock, "landlock %d", abi);
     snprintf(summary, summary_size, "%s%s%s", landlock, no_privileges ? ", no-new-privs" : "",
              no_core ? ", no-core" : "");
-    return no_core || no_privileges || abi;
+    return no_core || no_privileges || abi ? 0 : -ENOTSUP;
 }

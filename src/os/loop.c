@@ -97,28 +97,29 @@ static void watch_signal(int number, struct sigaction *previous)
     sigaction(number, &action, previous);
 }
 
-struct os_loop *os_loop_create(void)
+int os_loop_create(struct os_loop **created)
 {
-    struct os_loop *loop = calloc(1, sizeof *loop);
+    *created = NULL;
+    struct os_loop *loop = calloc(1, sizeof(*loop));
     if (!loop)
-        return NULL;
+        return -ENOMEM;
     loop->fd_capacity = 16;
-    loop->polls = calloc(loop->fd_capacity, sizeof *loop->polls);
+    loop->polls = calloc(loop->fd_capacity, sizeof(*loop->polls));
     loop->fd_sources = calloc(loop->fd_capacity, sizeof(struct os_source *));
-    if (!loop->polls || !loop->fd_sources || !os_notifier_init(&loop->wake)) {
-        int error = errno;
+    int error = loop->polls && loop->fd_sources ? os_notifier_init(&loop->wake) : -ENOMEM;
+    if (error) {
         free(loop->polls);
         free(loop->fd_sources);
         free(loop);
-        errno = error;
-        return NULL;
+        return error;
     }
     loop->hangups = os_native_hangups_create();
     loop->polls[0] = (struct pollfd){.fd = loop->wake.read_fd, .events = POLLIN};
     loop->polls[1] =
         (struct pollfd){.fd = loop->hangups < 0 ? -1 : loop->hangups, .events = POLLIN};
     loop->fd_count = FIRST_SLOT;
-    return loop;
+    *created = loop;
+    return 0;
 }
 
 static void bury(struct os_loop *loop)

@@ -20,7 +20,7 @@ typedef void (*os_child_callback)(void *data, pid_t pid, int status);
 // which reach the whole group. Always true on macOS, which does not say.
 typedef void (*os_signal_callback)(void *data, int signal_number, bool from_process);
 
-struct os_loop *os_loop_create(void); // NULL: errno
+int os_loop_create(struct os_loop **loop);
 void os_loop_destroy(struct os_loop *loop);
 
 // `fd` stays the caller's. NULL: out of memory.

@@ -59,18 +59,18 @@ void os_die_with_parent(void)
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 }
 
-bool os_self_path(char *buffer, size_t size)
+int os_self_path(char *buffer, size_t size)
 {
     char raw[4096];
     uint32_t raw_size = sizeof raw;
     if (_NSGetExecutablePath(raw, &raw_size) != 0)
-        return false;
+        return -ENAMETOOLONG;
     char *resolved = realpath(raw, NULL);
     if (!resolved)
-        return false;
+        return -errno;
     bool fits = snprintf(buffer, size, "%s", resolved) < (int)size;
     free(resolved);
-    return fits;
+    return fits ? 0 : -ENAMETOOLONG;
 }
 
 void os_thread_set_name(const char *name)

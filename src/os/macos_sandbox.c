@@ -3,6 +3,8 @@
 #include "os/sandbox.h"
 
 #include <dlfcn.h>
+#include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -25,7 +27,7 @@ static const char profile[] = "(version 1)"
                               " (subpath \"/private/var/tmp\")"
                               " (subpath \"/dev\"))";
 
-bool os_sandbox_enter(char *summary, size_t summary_size)
+int os_sandbox_enter(char *summary, size_t summary_size)
 {
     struct rlimit none = {0, 0};
     bool no_core = setrlimit(RLIMIT_CORE, &none) == 0;
@@ -40,5 +42,5 @@ bool os_sandbox_enter(char *summary, size_t summary_size)
         (sandbox_free_error_function *)(uintptr_t)dlsym(RTLD_DEFAULT, "sandbox_free_error");
     if (error && forget)
         forget(error);
-    return entered || no_core;
+    return entered || no_core ? 0 : -ENOTSUP;
 }

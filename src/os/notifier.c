@@ -8,40 +8,33 @@
 #include <stdint.h>
 #include <unistd.h>
 
-bool os_notifier_init_pipe(struct os_notifier *notifier)
+static int portable_pipe(int fds[2])
 {
-    int fds[2];
-    *notifier = (struct os_notifier){-1, -1};
-    if (!os_is_portable()) {
-        int result = os_native_pipe(fds);
-        if (result != -ENOSYS) {
-            if (result == 0)
-                *notifier = (struct os_notifier){.read_fd = fds[0], .write_fd = fds[1]};
-            errno = -result;
-            return result == 0;
-        }
-    }
     if (pipe(fds) < 0)
-        return false;
+        return -errno;
     for (int i = 0; i < 2; i++) {
         fcntl(fds[i], F_SETFD, FD_CLOEXEC);
         fcntl(fds[i], F_SETFL, O_NONBLOCK);
     }
-    *notifier = (struct os_notifier){.read_fd = fds[0], .write_fd = fds[1]};
-    return true;
+    return 0;
 }
 
-bool os_notifier_init(struct os_notifier *notifier)
+int os_notifier_init_pipe(struct os_notifier *notifier)
+{
+    int fds[2];
+    int error = os_is_portable() ? -ENOSYS : os_native_pipe(fds);
+    if (error == -ENOSYS)
+        error = portable_pipe(fds);
+    *notifier = error ? (struct os_notifier){-1, -1}
+                      : (struct os_notifier){.read_fd = fds[0], .write_fd = fds[1]};
+    return error;
+}
+
+int os_notifier_init(struct os_notifier *notifier)
 {
     *notifier = (struct os_notifier){-1, -1};
-    if (!os_is_portable()) {
-        int result = os_native_notifier_init(notifier);
-        if (result != -ENOSYS) {
-            errno = -result;
-            return result == 0;
-        }
-    }
-    return os_notifier_init_pipe(notifier);
+    int error = os_is_portable() ? -ENOSYS : os_native_notifier_init(notifier);
+    return error == -ENOSYS ? os_notifier_init_pipe(notifier) : error;
 }
 
 void os_notifier_finish(struct os_notifier *notifier)

@@ -51,14 +51,16 @@ int os_shm_create(const char *label, uint64_t size)
     return posix_create(size);
 }
 
-void *os_shm_map(int fd, uint64_t offset, uint64_t size)
+int os_shm_map(int fd, uint64_t offset, uint64_t size, void **address)
 {
-    if (!size || size > SIZE_MAX || offset > INT64_MAX) {
-        errno = EINVAL;
-        return NULL;
-    }
-    void *address = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
-    return address == MAP_FAILED ? NULL : address;
+    *address = NULL;
+    if (!size || size > SIZE_MAX || offset > INT64_MAX)
+        return -EINVAL;
+    void *at = mmap(NULL, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+    if (at == MAP_FAILED)
+        return -errno;
+    *address = at;
+    return 0;
 }
 
 void os_shm_unmap(void *address, uint64_t size)
@@ -67,27 +69,22 @@ void os_shm_unmap(void *address, uint64_t size)
         munmap(address, (size_t)size);
 }
 
-bool os_shm_punch(int fd, void *address, uint64_t offset, uint64_t size)
+int os_shm_punch(int fd, void *address, uint64_t offset, uint64_t size)
 {
     if (!size)
-        return true;
-    if (!os_is_portable()) {
-        int result = os_native_shm_punch(fd, address, offset, size);
-        if (result == 0)
-            return true;
-        if (result != -ENOSYS && result != -EOPNOTSUPP) {
-            errno = -result;
-            return false;
-        }
-    }
+        return 0;
+    int error = os_is_portable() ? -ENOSYS : os_native_shm_punch(fd, address, offset, size);
+    if (error != -ENOSYS && error != -EOPNOTSUPP)
+        return error;
     // POSIX has no way to give pages of an object back; at least the next owner sees zeroes.
-    void *mapping = address ? address : os_shm_map(fd, offset, size);
-    if (!mapping)
-        return false;
+    void *mapping = address;
+    error = mapping ? 0 : os_shm_map(fd, offset, size, &mapping);
+    if (error)
+        return error;
     memset(mapping, 0, (size_t)size);
     if (!address)
         os_shm_unmap(mapping, size);
-    return true;
+    return 0;
 }
 
 bool os_shm_is_fixed(int fd)

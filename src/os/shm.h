@@ -1,5 +1,9 @@
 // Anonymous shared memory: a file that nobody else can open, passed as a descriptor. Linux: memfd.
 // POSIX: shm_open, unlinked at once.
+//
+// Thread: any.
+// Owns: descriptors and mappings are the caller's.
+// Errors: -errno; else 0, a descriptor or a size.
 #ifndef OS_SHM_H
 #define OS_SHM_H
 
@@ -7,25 +11,23 @@
 #include <stdint.h>
 
 // A zeroed sparse file of `size` bytes (rounded up to os_page_size()), close-on-exec, sealed
-// against resizing where the platform can. Returns the descriptor (caller owns) or -errno. `label`
-// shows up in /proc for debugging only.
+// against resizing where the platform can. `label` shows up in /proc for debugging only.
 int os_shm_create(const char *label, uint64_t size);
 
-// Maps [offset, offset + size) shared, read/write. NULL with errno set on failure. Unmap with
-// os_shm_unmap.
-void *os_shm_map(int fd, uint64_t offset, uint64_t size);
+// Maps [offset, offset + size) shared, to read and write; *address is NULL when that fails.
+int os_shm_map(int fd, uint64_t offset, uint64_t size, void **address);
+// NULL: nothing.
 void os_shm_unmap(void *address, uint64_t size);
 
-// Gives the pages of the range back: the next reader sees zeroes. `address` is the range's mapping
-// in this process or NULL (some platforms need it). True if the pages are gone or zero; false:
-// errno.
-bool os_shm_punch(int fd, void *address, uint64_t offset, uint64_t size);
+// Gives the pages of the range back: the next reader sees zeroes. `address` is the mapping of the
+// range in this process, or NULL (some platforms need it).
+int os_shm_punch(int fd, void *address, uint64_t offset, uint64_t size);
 
 // Can nobody make this file of another process shorter? Else touching a mapping of it may end in a
 // signal. True as well where it can't be told (POSIX shared memory on Linux can be cut short).
 bool os_shm_is_fixed(int fd);
 
-// Size in bytes of any file descriptor that can be mapped, or -errno.
+// Size in bytes of any file that can be mapped.
 int64_t os_shm_size(int fd);
 
 #endif

@@ -24,13 +24,13 @@ static int receive_flags(void)
     return os_is_portable() ? 0 : os_native_receive_flags();
 }
 
-bool os_socket_set_nonblocking(int fd, bool on)
+int os_socket_set_nonblocking(int fd, bool on)
 {
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0)
-        return false;
+        return -errno;
     int wanted = on ? flags | O_NONBLOCK : flags & ~O_NONBLOCK;
-    return wanted == flags || fcntl(fd, F_SETFL, wanted) == 0;
+    return wanted == flags || fcntl(fd, F_SETFL, wanted) == 0 ? 0 : -errno;
 }
 
 static void prepare(int fd)
@@ -39,20 +39,16 @@ static void prepare(int fd)
     os_native_socket_prepare(fd);
 }
 
-bool os_socket_pair(int fds[2])
+int os_socket_pair(int fds[2])
 {
-    if (!os_is_portable()) {
-        int result = os_native_socket_pair(fds);
-        if (result != -ENOSYS) {
-            errno = -result;
-            return result == 0;
-        }
-    }
+    int error = os_is_portable() ? -ENOSYS : os_native_socket_pair(fds);
+    if (error != -ENOSYS)
+        return error;
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0)
-        return false;
+        return -errno;
     prepare(fds[0]);
     prepare(fds[1]);
-    return true;
+    return 0;
 }
 
 static int make_address(const char *path, struct sockaddr_un *address)
@@ -134,8 +130,10 @@ int os_socket_listen(const char *path)
             error = -errno;
     }
     umask(mask);
-    if (!error && (listen(fd, 64) < 0 || !os_socket_set_nonblocking(fd, true)))
+    if (!error && listen(fd, 64) < 0)
         error = -errno;
+    if (!error)
+        error = os_socket_set_nonblocking(fd, true);
     if (error) {
         close(fd);
         return error;

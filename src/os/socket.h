@@ -1,4 +1,9 @@
-// Unix stream sockets that carry descriptors. Everything is close-on-exec.
+// Unix stream sockets that carry descriptors.
+//
+// Thread: any.
+// Owns: descriptors that are returned or received are the caller's, and close-on-exec; those that
+// are sent stay the caller's.
+// Errors: -errno; else 0, a descriptor or a number of bytes.
 #ifndef OS_SOCKET_H
 #define OS_SOCKET_H
 
@@ -9,21 +14,21 @@
 
 #define OS_SOCKET_MAX_FDS 8
 
-// SOCK_STREAM pair, blocking. False: errno.
-bool os_socket_pair(int fds[2]);
+// SOCK_STREAM pair, blocking.
+int os_socket_pair(int fds[2]);
 
 // Listens on `path`, non-blocking, for this user only. A stale socket file (nobody listens) is
 // replaced; one in use gives -EADDRINUSE, a file that is no socket -EEXIST, a path that is too long
-// -ENAMETOOLONG. Returns fd or -errno. Changes the umask for a moment: call it before other threads
-// create files.
+// -ENAMETOOLONG.
+// Thread: changes the umask for a moment, so call it before other threads create files.
 int os_socket_listen(const char *path);
-// Next connection, close-on-exec, non-blocking; -errno (-EAGAIN if none waits).
+// The next connection, non-blocking; -EAGAIN if none waits.
 int os_socket_accept(int listener);
-// A blocking connection to `path`, or -errno.
+// A blocking connection to `path`.
 int os_socket_connect(const char *path);
-bool os_socket_set_nonblocking(int fd, bool on);
+int os_socket_set_nonblocking(int fd, bool on);
 
-// sendmsg without SIGPIPE. Descriptors travel with the first byte. Returns bytes sent or -errno.
+// sendmsg without SIGPIPE. Descriptors travel with the first byte. Returns the bytes sent.
 ssize_t os_socket_send(int fd, const void *data, size_t size, const int *fds, unsigned fd_count);
 ssize_t os_socket_send_vector(int fd, const struct iovec *parts, unsigned part_count,
                               const int *fds, unsigned fd_count);
@@ -31,7 +36,7 @@ ssize_t os_socket_send_vector(int fd, const struct iovec *parts, unsigned part_c
 // not expect descriptors may read the data alone. One system call where the platform can. Returns
 // how many of the size + 1 bytes went out, or -errno if none.
 ssize_t os_socket_send_then_fd(int fd, const void *data, size_t size, int passed);
-// recvmsg: returns bytes (0 at end) or -errno. Received descriptors (close-on-exec) are put in
+// recvmsg: returns the bytes received, 0 at the end. Received descriptors are put in
 // fds[*fd_count..], at most `fd_capacity` in all; surplus ones are closed and -EMFILE returned. The
 // bytes are lost then: close the socket.
 ssize_t os_socket_recv(int fd, void *data, size_t size, int *fds, unsigned fd_capacity,

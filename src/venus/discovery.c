@@ -162,7 +162,7 @@ static void visit(struct venus_candidates *list, const struct os_place *place, f
     const char *value = place->variable ? getenv(place->variable) : NULL;
     const char *at = value && *value ? value : place->otherwise;
     char self[VENUS_PATH] = "";
-    if (os_self_path(self, sizeof(self)) && strrchr(self, '/'))
+    if (!os_self_path(self, sizeof(self)) && strrchr(self, '/'))
         *strrchr(self, '/') = 0;
     while (at && *at) {
         size_t length = strcspn(at, ":");

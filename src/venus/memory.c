@@ -50,11 +50,12 @@ static VkResult find_pages(struct venus_call *call, const VkMemoryAllocateInfo *
     if (!info->allocationSize || !checked_align_u64(info->allocationSize, granule, &size) ||
         !charge(context, size))
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    *pages = venus_pages_alloc(context->pages, size, alignment, shared || context->own_files);
-    if (!*pages) {
+    int error =
+        venus_pages_alloc(context->pages, size, alignment, shared || context->own_files, pages);
+    if (error) {
         atomic_fetch_sub(&context->memory_used, size);
-        return errno == EMFILE || errno == ENFILE ? VK_ERROR_TOO_MANY_OBJECTS
-                                                  : VK_ERROR_OUT_OF_HOST_MEMORY;
+        return error == -EMFILE || error == -ENFILE ? VK_ERROR_TOO_MANY_OBJECTS
+                                                    : VK_ERROR_OUT_OF_HOST_MEMORY;
     }
     return VK_SUCCESS;
 }

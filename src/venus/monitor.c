@@ -77,7 +77,7 @@ struct venus_monitor *venus_monitor_create(struct venus_context *context)
         return NULL;
     monitor->context = context;
     pthread_mutex_init(&monitor->lock, NULL);
-    if (os_notifier_init(&monitor->changed)) {
+    if (!os_notifier_init(&monitor->changed)) {
         if (!os_thread_create(&monitor->thread, monitor_main, monitor))
             return monitor;
         os_notifier_finish(&monitor->changed);

@@ -65,28 +65,28 @@ void venus_pages_pool_destroy(struct venus_pages_pool *pool)
     free(pool);
 }
 
-static struct pages_arena *arena_create_with_room(uint64_t size)
+static int arena_create_with_room(uint64_t size, struct pages_arena **created)
 {
     struct pages_arena *arena = calloc(1, sizeof(*arena));
     struct hole *hole = calloc(1, sizeof(*hole));
     uint64_t bytes = size > ARENA_SIZE ? size : ARENA_SIZE;
-    if (arena && hole) {
-        arena->fd = os_shm_create("hesper-arena", bytes);
-        if (arena->fd >= 0) {
-            arena->address = os_shm_map(arena->fd, 0, bytes);
-            if (arena->address) {
-                arena->size = hole->size = bytes;
-                arena->holes = hole;
-                return arena;
-            }
-            close(arena->fd);
-        } else {
-            errno = -arena->fd;
-        }
+    void *address = NULL;
+    int fd = arena && hole ? os_shm_create("hesper-arena", bytes) : -ENOMEM;
+    int error = fd < 0 ? fd : os_shm_map(fd, 0, bytes, &address);
+    if (error) {
+        if (fd >= 0)
+            close(fd);
+        free(hole);
+        free(arena);
+        return error;
     }
-    free(hole);
-    free(arena);
-    return NULL;
+    *hole = (struct hole){.size = bytes};
+    arena->fd = fd;
+    arena->address = address;
+    arena->size = bytes;
+    arena->holes = hole;
+    *created = arena;
+    return 0;
 }
 
 // Cuts [offset, offset + size) out of the arena's holes, or returns false.
@@ -168,76 +168,76 @@ static struct venus_pages *pages_new(int fd, uint64_t offset, uint64_t size, voi
     return pages;
 }
 
-static struct venus_pages *alloc_own(uint64_t size)
+static int alloc_own(uint64_t size, struct venus_pages **pages)
 {
     int fd = os_shm_create("hesper-memory", size);
-    if (fd < 0) {
-        errno = -fd;
-        return NULL;
-    }
-    return venus_pages_adopt(fd, 0, size);
+    return fd < 0 ? fd : venus_pages_adopt(fd, 0, size, pages);
 }
 
-static struct venus_pages *alloc_range(struct venus_pages_pool *pool, uint64_t size,
-                                       uint64_t alignment)
+// An arena that has the range, cut out of it. The pool is locked.
+static int find_range(struct venus_pages_pool *pool, uint64_t size, uint64_t alignment,
+                      uint64_t *offset, struct pages_arena **found)
 {
-    struct venus_pages *pages = NULL;
+    for (struct pages_arena *arena = pool->arenas; arena; arena = arena->next)
+        if (take_from(arena, size, alignment, offset))
+            return *found = arena, 0;
+    uint64_t room;
+    int error =
+        checked_add_u64(size, alignment, &room) ? arena_create_with_room(room, found) : -ENOMEM;
+    if (error)
+        return error;
+    (*found)->next = pool->arenas;
+    pool->arenas = *found;
+    return take_from(*found, size, alignment, offset) ? 0 : -ENOMEM;
+}
+
+static int alloc_range(struct venus_pages_pool *pool, uint64_t size, uint64_t alignment,
+                       struct venus_pages **pages)
+{
     uint64_t offset;
+    struct pages_arena *arena;
     pthread_mutex_lock(&pool->lock);
-    struct pages_arena *arena = pool->arenas;
-    while (arena && !take_from(arena, size, alignment, &offset))
-        arena = arena->next;
-    if (!arena) {
-        uint64_t room;
-        arena = checked_add_u64(size, alignment, &room) ? arena_create_with_room(room) : NULL;
-        if (arena) {
-            arena->next = pool->arenas;
-            pool->arenas = arena;
-            if (!take_from(arena, size, alignment, &offset))
-                arena = NULL;
+    int error = find_range(pool, size, alignment, &offset, &arena);
+    if (!error) {
+        *pages = pages_new(arena->fd, offset, size, arena->address + offset, arena);
+        if (!*pages) {
+            give_back(arena, offset, size);
+            error = -ENOMEM;
         }
     }
-    if (arena) {
-        pages = pages_new(arena->fd, offset, size, arena->address + offset, arena);
-        if (!pages)
-            give_back(arena, offset, size);
-    }
     pthread_mutex_unlock(&pool->lock);
-    return pages;
+    return error;
 }
 
-struct venus_pages *venus_pages_alloc(struct venus_pages_pool *pool, uint64_t size,
-                                      uint64_t alignment, bool own_file)
+int venus_pages_alloc(struct venus_pages_pool *pool, uint64_t size, uint64_t alignment,
+                      bool own_file, struct venus_pages **pages)
 {
     uint64_t page = os_page_size(), rounded;
-    if (!size || !checked_align_u64(size, page, &rounded) || rounded > INT64_MAX) {
-        errno = ENOMEM;
-        return NULL;
-    }
+    *pages = NULL;
+    if (!size || !checked_align_u64(size, page, &rounded) || rounded > INT64_MAX)
+        return -ENOMEM;
     if (alignment < page)
         alignment = page;
+    if (!own_file)
+        return alloc_range(pool, rounded, alignment, pages);
     // A mapping of a file of its own is as aligned as mmap makes it: to the page.
-    if (own_file && alignment <= page)
-        return alloc_own(rounded);
-    if (own_file) {
-        errno = EINVAL;
-        return NULL;
-    }
-    return alloc_range(pool, rounded, alignment);
+    return alignment <= page ? alloc_own(rounded, pages) : -EINVAL;
 }
 
-struct venus_pages *venus_pages_adopt(int fd, uint64_t offset, uint64_t size)
+int venus_pages_adopt(int fd, uint64_t offset, uint64_t size, struct venus_pages **pages)
 {
-    void *address = os_shm_map(fd, offset, size);
-    struct venus_pages *pages = address ? pages_new(fd, offset, size, address, NULL) : NULL;
-    if (!pages) {
-        int error = errno;
-        if (address)
-            os_shm_unmap(address, size);
-        close(fd);
-        errno = error;
+    void *address;
+    *pages = NULL;
+    int error = os_shm_map(fd, offset, size, &address);
+    if (!error) {
+        *pages = pages_new(fd, offset, size, address, NULL);
+        if (*pages)
+            return 0;
+        os_shm_unmap(address, size);
+        error = -ENOMEM;
     }
-    return pages;
+    close(fd);
+    return error;
 }
 
 struct venus_pages *venus_pages_ref(struct venus_pages *pages)
@@ -256,7 +256,7 @@ void venus_pages_unref(struct venus_pages_pool *pool, struct venus_pages *pages)
         close(pages->fd);
     } else {
         // The next owner must see zeroes: a range that can't be emptied is cleared by hand.
-        if (!os_shm_punch(arena->fd, pages->address, pages->offset, pages->size))
+        if (os_shm_punch(arena->fd, pages->address, pages->offset, pages->size))
             memset(pages->address, 0, pages->size);
         pthread_mutex_lock(&pool->lock);
         give_back(arena, pages->offset, pages->size);

@@ -23,12 +23,14 @@ struct venus_pages_pool *venus_pages_pool_create(void);
 void venus_pages_pool_destroy(struct venus_pages_pool *pool);
 
 // Zeroed pages; `alignment` is a power of two ≥ the page size and holds for the address (the offset
-// is page-aligned). `own_file`: a file of their own, because others will see it. NULL: no memory,
-// descriptors or address space (errno). Any thread.
-struct venus_pages *venus_pages_alloc(struct venus_pages_pool *pool, uint64_t size,
-                                      uint64_t alignment, bool own_file);
-// Maps a range of a file that came from elsewhere; takes over `fd`. NULL: errno, fd is closed.
-struct venus_pages *venus_pages_adopt(int fd, uint64_t offset, uint64_t size);
+// is page-aligned). `own_file`: a file of their own, because others will see it.
+// Thread: any.
+// Errors: -errno: no memory, descriptors or address space; *pages is NULL then.
+int venus_pages_alloc(struct venus_pages_pool *pool, uint64_t size, uint64_t alignment,
+                      bool own_file, struct venus_pages **pages);
+// Maps a range of a file that came from elsewhere; takes over `fd`.
+// Errors: -errno; `fd` is closed and *pages is NULL then.
+int venus_pages_adopt(int fd, uint64_t offset, uint64_t size, struct venus_pages **pages);
 
 struct venus_pages *venus_pages_ref(struct venus_pages *pages);
 void venus_pages_unref(struct venus_pages_pool *pool, struct venus_pages *pages);

@@ -116,8 +116,8 @@ void venus_probe_device(const struct venus_instance_driver *vk, VkPhysicalDevice
     // page.
     uint64_t alignment = probe->import_alignment;
     int fd = os_shm_create("probe", 2 * alignment);
-    void *pages = fd < 0 ? NULL : os_shm_map(fd, 0, 2 * alignment);
-    if (pages) {
+    void *pages = NULL;
+    if (fd >= 0 && !os_shm_map(fd, 0, 2 * alignment, &pages)) {
         uintptr_t aligned = ((uintptr_t)pages + alignment - 1) & ~(uintptr_t)(alignment - 1);
         probe->importable_types =
             try_types(vk, physical_device, device, (void *)aligned, alignment);

@@ -179,7 +179,7 @@ int venus_report_main(const struct venus_worker_options *options)
         json_bool(&out, "portability", host.lists_portability);
         usable = report_devices(&out, &host, options->profile);
         // Last, as in a worker: behind the driver's own files.
-        json_string(&out, "sandbox", os_sandbox_enter(text, sizeof(text)) ? text : NULL);
+        json_string(&out, "sandbox", os_sandbox_enter(text, sizeof(text)) ? NULL : text);
     }
     json_close(&out, '}');
     if (!out.failed)

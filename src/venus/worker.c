@@ -26,8 +26,8 @@ static void submit(struct venus_context *context, const struct link_submit *subm
 static bool attach(struct venus_context *context, const struct link_resource_attach *attach, int fd,
                    const char **reason)
 {
-    struct venus_pages *pages = venus_pages_adopt(fd, attach->offset, attach->size);
-    if (!pages ||
+    struct venus_pages *pages;
+    if (venus_pages_adopt(fd, attach->offset, attach->size, &pages) ||
         !venus_resource_attach(&context->resources, attach->resource_id, attach->kind, pages)) {
         *reason = "a resource that can't be mapped, or is there already";
         return false;
@@ -132,7 +132,7 @@ int venus_worker_main(int fd, const struct venus_worker_options *options)
         else
             link_send(link, LINK_CONTEXT_LOST, text, strlen(text), NULL, 0, NULL, 0);
     } else {
-        if (os_sandbox_enter(text, sizeof(text)))
+        if (!os_sandbox_enter(text, sizeof(text)))
             log_debug("sandbox: %s", text);
         link_send(link, LINK_WORKER_READY, host.devices, strlen(host.devices), NULL, 0, NULL, 0);
         result = serve(link, &host, options->profile);

@@ -30,6 +30,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../unit/short.h"
 #include "gpu/output.h"
 #include "link/display.h"
 #include "link/link.h"
@@ -124,7 +125,7 @@ static void new_picture(struct device *device, struct output *output, uint32_t i
                                             .enabled = 1};
     output->size = value[5] + (uint64_t)output->picture.stride * height;
     output->fd = os_shm_create("fake_device", output->size);
-    output->address = output->fd < 0 ? NULL : os_shm_map(output->fd, 0, output->size);
+    output->address = output->fd < 0 ? NULL : map_file(output->fd, 0, output->size);
     if (!output->address)
         fail("no memory for a picture");
     struct link_file_open open = {.file_id = output->picture.file_id, .size = output->size};
@@ -416,7 +417,7 @@ int main(int argc, char **argv)
     arguments[count + 1] = NULL;
 
     os_init(&(struct os_options){0});
-    if (!os_socket_pair(pair))
+    if (os_socket_pair(pair))
         fail("socketpair");
     const struct os_fd_pass pass = {pair[1], 3};
     device.pid = os_spawn(&(struct os_spawn_options){

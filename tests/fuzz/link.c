@@ -34,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned total = 0;
     int pair[2];
-    if (!os_socket_pair(pair))
+    if (os_socket_pair(pair))
         abort();
     struct link *link = link_create(pair[1], false);
     os_socket_set_nonblocking(pair[0], true);

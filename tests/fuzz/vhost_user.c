@@ -3,6 +3,7 @@
 #include "front/vhost_user/aperture.h"
 #include "front/vhost_user/private.h"
 
+#include "../unit/short.h"
 #include "base/log.h"
 #include "os/loop.h"
 #include "os/os.h"
@@ -308,8 +309,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = {data, data + size};
     struct machine m = {.kicks = {-1, -1}};
     int sockets[2], channel[2], placer[2];
-    m.loop = os_loop_create();
-    if (!m.loop || !os_socket_pair(sockets) || !os_socket_pair(channel) || !os_socket_pair(placer))
+    m.loop = new_loop();
+    if (!m.loop || os_socket_pair(sockets) || os_socket_pair(channel) || os_socket_pair(placer))
         abort();
     m.front = sockets[0];
     m.backend = channel[0];
@@ -319,7 +320,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     os_socket_set_nonblocking(m.placer, true);
     m.memory_fd = os_shm_create("guest", GUEST);
     m.range_fd = os_shm_create("range", APERTURE);
-    m.memory = os_shm_map(m.memory_fd, 0, GUEST);
+    m.memory = map_file(m.memory_fd, 0, GUEST);
     struct vhost_user_device device = {"fuzz", 0x1f, 2, 20, 64, 1, APERTURE, &ops, &m};
     struct vhost_aperture_options options = {APERTURE, 4, NULL};
     m.vhost = vhost_user_create(m.loop, sockets[1], &device);

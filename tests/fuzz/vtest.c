@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../unit/short.h"
 #include "../unit/vtest_peer.h"
 #include "base/log.h"
 #include "front/vtest/protocol.h"
@@ -185,10 +186,10 @@ static void start_up(struct stage *stage)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct input input = {data, data + size};
-    struct stage stage = {.loop = os_loop_create()};
+    struct stage stage = {.loop = new_loop()};
     int pair[2];
     log_set_level(LOG_ERROR);
-    if (!stage.loop || !os_socket_pair(pair))
+    if (!stage.loop || os_socket_pair(pair))
         abort();
     stage.pause = os_loop_add_timer(stage.loop, 0, on_pause, stage.loop);
     struct vtest_options options = {.max_resources = 16,

@@ -14,6 +14,7 @@
 #include "os/os.h"
 #include "os/shm.h"
 #include "os/socket.h"
+#include "short.h"
 
 enum { W = 8, H = 4, STRIDE = 64, OFFSET = 20, SIZE = 4096 };
 
@@ -68,7 +69,7 @@ static int set_up(void **state)
     bed->device = link_create(pair[0], false);
     bed->display = display_create(pair[1], &ops, bed);
     bed->file = os_shm_create("pictures", SIZE);
-    bed->bytes = os_shm_map(bed->file, 0, SIZE);
+    bed->bytes = map_file(bed->file, 0, SIZE);
     for (unsigned i = 0; i < SIZE; i++)
         bed->bytes[i] = (uint8_t)(i * 7);
     struct link_display_setup setup = {.outputs = 2};

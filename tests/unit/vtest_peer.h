@@ -24,7 +24,7 @@ struct link_worker *link_pool_take(struct link_pool *pool,
 {
     int fds[2];
     (void)pool;
-    if (peer_unavailable || !os_socket_pair(fds)) {
+    if (peer_unavailable || os_socket_pair(fds)) {
         errno = ENOENT;
         return NULL;
     }

@@ -16,6 +16,7 @@
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/shm.h"
+#include "short.h"
 #include "vtest_peer.h"
 #include "wire/wire.h"
 
@@ -60,7 +61,7 @@ static int lines_logged(void)
 static void connect_client(void)
 {
     int pair[2];
-    assert_true(os_socket_pair(pair));
+    assert_int_equal(os_socket_pair(pair), 0);
     client = pair[0];
     os_socket_set_nonblocking(client, true);
     assert_true(vtest_server_adopt(server, pair[1]));
@@ -68,7 +69,7 @@ static void connect_client(void)
 
 static int set_up(void **state)
 {
-    loop = os_loop_create();
+    loop = new_loop();
     pause_timer = os_loop_add_timer(loop, 0, on_pause, NULL);
     server = vtest_server_create(loop, NULL,
                                  &(struct vtest_options){.max_clients = 3,
@@ -365,7 +366,7 @@ static void shared_memory_goes_to_both(void **state)
     assert_int_equal(attach->kind, LINK_RESOURCE_SHM);
     assert_int_equal(attach->offset, 0);
     assert_true(attach->size >= 131268);
-    char *ours = os_shm_map(fd, 0, 131268), *theirs = os_shm_map(message->fds[0], 0, attach->size);
+    char *ours = map_file(fd, 0, 131268), *theirs = map_file(message->fds[0], 0, attach->size);
     ours[131267] = 42;
     assert_int_equal(theirs[131267], 42);
     os_shm_unmap(ours, 131268);

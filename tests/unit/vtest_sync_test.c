@@ -39,7 +39,7 @@ static int wait_for(const struct vtest_sync_value *values, uint32_t count, bool 
                     uint64_t deadline)
 {
     struct os_notifier notifier;
-    assert_true(os_notifier_init_pipe(&notifier));
+    assert_int_equal(os_notifier_init_pipe(&notifier), 0);
     if (vtest_wait_add(&syncs, values, count, any, deadline, &notifier))
         return notifier.read_fd;
     os_notifier_finish(&notifier);

@@ -52,7 +52,9 @@ static void make_rich(struct vnc_cursor *cursor)
 void vnc_cursor_take(struct vnc_cursor *cursor, const struct vnc_message *message, int fd)
 {
     size_t size = (size_t)message->width * message->height * 4;
-    void *pixels = fd < 0 ? NULL : os_shm_map(fd, 0, size);
+    void *pixels = NULL;
+    if (fd >= 0)
+        os_shm_map(fd, 0, size, &pixels);
     vnc_cursor_finish(cursor);
     cursor->width = message->width;
     cursor->height = message->height;

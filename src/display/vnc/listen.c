@@ -131,9 +131,10 @@ static int listen_at(const struct addrinfo *info, long port)
         close(fd);
         return -EAFNOSUPPORT;
     }
-    if (bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, 32) < 0 ||
-        !os_socket_set_nonblocking(fd, true)) {
-        int error = -errno;
+    int error = bind(fd, info->ai_addr, info->ai_addrlen) < 0 || listen(fd, 32) < 0
+                    ? -errno
+                    : os_socket_set_nonblocking(fd, true);
+    if (error) {
         close(fd);
         return error;
     }

@@ -158,30 +158,29 @@ static void command_line(const struct vnc_options *options, bool web, bool local
     arguments[count] = NULL;
 }
 
-struct vnc_peer *vnc_peer_start(struct vnc_processes *processes, const struct vnc_options *options,
-                                int client, bool web, bool local, const char *name,
-                                const struct vnc_peer_callbacks *callbacks)
+int vnc_peer_start(struct vnc_processes *processes, const struct vnc_options *options, int client,
+                   bool web, bool local, const char *name,
+                   const struct vnc_peer_callbacks *callbacks, struct vnc_peer **started)
 {
     struct vnc_peer *peer = calloc(1, sizeof(*peer));
     struct vnc_child *child = calloc(1, sizeof(*child));
     char self[4096], *arguments[MAX_ARGUMENTS];
-    int pair[2] = {-1, -1}, error = ENOMEM;
+    int pair[2] = {-1, -1}, error = -ENOMEM;
     if (!peer || !child)
         goto fail;
-    if (!os_self_path(self, sizeof(self))) {
-        error = ENOENT;
+    error = os_self_path(self, sizeof(self));
+    if (!error)
+        error = os_socket_pair(pair);
+    if (!error)
+        error = os_socket_set_nonblocking(pair[0], true);
+    if (error)
         goto fail;
-    }
-    if (!os_socket_pair(pair) || !os_socket_set_nonblocking(pair[0], true)) {
-        error = errno;
-        goto fail;
-    }
     command_line(options, web, local, self, (char *)name, arguments);
     const struct os_fd_pass fds[] = {{pair[1], 3}, {client, 4}};
     pid_t pid = os_spawn(&(struct os_spawn_options){
         .path = self, .argv = arguments, .fds = fds, .fd_count = 2, .own_group = true});
     if (pid < 0) {
-        error = -pid;
+        error = pid;
         goto fail;
     }
     close(pair[1]);
@@ -201,7 +200,7 @@ struct vnc_peer *vnc_peer_start(struct vnc_processes *processes, const struct vn
         kill(pid, SIGKILL); // out of memory: it stays a zombie until we end
         if (peer->source)
             os_source_remove(peer->source);
-        error = ENOMEM;
+        error = -ENOMEM;
         goto fail;
     }
     child->next = processes->first;
@@ -209,7 +208,8 @@ struct vnc_peer *vnc_peer_start(struct vnc_processes *processes, const struct vn
     if (child->next)
         child->next->link = &child->next;
     processes->first = child;
-    return peer;
+    *started = peer;
+    return 0;
 
 fail:
     if (client >= 0)
@@ -220,8 +220,7 @@ fail:
         close(pair[1]);
     free(peer);
     free(child);
-    errno = error;
-    return NULL;
+    return error;
 }
 
 void vnc_peer_free(struct vnc_peer *peer)

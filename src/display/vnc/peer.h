@@ -31,12 +31,13 @@ struct vnc_peer_callbacks {
     void (*gone)(void *data, struct vnc_peer *peer, const char *why);
 };
 
-// Starts the process. Takes over `client`, the connection. `options` are the server's; `local`: the
-// port that it came to listens on loopback only; `web`: it is the web port; `name`: of the VM.
-// NULL: errno.
-struct vnc_peer *vnc_peer_start(struct vnc_processes *processes, const struct vnc_options *options,
-                                int client, bool web, bool local, const char *name,
-                                const struct vnc_peer_callbacks *callbacks);
+// Starts the process. `options` are those of the server; `local`: the port that the viewer came to
+// listens on loopback only; `web`: it is the web port; `name`: of the VM.
+// Owns: takes over `client`, the connection.
+// Errors: -errno.
+int vnc_peer_start(struct vnc_processes *processes, const struct vnc_options *options, int client,
+                   bool web, bool local, const char *name,
+                   const struct vnc_peer_callbacks *callbacks, struct vnc_peer **started);
 // Ends the process and forgets it. No callback comes any more.
 void vnc_peer_free(struct vnc_peer *peer);
 

@@ -26,9 +26,11 @@ bool vnc_screen_resize(struct vnc_screen *screen, uint32_t width, uint32_t heigh
         .fd = os_shm_create("hesper-vnc", size), .width = width, .height = height};
     if (new.fd < 0)
         return false;
-    new.pixels = os_shm_map(new.fd, 0, size);
+    void *pixels;
+    int error = os_shm_map(new.fd, 0, size, &pixels);
+    new.pixels = pixels;
     new.band = malloc((size_t)width * BAND_ROWS * 4);
-    if (!new.pixels || !new.band) {
+    if (error || !new.band) {
         vnc_screen_finish(&new);
         return false;
     }

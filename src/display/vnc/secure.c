@@ -296,7 +296,7 @@ int vnc_secure_begin(struct vnc_secure *secure, const struct vnc_options *option
     gnutls_transport_set_int(secure->session, client);
     if (!shake_hands(secure))
         return -1;
-    if (!os_socket_pair(pair))
+    if (os_socket_pair(pair))
         return -1;
     secure->plain = pair[0];
     secure->library = fcntl(pair[1], F_DUPFD_CLOEXEC, 0);

@@ -193,8 +193,8 @@ static void take_shape(struct server *server)
     if (server->cursor_fd >= 0)
         close(server->cursor_fd);
     server->cursor_fd = output->cursor.rgba ? os_shm_create("hesper-vnc cursor", size) : -1;
-    void *pixels = server->cursor_fd >= 0 ? os_shm_map(server->cursor_fd, 0, size) : NULL;
-    if (!pixels)
+    void *pixels;
+    if (server->cursor_fd < 0 || os_shm_map(server->cursor_fd, 0, size, &pixels))
         return;
     memcpy(pixels, output->cursor.rgba, size);
     os_shm_unmap(pixels, size);
@@ -365,12 +365,14 @@ static void admit(struct server *server, int client, bool web)
         close(client);
         return;
     }
-    struct vnc_peer *peer = vnc_peer_start(
+    struct vnc_peer *peer;
+    int error = vnc_peer_start(
         &server->processes, server->options, client, web, server->listeners[web].local,
         server->name,
-        &(struct vnc_peer_callbacks){.data = server, .message = on_message, .gone = on_gone});
-    if (!peer) {
-        log_error("no process for a viewer could be started: %s", strerror(errno));
+        &(struct vnc_peer_callbacks){.data = server, .message = on_message, .gone = on_gone},
+        &peer);
+    if (error) {
+        log_error("no process for a viewer could be started: %s", strerror(-error));
         free(hands);
         return;
     }
@@ -481,9 +483,10 @@ static bool begin(struct server *server)
                                            .frame = on_frame,
                                            .cursor = on_cursor,
                                            .leds = on_leds};
-    server->processes.loop = server->loop = os_loop_create();
+    int error = os_loop_create(&server->loop);
+    server->processes.loop = server->loop;
     server->display = display_create(server->options->fd, &ops, server);
-    if (!server->loop || !server->display)
+    if (error || !server->display)
         return false;
     uint64_t now = os_now_ns();
     server->origin_ns = now;

@@ -172,7 +172,10 @@ static bool take_screen(struct viewer *viewer, const struct vnc_message *message
     uint64_t size = (uint64_t)message->width * message->height * 4;
     if (picture->pixels)
         os_shm_unmap(picture->pixels, (uint64_t)picture->width * picture->height * 4);
-    picture->pixels = fd < 0 ? NULL : os_shm_map(fd, 0, size);
+    void *pixels = NULL;
+    if (fd >= 0)
+        os_shm_map(fd, 0, size, &pixels);
+    picture->pixels = pixels;
     picture->width = message->width;
     picture->height = message->height;
     if (!picture->pixels)
@@ -543,7 +546,7 @@ int vnc_viewer_main(const struct vnc_options *options)
         return 1;
     if (options->tls_certificate && !(secure = vnc_secure_create(options)))
         return 1;
-    if (os_sandbox_enter(summary, sizeof(summary)))
+    if (!os_sandbox_enter(summary, sizeof(summary)))
         log_debug("sandbox: %s", summary);
     os_socket_set_nonblocking(viewer.fd, true);
     int client = secure ? vnc_secure_begin(secure, options, options->client) : options->client;

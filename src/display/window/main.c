@@ -491,11 +491,14 @@ static bool start(struct app *app)
     app->settings.display = app->display;
     app->settings.input = &app->input;
     app->input.display = app->display;
-    if (app->display && os_notifier_init(&app->wake) && os_notifier_init(&app->to_watcher) &&
-        pthread_create(&app->watcher, NULL, watch, app) == 0)
-        return true;
-    log_error("cannot start: %s", strerror(errno));
-    return false;
+    int error = app->display ? os_notifier_init(&app->wake) : -ENOMEM;
+    if (!error)
+        error = os_notifier_init(&app->to_watcher);
+    if (!error)
+        error = -pthread_create(&app->watcher, NULL, watch, app);
+    if (error)
+        log_error("cannot start: %s", strerror(-error));
+    return !error;
 }
 
 int main(int argc, char **argv)

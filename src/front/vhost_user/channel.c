@@ -38,13 +38,13 @@ struct vhost_channel *vhost_channel_create(struct os_loop *loop, int fd,
                                            const struct vhost_channel_ops *ops, void *data)
 {
     struct vhost_channel *channel = calloc(1, sizeof(*channel));
-    if (channel && os_socket_set_nonblocking(fd, true))
+    int error = channel ? os_socket_set_nonblocking(fd, true) : -ENOMEM;
+    if (!error)
         channel->source = os_loop_add_fd(loop, fd, OS_READABLE, on_socket, channel);
     if (!channel || !channel->source) {
-        int error = channel ? errno : ENOMEM;
+        errno = error ? -error : ENOMEM;
         free(channel);
         close(fd);
-        errno = error;
         return NULL;
     }
     channel->fd = fd;

@@ -79,18 +79,16 @@ static void on_placer(void *data, int listener, unsigned events)
     server->waiting_placer = fd;
 }
 
-static bool listen_at(struct vhost_gpu_server *server, struct listener *listener, const char *path,
-                      os_fd_callback callback)
+// 0 or -errno.
+static int listen_at(struct vhost_gpu_server *server, struct listener *listener, const char *path,
+                     os_fd_callback callback)
 {
     listener->fd = os_socket_listen(path);
-    if (listener->fd < 0) {
-        errno = -listener->fd;
-        return false;
-    }
+    if (listener->fd < 0)
+        return listener->fd;
     listener->path = strdup(path);
     listener->source = os_loop_add_fd(server->loop, listener->fd, OS_READABLE, callback, server);
-    errno = ENOMEM;
-    return listener->path && listener->source;
+    return listener->path && listener->source ? 0 : -ENOMEM;
 }
 
 static void stop_listening(struct listener *listener)
@@ -104,32 +102,33 @@ static void stop_listening(struct listener *listener)
     free(listener->path);
 }
 
-struct vhost_gpu_server *vhost_gpu_server_create(struct os_loop *loop, const char *path,
-                                                 const char *placer_path,
-                                                 const struct vhost_gpu_options *options,
-                                                 const struct vhost_gpu_server_ops *ops, void *data,
-                                                 const char **refused_path)
+int vhost_gpu_server_create(struct os_loop *loop, const char *path, const char *placer_path,
+                            const struct vhost_gpu_options *options,
+                            const struct vhost_gpu_server_ops *ops, void *data,
+                            const char **refused_path, struct vhost_gpu_server **created)
 {
     struct vhost_gpu_server *server = calloc(1, sizeof(*server));
     *refused_path = NULL;
     if (!server)
-        return NULL;
+        return -ENOMEM;
     server->loop = loop;
     server->options = *options;
     server->ops = *ops;
     server->data = data;
     server->front_end.fd = server->placer.fd = server->waiting_placer = -1;
-    if (!listen_at(server, &server->front_end, path, on_front_end))
-        *refused_path = path;
-    else if (placer_path && !listen_at(server, &server->placer, placer_path, on_placer))
+    *refused_path = path;
+    int error = listen_at(server, &server->front_end, path, on_front_end);
+    if (!error && placer_path) {
         *refused_path = placer_path;
-    if (*refused_path) {
-        int error = errno;
-        vhost_gpu_server_destroy(server);
-        errno = error;
-        return NULL;
+        error = listen_at(server, &server->placer, placer_path, on_placer);
     }
-    return server;
+    if (error) {
+        vhost_gpu_server_destroy(server);
+        return error;
+    }
+    *refused_path = NULL;
+    *created = server;
+    return 0;
 }
 
 void vhost_gpu_server_destroy(struct vhost_gpu_server *server)

@@ -13,13 +13,12 @@ struct vhost_gpu_server_ops {
     void (*ended)(void *data);
 };
 
-// Listens at `path` and `placer_path` (NULL: no placer). NULL: errno, and *refused_path is the one
-// that could not be taken (NULL: none, no memory). `options` and `ops` are copied.
-struct vhost_gpu_server *vhost_gpu_server_create(struct os_loop *loop, const char *path,
-                                                 const char *placer_path,
-                                                 const struct vhost_gpu_options *options,
-                                                 const struct vhost_gpu_server_ops *ops, void *data,
-                                                 const char **refused_path);
+// Listens at `path` and `placer_path` (NULL: no placer). `options` and `ops` are copied.
+// Errors: -errno, and *refused_path is the one that could not be taken (NULL: none, no memory).
+int vhost_gpu_server_create(struct os_loop *loop, const char *path, const char *placer_path,
+                            const struct vhost_gpu_options *options,
+                            const struct vhost_gpu_server_ops *ops, void *data,
+                            const char **refused_path, struct vhost_gpu_server **created);
 // Removes the socket files too.
 void vhost_gpu_server_destroy(struct vhost_gpu_server *server);
 

@@ -45,13 +45,14 @@ static int find_mapping(const struct vhost_memory *memory, const struct vhost_ma
     return -1;
 }
 
-static bool can_be_mapped(int fd)
+// 0 or -errno.
+static int try_to_map(int fd)
 {
     uint64_t page = os_page_size();
-    void *address = os_shm_map(fd, 0, page);
-    if (address)
-        os_shm_unmap(address, page);
-    return address;
+    void *address;
+    int error = os_shm_map(fd, 0, page, &address);
+    os_shm_unmap(address, page);
+    return error;
 }
 
 // Index of a mapping that covers the region, or -errno.
@@ -72,7 +73,11 @@ static int note_region(struct vhost_memory *memory, const struct vhost_memory_re
         return found;
     if (memory->mapping_count == VHOST_MAX_MAPPINGS)
         return -ENOSPC;
-    if (!can_be_mapped(fd) || (wanted.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0)) < 0)
+    int error = try_to_map(fd);
+    if (error)
+        return error;
+    wanted.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (wanted.fd < 0)
         return -errno;
     memory->mappings[memory->mapping_count] = wanted;
     return (int)memory->mapping_count++;
@@ -83,10 +88,10 @@ static uint8_t *map_block(struct vhost_memory *memory, struct vhost_block *block
 {
     struct vhost_mapping *mapping = &memory->mappings[block->mapping];
     if (!mapping->address && mapping->fd >= 0) {
-        mapping->address = os_shm_map(mapping->fd, 0, mapping->size);
-        if (!mapping->address)
-            log_error("cannot map %llu MiB of a guest's memory: %s",
-                      (unsigned long long)(mapping->size >> 20), strerror(errno));
+        int error = os_shm_map(mapping->fd, 0, mapping->size, &mapping->address);
+        if (error)
+            log_error("cannot map %llu MiB of the guest's memory: %s",
+                      (unsigned long long)(mapping->size >> 20), strerror(-error));
         close(mapping->fd);
         mapping->fd = -1;
     }

@@ -215,7 +215,7 @@ static struct vhost_queue *vring_fd(struct vhost_user *vhost, struct vhost_messa
         return NULL;
     *fd = -1;
     if (!none) {
-        if (!os_socket_set_nonblocking(message->fds[0], true))
+        if (os_socket_set_nonblocking(message->fds[0], true))
             return NULL;
         *fd = message->fds[0];
         message->fds[0] = -1;

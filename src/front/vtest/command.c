@@ -356,12 +356,17 @@ static bool read_values(struct vtest_client *client, const uint8_t *payload, uin
     return true;
 }
 
-// A descriptor that is, or never becomes, readable. One per client and not one for all: whoever
-// gets it could clear it.
+// A descriptor that is, or never becomes, readable; or -errno. One per client and not one for all:
+// whoever gets it could clear it.
 static int constant_fd(struct vtest_client *client, bool reached)
 {
     struct os_notifier *notifier = reached ? &client->reached : &client->never;
-    if (notifier->read_fd < 0 && os_notifier_init(notifier) && reached)
+    if (notifier->read_fd >= 0)
+        return notifier->read_fd;
+    int error = os_notifier_init(notifier);
+    if (error)
+        return error;
+    if (reached)
         os_notifier_signal(notifier);
     return notifier->read_fd;
 }
@@ -371,14 +376,15 @@ static void answer_wait(struct vtest_client *client, const struct vtest_sync_val
                         uint32_t count, bool any, uint32_t timeout_ms, bool later)
 {
     struct os_notifier notifier = {-1, -1};
+    int error;
     bool pending = later && timeout_ms;
     if (pending) // a pipe: a client that waits when its context or this process ends must hear of
                  // it
-        os_notifier_init_pipe(&notifier);
+        error = os_notifier_init_pipe(&notifier);
     else
-        notifier.read_fd = constant_fd(client, !later);
-    if (notifier.read_fd < 0) {
-        vtest_client_fail(client, "no descriptor for the wait: %s", strerror(errno));
+        error = notifier.read_fd = constant_fd(client, !later);
+    if (error < 0) {
+        vtest_client_fail(client, "no descriptor for the wait: %s", strerror(-error));
         return;
     }
     uint64_t deadline =

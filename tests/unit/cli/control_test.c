@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "../short.h"
 #include "cli/control.h"
 #include "os/clock.h"
 #include "os/loop.h"
@@ -75,7 +76,7 @@ static int set_up(void **state)
     if (!mkdtemp(f.folder))
         return -1;
     snprintf(f.path, sizeof(f.path), "%s/socket", f.folder);
-    f.loop = os_loop_create();
+    f.loop = new_loop();
     f.control = cli_control_create(f.loop, f.path, requests, NULL);
     return f.control ? 0 : -1;
 }

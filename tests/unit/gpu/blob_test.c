@@ -1,5 +1,6 @@
 // Blobs: what is made where, who gets it, where it lies in the aperture, and in which order things
 // happen when answers take time.
+#include "../short.h"
 #include "gpu_test.h"
 
 #include <sys/stat.h>
@@ -112,8 +113,7 @@ static void shared_memory_is_made_here_and_given_to_the_worker(void **state)
     assert_int_equal(placement->size, 3 * PAGE);
     assert_int_equal(placement->file_offset, 0);
     // What the guest writes there the worker reads, and it was zero before.
-    uint8_t *aperture = os_shm_map(placement->fd, 0, 3 * PAGE),
-            *worker = os_shm_map(fd, 0, 3 * PAGE);
+    uint8_t *aperture = map_file(placement->fd, 0, 3 * PAGE), *worker = map_file(fd, 0, 3 * PAGE);
     for (unsigned i = 0; i < 3 * PAGE; i++)
         assert_int_equal(worker[i], 0);
     aperture[9999] = 77;

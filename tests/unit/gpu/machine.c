@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../short.h"
 #include "base/log.h"
 #include "os/socket.h"
 
@@ -15,7 +16,7 @@ struct link_worker *link_pool_take(struct link_pool *pool,
                                    const struct link_worker_callbacks *callbacks, void *data)
 {
     int fds[2];
-    if (pool->empty || pool->count == MAX_WORKERS || !os_socket_pair(fds)) {
+    if (pool->empty || pool->count == MAX_WORKERS || os_socket_pair(fds)) {
         errno = EAGAIN;
         return NULL;
     }
@@ -289,7 +290,7 @@ struct machine *machine_create(const struct gpu_options *options)
 {
     struct machine *machine = calloc(1, sizeof(*machine));
     log_set_level(LOG_ERROR);
-    machine->loop = os_loop_create();
+    machine->loop = new_loop();
     machine->options = options ? *options : machine_options();
     if (machine->options.venus)
         machine->options.pool = &machine->pool;

@@ -1,4 +1,5 @@
 // Screens: pictures in blobs, what listeners hear, cursors.
+#include "../short.h"
 #include "gpu_test.h"
 
 enum {
@@ -45,7 +46,7 @@ static void a_range_of_a_file_is_a_picture(void **state)
 {
     struct machine *machine = *state;
     int fd = os_shm_create("memory", 16 * PAGE);
-    uint8_t *bytes = os_shm_map(fd, 0, 16 * PAGE);
+    uint8_t *bytes = map_file(fd, 0, 16 * PAGE);
     for (unsigned i = 0; i < 16 * PAGE; i++)
         bytes[i] = pattern(i);
     make_memory(machine, 5, 4 * PAGE, 8 * PAGE, fd);
@@ -351,7 +352,7 @@ static void bad_cursors_are_refused(void **state)
     make_memory(machine, 5, 0, 3 * PAGE, fd);
     make_memory(machine, 6, 4 * PAGE, 4 * PAGE, fd);
     assert_int_equal(cursor_command(machine, GPU_CMD_UPDATE_CURSOR, 0, 5, 0, 0), BAD_PARAMETER);
-    uint8_t *bytes = os_shm_map(fd, 0, 8 * PAGE);
+    uint8_t *bytes = map_file(fd, 0, 8 * PAGE);
     memcpy(bytes + 4 * PAGE, (uint8_t[]){1, 2, 3, 4}, 4);
     assert_int_equal(cursor_command(machine, GPU_CMD_UPDATE_CURSOR, 0, 6, 0, 0), OK);
     struct gpu_cursor cursor;

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../short.h"
 #include "base/log.h"
 #include "gpu/gpu.h"
 #include "gpu/protocol.h"
@@ -161,7 +162,7 @@ static struct answer *submit(struct guest *guest, uint32_t context, int ring, ui
 
 static void set_up(struct guest *guest, const char *self)
 {
-    *guest = (struct guest){.loop = os_loop_create()};
+    *guest = (struct guest){.loop = new_loop()};
     const char *command[] = {self, "play", NULL};
     struct link_pool_options pool = {.command = command, .keep_spare = true};
     guest->pool = link_pool_create(guest->loop, &pool);
@@ -238,7 +239,7 @@ int main(int argc, char **argv)
     if (argc == 4 && !strcmp(argv[1], "play"))
         return play_worker(atoi(argv[3]));
     log_set_level(LOG_ERROR);
-    if (!os_self_path(self, sizeof(self)))
+    if (os_self_path(self, sizeof(self)))
         return 1;
     const struct CMUnitTest tests[] = {cmocka_unit_test(a_killed_process_costs_one_context)};
     return RUN_IN_BOTH_FLAVOURS(tests);

@@ -1,6 +1,7 @@
 // What holds for every command: sizes, features, queues; configuration space; capsets, EDID, UUIDs.
 #include "gpu_test.h"
 
+#include "../short.h"
 #include "wire/wire.h"
 
 static const struct known {
@@ -122,7 +123,7 @@ static void features_follow_the_options(void **state)
 static void impossible_options_are_refused(void **state)
 {
     (void)state;
-    struct os_loop *loop = os_loop_create();
+    struct os_loop *loop = new_loop();
     struct gpu_front front = {0};
     struct link_pool pool = {0};
     struct gpu_options good = machine_options();

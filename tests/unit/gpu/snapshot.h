@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "../short.h"
 #include "gpu/output.h"
 #include "os/os.h"
 #include "os/shm.h"
@@ -24,7 +25,7 @@ static inline int snapshot_output(struct gpu_device *device, uint32_t output, ui
              lead = picture.offset - start;
     uint64_t bytes =
         lead + (uint64_t)picture.stride * (picture.height - 1) + (uint64_t)picture.width * 4;
-    uint8_t *mapping = os_shm_map(picture.fd, start, bytes);
+    uint8_t *mapping = map_file(picture.fd, start, bytes);
     if (!mapping)
         return -EIO;
     for (uint32_t row = 0; row < picture.height; row++)

@@ -40,7 +40,7 @@ static int setup(void **state)
     vhost_user_destroy(f->vhost); // the other end is ours from here on
     f->vhost = NULL;
     close(f->socket);
-    assert_true(os_socket_pair(sockets));
+    assert_int_equal(os_socket_pair(sockets), 0);
     f->socket = sockets[0];
     seat.input = vhost_input_create(f->loop, sockets[1], INPUT_KEYBOARD, &ops, &seat);
     assert_non_null(seat.input);

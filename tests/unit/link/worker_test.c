@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../short.h"
 #include "link/worker.h"
 #include "os/clock.h"
 #include "os/shm.h"
@@ -115,9 +116,9 @@ static void on_ready(void *data, bool ready, int status)
 static void start(const char *role, bool spare)
 {
     static char self[4096];
-    assert_true(os_self_path(self, sizeof(self)));
+    assert_int_equal(os_self_path(self, sizeof(self)), 0);
     const char *command[] = {self, role, NULL};
-    fixture = (struct fixture){.loop = os_loop_create()};
+    fixture = (struct fixture){.loop = new_loop()};
     os_loop_add_timer(fixture.loop, os_now_ns() + 20000 * MS, on_timeout, NULL);
     fixture.pool = link_pool_create(
         fixture.loop,
@@ -207,7 +208,7 @@ static void a_crash_at_the_start_is_told(void **state)
 static void a_missing_binary_is_told(void **state)
 {
     const char *command[] = {"/no/such/binary", NULL};
-    fixture = (struct fixture){.loop = os_loop_create()};
+    fixture = (struct fixture){.loop = new_loop()};
     fixture.pool = link_pool_create(fixture.loop, &(struct link_pool_options){.command = command});
     assert_null(link_pool_take(fixture.pool, &callbacks, NULL));
     assert_int_equal(errno, ENOENT);

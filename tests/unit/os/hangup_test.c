@@ -15,6 +15,7 @@
 #define os_native_hangups_next fake_next
 #include "../../../src/os/loop.c"
 
+#include "../short.h"
 #include "os/os.h"
 
 static int watched; // by the platform, at the moment
@@ -73,7 +74,7 @@ static void run_a_moment(void)
 static int set_up(void **state)
 {
     (void)state;
-    f = (struct fixture){.loop = os_loop_create()};
+    f = (struct fixture){.loop = new_loop()};
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, f.pair), 0);
     f.source = os_loop_add_fd(f.loop, f.pair[0], OS_READABLE, on_event, NULL);
     assert_int_equal(watched, 0);

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "../short.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/notifier.h"
@@ -26,7 +27,7 @@ struct fixture {
 static int set_up(void **state)
 {
     struct fixture *fixture = calloc(1, sizeof(*fixture));
-    fixture->loop = os_loop_create();
+    fixture->loop = new_loop();
     os_notifier_init(&fixture->first);
     os_notifier_init(&fixture->second);
     *state = fixture;

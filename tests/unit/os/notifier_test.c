@@ -15,7 +15,7 @@ static bool readable(const struct os_notifier *notifier)
 static void readable_from_signal_to_clear(void **state)
 {
     struct os_notifier notifier;
-    assert_true(os_notifier_init(&notifier));
+    assert_int_equal(os_notifier_init(&notifier), 0);
     assert_int_equal(notifier.read_fd != notifier.write_fd, os_is_portable());
     assert_false(readable(&notifier));
     os_notifier_signal(&notifier);

@@ -20,7 +20,7 @@ static bool close_on_exec(int fd)
 static void descriptors_travel_with_the_first_byte(void **state)
 {
     int pair[2];
-    assert_true(os_socket_pair(pair));
+    assert_int_equal(os_socket_pair(pair), 0);
     assert_true(close_on_exec(pair[0]) && close_on_exec(pair[1]));
     int sent[2] = {os_shm_create("a", 4096), os_shm_create("b", 8192)};
     assert_int_equal(os_socket_send(pair[0], "hello", 5, sent, 2), 5);

@@ -21,11 +21,20 @@ static int is_zero(const struct venus_pages *pages)
     return 1;
 }
 
+static struct venus_pages *alloc(struct venus_pages_pool *pool, uint64_t size, uint64_t alignment,
+                                 bool own_file)
+{
+    struct venus_pages *pages;
+    int error = venus_pages_alloc(pool, size, alignment, own_file, &pages);
+    assert_int_equal(error != 0, pages == NULL);
+    return pages;
+}
+
 static void ranges_share_one_file(void **state)
 {
     struct venus_pages_pool *pool = venus_pages_pool_create();
-    struct venus_pages *a = venus_pages_alloc(pool, 100, 1, false);
-    struct venus_pages *b = venus_pages_alloc(pool, 70000, 65536, false);
+    struct venus_pages *a = alloc(pool, 100, 1, false);
+    struct venus_pages *b = alloc(pool, 70000, 65536, false);
     assert_int_equal(a->fd, b->fd);
     assert_int_equal(a->size, os_page_size());
     assert_int_equal((uintptr_t)b->address % 65536, 0);
@@ -41,7 +50,7 @@ static void the_next_owner_sees_zeroes(void **state)
     struct venus_pages_pool *pool = venus_pages_pool_create();
     uint64_t first_offset = 0;
     for (int i = 0; i < 3; i++) {
-        struct venus_pages *pages = venus_pages_alloc(pool, 1 << 20, 1, false);
+        struct venus_pages *pages = alloc(pool, 1 << 20, 1, false);
         assert_true(is_zero(pages));
         if (i == 0)
             first_offset = pages->offset;
@@ -59,11 +68,11 @@ static void holes_are_joined_again(void **state)
     // Small ones in every order of release; then one that needs nearly the whole arena must fit
     // into it.
     for (unsigned i = 0; i < 300; i++)
-        pages[i] = venus_pages_alloc(pool, 4096 * (1 + i % 7), 1, false);
+        pages[i] = alloc(pool, 4096 * (1 + i % 7), 1, false);
     int fd = pages[0]->fd;
     for (unsigned i = 0; i < 300; i++)
         venus_pages_unref(pool, pages[(i * 137) % 300]);
-    struct venus_pages *large = venus_pages_alloc(pool, (1ull << 30) - 4096, 1, false);
+    struct venus_pages *large = alloc(pool, (1ull << 30) - 4096, 1, false);
     assert_non_null(large);
     assert_int_equal(large->fd, fd);
     venus_pages_unref(pool, large);
@@ -85,8 +94,8 @@ static void live_ranges_never_overlap(void **state)
             venus_pages_unref(pool, live[slot]);
             live[slot] = NULL;
         } else {
-            live[slot] = venus_pages_alloc(pool, 1 + (random >> 16) % 100000,
-                                           4096u << (random >> 28) % 3, false);
+            live[slot] =
+                alloc(pool, 1 + (random >> 16) % 100000, 4096u << (random >> 28) % 3, false);
             uint32_t *words = live[slot]->address;
             assert_int_equal(words[0], 0);
             words[0] = slot;
@@ -101,8 +110,7 @@ static void live_ranges_never_overlap(void **state)
 static void what_is_shared_has_a_file_of_its_own(void **state)
 {
     struct venus_pages_pool *pool = venus_pages_pool_create();
-    struct venus_pages *a = venus_pages_alloc(pool, 5000, 1, true),
-                       *b = venus_pages_alloc(pool, 5000, 1, true);
+    struct venus_pages *a = alloc(pool, 5000, 1, true), *b = alloc(pool, 5000, 1, true);
     assert_int_not_equal(a->fd, b->fd);
     assert_int_equal(a->offset, 0);
     assert_true(is_zero(a));
@@ -117,10 +125,10 @@ static void what_is_shared_has_a_file_of_its_own(void **state)
 static void nonsense_is_refused(void **state)
 {
     struct venus_pages_pool *pool = venus_pages_pool_create();
-    assert_null(venus_pages_alloc(pool, 0, 1, false));
-    assert_null(venus_pages_alloc(pool, UINT64_MAX - 10, 1, false));
-    assert_null(venus_pages_alloc(pool, 1ull << 62, 1, false));
-    assert_null(venus_pages_alloc(pool, 1ull << 62, 1, true));
+    assert_null(alloc(pool, 0, 1, false));
+    assert_null(alloc(pool, UINT64_MAX - 10, 1, false));
+    assert_null(alloc(pool, 1ull << 62, 1, false));
+    assert_null(alloc(pool, 1ull << 62, 1, true));
     venus_pages_pool_destroy(pool);
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../short.h"
 #include "os/clock.h"
 #include "os/os.h"
 #include "os/shm.h"
@@ -61,9 +62,10 @@ static _Atomic(uint32_t) *word(uint8_t *base, size_t offset)
 static uint8_t *attach(struct fixture *f, uint32_t id, uint64_t size)
 {
     int fd = os_shm_create("test", size);
-    uint8_t *address = os_shm_map(fd, 0, size);
-    assert_true(venus_resource_attach(&f->context->resources, id, LINK_RESOURCE_SHM,
-                                      venus_pages_adopt(fd, 0, size)));
+    uint8_t *address = map_file(fd, 0, size);
+    struct venus_pages *pages;
+    assert_int_equal(venus_pages_adopt(fd, 0, size, &pages), 0);
+    assert_true(venus_resource_attach(&f->context->resources, id, LINK_RESOURCE_SHM, pages));
     return address;
 }
 
@@ -71,7 +73,7 @@ static int set_up(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
     int fds[2];
-    assert_true(os_socket_pair(fds));
+    assert_int_equal(os_socket_pair(fds), 0);
     f->device_fd = fds[0];
     f->link = link_create(fds[1], true);
     f->host.api_version = VK_API_VERSION_1_3;

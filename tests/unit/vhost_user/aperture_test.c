@@ -99,7 +99,7 @@ static void connect_placer(struct machine *m)
     int fds[2];
     struct placer_header header = {PLACER_HELLO, PLACER_VERSION, sizeof(struct placer_hello)};
     struct placer_hello hello = {PLACER_MAGIC, PAGE, 4, 0};
-    assert_true(os_socket_pair(fds));
+    assert_int_equal(os_socket_pair(fds), 0);
     m->placer = fds[0];
     assert_true(vhost_aperture_set_placer(m->aperture, fds[1]));
     assert_int_equal(write(m->placer, &header, sizeof(header)), sizeof(header));
@@ -503,7 +503,7 @@ static void a_second_placer_is_refused(void **state)
     struct machine *m = *state;
     int fds[2];
     char byte;
-    assert_true(os_socket_pair(fds));
+    assert_int_equal(os_socket_pair(fds), 0);
     assert_false(vhost_aperture_set_placer(m->aperture, fds[1]));
     assert_int_equal(read(fds[0], &byte, 1), 0);
     close(fds[0]);
@@ -524,7 +524,7 @@ static void somebody_else_is_not_taken_for_the_placer(void **state)
     };
     for (unsigned i = 0; i < 3; i++) {
         int fds[2];
-        assert_true(os_socket_pair(fds));
+        assert_int_equal(os_socket_pair(fds), 0);
         assert_true(vhost_aperture_set_placer(m->aperture, fds[1]));
         assert_int_equal(write(fds[0], &bad[i], sizeof(bad[i])), sizeof(bad[i]));
         front_turn(m->f);

@@ -25,7 +25,7 @@ static void a_device_without_aperture_and_configuration_offers_neither(void **st
     int fds[2];
     device.config_size = 0;
     device.shmem_size = 0;
-    assert_true(os_socket_pair(fds));
+    assert_int_equal(os_socket_pair(fds), 0);
     vhost_user_destroy(f->vhost);
     f->vhost = vhost_user_create(f->loop, fds[1], &device);
     close(f->socket);
@@ -39,13 +39,13 @@ static void impossible_devices_are_refused(void **state)
     struct front_end *f = *state;
     struct vhost_user_device device = f->device;
     int fds[2];
-    assert_true(os_socket_pair(fds));
+    assert_int_equal(os_socket_pair(fds), 0);
     device.queue_count = 0;
     assert_null(vhost_user_create(f->loop, fds[1], &device)); // and the descriptor is closed
     char byte;
     assert_int_equal(read(fds[0], &byte, 1), 0);
     close(fds[0]);
-    assert_true(os_socket_pair(fds));
+    assert_int_equal(os_socket_pair(fds), 0);
     device.queue_count = VHOST_USER_MAX_QUEUES + 1;
     assert_null(vhost_user_create(f->loop, fds[1], &device));
     close(fds[0]);
@@ -121,7 +121,7 @@ static void the_end_of_the_front_end_is_told_once(void **state)
     assert_int_equal(f->ends, 1);
     assert_null(f->vhost); // destroyed inside the callback
     int fds[2];
-    assert_true(os_socket_pair(fds));
+    assert_int_equal(os_socket_pair(fds), 0);
     f->socket = fds[0];
     close(fds[1]);
 }

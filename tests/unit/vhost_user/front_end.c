@@ -1,5 +1,6 @@
 #include "front_end.h"
 
+#include "../short.h"
 #include "base/log.h"
 #include "os/clock.h"
 #include "os/loop.h"
@@ -201,14 +202,14 @@ struct front_end *front_create(uint64_t protocol_features)
     struct front_end *f = test_calloc(1, sizeof(*f));
     int sockets[2], channel[2];
     log_set_level(getenv("HESPER_LOG") ? log_get_level() : LOG_ERROR);
-    f->loop = os_loop_create();
+    f->loop = new_loop();
     assert_non_null(f->loop);
-    assert_true(os_socket_pair(sockets));
+    assert_int_equal(os_socket_pair(sockets), 0);
     f->socket = sockets[0];
     f->backend = -1;
     f->memory_fd = os_shm_create("guest", GUEST_SIZE);
     assert_true(f->memory_fd >= 0);
-    f->memory = os_shm_map(f->memory_fd, 0, GUEST_SIZE);
+    f->memory = map_file(f->memory_fd, 0, GUEST_SIZE);
     assert_non_null(f->memory);
     for (int i = 0; i < 2; i++)
         f->kick[i] = f->call[i] = -1;
@@ -229,7 +230,7 @@ struct front_end *front_create(uint64_t protocol_features)
     uint64_t offered = front_get_u64(f, VHOST_GET_PROTOCOL_FEATURES) & protocol_features;
     front_send(f, VHOST_SET_PROTOCOL_FEATURES, 0, &offered, sizeof(offered), NULL, 0);
     if (offered & VHOST_PROTOCOL_BACKEND_REQ) {
-        assert_true(os_socket_pair(channel));
+        assert_int_equal(os_socket_pair(channel), 0);
         f->backend = channel[0];
         front_send(f, VHOST_SET_BACKEND_REQ_FD, 0, NULL, 0, &channel[1], 1);
         close(channel[1]);

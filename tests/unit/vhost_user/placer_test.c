@@ -2,6 +2,7 @@
 // others over it.
 #include "placer/placer.h"
 
+#include "../short.h"
 #include "os/os.h"
 #include "os/shm.h"
 #include "os/socket.h"
@@ -119,13 +120,13 @@ static int setup(void **state)
     struct qemu *q = test_calloc(1, sizeof(*q));
     int fds[2];
     char argument[32];
-    assert_true(os_socket_pair(fds));
+    assert_int_equal(os_socket_pair(fds), 0);
     snprintf(argument, sizeof(argument), "fd=%d", fds[1]);
     assert_int_equal(install(1, NULL, 1, (char *[]){argument}), 0);
     q->socket = fds[0];
     expect_hello(q->socket);
     q->file = os_shm_create("aperture", APERTURE);
-    q->aperture = os_shm_map(q->file, 0, APERTURE);
+    q->aperture = map_file(q->file, 0, APERTURE);
     assert_non_null(q->aperture);
     *state = q;
     return 0;
@@ -230,7 +231,7 @@ static void thousands_live_at_once(void **state)
     struct qemu *q = *state;
     enum { COUNT = APERTURE / (2 * PAGE) };
     int fd = os_shm_create("arena", APERTURE);
-    uint32_t *arena = os_shm_map(fd, 0, APERTURE);
+    uint32_t *arena = map_file(fd, 0, APERTURE);
     for (uint32_t i = 0; i < APERTURE / PAGE; i++)
         arena[i * (PAGE / 4)] = i;
     uint64_t first = q->cookie + 1;
@@ -287,7 +288,7 @@ static void the_address_must_be_the_apertures(void **state)
 {
     struct qemu *q = *state;
     int other = os_shm_create("other", APERTURE);
-    uint8_t *elsewhere = os_shm_map(other, 0, APERTURE);
+    uint8_t *elsewhere = map_file(other, 0, APERTURE);
     struct placer_request request = {
         .generation = 1, .size = APERTURE, .flags = PLACER_BY_ADDRESS, .address = 0};
     assert_int_equal(ask(q, PLACER_BIND, request, q->file), -ESRCH); // nobody said
@@ -579,7 +580,7 @@ static void a_new_aperture_replaces_the_old(void **state)
     munmap(q->aperture, APERTURE);
     close(q->file);
     q->file = os_shm_create("aperture", APERTURE);
-    q->aperture = os_shm_map(q->file, 0, APERTURE);
+    q->aperture = map_file(q->file, 0, APERTURE);
     assert_int_equal(bind_aperture(q, 2), 0);
     assert_int_equal(place(q, 0, PAGE, fd, 0), -ESTALE); // of generation 1
     struct placer_request request = {.generation = 2, .size = PAGE};
@@ -640,7 +641,7 @@ static void connects_to_a_path(void **state)
     assert_int_equal(install(1, NULL, 2, (char *[]){"version=7", argument}), 0);
     int fd = os_socket_accept(listener);
     assert_true(fd >= 0);
-    assert_true(os_socket_set_nonblocking(fd, false));
+    assert_int_equal(os_socket_set_nonblocking(fd, false), 0);
     expect_hello(fd);
     close(fd);
     close(listener);
