@@ -10,6 +10,40 @@ die() {
 say() {
     echo "$me: $*"
 }
+
+# --- how far it is ------------------------------------------------------------------------------
+
+# with_progress TEXT STATE COMMAND...: runs the command; what takes longer than some seconds is told of, every few
+# seconds, with what the function STATE prints. On the standard error, for the output may be the answer.
+with_progress() {
+    progress_text=$1 progress_state=$2
+    shift 2
+    (
+        began=$(date +%s)
+        while sleep 4 >/dev/null 2>&1 && kill -0 $$ 2>/dev/null; do
+            say "$progress_text: $($progress_state), $(($(date +%s) - began)) s"
+        done
+    ) >&2 9>&- &
+    progress_pid=$!
+    "$@"
+    progress_result=$?
+    kill "$progress_pid" 2>/dev/null || true
+    wait "$progress_pid" 2>/dev/null || true
+    return "$progress_result"
+}
+
+megabytes() {
+    echo "$(($1 / 1000000)) MB"
+}
+
+bytes_in() {
+    du -sb "$1" 2>/dev/null | cut -f1
+}
+
+busy() {
+    echo "at work"
+}
+
 need() {
     command -v "$1" >/dev/null || die "'$1' is not installed (run scripts/setup test)"
 }
@@ -85,9 +119,17 @@ apt_get() {
     APT_CONFIG=$apt/apt.conf apt-get -q "$@"
 }
 
+lists_so_far() {
+    megabytes "$(bytes_in "$apt/lists")"
+}
+
+update_lists() {
+    apt_get update >"$apt/log" 2>&1
+}
+
 apt_refresh() {
     say "reading the package lists of $*"
-    apt_get update >"$apt/log" 2>&1 || {
+    with_progress "package lists" lists_so_far update_lists || {
         cat "$apt/log" >&2
         die "apt-get update failed"
     }
@@ -107,11 +149,38 @@ fetch_closure() {
         cat "$apt/plan" "$apt/log" >&2
         die "apt finds no way to install: $*"
     }
-    apt_get install --download-only "$@" >"$apt/log" 2>&1 </dev/null || {
+    # 'URI' FILE SIZE SUM, of what is not here yet.
+    download_size=$(apt_get --print-uris install "$@" 2>/dev/null | awk '/^.[a-z+]*:/ { sum += $3 } END { printf "%.0f", sum }')
+    debs_before=$(bytes_in "$build/cache/debs")
+    [ "$download_size" = 0 ] || say "downloading $(megabytes "$download_size")" >&2
+    with_progress downloading debs_so_far download "$@" || {
         tail -5 "$apt/log" >&2
         die "download failed"
     }
     plan_files
+}
+
+download() {
+    apt_get install --download-only "$@" >"$apt/log" 2>&1 </dev/null
+}
+
+debs_so_far() {
+    [ "$download_size" != 0 ] || { busy; return; }
+    echo "$((($(bytes_in "$build/cache/debs") - debs_before) / 1000000)) of $(megabytes "$download_size")"
+}
+
+# download_here PACKAGE...: the packages alone, without what they need.
+download_here() {
+    download_size=$(apt_get download --print-uris "$@" 2>/dev/null | awk '/^.[a-z+]*:/ { sum += $3 } END { printf "%.0f", sum }')
+    debs_before=$(bytes_in "$build/cache/debs")
+    with_progress downloading debs_so_far download_alone "$@" || {
+        cat "$apt/log" >&2
+        die "cannot download: $*"
+    }
+}
+
+download_alone() {
+    (cd "$build/cache/debs" && apt_get download "$@" >"$apt/log" 2>&1)
 }
 
 # The lines are "Inst NAME (VERSION SUITE... [ARCH])"; the file escapes the epoch's colon.
@@ -124,6 +193,14 @@ plan_files() {
 
 unpack() {
     into=$1
+    with_progress unpacking unpacked_so_far unpack_all
+}
+
+unpacked_so_far() {
+    megabytes "$(bytes_in "$into")"
+}
+
+unpack_all() {
     # Merged /usr, as the packages expect it to be.
     mkdir -p "$into/usr/bin" "$into/usr/sbin" "$into/usr/lib" "$into/usr/lib64"
     for d in bin sbin lib lib64; do
@@ -166,6 +243,10 @@ patch_program() {
 
 make_runnable() {
     t=$1
+    with_progress "making its programs run in place" busy patch_all
+}
+
+patch_all() {
     for f in "$t"/usr/bin/* "$t"/usr/lib/"$triplet"/libexec/* "$t"/usr/libexec/virgl*; do
         [ -f "$f" ] && [ ! -L "$f" ] && is_elf "$f" || continue
         patchelf --print-interpreter "$f" >/dev/null 2>&1 && patch_program "$f" "$t"
