@@ -29,29 +29,38 @@ help:
 	@echo 'make format        as check-format wants it'
 	@echo 'make install       to PREFIX=$(PREFIX), with DESTDIR'
 	@echo 'make clean'
-	@echo 'Variables: BUILD, JOBS, REGISTRY (a prefix with vk.xml), MESON_ARGS, PREFIX'
+	@echo 'Variables: BUILD, JOBS, REGISTRY (a prefix with vk.xml), MESON_ARGS, PREFIX, LIBDIR'
+	@echo './demo and ./test are make demo and make test for a machine that does not have make yet'
 
 # --- building --------------------------------------------------------------------------------------
+
+# Libraries go where Debian's pkg-config looks. Meson knows the place only if dpkg-dev is there, compilers always.
+LIBDIR ?= $$([ ! -e /etc/debian_version ] || $(CC) -print-multiarch 2>/dev/null | sed 's,^.,lib/&,')
+SETUP_ARGS = --prefix=$(PREFIX) $${libdir:+--libdir=$$libdir} $(if $(REGISTRY),-Dvulkan_registry=$(REGISTRY)) $(MESON_ARGS)
+SETUP = libdir=$(LIBDIR); meson setup $(BUILD)
 
 # configure(TESTS): the build folder also holds downloads, so its existence says nothing.
 define configure
 	@if [ -e $(BUILD)/build.ninja ]; then \
 	    meson configure $(BUILD) -Dtests=$(1) $(if $(REGISTRY),-Dvulkan_registry=$(REGISTRY)) $(MESON_ARGS); \
 	else \
-	    meson setup $(BUILD) --prefix=$(PREFIX) -Dtests=$(1) \
-	        $(if $(REGISTRY),-Dvulkan_registry=$(REGISTRY)) $(MESON_ARGS); \
+	    $(SETUP) -Dtests=$(1) $(SETUP_ARGS); \
 	fi
+	$(again)
 endef
+
+# A library of a display that was installed since: Meson looks for it again only if it is told to.
+again = @scripts/displays check $(BUILD) || meson setup --reconfigure $(BUILD) >/dev/null
 
 # Plain `make` leaves a configured folder as it is, so that it may follow `make test`.
 build:
 	@command -v meson >/dev/null && command -v ninja >/dev/null || \
-	    { echo 'make: meson and ninja are missing: run scripts/setup build' >&2; exit 1; }
+	    { echo 'make: meson and ninja are missing: run scripts/setup' >&2; exit 1; }
 	@$(if $(REGISTRY),:,scripts/tree registry --if-needed)
-	@[ -e $(BUILD)/build.ninja ] || \
-	    meson setup $(BUILD) --prefix=$(PREFIX) -Dtests=false \
-	        $(if $(REGISTRY),-Dvulkan_registry=$(REGISTRY)) $(MESON_ARGS)
+	@[ -e $(BUILD)/build.ninja ] || { $(SETUP) -Dtests=false $(SETUP_ARGS); }
+	$(again)
 	$(NINJA)
+	@scripts/displays report $(BUILD)
 
 # --- tests -----------------------------------------------------------------------------------------
 
