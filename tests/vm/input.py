@@ -127,7 +127,7 @@ class Machine(vm.Vm):
     def probe(self):
         """The devices that the guest sees, by name."""
         self.run("modprobe virtio_input; modprobe evdev")
-        got = self.run("for i in $(seq 50); do [ $(./events list | grep -c Hesper) = 3 ] && break; sleep 0.1; done; ./events list")
+        got = self.run("for i in $(seq 600); do [ $(./events list | grep -c Hesper) = 3 ] && break; sleep 0.1; done; ./events list")
         return {d["name"]: d for d in map(json.loads, got.out.decode().splitlines()) if d["name"].startswith("Hesper")}
 
     def held(self, device):
@@ -302,7 +302,7 @@ def rebinds(m, rounds):
     for i in range(rounds):
         got = m.run(
             f"for d in {driver}/virtio*; do d=${{d##*/}}; echo $d >{driver}/unbind && echo $d >{driver}/bind || exit 1; done\n"
-            "for i in $(seq 50); do [ $(./events list | grep -c Hesper) = 3 ] && exit; sleep 0.1; done; exit 2"
+            "for i in $(seq 600); do [ $(./events list | grep -c Hesper) = 3 ] && exit; sleep 0.1; done; exit 2"
         )
         expect(got.status == 0, f"round {i}: {got.why()}")
         if i % 5 == 4 or i + 1 == rounds:

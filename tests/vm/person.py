@@ -13,7 +13,7 @@ import vm
 sys.path.insert(0, os.path.join(vm.bed.ROOT, "tests/vnc"))
 import rfb  # noqa: E402
 
-PATIENCE = 90
+PATIENCE = 300
 
 
 def free_port():

@@ -23,8 +23,9 @@ sys.path.insert(0, os.path.join(os.path.dirname(HERE), "vtest"))
 import bed  # noqa: E402
 
 FILES = os.path.join(bed.ROOT, "build/vm")
-# Guests are slow where their CPU is emulated.
-PATIENCE = 180
+# Guests are slow where their CPU is emulated, and slower where others are at work too. Nothing that goes well waits so
+# long.
+PATIENCE = 900
 
 
 def qemu(kernel=""):
@@ -141,10 +142,10 @@ class Vm:
                 self.command(), env=self.tree.environment(), stdin=subprocess.DEVNULL, stdout=err, stderr=err,
                 start_new_session=True, cwd=self.folder,
             )
-        self.monitor = Channel(self.path("qmp"), self, 30)
-        self.monitor.line(time.monotonic() + 30)
+        self.monitor = Channel(self.path("qmp"), self, 120)
+        self.monitor.line(time.monotonic() + 120)
         self.qmp("qmp_capabilities")
-        self.agent = Channel(self.path("agent"), self, 30)
+        self.agent = Channel(self.path("agent"), self, 120)
         self.wait_ready(patience)
 
     def wait_ready(self, patience=PATIENCE):
@@ -160,7 +161,7 @@ class Vm:
 
     def send(self, script):
         script = script.encode()
-        self.agent.socket.settimeout(10)
+        self.agent.socket.settimeout(120)
         self.agent.socket.sendall(b"%d\n" % len(script) + script)
 
     def receive(self, patience):
@@ -191,9 +192,9 @@ class Vm:
         message = {"execute": command}
         if arguments:
             message["arguments"] = arguments
-        self.monitor.socket.settimeout(30)
+        self.monitor.socket.settimeout(120)
         self.monitor.socket.sendall(json.dumps(message).encode() + b"\n")
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while True:
             answer = json.loads(self.monitor.line(deadline))
             if "error" in answer:
@@ -237,7 +238,7 @@ class Vm:
     def power_off(self):
         """In good order; the exit status of `hesper run`."""
         self.send("poweroff -f")
-        return self.process.wait(60)
+        return self.process.wait(300)
 
     def close(self):
         for channel in (self.agent, self.monitor):

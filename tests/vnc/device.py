@@ -36,7 +36,7 @@ class Device:
         except BrokenPipeError:
             pass
 
-    def wait(self, *words, timeout=30):
+    def wait(self, *words, timeout=120):
         """The next line that begins with `words`; lines before it are kept. None: there was none in time."""
         words, end = [str(word) for word in words], time.monotonic() + timeout
         for i, line in enumerate(self.kept):
@@ -54,7 +54,7 @@ class Device:
                 return line
             self.kept.append(line)
 
-    def said(self, *words, timeout=30):
+    def said(self, *words, timeout=120):
         """A line of the program's stderr that holds `words`."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
@@ -64,7 +64,7 @@ class Device:
             time.sleep(0.02)
         return None
 
-    def inputs(self, quiet=1, count=None, timeout=60, first=30):
+    def inputs(self, quiet=1, count=None, timeout=240, first=120):
         """Input events (device, type, code, value) until none comes for `quiet` seconds, or there are `count`. The first
         may take longer."""
         events, end = [], time.monotonic() + timeout
@@ -82,7 +82,7 @@ class Device:
     def end(self):
         """The exit status of the program, as of waitpid; None if it did not end."""
         self.tell("end")
-        line = self.wait("ended", timeout=30)
+        line = self.wait("ended")
         if not line:
             self.process.kill()
         self.process.wait()

@@ -23,7 +23,7 @@ class Refused(Exception):
     """The server has said why not."""
 
 
-def connect(address, timeout=30):
+def connect(address, timeout=120):
     """(host, port) or the path of a socket."""
     if isinstance(address, str):
         s = socket.socket(socket.AF_UNIX)
@@ -38,7 +38,7 @@ def connect(address, timeout=30):
 class Client:
     """A viewer. `frame` is its picture: rows of R, G, B, X."""
 
-    def __init__(self, address, password=None, encodings=(RAW, DESKTOP_SIZE), security=None, sock=None, timeout=30, version=b"RFB 003.008\n", tls=None):
+    def __init__(self, address, password=None, encodings=(RAW, DESKTOP_SIZE), security=None, sock=None, timeout=120, version=b"RFB 003.008\n", tls=None):
         self.sock = sock or connect(address, timeout)
         self.timeout = timeout
         self.inflate = zlib.decompressobj()
@@ -279,7 +279,7 @@ class Client:
             raise AssertionError(f"message {kind}")
         return True
 
-    def until(self, condition, timeout=30, incremental=True):
+    def until(self, condition, timeout=120, incremental=True):
         """Asks for updates until condition() holds."""
         end = time.monotonic() + timeout
         if condition():

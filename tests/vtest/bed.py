@@ -28,6 +28,11 @@ SUITES = {"trixie": "25.0", "trixie-backports": "26.1", "sid": "26.2"}
 FOREIGN = ("VK_", "VN_", "VTEST_", "MESA_", "LIBGL_", "GALLIUM_", "ZINK_", "LP_", "GGML_", "DISPLAY", "WAYLAND_", "PLAN")
 
 
+def busy():
+    """Is there more to do on this machine than it can do at once? Then speed says nothing."""
+    return os.getloadavg()[0] > len(os.sched_getaffinity(0))
+
+
 class Result:
     """What a finished program left: exit status (None: timed out), output, seconds."""
 
@@ -121,7 +126,7 @@ class Side:
             self.command(argv), env=full, cwd=self.tree.work, start_new_session=True, **popen
         )
 
-    def run(self, argv, env=None, timeout=120):
+    def run(self, argv, env=None, timeout=600):
         began = time.monotonic()
         p = self.start(argv, env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         try:

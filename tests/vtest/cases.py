@@ -160,7 +160,7 @@ def cube_shots(side, count, until=None):
             stderr=subprocess.PIPE,
         )
         try:
-            deadline = time.monotonic() + 60
+            deadline = time.monotonic() + 240
             while len(shots) < count and time.monotonic() < deadline:
                 if process.poll() is not None:
                     err = process.stderr.read().decode(errors="replace").strip().splitlines()
@@ -176,7 +176,7 @@ def cube_shots(side, count, until=None):
         finally:
             bed.end(process)
             process.stderr.close()
-    expect(shots, "no frame within a minute")
+    expect(shots, "no frame within four minutes")
     return shots
 
 
@@ -228,7 +228,7 @@ def zink_shot(program):
                 [program], env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
             )
             try:
-                deadline = time.monotonic() + 30
+                deadline = time.monotonic() + 240
                 before, shot = None, display.shot()
                 while time.monotonic() < deadline:
                     time.sleep(0.5)
@@ -241,7 +241,7 @@ def zink_shot(program):
             finally:
                 bed.end(process)
                 process.stderr.close()
-        raise Failed("no picture within 30 s")
+        raise Failed("no picture within four minutes")
 
     def run(bench, side):
         want = bench.natively(("zink", program), lambda: shoot(bench.native))
@@ -279,16 +279,29 @@ def vkmark(bench, side):
     tree = bench.tree
     argv = ["vkmark", "--winsys-dir", os.path.join(tree.lib, "vkmark"), "--winsys", "headless"]
     argv += ["--data-dir", os.path.join(tree.path, "usr/share/vkmark"), "--size", "400x300"]
-    for scene in SCENES:
-        argv += ["-b", scene + ":duration=0.3"]
-    got = side.run(argv, timeout=240)
-    expect(got.status == 0, got.why())
-    # "FPS: 0" is a scene of less than one frame a second; without any its frame time is infinite.
-    times = re.findall(rb"\[\w+\].*FPS: \d+ FrameTime: (\S+) ms", got.out)
-    expect(len(times) == len(SCENES), f"{len(times)} of {len(SCENES)} scenes")
-    expect(all(0 < float(t) < 1e5 for t in times), "a scene without a frame")
-    score = re.search(rb"Score: (\d+)", got.out)
-    return f"{len(times)} scenes" + (f", score {score.group(1).decode()}" if score else "")
+    scores = []
+
+    def run(scenes, seconds):
+        got = side.run(argv + [word for scene in scenes for word in ("-b", f"{scene}:duration={seconds}")])
+        expect(got.status == 0, got.why())
+        scores.extend(re.findall(rb"Score: (\d+)", got.out))
+        return got.out
+
+    all_scenes_have_frames(SCENES, run)
+    return f"{len(SCENES)} scenes, score {scores[0].decode()}" if scores else None
+
+
+def all_scenes_have_frames(scenes, run):
+    """run(SCENES, SECONDS): what vkmark says. A busy machine may need longer for the first frame of a scene."""
+    left = list(scenes)
+    for seconds in (0.3, 3, 30):
+        # "FPS: 0" is a scene of less than one frame a second; without any its frame time is infinite.
+        times = re.findall(rb"\[\w+\].*FPS: \d+ FrameTime: (\S+) ms", run(left, seconds))
+        expect(len(times) == len(left), f"{len(times)} of {len(left)} scenes")
+        left = [scene for scene, t in zip(left, times) if not 0 < float(t) < 1e5]
+        if not left:
+            return
+    raise Failed(f"no frame within {seconds} s of {', '.join(left)}")
 
 
 def model(tree):
@@ -307,7 +320,7 @@ def llama_bench(bench, side):
     if not bench.tree.has("llama-bench"):
         raise Skip("this suite has no llama.cpp with Vulkan")
     argv = ["llama-bench", "-m", model(bench.tree), "-ngl", "99", "-p", "32", "-n", "16", "-r", "1"]
-    got = side.run(argv, LLAMA, timeout=240)
+    got = side.run(argv, LLAMA)
     expect(got.status == 0, got.why())
     rows = re.findall(rb"\| *Vulkan *\|.*\| *(pp32|tg16) *\| *([0-9.]+)", got.out)
     expect(len(rows) == 2, "not run on Vulkan")
@@ -322,7 +335,7 @@ def llama_text(bench, side):
     argv += ["--seed", "1", "-n", "24", "-v", "-p", "the evening star"]
 
     def words(at):
-        got = at.run(argv, LLAMA, timeout=240)
+        got = at.run(argv, LLAMA)
         expect(got.status == 0, f"{at.name}: {got.why()}")
         expect(b"using device Vulkan0" in got.err, f"{at.name}: not run on Vulkan")
         return got.out.rstrip()

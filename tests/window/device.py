@@ -167,7 +167,7 @@ class Device:
         else:
             raise AssertionError(f"unknown message {kind}")
 
-    def until(self, condition, what, timeout=20):
+    def until(self, condition, what, timeout=120):
         end = time.monotonic() + timeout
         while not condition():
             left = end - time.monotonic()
