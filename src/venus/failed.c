@@ -205,6 +205,8 @@ static bool refuse(struct venus_call *call, void *args)
     if (shape->made) {
         tell(call, shape->made, shape->error);
         add_all(call, args);
+    } else if (call->self->type == WIRE_HANDLE_QUEUE) {
+        tell(call, WIRE_HANDLE_QUEUE, shape->error);
     }
     return true;
 }

@@ -50,11 +50,11 @@ def read(path):
 # --- programs of ours --------------------------------------------------------------------------------
 
 
-def program(name, *args, output=None, optional=False):
+def program(name, *args, output=None, optional=False, plan=None):
     """A program of tests/programs: output and file must be the same bytes as natively.
 
     optional: Mesa's Venus may lack it over vtest whatever the host has; "mac": a host like a Mac may
-    lack it."""
+    lack it. plan: what the host's driver refuses, see tests/plan/icd.c."""
 
     def run(bench, side):
         source = os.path.join(bed.BUILD, "tests/programs", name)
@@ -69,6 +69,8 @@ def program(name, *args, output=None, optional=False):
             # Zero is what only Hesper promises, see tests/programs/memory.c; dma-buf is what only
             # Hesper has without /dev/udmabuf.
             env = bed.udmabuf() if at.native else {"EXPECT_ZERO": "1"}
+            if plan:
+                env.update(bed.plan(bench.tree, plan))
             argv = [copy, *args] + ([path] if path else [])
             return at.run(argv, env), read(path) if path else b""
 
@@ -355,6 +357,8 @@ CASES = {
     "offscreen": program("offscreen", output="frame.ppm"),
     "sync": program("sync"),
     "memory": program("memory"),
+    "refused-memory": program("refused", "memory", plan="vkAllocateMemory 9 VK_ERROR_OUT_OF_DEVICE_MEMORY"),
+    "refused-pipeline": program("refused", "pipeline", plan="vkCreateComputePipelines 1 VK_ERROR_OUT_OF_HOST_MEMORY"),
     "threads": program("threads"),
     "interop-image": program("interop", "image", output="image.ppm"),
     "interop-memory": program("interop", "memory", optional=True),
