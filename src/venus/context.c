@@ -1,7 +1,9 @@
 #include "venus/context.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "venus/device.h"
@@ -67,29 +69,29 @@ void venus_context_stop(struct venus_context *context)
         venus_ring_list_wake(context->rings);
 }
 
-void venus_context_lose(struct venus_context *context, const char *where, const char *command,
-                        uint64_t offset, const char *reason)
+static void lose(struct venus_context *context, const char *text)
 {
     if (atomic_flag_test_and_set(&context->lost))
         return;
     venus_ring_list_fatal(context->rings);
-    char text[256];
-    int length = snprintf(text, sizeof(text), "%s: %s at byte %llu: %s", where, command,
-                          (unsigned long long)offset, reason);
-    if (length >= (int)sizeof(text))
-        length = sizeof(text) - 1;
     // The device process writes the log line, with the name of the context.
-    link_send(context->link, LINK_CONTEXT_LOST, text, (size_t)length, NULL, 0, NULL, 0);
+    link_send(context->link, LINK_CONTEXT_LOST, text, strlen(text), NULL, 0, NULL, 0);
     venus_context_stop(context);
+}
+
+void venus_context_lose(struct venus_context *context, const char *format, ...)
+{
+    char text[256];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof(text), format, arguments);
+    va_end(arguments);
+    lose(context, text);
 }
 
 void venus_context_end(struct venus_context *context)
 {
-    if (atomic_flag_test_and_set(&context->lost))
-        return;
-    venus_ring_list_fatal(context->rings);
-    link_send(context->link, LINK_CONTEXT_LOST, NULL, 0, NULL, 0, NULL, 0);
-    venus_context_stop(context);
+    lose(context, "");
 }
 
 void venus_context_retire(struct venus_context *context, const struct link_fence_retired *fences,

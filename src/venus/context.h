@@ -14,8 +14,9 @@ struct venus_profile;
 struct venus_context {
     uint32_t id;
     char name[64];
-    bool own_files;                      // every mappable memory is a file of its own
-    bool same_kernel;                    // the guest's programs run beside us (vtest)
+    bool own_files;   // every mappable memory is a file of its own
+    bool tells_loss;  // fences that are retired as lost reach whoever waits for them
+    bool same_kernel; // the guest's programs run beside us (vtest)
     const struct venus_profile *profile; // of the host
     struct link *link;
     struct venus_host *host;
@@ -56,8 +57,8 @@ void venus_context_destroy(struct venus_context *context);
 
 // Breaks the context: FATAL in every ring, one log line, LINK_CONTEXT_LOST. Only the first call
 // counts. Any thread.
-void venus_context_lose(struct venus_context *context, const char *where, const char *command,
-                        uint64_t offset, const char *reason);
+void venus_context_lose(struct venus_context *context, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 // The same without a line in the log: the guest's program is gone. Any thread.
 void venus_context_end(struct venus_context *context);
 // Wakes and ends every wait, without an error (the guest has gone). Any thread.

@@ -101,26 +101,29 @@ static void release(struct venus_context *context, struct venus_object *object)
 static const struct venus_class device_class = {
     .size = sizeof(struct venus_device), .stop = stop, .release = release};
 
-// Makes `device` ours together with its queues. False: no memory; then the device is destroyed.
-static bool adopt(struct venus_call *call, struct venus_device *device, VkDevice handle,
-                  const VkDeviceCreateInfo *info)
+// Makes `device` ours together with its queues. If that fails, the device is destroyed.
+static VkResult adopt(struct venus_call *call, struct venus_device *device, VkDevice handle,
+                      const VkDeviceCreateInfo *info)
 {
     struct venus_context *context = call->context;
     device->base.handle = (uintptr_t)handle;
     device->base.device = device;
     device->base.parent = &call->instance->base;
     device->physical_device = (struct venus_physical_device *)call->self;
+    device->context = context;
     venus_device_driver_load(&device->vk, call->instance->vk.GetDeviceProcAddr, handle);
     for (uint32_t i = 0; i < info->queueCreateInfoCount; i++) {
         const VkDeviceQueueCreateInfo *queues = &info->pQueueCreateInfos[i];
         for (uint32_t j = 0; j < queues->queueCount; j++) {
-            if (!venus_queue_create(context, device, queues->queueFamilyIndex, j, queues->flags)) {
+            VkResult result =
+                venus_queue_create(device, queues->queueFamilyIndex, j, queues->flags);
+            if (result != VK_SUCCESS) {
                 venus_release(context, &device->base);
-                return false;
+                return result;
             }
         }
     }
-    return true;
+    return VK_SUCCESS;
 }
 
 static bool create_device(struct venus_call *call, void *data)
@@ -164,10 +167,9 @@ static bool create_device(struct venus_call *call, void *data)
         venus_object_free(&call->context->objects, &device->base);
         return true;
     }
-    if (!adopt(call, device, handle, &info)) {
-        args->ret = VK_ERROR_OUT_OF_HOST_MEMORY;
+    args->ret = adopt(call, device, handle, &info);
+    if (args->ret != VK_SUCCESS)
         return true;
-    }
     if (nulls && !venus_null_descriptor_create(device)) {
         venus_release(call->context, &device->base);
         args->ret = VK_ERROR_OUT_OF_DEVICE_MEMORY;

@@ -50,6 +50,9 @@ struct venus_device {
     struct venus_object base;
     struct venus_device_driver vk;
     struct venus_physical_device *physical_device;
+    struct venus_context *context;
+    atomic_bool lost;           // venus/loss.h
+    atomic_bool has_fences;     // the guest has made a fence of it
     struct venus_queue *queues; // all that were created with the device, linked by next_of_device
     struct venus_null_descriptor *nulls; // owned; NULL: the host's own, or not asked for
 };

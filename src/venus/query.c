@@ -1,7 +1,7 @@
 // Query results that the guest waits for.
 #include "os/clock.h"
 #include "venus/context.h"
-#include "venus/device.h"
+#include "venus/loss.h"
 
 #define FIRST_NAP_NS 20000
 #define LAST_NAP_NS 1000000
@@ -18,8 +18,12 @@ static bool get_query_pool_results(struct venus_call *call, void *data)
     VkQueryResultFlags flags = args->flags & ~(VkQueryResultFlags)VK_QUERY_RESULT_WAIT_BIT;
     uint64_t nap = FIRST_NAP_NS;
     for (;;) {
+        args->ret = VK_ERROR_DEVICE_LOST;
+        if (venus_device_lost(call->device))
+            return true;
         args->ret = get(args->device, args->queryPool, args->firstQuery, args->queryCount,
                         args->dataSize, args->pData, args->stride, flags);
+        args->ret = venus_device_result(call->device, call->wire.info->name, args->ret);
         if (args->ret != VK_NOT_READY || !wait)
             return true;
         if (venus_stream_stopping(call->stream))

@@ -1,18 +1,19 @@
 #include "venus/queue.h"
 
+#include "venus/loss.h"
 #include "venus/profile.h"
 #include "venus/waiter.h"
 
 // Queues go with their device, those that the guest never named too.
 static const struct venus_class queue_class = {.size = sizeof(struct venus_queue)};
 
-bool venus_queue_create(struct venus_context *context, struct venus_device *device, uint32_t family,
-                        uint32_t index, VkDeviceQueueCreateFlags flags)
+VkResult venus_queue_create(struct venus_device *device, uint32_t family, uint32_t index,
+                            VkDeviceQueueCreateFlags flags)
 {
-    struct venus_queue *queue =
-        venus_object_alloc(&context->objects, &queue_class, WIRE_HANDLE_QUEUE);
+    struct venus_object_table *objects = &device->context->objects;
+    struct venus_queue *queue = venus_object_alloc(objects, &queue_class, WIRE_HANDLE_QUEUE);
     if (!queue)
-        return false;
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
     const VkDeviceQueueInfo2 info = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_INFO_2,
                                      .flags = flags,
                                      .queueFamilyIndex = family,
@@ -28,10 +29,15 @@ bool venus_queue_create(struct venus_context *context, struct venus_device *devi
     queue->family = family;
     queue->index = index;
     queue->flags = flags;
+    VkResult result = venus_waiter_create(queue, &queue->waiter);
+    if (result != VK_SUCCESS) {
+        venus_object_free(objects, &queue->base);
+        return result;
+    }
     pthread_mutex_init(&queue->lock, NULL);
     queue->next_of_device = device->queues;
     device->queues = queue;
-    return true;
+    return VK_SUCCESS;
 }
 
 bool venus_queue_bind(struct venus_context *context, struct venus_queue *queue, uint32_t ring_idx,
@@ -45,8 +51,6 @@ bool venus_queue_bind(struct venus_context *context, struct venus_queue *queue, 
         *reason = "the timeline belongs to another queue";
     else if (queue->ring_idx)
         *reason = "the queue has a timeline already";
-    else if (!(queue->waiter = venus_waiter_create(context, queue)))
-        *reason = "no thread for the queue's fences";
     else
         ok = true;
     if (ok) {
@@ -80,57 +84,80 @@ VkResult venus_queue_submit_empty(struct venus_queue *queue, VkSemaphore wait, V
         .signalSemaphoreCount = signal != VK_NULL_HANDLE,
         .pSignalSemaphores = &signal,
     };
+    struct venus_device *device = queue->base.device;
+    if (venus_device_lost(device))
+        return VK_ERROR_DEVICE_LOST;
     pthread_mutex_lock(&queue->lock);
     venus_waiter_forget_last(queue->waiter);
-    VkResult result = queue->base.device->vk.QueueSubmit((VkQueue)(uintptr_t)queue->base.handle,
-                                                         wait || signal, &submit, fence);
+    VkResult result = device->vk.QueueSubmit((VkQueue)(uintptr_t)queue->base.handle, wait || signal,
+                                             &submit, fence);
     pthread_mutex_unlock(&queue->lock);
-    return result;
+    return venus_device_result(device, "vkQueueSubmit", result);
 }
 
 VkResult venus_queue_wait_idle(struct venus_context *context, struct venus_queue *queue)
 {
-    struct venus_device_driver *vk = &queue->base.device->vk;
-    VkDevice device = venus_device_handle(queue->base.device);
+    struct venus_device *device = queue->base.device;
+    struct venus_device_driver *vk = &device->vk;
     const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     VkFence fence;
-    VkResult result = vk->CreateFence(device, &info, NULL, &fence);
+    VkResult result = vk->CreateFence(venus_device_handle(device), &info, NULL, &fence);
     if (result != VK_SUCCESS)
         return result;
     result = venus_queue_submit_empty(queue, VK_NULL_HANDLE, VK_NULL_HANDLE, fence);
     while (result == VK_SUCCESS &&
-           (result = vk->WaitForFences(device, 1, &fence, VK_TRUE, VENUS_WAIT_SLICE_NS)) ==
-               VK_TIMEOUT) {
+           (result = vk->WaitForFences(venus_device_handle(device), 1, &fence, VK_TRUE,
+                                       VENUS_WAIT_SLICE_NS)) == VK_TIMEOUT) {
+        // In both cases the fence is in use: it goes with the process.
         if (venus_context_stopping(context))
-            return VK_TIMEOUT; // the fence is in use: it goes with the process
+            return VK_TIMEOUT;
+        if (venus_device_lost(device))
+            return VK_ERROR_DEVICE_LOST;
         result = VK_SUCCESS;
     }
-    vk->DestroyFence(device, fence, NULL);
-    return result;
+    vk->DestroyFence(venus_device_handle(device), fence, NULL);
+    return venus_device_result(device, "vkWaitForFences", result);
 }
 
-// A submission of the guest. Where it brings no fence of its own, one of the waiter's goes with it:
-// a fence of the device process asked for later then needs no submission.
-#define SUBMIT(queue, args, submit_call)                                                           \
-    do {                                                                                           \
-        pthread_mutex_lock(&(queue)->lock);                                                        \
-        VkFence fence_ = (args)->fence;                                                            \
-        if (!fence_)                                                                               \
-            fence_ = venus_waiter_begin((queue)->waiter);                                          \
-        else                                                                                       \
-            venus_waiter_forget_last((queue)->waiter);                                             \
-        (args)->ret = submit_call;                                                                 \
-        if (!(args)->fence)                                                                        \
-            venus_waiter_submitted((queue)->waiter, (args)->ret == VK_SUCCESS);                    \
-        pthread_mutex_unlock(&(queue)->lock);                                                      \
-    } while (0)
+// ---- submissions of the guest -------------------------------------------------------------------
+
+// Takes the queue for a submission. Returns the fence that goes with it: the guest's, or else one
+// of the waiter's, so that a fence of the device process that is asked for later needs no
+// submission of its own.
+static VkFence begin(struct venus_queue *queue, VkFence guests)
+{
+    pthread_mutex_lock(&queue->lock);
+    if (!guests)
+        return venus_waiter_begin(queue->waiter);
+    venus_waiter_forget_last(queue->waiter);
+    return guests;
+}
+
+// Gives the queue back. Returns what the guest gets for the driver's `result`.
+static VkResult end(struct venus_call *call, struct venus_queue *queue, VkFence guests,
+                    VkResult result)
+{
+    if (!guests)
+        venus_waiter_submitted(queue->waiter, result == VK_SUCCESS);
+    pthread_mutex_unlock(&queue->lock);
+    // A guest that does not wait for the result has told its program that it is VK_SUCCESS.
+    if (result == VK_ERROR_DEVICE_LOST ||
+        (result != VK_SUCCESS && !(call->wire.flags & WIRE_FLAG_REPLY)))
+        venus_device_lose(call->device, call->wire.info->name, result);
+    return result;
+}
 
 static bool queue_submit(struct venus_call *call, void *data)
 {
     struct wire_args_vkQueueSubmit *args = data;
     struct venus_queue *queue = (struct venus_queue *)call->self;
-    SUBMIT(queue, args,
-           call->device->vk.QueueSubmit(args->queue, args->submitCount, args->pSubmits, fence_));
+    args->ret = VK_ERROR_DEVICE_LOST;
+    if (venus_device_lost(call->device))
+        return true;
+    VkFence fence = begin(queue, args->fence);
+    VkResult result =
+        call->device->vk.QueueSubmit(args->queue, args->submitCount, args->pSubmits, fence);
+    args->ret = end(call, queue, args->fence, result);
     return true;
 }
 
@@ -140,8 +167,13 @@ static bool queue_submit2(struct venus_call *call, void *data)
     struct venus_queue *queue = (struct venus_queue *)call->self;
     if (!call->device->vk.QueueSubmit2)
         return venus_unsupported(call);
-    SUBMIT(queue, args,
-           call->device->vk.QueueSubmit2(args->queue, args->submitCount, args->pSubmits, fence_));
+    args->ret = VK_ERROR_DEVICE_LOST;
+    if (venus_device_lost(call->device))
+        return true;
+    VkFence fence = begin(queue, args->fence);
+    VkResult result =
+        call->device->vk.QueueSubmit2(args->queue, args->submitCount, args->pSubmits, fence);
+    args->ret = end(call, queue, args->fence, result);
     return true;
 }
 
@@ -151,9 +183,13 @@ static bool queue_bind_sparse(struct venus_call *call, void *data)
     struct venus_queue *queue = (struct venus_queue *)call->self;
     if (call->device->physical_device->profile->queue_flags & VK_QUEUE_SPARSE_BINDING_BIT)
         return venus_fail(call, "the device has no queue for it");
-    SUBMIT(queue, args,
-           call->device->vk.QueueBindSparse(args->queue, args->bindInfoCount, args->pBindInfo,
-                                            fence_));
+    args->ret = VK_ERROR_DEVICE_LOST;
+    if (venus_device_lost(call->device))
+        return true;
+    VkFence fence = begin(queue, args->fence);
+    VkResult result =
+        call->device->vk.QueueBindSparse(args->queue, args->bindInfoCount, args->pBindInfo, fence);
+    args->ret = end(call, queue, args->fence, result);
     return true;
 }
 

@@ -14,15 +14,16 @@ struct venus_queue {
     bool named;                        // the guest has given it an id
     uint32_t ring_idx;                 // 0: not bound
     pthread_mutex_t lock;              // around every call of the driver with this queue
-    struct venus_queue_waiter *waiter; // NULL until the queue is bound
+    struct venus_queue_waiter *waiter; // owned
 };
 
-// Called by vkCreateDevice for each queue of the new device; linked into device->queues, not yet in
-// the object table. False: memory.
-bool venus_queue_create(struct venus_context *context, struct venus_device *device, uint32_t family,
-                        uint32_t index, VkDeviceQueueCreateFlags flags);
-// Binds the queue to a timeline (vkGetDeviceQueue2 with VkDeviceQueueTimelineInfoMESA) and starts
-// its waiter. False: *reason.
+// Makes a queue of a new device, with its waiter: linked into device->queues, not yet in the object
+// table.
+// Errors: what vkCreateDevice then returns.
+VkResult venus_queue_create(struct venus_device *device, uint32_t family, uint32_t index,
+                            VkDeviceQueueCreateFlags flags);
+// Binds the queue to a timeline (vkGetDeviceQueue2 with VkDeviceQueueTimelineInfoMESA).
+// Errors: false: *reason.
 bool venus_queue_bind(struct venus_context *context, struct venus_queue *queue, uint32_t ring_idx,
                       const char **reason);
 // Ends the waiter after retiring what is outstanding, unbinds the timeline. The object itself goes

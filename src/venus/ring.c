@@ -195,8 +195,8 @@ static void *ring_main(void *data)
         }
         if (size > ring->buffer_size || size % 4) {
             venus_context_lose(
-                ring->context, "ring", "tail", 0,
-                "it is further ahead than the buffer is long, or not a multiple of 4");
+                ring->context,
+                "ring: its tail is further ahead than the buffer is long, or not a multiple of 4");
             break;
         }
         if (!run_batch(ring, size))

@@ -61,8 +61,9 @@ static bool fail(struct venus_stream *stream, const char *command, uint64_t offs
                  const char *reason)
 {
     if (!venus_context_stopping(stream->context))
-        venus_context_lose(stream->context, stream->ring ? "ring" : "context stream", command,
-                           offset, reason);
+        venus_context_lose(stream->context, "%s: %s at byte %llu: %s",
+                           stream->ring ? "ring" : "context stream", command,
+                           (unsigned long long)offset, reason);
     return false;
 }
 

@@ -2,11 +2,15 @@
 
 #include <stdlib.h>
 
+#include "os/clock.h"
 #include "os/thread.h"
+#include "venus/loss.h"
 
-// More than this many submissions without their fences coming back: do without until they do.
-#define MAX_FENCES 256
 #define BATCH 16
+// Between two tries to get a fence, or to look at one, from a driver that is out of memory.
+#define RETRY_NS 1000000
+// A driver that refuses for so long in a row will not come round.
+#define MAX_RETRIES 10000
 
 // A host fence. Belongs to: the submission under way, `last`, and each request that waits for it.
 struct host_fence {
@@ -19,7 +23,8 @@ struct host_fence {
 struct request {
     struct request *next;
     uint64_t fence_id;
-    struct host_fence *fence; // NULL: nothing to wait for
+    struct host_fence *fence; // NULL: see `unfenced`
+    bool unfenced; // there was no fence for what it waits for: the thread gets one in its turn
 };
 
 struct venus_queue_waiter {
@@ -27,13 +32,15 @@ struct venus_queue_waiter {
     struct venus_queue *queue;
     pthread_t thread;
 
-    // Under the queue lock.
+    // Under the queue lock. The fences are as many as submissions were ever under way at once.
     struct host_fence *idle; // nobody's, may still be pending in the driver; oldest first
     struct host_fence **idle_tail;
-    unsigned fence_count;
     struct host_fence *submitting; // between begin and submitted
     struct host_fence *last;       // went with the newest submission of all
     bool unfenced;                 // the newest submission has another fence: `last` says nothing
+    // For the thread alone, so that it always has one to wait with: a request without a fence comes
+    // to its turn when those before it are done, and this is in nobody's use any more.
+    struct host_fence *reserve;
 
     // Under `lock`.
     pthread_mutex_t lock;
@@ -43,15 +50,44 @@ struct venus_queue_waiter {
     atomic_bool stopping;
 };
 
-static void fence_unref(struct venus_queue_waiter *waiter, struct host_fence *fence)
+static VkResult fence_create(struct venus_device *device, struct host_fence **out)
 {
-    if (fence && --fence->references == 0) {
-        fence->next = NULL;
-        *waiter->idle_tail = fence;
-        waiter->idle_tail = &fence->next;
-    }
+    const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    struct host_fence *fence = calloc(1, sizeof(*fence));
+    VkResult result = VK_ERROR_OUT_OF_HOST_MEMORY;
+    if (fence)
+        result = device->vk.CreateFence(venus_device_handle(device), &info, NULL, &fence->handle);
+    if (result == VK_SUCCESS)
+        *out = fence;
+    else
+        free(fence);
+    return result;
 }
 
+static void fence_unref(struct venus_queue_waiter *waiter, struct host_fence *fence)
+{
+    if (!fence || --fence->references || fence == waiter->reserve)
+        return;
+    fence->next = NULL;
+    *waiter->idle_tail = fence;
+    waiter->idle_tail = &fence->next;
+}
+
+// Is it signalled? A lost device signals nothing more, and what waits for it must end.
+static bool is_done(struct venus_queue_waiter *waiter, struct host_fence *fence)
+{
+    struct venus_device *device = waiter->queue->base.device;
+    if (!fence || atomic_load(&fence->done) || venus_device_lost(device))
+        return true;
+    VkResult result =
+        venus_device_result(device, "vkGetFenceStatus",
+                            device->vk.GetFenceStatus(venus_device_handle(device), fence->handle));
+    if (result == VK_SUCCESS)
+        atomic_store(&fence->done, true);
+    return result == VK_SUCCESS || result == VK_ERROR_DEVICE_LOST;
+}
+
+// Takes a fence that is not signalled: used before, or new. NULL: the driver has none to give.
 static struct host_fence *fence_get(struct venus_queue_waiter *waiter)
 {
     struct venus_device *device = waiter->queue->base.device;
@@ -63,16 +99,8 @@ static struct host_fence *fence_get(struct venus_queue_waiter *waiter)
         waiter->idle = fence->next;
         if (!waiter->idle)
             waiter->idle_tail = &waiter->idle;
-    } else {
-        if (waiter->fence_count >= MAX_FENCES || !(fence = calloc(1, sizeof(*fence))))
-            return NULL;
-        const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
-        if (device->vk.CreateFence(venus_device_handle(device), &info, NULL, &fence->handle) !=
-            VK_SUCCESS) {
-            free(fence);
-            return NULL;
-        }
-        waiter->fence_count++;
+    } else if (fence_create(device, &fence) != VK_SUCCESS) {
+        return NULL;
     }
     fence->references = 1;
     atomic_store(&fence->done, false);
@@ -81,16 +109,12 @@ static struct host_fence *fence_get(struct venus_queue_waiter *waiter)
 
 VkFence venus_waiter_begin(struct venus_queue_waiter *waiter)
 {
-    if (!waiter)
-        return VK_NULL_HANDLE;
     waiter->submitting = fence_get(waiter);
     return waiter->submitting ? waiter->submitting->handle : VK_NULL_HANDLE;
 }
 
 void venus_waiter_submitted(struct venus_queue_waiter *waiter, bool success)
 {
-    if (!waiter)
-        return;
     struct host_fence *fence = waiter->submitting;
     waiter->submitting = NULL;
     if (success) {
@@ -107,79 +131,144 @@ void venus_waiter_submitted(struct venus_queue_waiter *waiter, bool success)
 
 void venus_waiter_forget_last(struct venus_queue_waiter *waiter)
 {
-    if (!waiter)
-        return;
     fence_unref(waiter, waiter->last);
     waiter->last = NULL;
     waiter->unfenced = true;
 }
 
-static bool is_done(struct venus_queue_waiter *waiter, struct host_fence *fence)
+// Lets `fence` follow everything that was submitted; it becomes `last`. NULL: it is none. Under the
+// queue lock.
+static VkResult submit_fence(struct venus_queue_waiter *waiter, struct host_fence *fence)
 {
-    if (!fence || atomic_load(&fence->done))
-        return true;
-    struct venus_device *device = waiter->queue->base.device;
-    if (device->vk.GetFenceStatus(venus_device_handle(device), fence->handle) == VK_NOT_READY)
+    struct venus_queue *queue = waiter->queue;
+    VkResult result = VK_ERROR_OUT_OF_HOST_MEMORY;
+    if (fence)
+        result = queue->base.device->vk.QueueSubmit((VkQueue)(uintptr_t)queue->base.handle, 0, NULL,
+                                                    fence->handle);
+    if (fence || result == VK_SUCCESS) {
+        waiter->submitting = fence;
+        venus_waiter_submitted(waiter, result == VK_SUCCESS);
+    }
+    return venus_device_result(queue->base.device, "vkQueueSubmit", result);
+}
+
+static void retire(struct venus_queue_waiter *waiter, const uint64_t *fence_ids, uint32_t count)
+{
+    struct link_fence_retired retired[BATCH];
+    for (uint32_t i = 0; i < count; i++)
+        retired[i] = (struct link_fence_retired){.fence_id = fence_ids[i],
+                                                 .ring_idx = waiter->queue->ring_idx};
+    venus_context_retire(waiter->context, retired, count);
+}
+
+// Puts a request behind the others. False: memory.
+static bool enqueue_locked(struct venus_queue_waiter *waiter, struct request wanted)
+{
+    struct request *request = waiter->spare;
+    if (request)
+        waiter->spare = request->next;
+    else if (!(request = malloc(sizeof(*request))))
         return false;
-    atomic_store(&fence->done, true); // signalled, or the device is lost: nothing more will come
+    *request = wanted;
+    *waiter->tail = request;
+    waiter->tail = &request->next;
+    pthread_cond_signal(&waiter->wake);
     return true;
 }
 
 void venus_waiter_add(struct venus_queue_waiter *waiter, uint64_t fence_id)
 {
     struct venus_queue *queue = waiter->queue;
+    struct request request = {.fence_id = fence_id};
     pthread_mutex_lock(&queue->lock);
-    if (waiter->unfenced) {
-        VkFence handle = venus_waiter_begin(waiter);
-        VkResult result = VK_ERROR_OUT_OF_HOST_MEMORY;
-        if (handle)
-            result = queue->base.device->vk.QueueSubmit((VkQueue)(uintptr_t)queue->base.handle, 0,
-                                                        NULL, handle);
-        venus_waiter_submitted(waiter, result == VK_SUCCESS);
-    }
-    struct host_fence *fence = waiter->last;
-    if (fence)
-        fence->references++;
+    if (waiter->unfenced && !venus_device_lost(queue->base.device))
+        request.unfenced = submit_fence(waiter, fence_get(waiter)) != VK_SUCCESS;
+    if (!request.unfenced)
+        request.fence = waiter->last;
+    if (request.fence)
+        request.fence->references++;
     pthread_mutex_unlock(&queue->lock);
 
-    bool done = is_done(waiter, fence), retired = false;
+    bool done = !request.unfenced && is_done(waiter, request.fence);
     pthread_mutex_lock(&waiter->lock);
-    struct request *request = NULL;
-    if (done && !waiter->first) {
-        retired = true; // nobody is before it
-    } else {
-        request = waiter->spare;
-        if (request)
-            waiter->spare = request->next;
-        else
-            request = malloc(sizeof(*request));
-        if (request) {
-            *request = (struct request){.fence_id = fence_id, .fence = fence};
-            *waiter->tail = request;
-            waiter->tail = &request->next;
-            pthread_cond_signal(&waiter->wake);
-        } else {
-            retired = true; // out of memory: too early is better than never
-        }
-    }
+    bool retired = done && !waiter->first; // no other request is before it
+    bool queued = !retired && enqueue_locked(waiter, request);
     pthread_mutex_unlock(&waiter->lock);
-    if (!request) {
-        pthread_mutex_lock(&queue->lock);
-        fence_unref(waiter, fence);
-        pthread_mutex_unlock(&queue->lock);
-    }
+    if (queued)
+        return;
+    pthread_mutex_lock(&queue->lock);
+    fence_unref(waiter, request.fence);
+    pthread_mutex_unlock(&queue->lock);
     if (retired)
-        venus_context_retire(
-            waiter->context,
-            &(struct link_fence_retired){.fence_id = fence_id, .ring_idx = queue->ring_idx}, 1);
+        retire(waiter, &fence_id, 1);
+    else
+        venus_context_lose(waiter->context, "no memory to wait for a fence");
 }
 
-static void wait_for(struct venus_queue_waiter *waiter, struct host_fence *fence)
+// Gets the fence that the first request still needs. The reserve is in nobody's use: whoever waited
+// for it was before this request. False: try again later.
+static bool get_fence(struct venus_queue_waiter *waiter, struct request *request)
+{
+    struct venus_queue *queue = waiter->queue;
+    struct venus_device *device = queue->base.device;
+    pthread_mutex_lock(&queue->lock);
+    bool ok = !waiter->unfenced;
+    if (!ok) {
+        struct host_fence *fence = waiter->reserve;
+        if (device->vk.ResetFences(venus_device_handle(device), 1, &fence->handle) == VK_SUCCESS) {
+            atomic_store(&fence->done, false);
+            fence->references = 1;
+            ok = submit_fence(waiter, fence) == VK_SUCCESS;
+        }
+    }
+    if (ok) {
+        request->fence = waiter->last;
+        request->unfenced = false;
+        if (request->fence)
+            request->fence->references++;
+    }
+    pthread_mutex_unlock(&queue->lock);
+    return ok;
+}
+
+static bool must_end(struct venus_queue_waiter *waiter)
+{
+    return venus_context_stopping(waiter->context) || atomic_load(&waiter->stopping) ||
+           venus_device_lost(waiter->queue->base.device);
+}
+
+// Waits for a slice of time. False: the driver refuses.
+static bool wait_a_while(struct venus_queue_waiter *waiter, struct request *request)
 {
     struct venus_device *device = waiter->queue->base.device;
-    while (!is_done(waiter, fence) && !venus_context_stopping(waiter->context) && !waiter->stopping)
-        device->vk.WaitForFences(venus_device_handle(device), 1, &fence->handle, VK_TRUE,
-                                 VENUS_WAIT_SLICE_NS);
+    if (request->unfenced)
+        return get_fence(waiter, request);
+    VkResult result = device->vk.WaitForFences(
+        venus_device_handle(device), 1, &request->fence->handle, VK_TRUE, VENUS_WAIT_SLICE_NS);
+    if (result == VK_SUCCESS)
+        atomic_store(&request->fence->done, true);
+    return result == VK_SUCCESS || result == VK_TIMEOUT;
+}
+
+static void wait_for(struct venus_queue_waiter *waiter, struct request *request)
+{
+    unsigned refusals = 0;
+    while (!must_end(waiter) && (request->unfenced || !is_done(waiter, request->fence))) {
+        if (wait_a_while(waiter, request)) {
+            refusals = 0;
+        } else if (++refusals < MAX_RETRIES) {
+            os_sleep_ns(RETRY_NS);
+        } else {
+            venus_device_lose(waiter->queue->base.device, "waiting for a submission",
+                              VK_ERROR_OUT_OF_HOST_MEMORY);
+        }
+    }
+}
+
+// May the first request be retired? Others than the one that was waited for, too.
+static bool first_is_done(struct venus_queue_waiter *waiter)
+{
+    return must_end(waiter) || (!waiter->first->unfenced && is_done(waiter, waiter->first->fence));
 }
 
 static void *waiter_main(void *data)
@@ -195,17 +284,15 @@ static void *waiter_main(void *data)
         // The list's head stays where it is while we wait: requests only come in behind it.
         struct request *head = waiter->first;
         pthread_mutex_unlock(&waiter->lock);
-        wait_for(waiter, head->fence);
+        wait_for(waiter, head);
         pthread_mutex_lock(&waiter->lock);
 
-        struct link_fence_retired retired[BATCH];
+        uint64_t fence_ids[BATCH];
         struct host_fence *fences[BATCH];
         uint32_t count = 0;
-        while (waiter->first && count < BATCH &&
-               (count == 0 || waiter->stopping || is_done(waiter, waiter->first->fence))) {
+        while (waiter->first && count < BATCH && first_is_done(waiter)) {
             struct request *request = waiter->first;
-            retired[count] = (struct link_fence_retired){.fence_id = request->fence_id,
-                                                         .ring_idx = waiter->queue->ring_idx};
+            fence_ids[count] = request->fence_id;
             fences[count++] = request->fence;
             waiter->first = request->next;
             if (!waiter->first)
@@ -214,7 +301,8 @@ static void *waiter_main(void *data)
             waiter->spare = request;
         }
         pthread_mutex_unlock(&waiter->lock);
-        venus_context_retire(waiter->context, retired, count);
+        if (count)
+            retire(waiter, fence_ids, count);
         pthread_mutex_lock(&waiter->queue->lock);
         for (uint32_t i = 0; i < count; i++)
             fence_unref(waiter, fences[i]);
@@ -225,25 +313,38 @@ static void *waiter_main(void *data)
     return NULL;
 }
 
-struct venus_queue_waiter *venus_waiter_create(struct venus_context *context,
-                                               struct venus_queue *queue)
+VkResult venus_waiter_create(struct venus_queue *queue, struct venus_queue_waiter **out)
 {
+    struct venus_device *device = queue->base.device;
     struct venus_queue_waiter *waiter = calloc(1, sizeof(*waiter));
     if (!waiter)
-        return NULL;
-    waiter->context = context;
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    waiter->context = device->context;
     waiter->queue = queue;
     waiter->tail = &waiter->first;
     waiter->idle_tail = &waiter->idle;
-    waiter->unfenced = false; // nothing was submitted before the queue was bound
     pthread_mutex_init(&waiter->lock, NULL);
     pthread_cond_init(&waiter->wake, NULL);
-    if (!os_thread_create(&waiter->thread, waiter_main, waiter))
-        return waiter;
+    VkResult result = fence_create(device, &waiter->reserve);
+    if (result == VK_SUCCESS && os_thread_create(&waiter->thread, waiter_main, waiter)) {
+        device->vk.DestroyFence(venus_device_handle(device), waiter->reserve->handle, NULL);
+        free(waiter->reserve);
+        result = VK_ERROR_OUT_OF_HOST_MEMORY;
+    }
+    if (result == VK_SUCCESS) {
+        *out = waiter;
+        return VK_SUCCESS;
+    }
     pthread_mutex_destroy(&waiter->lock);
     pthread_cond_destroy(&waiter->wake);
     free(waiter);
-    return NULL;
+    return result;
+}
+
+static void fence_destroy(struct venus_device *device, struct host_fence *fence)
+{
+    device->vk.DestroyFence(venus_device_handle(device), fence->handle, NULL);
+    free(fence);
 }
 
 void venus_waiter_destroy(struct venus_queue_waiter *waiter)
@@ -251,7 +352,7 @@ void venus_waiter_destroy(struct venus_queue_waiter *waiter)
     if (!waiter)
         return;
     pthread_mutex_lock(&waiter->lock);
-    waiter->stopping = true;
+    atomic_store(&waiter->stopping, true);
     pthread_cond_signal(&waiter->wake);
     pthread_mutex_unlock(&waiter->lock);
     pthread_join(waiter->thread, NULL);
@@ -260,10 +361,10 @@ void venus_waiter_destroy(struct venus_queue_waiter *waiter)
     fence_unref(waiter, waiter->last);
     for (struct host_fence *fence = waiter->idle; fence;) {
         struct host_fence *next = fence->next;
-        device->vk.DestroyFence(venus_device_handle(device), fence->handle, NULL);
-        free(fence);
+        fence_destroy(device, fence);
         fence = next;
     }
+    fence_destroy(device, waiter->reserve);
     while (waiter->spare) {
         struct request *next = waiter->spare->next;
         free(waiter->spare);

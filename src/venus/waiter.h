@@ -1,27 +1,32 @@
-// Retires the fences of one queue in order. Its thread sleeps in the driver, nobody else's.
+// Retires the fences of one queue in order. Its thread sleeps in the driver, so that nobody else
+// has to.
 //
-// The functions take a NULL waiter as one that has nothing to do. "Queue lock" is struct
-// venus_queue's.
+// A fence of the device process is retired when everything that was submitted before it is done,
+// never earlier: where the driver has no fence to give, its work is waited for all the same. "Queue
+// lock" is struct venus_queue's.
 #ifndef VENUS_WAITER_H
 #define VENUS_WAITER_H
 
 #include "venus/queue.h"
 
-// For a queue that has just been bound to a timeline. NULL: no memory or no thread.
-struct venus_queue_waiter *venus_waiter_create(struct venus_context *context,
-                                               struct venus_queue *queue);
+// Owns: the caller, who destroys it.
+// Errors: VK_ERROR_OUT_OF_HOST_MEMORY, VK_ERROR_OUT_OF_DEVICE_MEMORY: no memory, no thread, or not
+// even one fence.
+VkResult venus_waiter_create(struct venus_queue *queue, struct venus_queue_waiter **out);
 // Retires what is outstanding without waiting for it. The queue must be idle.
 void venus_waiter_destroy(struct venus_queue_waiter *waiter);
 
-// Around a submission without a fence of the guest's, under the queue lock: a fence to go with it
-// (or VK_NULL_HANDLE), and the outcome.
+// Around a submission without a fence of the guest's: a fence to go with it (or VK_NULL_HANDLE),
+// and the outcome.
+// Thread: any, under the queue lock.
 VkFence venus_waiter_begin(struct venus_queue_waiter *waiter);
 void venus_waiter_submitted(struct venus_queue_waiter *waiter, bool success);
-// A submission goes to the queue with another fence, under the queue lock.
+// A submission goes to the queue with another fence.
+// Thread: any, under the queue lock.
 void venus_waiter_forget_last(struct venus_queue_waiter *waiter);
 
-// Retires `fence_id` when everything submitted to the queue so far is done. Context thread; takes
-// the queue lock.
+// Retires `fence_id` when everything submitted to the queue so far is done.
+// Thread: the context's; takes the queue lock.
 void venus_waiter_add(struct venus_queue_waiter *waiter, uint64_t fence_id);
 
 #endif

@@ -106,7 +106,7 @@ static int serve(struct link *link, struct venus_host *host, const struct venus_
     const char *reason = NULL;
     while ((status = link_receive(link, &message)) == LINK_OK) {
         if (!dispatch(context, &message, &reason)) {
-            venus_context_lose(context, "link", "message", message.type, reason);
+            venus_context_lose(context, "link: a message of type %u: %s", message.type, reason);
             result = 1;
             break;
         }

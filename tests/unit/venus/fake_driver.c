@@ -209,6 +209,18 @@ static VKAPI_ATTR void VKAPI_CALL get_queue(VkDevice device, uint32_t family, ui
     *queue = HANDLE(VkQueue, 0x3000 + family * 16 + index);
 }
 
+static VKAPI_ATTR VkResult VKAPI_CALL create_fence(VkDevice device, const VkFenceCreateInfo *info,
+                                                   const VkAllocationCallbacks *a, VkFence *fence)
+{
+    *fence = HANDLE(VkFence, 0x7000);
+    return VK_SUCCESS;
+}
+
+static VKAPI_ATTR void VKAPI_CALL destroy_fence(VkDevice device, VkFence fence,
+                                                const VkAllocationCallbacks *a)
+{
+}
+
 static VKAPI_ATTR VkResult VKAPI_CALL get_host_pointer(VkDevice device,
                                                        VkExternalMemoryHandleTypeFlagBits type,
                                                        const void *pointer,
@@ -344,6 +356,8 @@ static VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL get_proc(VkInstance instance, co
         ENTRY(vkDestroyDevice, destroy_device),
         ENTRY(vkDeviceWaitIdle, device_wait_idle),
         ENTRY(vkGetDeviceQueue, get_queue),
+        ENTRY(vkCreateFence, create_fence),
+        ENTRY(vkDestroyFence, destroy_fence),
         ENTRY(vkGetMemoryHostPointerPropertiesEXT, get_host_pointer),
         ENTRY(vkAllocateMemory, allocate_memory),
         ENTRY(vkFreeMemory, free_memory),
