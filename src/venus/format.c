@@ -3,6 +3,8 @@
 // questions are answered here.
 #include "venus/format.h"
 
+#include "venus/profile.h"
+
 const struct venus_format_info *venus_format_info(VkFormat format)
 {
     switch (format) {
@@ -124,11 +126,21 @@ static bool image_is_sane(VkFormat format, VkImageType type, VkImageTiling tilin
            (uint32_t)tiling <= VK_IMAGE_TILING_LINEAR;
 }
 
+bool venus_image_flags_offered(const struct venus_physical_device *physical_device,
+                               VkImageCreateFlags flags)
+{
+    const VkImageCreateFlags sparse = VK_IMAGE_CREATE_SPARSE_BINDING_BIT |
+                                      VK_IMAGE_CREATE_SPARSE_RESIDENCY_BIT |
+                                      VK_IMAGE_CREATE_SPARSE_ALIASED_BIT;
+    return !(flags & sparse) || venus_profile_has_sparse(physical_device->profile);
+}
+
 static bool get_image_format_properties(struct venus_call *call, void *data)
 {
     struct wire_args_vkGetPhysicalDeviceImageFormatProperties *args = data;
     args->ret = VK_ERROR_FORMAT_NOT_SUPPORTED;
-    if (image_is_sane(args->format, args->type, args->tiling))
+    if (image_is_sane(args->format, args->type, args->tiling) &&
+        venus_image_flags_offered(self(call), args->flags))
         args->ret = call->instance->vk.GetPhysicalDeviceImageFormatProperties(
             args->physicalDevice, args->format, args->type, args->tiling, args->usage, args->flags,
             args->pImageFormatProperties);
@@ -181,7 +193,8 @@ static bool get_image_format_properties2(struct venus_call *call, void *data)
             return true;
         info->tiling = VK_IMAGE_TILING_LINEAR;
     }
-    if (!image_is_sane(info->format, info->type, info->tiling))
+    if (!image_is_sane(info->format, info->type, info->tiling) ||
+        !venus_image_flags_offered(physical_device, info->flags))
         return true;
     if (wants_external) {
         if (!is_single_bit(external->handleType) ||
@@ -216,7 +229,8 @@ static bool get_image_format_properties2(struct venus_call *call, void *data)
 static bool get_sparse_format_properties(struct venus_call *call, void *data)
 {
     struct wire_args_vkGetPhysicalDeviceSparseImageFormatProperties *args = data;
-    if (image_is_sane(args->format, args->type, args->tiling) && is_single_bit(args->samples))
+    if (venus_profile_has_sparse(self(call)->profile) &&
+        image_is_sane(args->format, args->type, args->tiling) && is_single_bit(args->samples))
         call->instance->vk.GetPhysicalDeviceSparseImageFormatProperties(
             args->physicalDevice, args->format, args->type, args->samples, args->usage,
             args->tiling, args->pPropertyCount, args->pProperties);
@@ -230,7 +244,8 @@ static bool get_sparse_format_properties2(struct venus_call *call, void *data)
     struct wire_args_vkGetPhysicalDeviceSparseImageFormatProperties2 *args = data;
     const VkPhysicalDeviceSparseImageFormatInfo2 *info = args->pFormatInfo;
     // Sparse images have no modifiers.
-    if (image_is_sane(info->format, info->type, info->tiling) && is_single_bit(info->samples))
+    if (venus_profile_has_sparse(self(call)->profile) &&
+        image_is_sane(info->format, info->type, info->tiling) && is_single_bit(info->samples))
         call->instance->vk.GetPhysicalDeviceSparseImageFormatProperties2(
             args->physicalDevice, info, args->pPropertyCount, args->pProperties);
     else

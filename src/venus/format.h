@@ -18,6 +18,10 @@ struct venus_format_info {
 // NULL if the registry has no such format: drivers index tables with them.
 const struct venus_format_info *venus_format_info(VkFormat format);
 
+// Is an image with these flags one of a feature that the guest was shown?
+bool venus_image_flags_offered(const struct venus_physical_device *physical_device,
+                               VkImageCreateFlags flags);
+
 // Formats of which we offer the LINEAR modifier: one plane of colour, not compressed.
 bool venus_format_has_modifier(VkFormat format);
 

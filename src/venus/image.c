@@ -3,6 +3,8 @@
 // between us and the guest only. docs/emulation.md says why.
 #include "venus/image.h"
 
+#include "venus/profile.h"
+
 // ---- create infos -------------------------------------------------------------------------------
 
 // What had to be done to a VkImageCreateInfo before the host may see it.
@@ -31,7 +33,8 @@ static bool image_is_sane(const struct venus_physical_device *physical_device,
     return venus_format_info(info->format) && (uint32_t)info->imageType <= VK_IMAGE_TYPE_3D &&
            (uint32_t)info->tiling <= VK_IMAGE_TILING_LINEAR && info->extent.width &&
            info->extent.height && info->extent.depth && info->mipLevels && info->mipLevels <= 32 &&
-           info->arrayLayers && info->samples && !(info->samples & (info->samples - 1)) &&
+           venus_image_flags_offered(physical_device, info->flags) && info->arrayLayers &&
+           info->samples && !(info->samples & (info->samples - 1)) &&
            (info->sharingMode != VK_SHARING_MODE_CONCURRENT ||
             families_exist(physical_device, info->queueFamilyIndexCount,
                            info->pQueueFamilyIndices));
@@ -142,6 +145,11 @@ static VkResult rewrite_buffer(const struct venus_physical_device *physical_devi
                                info->pQueueFamilyIndices)) {
         return VK_ERROR_INITIALIZATION_FAILED;
     }
+    const VkBufferCreateFlags sparse = VK_BUFFER_CREATE_SPARSE_BINDING_BIT |
+                                       VK_BUFFER_CREATE_SPARSE_RESIDENCY_BIT |
+                                       VK_BUFFER_CREATE_SPARSE_ALIASED_BIT;
+    if ((info->flags & sparse) && !venus_profile_has_sparse(physical_device->profile))
+        return VK_ERROR_INITIALIZATION_FAILED;
     if (__builtin_expect(!info->pNext, 1))
         return VK_SUCCESS;
     VkExternalMemoryBufferCreateInfo *external =

@@ -258,6 +258,10 @@ static void lay_over(void *member, const struct venus_profile_limit *limit)
 void venus_profile_filter_limits(const struct venus_profile *profile,
                                  VkPhysicalDeviceProperties2 *properties)
 {
+    if (!venus_profile_has_sparse(profile)) {
+        properties->properties.sparseProperties = (VkPhysicalDeviceSparseProperties){0};
+        properties->properties.limits.sparseAddressSpaceSize = 0;
+    }
     if (!profile->limits)
         return;
     for (VkBaseOutStructure *node = (VkBaseOutStructure *)properties; node; node = node->pNext) {

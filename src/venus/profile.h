@@ -56,6 +56,12 @@ const char *venus_profile_names(void);
 // The same for a driver that can't bind shared pages to sparse resources.
 const struct venus_profile *venus_profile_dense(const struct venus_profile *profile);
 
+// Do guests see sparse resources, if the host has them? All of their features, or none.
+static inline bool venus_profile_has_sparse(const struct venus_profile *profile)
+{
+    return !(profile->queue_flags & VK_QUEUE_SPARSE_BINDING_BIT);
+}
+
 // Of the host's: those that Hesper carries out itself (docs/emulation.md) are not asked for here.
 bool venus_profile_hides_extension(const struct venus_profile *profile, const char *name);
 

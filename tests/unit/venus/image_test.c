@@ -9,6 +9,7 @@
 #include "fake_driver.h"
 #include "os/os.h"
 #include "venus/image.h"
+#include "venus/profile.h"
 
 #define ID(type, number) ((type)(uintptr_t)(number))
 
@@ -414,6 +415,87 @@ static void host_copies_must_fit_their_bytes(void **state)
 
 #define TEST(setup, name) cmocka_unit_test_setup_teardown(name, setup, tear_down)
 
+// ---- sparse resources ------------------------------------------------------
+
+static VKAPI_ATTR void VKAPI_CALL get_sparse_formats(VkPhysicalDevice d, VkFormat format,
+                                                     VkImageType type,
+                                                     VkSampleCountFlagBits samples,
+                                                     VkImageUsageFlags usage, VkImageTiling tiling,
+                                                     uint32_t *count,
+                                                     VkSparseImageFormatProperties *properties)
+{
+    *count = 1;
+}
+
+static PFN_vkVoidFunction sparse_formats(const char *name)
+{
+    return strcmp(name, "vkGetPhysicalDeviceSparseImageFormatProperties") == 0
+               ? (PFN_vkVoidFunction)get_sparse_formats
+               : NULL;
+}
+
+static uint32_t sparse_format_count(struct venus_object *physical_device)
+{
+    uint32_t count = 7;
+    struct wire_args_vkGetPhysicalDeviceSparseImageFormatProperties args = {
+        .format = VK_FORMAT_B8G8R8A8_UNORM,
+        .type = VK_IMAGE_TYPE_2D,
+        .samples = VK_SAMPLE_COUNT_1_BIT,
+        .tiling = VK_IMAGE_TILING_OPTIMAL,
+        .pPropertyCount = &count};
+    assert_true(fake_call(&f, WIRE_vkGetPhysicalDeviceSparseImageFormatProperties, &args,
+                          &physical_device, 1, NULL));
+    return count;
+}
+
+static VkResult sparse_image_format(struct venus_object *physical_device)
+{
+    VkPhysicalDeviceImageFormatInfo2 info = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_IMAGE_FORMAT_INFO_2,
+        .format = VK_FORMAT_B8G8R8A8_UNORM,
+        .type = VK_IMAGE_TYPE_2D,
+        .flags = VK_IMAGE_CREATE_SPARSE_BINDING_BIT};
+    VkImageFormatProperties2 properties = {.sType = VK_STRUCTURE_TYPE_IMAGE_FORMAT_PROPERTIES_2};
+    struct wire_args_vkGetPhysicalDeviceImageFormatProperties2 args = {
+        .pImageFormatInfo = &info, .pImageFormatProperties = &properties};
+    assert_true(fake_call(&f, WIRE_vkGetPhysicalDeviceImageFormatProperties2, &args,
+                          &physical_device, 1, NULL));
+    return args.ret;
+}
+
+// A driver that has the feature shows its properties whatever the guest is shown of it.
+static void sparse_properties_go_with_the_features(void **state)
+{
+    fake.more = sparse_formats;
+    fake_instance(&f);
+    assert_int_equal(fake_device(&f, NULL, 0, NULL), VK_SUCCESS);
+    struct venus_object *physical_device = fake_find(&f, 2);
+    struct venus_physical_device *device = (struct venus_physical_device *)physical_device;
+    VkImageCreateInfo info = plain_image;
+    info.flags = VK_IMAGE_CREATE_SPARSE_BINDING_BIT;
+    assert_int_equal(sparse_format_count(physical_device), 1);
+    assert_int_equal(sparse_image_format(physical_device), VK_SUCCESS);
+
+    device->profile = venus_profile_dense(device->profile);
+    assert_int_equal(sparse_format_count(physical_device), 0);
+    assert_int_equal(sparse_image_format(physical_device), VK_ERROR_FORMAT_NOT_SUPPORTED);
+    assert_true(create_image(&info) < 0);
+    VkBufferCreateInfo buffer_info = {.sType = VK_STRUCTURE_TYPE_BUFFER_CREATE_INFO,
+                                      .flags = VK_BUFFER_CREATE_SPARSE_BINDING_BIT,
+                                      .size = 4096};
+    VkBuffer buffer = ID(VkBuffer, 11);
+    struct venus_object *object = fake_find(&f, 3);
+    struct wire_args_vkCreateBuffer args = {.pCreateInfo = &buffer_info, .pBuffer = &buffer};
+    assert_true(fake_call(&f, WIRE_vkCreateBuffer, &args, &object, 1, NULL));
+    assert_true(args.ret < 0);
+    VkPhysicalDeviceProperties2 properties = {
+        .properties.limits.sparseAddressSpaceSize = 1 << 30,
+        .properties.sparseProperties.residencyStandard2DBlockShape = VK_TRUE};
+    venus_profile_filter_limits(device->profile, &properties);
+    assert_int_equal(properties.properties.limits.sparseAddressSpaceSize, 0);
+    assert_false(properties.properties.sparseProperties.residencyStandard2DBlockShape);
+}
+
 int main(int argc, char **argv)
 {
     const struct os_options options = {.portable = argc > 1 && strcmp(argv[1], "portable") == 0};
@@ -431,6 +513,7 @@ int main(int argc, char **argv)
         TEST(set_up_device, foreign_queues_become_external),
         TEST(set_up_device, families_that_do_not_exist_are_ignored),
         TEST(set_up_device, host_copies_must_fit_their_bytes),
+        TEST(set_up, sparse_properties_go_with_the_features),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
