@@ -30,6 +30,25 @@ eval "${DOES-true}"
 """
 
 
+# In FAKE_QEMU's place, when it is to have a monitor: writes down what it is told, one word a line, and does what its
+# argument says.
+MONITOR = """
+import json, socket, sys
+link = socket.socket(fileno=62)
+link.sendall(b'{"QMP": {"version": {}, "capabilities": []}}\\r\\n')
+if sys.argv[1] == "full":
+    data = {"device": "d", "action": "stop", "nospace": True, "reason": "No space left on device"}
+for line in link.makefile():
+    word = json.loads(line)["execute"]
+    print(word, file=open("monitor", "a"))
+    link.sendall(b'{"return": {}}\\r\\n')
+    if word == "system_powerdown" and sys.argv[1] == "obeys":
+        sys.exit(0)
+    if word == "qmp_capabilities" and sys.argv[1] == "full":
+        link.sendall(json.dumps({"event": "BLOCK_IO_ERROR", "data": data}).encode() + b"\\r\\n")
+"""
+
+
 class Cli(unittest.TestCase):
     def setUp(self):
         temporary = tempfile.TemporaryDirectory(prefix="hesper-cli-")
@@ -157,7 +176,7 @@ class Cli(unittest.TestCase):
         def devices(*options, **env):
             argv = self.told("--kernel", self.kernel, *options, **env)
             found = [d for d in self.values(argv, "-device") if "virtio-id=18" in d]
-            chardevs = [c for c in self.values(argv, "-chardev") if "hesper-gpu" not in c]
+            chardevs = [c for c in self.values(argv, "-chardev") if "hesper-gpu" not in c and "hesper-monitor" not in c]
             self.assertEqual(len(found), len(chardevs))
             for device, chardev in zip(found, chardevs):
                 self.assertIn("chardev=" + chardev.split(",")[1].replace("id=", "") + ",", device)
@@ -253,6 +272,74 @@ class Cli(unittest.TestCase):
             self.await_file("ended")
             for name in ("started", "ended"):
                 os.remove(self.path(name))
+
+    def start_with_a_monitor(self, what):
+        self.make("monitor.py", MONITOR)
+        process = self.start(
+            "run", "--no-venus", "--qemu", self.qemu, "--placer", PLACER, "--kernel", self.kernel, "--display", "none",
+            DOES=f"exec {sys.executable} monitor.py {what}",
+        )
+        self.addCleanup(process.kill)
+        self.await_told("qmp_capabilities", 1)
+        return process
+
+    def await_told(self, word, times):
+        deadline = time.monotonic() + 60
+        while self.told_monitor().count(word) < times:
+            self.assertLess(time.monotonic(), deadline, f"{word} was not told {times} times")
+            time.sleep(0.02)
+
+    def told_monitor(self):
+        try:
+            with open(self.path("monitor")) as f:
+                return f.read().split()
+        except FileNotFoundError:
+            return []
+
+    def test_ctrl_c_presses_the_power_button(self):
+        process = self.start_with_a_monitor("obeys")
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0, err)
+        self.assertIn("power button was pressed; waiting", err)
+
+    def test_the_second_ctrl_c_says_what_the_third_does(self):
+        process = self.start_with_a_monitor("does-not-obey")
+        for times in (1, 2):
+            process.send_signal(signal.SIGINT)
+            self.await_told("system_powerdown", times)
+            self.assertIsNone(process.poll())
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 128 + signal.SIGINT, err)
+        self.assertRegex(err, "pressed again; Ctrl-C once more cuts its power, and what it has not saved is lost")
+
+    def test_a_terminal_that_goes_presses_the_power_button(self):
+        process = self.start_with_a_monitor("obeys")
+        process.send_signal(signal.SIGHUP)
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 128 + signal.SIGHUP)
+        self.assertIn("system_powerdown", self.told_monitor())
+
+    def test_qemu_does_not_hear_the_terminals_signals(self):
+        self.make("qemu", f"""#!{sys.executable}
+import signal, sys
+if sys.argv[1:] == ["--version"]:
+    print("QEMU emulator version 11.1.3")
+elif "version=0" in " ".join(sys.argv):
+    sys.exit("this QEMU supports only a minimum version of 7")
+else:
+    print(*sorted(int(s) for s in signal.pthread_sigmask(signal.SIG_BLOCK, [])))
+""")
+        status, out, err = self.run_machine("--kernel", self.kernel)
+        self.assertEqual((status, out), (0, "1 2 3\n"), err)
+
+    def test_a_full_disk_is_said_and_tried_again(self):
+        process = self.start_with_a_monitor("full")
+        self.await_told("cont", 1)
+        process.terminate()
+        _, err = process.communicate(timeout=60)
+        self.assertRegex(err, "the machine stands still, as its disk cannot be written: No space left on device")
 
     def await_file(self, name):
         deadline = time.monotonic() + 60

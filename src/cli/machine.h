@@ -16,6 +16,7 @@ struct cli_machine {
     const char *serial;                                      // a chardev of QEMU's; stdio
     uint64_t memory;                                         // bytes
     uint32_t cpus;
+    int monitor_fd;              // of QEMU's, for its monitor
     const struct cli_seat *seat; // its devices come through descriptors; NULL: no input
     char **rest;                 // QEMU's own arguments
 };

@@ -12,6 +12,7 @@
 #include "cli/control.h"
 #include "cli/device.h"
 #include "cli/machine.h"
+#include "cli/monitor.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "os/socket.h"
@@ -23,7 +24,8 @@ static const char usage[] =
     "\n"
     "Starts a virtual machine in QEMU (11.1 or newer) whose GPU is this machine's, with the "
     "guest's\n"
-    "serial console on the terminal. Ctrl-C ends it.\n"
+    "serial console on the terminal. Ctrl-C, or closing its window, presses the guest's power "
+    "button.\n"
     "\n"
     "  --disk FILE[,readonly]   a disk, qcow2 or raw; may be repeated\n"
     "  --cdrom FILE             an ISO image\n"
@@ -45,8 +47,15 @@ enum {
     // Numbers of the descriptors in QEMU, out of the way of those that a caller passes to it.
     QEMU_GPU_FD = 60,
     QEMU_PLACER_FD = 61,
+    QEMU_MONITOR_FD = 62,
 };
-#define QUIT_PATIENCE_NS 10000000000ull
+#define NS_PER_S 1000000000ull
+// So long QEMU may take to end once it was told to.
+#define QUIT_PATIENCE_NS (10 * NS_PER_S)
+// So long a guest may take to shut down when its person's terminal has gone: nobody can ask again.
+#define HANGUP_PATIENCE_NS (90 * NS_PER_S)
+// What comes sooner than this after the last request is a double click.
+#define REPEAT_NS (NS_PER_S / 2)
 
 struct run {
     struct cli_device device;
@@ -58,7 +67,11 @@ struct run {
     int result;               // then
     struct rlimit file_limit; // as it was
     pid_t child;              // 0: not running
-    int ended_by;             // the signal that we were told to end by, 0: none
+    struct cli_monitor *monitor;
+    unsigned asked; // how often a person has asked for the machine's end
+    uint64_t asked_ns;
+    bool ending;  // QEMU was told to end
+    int ended_by; // the signal that it was for, 0: none
     struct os_source *patience;
 };
 
@@ -151,7 +164,8 @@ static int spawn_qemu(struct run *run, const struct cli_arguments *arguments,
                                        .environment = environment,
                                        .fds = fds,
                                        .fd_count = fd_count,
-                                       .inherit_fds = true};
+                                       .inherit_fds = true,
+                                       .shielded = true}; // it would end at the first Ctrl-C
     struct rlimit raised;
     bool lowered =
         getrlimit(RLIMIT_NOFILE, &raised) == 0 && setrlimit(RLIMIT_NOFILE, &run->file_limit) == 0;
@@ -203,6 +217,14 @@ static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *c
             return false;
         vhost_gpu_set_placer(run->gpu, placer);
     }
+    int monitor = new_connection(QEMU_MONITOR_FD, fds, count);
+    if (monitor < 0)
+        return false;
+    run->monitor = cli_monitor_create(loop, monitor);
+    if (!run->monitor) {
+        log_error("out of memory");
+        return false;
+    }
     return cli_seat_connect(&run->device.seat, loop, fds, count);
 }
 
@@ -211,7 +233,8 @@ static int start_qemu(struct run *run)
     int status = CLI_FAILED;
     struct cli_arguments arguments = {0};
     struct cli_gpu_address address = {.fd = QEMU_GPU_FD, .placer_fd = QEMU_PLACER_FD};
-    struct os_fd_pass fds[2 + CLI_SEAT_DEVICES]; // QEMU's ends
+    struct os_fd_pass fds[3 + CLI_SEAT_DEVICES]; // QEMU's ends
+    run->machine.monitor_fd = QEMU_MONITOR_FD;
     unsigned count = 0;
     if (connect_devices(run, fds, &count)) {
         if (cli_machine_arguments(&run->machine, &run->qemu, run->device.host.portable, &address,
@@ -238,33 +261,65 @@ static void on_ready(void *data)
 static void on_impatience(void *data)
 {
     struct run *run = data;
-    log_warning("QEMU does not end; killing it");
-    if (run->child)
-        kill(run->child, SIGKILL);
+    if (!run->child)
+        return;
+    log_warning(run->ending ? "QEMU does not end; killing it"
+                            : "the guest does not shut down; its power is cut");
+    kill(run->child, run->ending ? SIGKILL : SIGTERM);
+    run->ending = true;
+    os_source_set_deadline(run->patience, os_now_ns() + QUIT_PATIENCE_NS);
+}
+
+// As a power cut is for the guest; QEMU itself closes its files in good order.
+static void end_qemu(struct run *run, int signal_number)
+{
+    kill(run->child, SIGTERM);
+    run->ending = true;
+    run->ended_by = signal_number;
+    os_source_set_deadline(run->patience, os_now_ns() + QUIT_PATIENCE_NS);
+}
+
+// A person wants the machine to end. Twice the guest is asked; what it has not written to its disks
+// is lost by the third time only, which the second has announced.
+static void ask_for_the_end(struct run *run, const char *how, int signal_number)
+{
+    uint64_t now = os_now_ns();
+    if (run->asked && !signal_number && now - run->asked_ns < REPEAT_NS)
+        return;
+    run->asked_ns = now;
+    if (run->ending || run->asked == 2 || !cli_monitor_power_button(run->monitor)) {
+        end_qemu(run, signal_number);
+        return;
+    }
+    if (run->asked++ == 0)
+        log_warning("the guest's power button was pressed; waiting for it to shut down");
+    else
+        log_warning("the guest's power button was pressed again; %s once more cuts its power, and "
+                    "what it has not saved is lost",
+                    how);
 }
 
 static void on_signal(void *data, int number, bool from_process)
 {
     struct run *run = data;
+    (void)from_process;
     if (!run->child) {
         os_loop_stop(run->device.loop, CLI_SIGNALLED + number);
-        return;
+    } else if (number == SIGINT) {
+        ask_for_the_end(run, "Ctrl-C", number);
+    } else if (number == SIGHUP && cli_monitor_power_button(run->monitor)) {
+        run->ended_by = number;
+        os_source_set_deadline(run->patience, os_now_ns() + HANGUP_PATIENCE_NS);
+    } else {
+        end_qemu(run, number);
     }
-    // Of the terminal's QEMU knows itself. It ends by each of these in good order.
-    if (from_process || run->ended_by)
-        kill(run->child, SIGTERM);
-    if (!run->ended_by)
-        run->patience =
-            os_loop_add_timer(run->device.loop, os_now_ns() + QUIT_PATIENCE_NS, on_impatience, run);
-    run->ended_by = number;
 }
 
-// As if a person had pressed QEMU's own window's button.
 static void on_closed(void *data)
 {
     struct run *run = data;
     if (run->child)
-        kill(run->child, SIGTERM);
+        ask_for_the_end(run, "closing the window", 0);
 }
 
 static void finish(struct run *run)
@@ -275,6 +330,7 @@ static void finish(struct run *run)
             ;
     }
     close_gpu(run);
+    cli_monitor_destroy(run->monitor);
     cli_device_finish(&run->device);
 }
 
@@ -455,6 +511,13 @@ int cli_run(int argc, char **argv)
     status = cli_device_start(&run.device);
     if (status == CLI_OK && !cli_device_on_signals(&run.device, on_signal, &run))
         status = CLI_FAILED;
+    if (status == CLI_OK) {
+        run.patience = os_loop_add_timer(run.device.loop, 0, on_impatience, &run);
+        if (!run.patience) {
+            log_error("out of memory");
+            status = CLI_FAILED;
+        }
+    }
     if (status == CLI_OK)
         status = os_loop_run(run.device.loop);
     finish(&run);

@@ -23,13 +23,18 @@ struct spawn_setup {
 static int set_up(struct spawn_setup *setup, const struct os_spawn_options *options)
 {
     short flags = POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK;
-    sigset_t all, none;
+    sigset_t all, blocked;
     sigfillset(&all);
     sigdelset(&all, SIGKILL);
     sigdelset(&all, SIGSTOP);
-    sigemptyset(&none);
+    sigemptyset(&blocked);
+    if (options->shielded) {
+        sigaddset(&blocked, SIGINT);
+        sigaddset(&blocked, SIGQUIT);
+        sigaddset(&blocked, SIGHUP);
+    }
     posix_spawnattr_setsigdefault(&setup->attributes, &all);
-    posix_spawnattr_setsigmask(&setup->attributes, &none);
+    posix_spawnattr_setsigmask(&setup->attributes, &blocked);
     if (options->own_group) {
         flags |= POSIX_SPAWN_SETPGROUP;
         posix_spawnattr_setpgroup(&setup->attributes, 0);

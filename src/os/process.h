@@ -19,9 +19,11 @@ struct os_spawn_options {
     bool inherit_fds; // leave open what is not close-on-exec; else only 0, 1, 2 and `fds` reach the
                       // child
     bool own_group;   // new process group: not reached by the terminal's Ctrl-C
+    bool shielded;    // in our process group, for the terminal's sake, but deaf to its signals
 };
 
-// Returns the pid or -errno. Default signal dispositions and an empty signal mask in the child.
+// Returns the pid or -errno. Default signal dispositions and an empty signal mask in the child,
+// but for the terminal's signals if it is shielded from them.
 pid_t os_spawn(const struct os_spawn_options *options);
 
 // Has this process killed when its parent ends (on Linux: when the thread that started it does).
