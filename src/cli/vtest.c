@@ -44,14 +44,17 @@ static const char usage[] =
     "has;\n"
     "                           moltenvk: only what a Mac has\n"
     "  --page-size=SIZE         pretend that pages have this size, like 16k\n"
-    "  --max-clients N          connections at a time [64]\n"
+    "  --max-clients N          programs at a time [256]\n"
     "  --max-memory SIZE        shared and host-visible memory per client [the machine's memory]\n"
     "  --max-resources N        blobs per client [16384]\n"
+    "  --max-wait SECONDS       after which a GPU that does not answer is lost to its program; 0: "
+    "never [60]\n"
     "  -v, --verbose            say more; twice: much more\n"
     "  --help\n";
 
 static const char default_socket[] = "/tmp/.virgl_test"; // Mesa's default too
 #define READY_PATIENCE_NS 30000000000ull
+#define MAX_WAIT_NS 60000000000ull // as hesper run and serve
 
 struct session {
     // From the command line.
@@ -298,7 +301,7 @@ static bool parse_count(const char *option, const char *text, uint32_t *value)
 // CLI_OK with *done: the answer was printed.
 static int parse(struct session *session, int argc, char **argv, bool *done)
 {
-    enum { SOCKET = 256, ICD, GPU, PROFILE, PAGE_SIZE, CLIENTS, MEMORY, RESOURCES, HELP };
+    enum { SOCKET = 256, ICD, GPU, PROFILE, PAGE_SIZE, CLIENTS, MEMORY, RESOURCES, WAIT, HELP };
     static const struct option options[] = {
         {"socket", required_argument, NULL, SOCKET},
         {"venus-icd", required_argument, NULL, ICD},
@@ -308,12 +311,15 @@ static int parse(struct session *session, int argc, char **argv, bool *done)
         {"max-clients", required_argument, NULL, CLIENTS},
         {"max-memory", required_argument, NULL, MEMORY},
         {"max-resources", required_argument, NULL, RESOURCES},
+        {"max-wait", required_argument, NULL, WAIT},
         {"verbose", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, HELP},
         {0},
     };
     int option;
     bool good = true;
+    uint64_t seconds;
+    session->options.max_wait_ns = MAX_WAIT_NS;
     opterr = 0;
     // "+": options behind PROGRAM are PROGRAM's.
     while (good && (option = getopt_long(argc, argv, "+:vh", options, NULL)) != -1) {
@@ -344,6 +350,12 @@ static int parse(struct session *session, int argc, char **argv, bool *done)
             break;
         case RESOURCES:
             good = parse_count("max-resources", optarg, &session->options.max_resources);
+            break;
+        case WAIT:
+            good = cli_parse_size(optarg, UINT32_MAX, &seconds);
+            session->options.max_wait_ns = seconds * 1000000000ull;
+            if (!good)
+                log_error("vtest: --max-wait is a number of seconds, not '%s'", optarg);
             break;
         case 'v':
             session->host.verbose++;

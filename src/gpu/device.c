@@ -13,11 +13,6 @@
 #include "os/clock.h"
 #include "os/loop.h"
 
-enum {
-    MAX_RINGS = 256,       // of a context: one, and one for each guest thread that makes pipelines
-    MAX_QUEUED = 16 << 20, // bytes on their way to a worker before submissions wait
-};
-
 #define BIT(feature) (1u << (feature))
 enum { NEEDS_3D = BIT(GPU_F_VIRGL), NEEDS_BLOB = BIT(GPU_F_RESOURCE_BLOB) };
 
@@ -118,12 +113,12 @@ static struct renderers *create_renderers(struct os_loop *loop, const struct gpu
 {
     return renderers_create(loop, &(struct renderers_options){
                                       .pool = options->pool,
-                                      .max_rings = MAX_RINGS,
+                                      .max_rings = RENDERER_MAX_RINGS,
                                       .max_resources = options->max_resources,
                                       .max_memory = options->max_context_memory,
                                       .max_wait_ns = options->max_wait_ns,
                                       .page_size = options->page_size,
-                                      .max_queued = MAX_QUEUED,
+                                      .max_queued = RENDERER_ENOUGH_QUEUED,
                                   });
 }
 

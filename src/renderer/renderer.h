@@ -21,9 +21,12 @@ struct renderer;
 struct renderers;
 
 enum {
-    RENDERER_TIMELINES = 64, // of a context; the index is the guest's ring_idx
-    RENDERER_MAX_QUEUED =
-        64 << 20 // bytes that a worker has not read; beyond it the context is lost
+    RENDERER_TIMELINES = 64,  // of a context; the index is the guest's ring_idx
+    RENDERER_MAX_RINGS = 256, // of a context: one, and one for each thread that makes pipelines
+    // Bytes that a worker has not read: from the first on submissions wait, and beyond the second
+    // the context is lost.
+    RENDERER_ENOUGH_QUEUED = 16 << 20,
+    RENDERER_MAX_QUEUED = 64 << 20,
 };
 
 // ---- all contexts ---------------------------------------------------------

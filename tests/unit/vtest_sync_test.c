@@ -115,11 +115,11 @@ static void a_destroyed_sync_still_ends_its_waits(void **state)
     uint32_t id = vtest_sync_create(&syncs, 0);
     struct vtest_sync_value value = {get(id), 1};
     int all = wait_for(&value, 1, false, UINT64_MAX);
-    uint64_t fence = vtest_fence_create(&syncs, &value, 1);
+    struct renderer_fence *fence = vtest_fence_create(&syncs, &value, 1);
     vtest_sync_destroy(&syncs, id);
     uint32_t same = vtest_sync_create(&syncs, 0);
     assert_int_equal(same, id); // the number is used again, by another object
-    assert_true(vtest_fence_retire(&syncs, fence));
+    vtest_fence_retire(&syncs, fence);
     assert_true(readable(all));
     assert_int_equal(vtest_sync_read(get(same)), 0);
     close(all);
@@ -195,19 +195,18 @@ static void fences_raise_their_syncs_once(void **state)
     struct vtest_sync_value values[100];
     for (uint32_t i = 0; i < 100; i++)
         values[i] = (struct vtest_sync_value){get(vtest_sync_create(&syncs, 0)), i + 1};
-    uint64_t one = vtest_fence_create(&syncs, values, 1),
-             many = vtest_fence_create(&syncs, values, 100);
+    struct renderer_fence *one = vtest_fence_create(&syncs, values, 1),
+                          *many = vtest_fence_create(&syncs, values, 100);
     assert_true(one && many && one != many);
-    assert_false(vtest_fence_retire(&syncs, 0));
-    assert_false(vtest_fence_retire(&syncs, one + ((uint64_t)1 << 32)));
-    assert_false(vtest_fence_retire(&syncs, UINT64_MAX));
-    assert_true(vtest_fence_retire(&syncs, many)); // in any order
+    assert_int_equal(syncs.fence_count, 2);
+    vtest_fence_retire(&syncs, many); // in any order
     assert_int_equal(vtest_sync_read(values[99].sync), 100);
-    assert_true(vtest_fence_retire(&syncs, one));
-    assert_false(vtest_fence_retire(&syncs, one));
-    uint64_t again = vtest_fence_create(&syncs, values, 1);
-    assert_true(again != one && again != many); // the slot is old, the number new
-    assert_false(vtest_fence_retire(&syncs, one));
+    assert_int_equal(vtest_sync_read(values[0].sync), 1);
+    vtest_sync_write(&syncs, values[0].sync, 0);
+    vtest_fence_retire(&syncs, one);
+    assert_int_equal(vtest_sync_read(values[0].sync), 1);
+    assert_int_equal(syncs.fence_count, 0);
+    assert_non_null(vtest_fence_create(&syncs, values, 1)); // and is never retired
 }
 
 static void fences_are_bounded(void **state)
@@ -220,7 +219,7 @@ static void fences_are_bounded(void **state)
     }
     assert_true(made >= 50 && made < 300);
     struct vtest_sync_value too_many[VTEST_FENCE_SYNCS + 1] = {value};
-    assert_int_equal(vtest_fence_create(&syncs, too_many, VTEST_FENCE_SYNCS + 1), 0);
+    assert_null(vtest_fence_create(&syncs, too_many, VTEST_FENCE_SYNCS + 1));
 }
 
 int main(void)

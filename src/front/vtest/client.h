@@ -6,9 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "front/vtest/server.h"
 #include "front/vtest/sync.h"
+#include "renderer/renderer.h"
 
 struct vtest_resource {
     uint64_t
@@ -28,12 +30,13 @@ enum vtest_state {
 
 struct vtest_client {
     struct vtest_server *server;
-    struct vtest_client *next, **at; // in the server's list
+    struct list node; // in server->clients
     uint32_t context_id;
     char name[64]; // printable ASCII
     enum vtest_state state;
     uint32_t version; // what the client asked for: it decides the layout of batches
     bool failed;      // to be destroyed when the event is over
+    bool held_up;     // nothing is read from it: it waits for its socket, renderer or fences
 
     int fd;
     struct os_source *source;
@@ -41,7 +44,7 @@ struct vtest_client {
     // Received and not yet carried out: buffer[start, end).
     uint8_t *buffer;
     size_t capacity, start, end;
-    uint32_t command; // being carried out, for log lines
+    const char *doing; // the command that is being carried out, for log lines; NULL: none
 
     // Replies: bytes, then at most one descriptor with a byte of its own. No command is carried out
     // while something is left here that the socket did not take, so this bounds it.
@@ -50,12 +53,13 @@ struct vtest_client {
     int out_fd; // -1: none
     bool out_fd_is_ours;
 
-    struct link_worker *worker;
+    struct renderer *renderer; // NULL: not yet
+    const struct renderer_callbacks *renderer_callbacks;
     // The blob that the worker is making or attaching; the client's reply waits for its answer.
     struct {
-        uint32_t id;   // of the resource; 0: none
-        int fd;        // of shared memory; -1: the worker has the file
-        uint64_t size; // of memory
+        uint32_t id; // of the resource; 0: none
+        int fd;      // of shared memory; -1: the worker has the file
+        struct renderer_blob asked;
     } blob;
 
     // A SYNC_WAIT whose reply waits for the loop to have nothing else to do: often it is over by
@@ -80,10 +84,10 @@ struct vtest_client {
 
 struct vtest_server {
     struct os_loop *loop;
-    struct link_pool *pool;
+    struct renderers *renderers;
     struct vtest_options options;
-    struct vtest_client *clients;
-    uint32_t client_count, next_context_id;
+    struct list clients; // struct vtest_client, the oldest first
+    uint32_t client_count, context_count, next_context_id;
     uint32_t held_waits;        // clients with one
     struct log_limit log_limit; // lines that clients can cause at will
     uint8_t capset[160];
@@ -94,42 +98,60 @@ struct vtest_server {
     uint64_t socket_device, socket_inode;
 };
 
-// Takes over `fd`. NULL: out of memory.
-struct vtest_client *vtest_client_create(struct vtest_server *server, int fd);
+// ---- client.c -------------------------------------------------------------
+
+enum { VTEST_BUFFER_SIZE = 64 << 10 };
+
+// Owns: `fd` is taken over, also on failure. Errors: NULL, out of memory.
+struct vtest_client *vtest_client_create(struct vtest_server *server, int fd,
+                                         const struct renderer_callbacks *callbacks);
 void vtest_client_destroy(struct vtest_client *client);
-void vtest_client_event(void *client, int fd, unsigned events); // os_fd_callback
-void vtest_client_idle(void *server); // os_idle_callback, while a wait is held
-extern const struct link_worker_callbacks vtest_worker_callbacks;
 
 // One log line with context, command and reason; the client is disconnected when the event is over.
 void vtest_client_fail(struct vtest_client *client, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
-// Replies; used by the commands. `words` may be NULL if there are none.
+// `words` may be NULL if there are none.
 void vtest_client_reply(struct vtest_client *client, uint32_t command, const uint32_t *words,
                         uint32_t count);
 // Behind a reply. `ours`: close it when sent.
 void vtest_client_reply_fd(struct vtest_client *client, int fd, bool ours);
+// Sends what the socket takes.
+void vtest_client_flush(struct vtest_client *client);
+bool vtest_client_has_output(const struct vtest_client *client);
 
-// command.c: what a header asks for is legal now and has a possible length: payload bytes in *size.
-// Else fails the client.
+// ---- resource.c -----------------------------------------------------------
+
+// A new id. Errors: 0, limit or memory.
+uint32_t vtest_resource_add(struct vtest_client *client, uint64_t size);
+bool vtest_resource_known(const struct vtest_client *client, uint32_t id);
+void vtest_resource_remove(struct vtest_client *client, uint32_t id);
+
+// ---- wait.c ---------------------------------------------------------------
+
+// Begins a SYNC_WAIT, and answers it if that can be done now.
+void vtest_wait_start(struct vtest_client *client, const struct vtest_sync_value *values,
+                      uint32_t count, bool any, uint32_t timeout_ms);
+// The wait is over: answers it. Else, if `now`, answers with a descriptor that tells later. False:
+// still held.
+bool vtest_wait_finish(struct vtest_client *client, bool now);
+
+// ---- command.c ------------------------------------------------------------
+
+// What a header asks for is legal now and has a possible length: payload bytes in *size. Else fails
+// the client.
 bool vtest_command_check(struct vtest_client *client, uint32_t command, uint32_t length,
                          size_t *size);
 void vtest_command_run(struct vtest_client *client, uint32_t command, const uint8_t *payload,
                        size_t size);
 const char *vtest_command_name(uint32_t command);
-// The worker's answers about the blob that is under way.
-void vtest_command_attached(struct vtest_client *client, const struct link_message *message);
-void vtest_command_exported(struct vtest_client *client, const struct link_message *message);
+// The worker's answer about the blob that is under way: renderer_callbacks.blob.
+void vtest_command_answered(struct vtest_client *client, int error,
+                            const struct renderer_memory *memory);
 
-// The wait is over: answers it. Else, if `now`, answers with a descriptor that tells later. False:
-// still held.
-bool vtest_command_finish_wait(struct vtest_client *client, bool now);
-void vtest_client_held(struct vtest_client *client, bool held); // keeps count
+// ---- session.c ------------------------------------------------------------
 
-// resource ids. 0: limit or memory.
-uint32_t vtest_resource_add(struct vtest_client *client, uint64_t size);
-bool vtest_resource_known(const struct vtest_client *client, uint32_t id);
-void vtest_resource_remove(struct vtest_client *client, uint32_t id);
+// Owns: as vtest_client_create. Errors: false, out of memory.
+bool vtest_session_begin(struct vtest_server *server, int fd);
 
 #endif

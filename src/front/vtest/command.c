@@ -43,8 +43,22 @@ static void create_renderer(struct vtest_client *client, const uint8_t *payload,
     client->state = VTEST_NAMED;
 }
 
+// A client for whom there is no place hears nothing of a protocol, as from a server that is too old
+// for it: Mesa's client makes VK_ERROR_INITIALIZATION_FAILED of that, and of nothing else.
+static bool is_full(struct vtest_client *client)
+{
+    const struct vtest_server *server = client->server;
+    return client->state < VTEST_CONTEXT && server->context_count >= server->options.max_clients;
+}
+
 static void ping(struct vtest_client *client, const uint8_t *payload, uint32_t words)
 {
+    if (is_full(client)) {
+        if (log_limit_allows(&client->server->log_limit, os_now_ns(), 50, 10000000000u))
+            log_warning("context %u (%s): refused: %u others are served already (--max-clients)",
+                        client->context_id, client->name, client->server->context_count);
+        return;
+    }
     vtest_client_reply(client, VTEST_PING_PROTOCOL_VERSION, NULL, 0);
 }
 
@@ -88,84 +102,31 @@ static void get_capset(struct vtest_client *client, const uint8_t *payload, uint
     vtest_client_reply(client, VTEST_GET_CAPSET, answer, known ? sizeof(answer) / 4 : 1);
 }
 
-// Sends to the worker. False: it has failed the client.
-static bool send_worker(struct vtest_client *client, enum link_type type, const void *payload,
-                        size_t size, const void *tail, size_t tail_size, const int *fds,
-                        unsigned fd_count)
-{
-    enum link_status status =
-        link_worker_send(client->worker, type, payload, size, tail, tail_size, fds, fd_count);
-    if (status == LINK_BROKEN)
-        vtest_client_fail(client, "nothing can be sent to its worker: %s", strerror(errno));
-    // LINK_CLOSED: the worker's end is on its way to us, and says more.
-    return status != LINK_BROKEN;
-}
-
 static void context_init(struct vtest_client *client, const uint8_t *payload, uint32_t words)
 {
     if (word(payload, 0) != VTEST_CAPSET_VENUS) {
         vtest_client_fail(client, "capset %u is not offered", word(payload, 0));
         return;
     }
-    client->worker = link_pool_take(client->server->pool, &vtest_worker_callbacks, client);
-    if (!client->worker) {
-        vtest_client_fail(client, "no worker can be started: %s", strerror(errno));
+    if (is_full(client)) {
+        vtest_client_fail(client, "%u others are served already (--max-clients)",
+                          client->server->context_count);
         return;
     }
-    const struct vtest_options *options = &client->server->options;
-    struct link_context_create create = {
-        .context_id = client->context_id,
-        .flags = LINK_CONTEXT_OWN_FILES | LINK_CONTEXT_SAME_KERNEL,
-        .max_memory = options->max_memory,
-        .max_rings = options->max_rings,
-        .max_resources = options->max_resources,
-    };
-    memcpy(create.name, client->name, sizeof(create.name));
-    if (send_worker(client, LINK_CONTEXT_CREATE, &create, sizeof(create), NULL, 0, NULL, 0)) {
-        client->state = VTEST_CONTEXT;
-        log_info("context %u (%s): served by worker %ld", client->context_id, client->name,
-                 link_worker_pid(client->worker));
+    int error;
+    client->renderer = renderer_create(client->server->renderers, client->context_id, client->name,
+                                       client->renderer_callbacks, client, &error);
+    if (!client->renderer) {
+        vtest_client_fail(client, "no worker can be started: %s", strerror(-error));
+        return;
     }
+    client->state = VTEST_CONTEXT;
+    client->server->context_count++;
+    log_info("context %u (%s): served by worker %ld", client->context_id, client->name,
+             renderer_pid(client->renderer));
 }
 
 // ---- resources ------------------------------------------------------------
-
-uint32_t vtest_resource_add(struct vtest_client *client, uint64_t size)
-{
-    if (client->resource_used - client->resource_free >= client->server->options.max_resources)
-        return 0;
-    if (!client->resource_free && client->resource_used == client->resource_capacity) {
-        uint32_t capacity = client->resource_capacity ? client->resource_capacity * 2 : 64;
-        struct vtest_resource *resources =
-            realloc(client->resources, capacity * sizeof(*resources));
-        if (resources)
-            client->resources = resources;
-        uint32_t *free_ids = realloc(client->free_resources, capacity * sizeof(*free_ids));
-        if (free_ids)
-            client->free_resources = free_ids;
-        if (!resources || !free_ids)
-            return 0;
-        client->resource_capacity = capacity;
-    }
-    uint32_t id = client->resource_free ? client->free_resources[--client->resource_free]
-                                        : ++client->resource_used;
-    client->resources[id - 1] = (struct vtest_resource){.size = size, .used = true};
-    client->memory_used += size;
-    return id;
-}
-
-bool vtest_resource_known(const struct vtest_client *client, uint32_t id)
-{
-    return id && id <= client->resource_used && client->resources[id - 1].used;
-}
-
-void vtest_resource_remove(struct vtest_client *client, uint32_t id)
-{
-    struct vtest_resource *resource = &client->resources[id - 1];
-    client->memory_used -= resource->size;
-    resource->used = false;
-    client->free_resources[client->resource_free++] = id;
-}
 
 // Rings, replies and streams: our file, for the client and its worker. The client may name it in a
 // ring as soon as it has our reply, and rings overtake the link: so the worker must have it first.
@@ -189,20 +150,13 @@ static void create_shared_memory(struct vtest_client *client, uint64_t size)
         close(fd);
         return;
     }
-    struct link_resource_attach attach = {.resource_id = id,
-                                          .kind = LINK_RESOURCE_SHM,
-                                          .flags = LINK_ATTACH_ANSWER,
-                                          .size = (uint64_t)os_shm_size(fd)};
-    if (send_worker(client, LINK_RESOURCE_ATTACH, &attach, sizeof(attach), NULL, 0, &fd, 1)) {
-        client->blob.id = id;
-        client->blob.fd = fd;
-    } else {
-        close(fd);
-    }
+    client->blob.id = id;
+    client->blob.fd = fd;
+    renderer_attach(client->renderer, id, LINK_RESOURCE_SHM, fd, 0, (uint64_t)os_shm_size(fd),
+                    &client->blob.asked);
 }
 
-// A VkDeviceMemory: its worker has the file, and answers in vtest_command_exported. Until then the
-// client waits for its reply.
+// A VkDeviceMemory: the worker has the file. Until it answers the client waits for its reply.
 static void export_memory(struct vtest_client *client, uint32_t flags, uint64_t size,
                           uint64_t memory_id)
 {
@@ -211,12 +165,8 @@ static void export_memory(struct vtest_client *client, uint32_t flags, uint64_t 
         vtest_client_fail(client, "more than %u resources", client->server->options.max_resources);
         return;
     }
-    struct link_blob_export export = {
-        .resource_id = id, .blob_flags = flags, .memory_id = memory_id, .size = size};
-    if (send_worker(client, LINK_BLOB_EXPORT, &export, sizeof(export), NULL, 0, NULL, 0)) {
-        client->blob.id = id;
-        client->blob.size = size;
-    }
+    client->blob.id = id;
+    renderer_export(client->renderer, id, memory_id, flags, size, &client->blob.asked);
 }
 
 static void reply_blob(struct vtest_client *client, int fd)
@@ -226,16 +176,6 @@ static void reply_blob(struct vtest_client *client, int fd)
     client->blob.fd = -1;
     vtest_client_reply(client, VTEST_RESOURCE_CREATE_BLOB, &id, 1);
     vtest_client_reply_fd(client, fd, true);
-}
-
-void vtest_command_attached(struct vtest_client *client, const struct link_message *message)
-{
-    const struct link_resource_attached *attached = (const void *)message->payload;
-    if (!client->blob.id || client->blob.fd < 0 || attached->resource_id != client->blob.id)
-        vtest_client_fail(client, "the worker answered for resource %u, which nobody asked for",
-                          attached->resource_id);
-    else
-        reply_blob(client, client->blob.fd);
 }
 
 // The memory never came to be, which the client's program learns by vkMapMemory: Mesa takes no
@@ -251,23 +191,23 @@ static void reply_nothing(struct vtest_client *client)
     reply_blob(client, fd);
 }
 
-void vtest_command_exported(struct vtest_client *client, const struct link_message *message)
+void vtest_command_answered(struct vtest_client *client, int error,
+                            const struct renderer_memory *memory)
 {
-    const struct link_blob_exported *exported = (const void *)message->payload;
-    client->command = VTEST_RESOURCE_CREATE_BLOB;
-    if (!client->blob.id || client->blob.fd >= 0 || exported->resource_id != client->blob.id)
-        vtest_client_fail(client, "the worker answered for resource %u, which nobody asked for",
-                          exported->resource_id);
-    else if (exported->result == -ENOMEM)
+    client->doing = "RESOURCE_CREATE_BLOB";
+    if (!error && !memory)
+        reply_blob(client, client->blob.fd);
+    else if (!error && !memory->offset)
+        reply_blob(client, memory->fd);
+    else if (error == -ENOMEM)
         reply_nothing(client);
-    else if (exported->result)
-        vtest_client_fail(client, "the worker can't export the memory: %s",
-                          strerror(-exported->result));
-    else if (exported->offset || exported->size < client->blob.size)
+    else if (error)
+        vtest_client_fail(client, "the worker can't export the memory: %s", strerror(-error));
+    else {
         vtest_client_fail(client, "the worker exported something else");
-    else
-        reply_blob(client, link_take_fd(link_worker_link(client->worker), 0));
-    client->command = 0;
+        close(memory->fd);
+    }
+    client->doing = NULL;
 }
 
 static void create_blob(struct vtest_client *client, const uint8_t *payload, uint32_t words)
@@ -297,8 +237,7 @@ static void resource_unref(struct vtest_client *client, const uint8_t *payload, 
     vtest_resource_remove(client, id);
     if (empty)
         return;
-    struct link_resource_detach detach = {.resource_id = id};
-    send_worker(client, LINK_RESOURCE_DETACH, &detach, sizeof(detach), NULL, 0, NULL, 0);
+    renderer_detach(client->renderer, id);
 }
 
 // ---- syncs ----------------------------------------------------------------
@@ -356,80 +295,6 @@ static bool read_values(struct vtest_client *client, const uint8_t *payload, uin
     return true;
 }
 
-// A descriptor that is, or never becomes, readable; or -errno. One per client and not one for all:
-// whoever gets it could clear it.
-static int constant_fd(struct vtest_client *client, bool reached)
-{
-    struct os_notifier *notifier = reached ? &client->reached : &client->never;
-    if (notifier->read_fd >= 0)
-        return notifier->read_fd;
-    int error = os_notifier_init(notifier);
-    if (error)
-        return error;
-    if (reached)
-        os_notifier_signal(notifier);
-    return notifier->read_fd;
-}
-
-// Answers a wait. `later`: not reached yet; the descriptor tells when it is.
-static void answer_wait(struct vtest_client *client, const struct vtest_sync_value *values,
-                        uint32_t count, bool any, uint32_t timeout_ms, bool later)
-{
-    struct os_notifier notifier = {-1, -1};
-    int error;
-    bool pending = later && timeout_ms;
-    if (pending) // a pipe: a client that waits when its context or this process ends must hear of
-                 // it
-        error = os_notifier_init_pipe(&notifier);
-    else
-        error = notifier.read_fd = constant_fd(client, !later);
-    if (error < 0) {
-        vtest_client_fail(client, "no descriptor for the wait: %s", strerror(-error));
-        return;
-    }
-    uint64_t deadline =
-        timeout_ms == UINT32_MAX ? UINT64_MAX : os_now_ns() + timeout_ms * 1000000ull;
-    if (pending && !vtest_wait_add(&client->syncs, values, count, any, deadline, &notifier)) {
-        os_notifier_finish(&notifier);
-        vtest_client_fail(client, "more than %u pending waits", client->server->options.max_waits);
-        return;
-    }
-    vtest_client_reply(client, VTEST_SYNC_WAIT, NULL, 0);
-    vtest_client_reply_fd(
-        client, notifier.read_fd,
-        pending); // the wait owns the write end; the read end is only the client's
-}
-
-bool vtest_command_finish_wait(struct vtest_client *client, bool now)
-{
-    uint32_t count = client->wait.count;
-    bool reached = vtest_sync_reached(client->wait.values, count, client->wait.any);
-    if (!reached && !now)
-        return false;
-    client->wait.count = 0;
-    vtest_client_held(client, false);
-    client->command = VTEST_SYNC_WAIT;
-    answer_wait(client, client->wait.values, count, client->wait.any, client->wait.timeout_ms,
-                !reached);
-    client->command = 0;
-    return true;
-}
-
-static void start_wait(struct vtest_client *client, const struct vtest_sync_value *values,
-                       uint32_t count, bool any, uint32_t timeout_ms)
-{
-    bool reached = !count || vtest_sync_reached(values, count, any);
-    if (reached || !timeout_ms || count > VTEST_HELD_SYNCS) {
-        answer_wait(client, values, count, any, timeout_ms, !reached);
-        return;
-    }
-    client->wait.count = count;
-    client->wait.any = any;
-    client->wait.timeout_ms = timeout_ms;
-    memcpy(client->wait.values, values, count * sizeof(*values));
-    vtest_client_held(client, true);
-}
-
 static void sync_wait(struct vtest_client *client, const uint8_t *payload, uint32_t words)
 {
     uint32_t flags = word(payload, 0), count = (words - 2) / 3;
@@ -439,7 +304,7 @@ static void sync_wait(struct vtest_client *client, const uint8_t *payload, uint3
     else if (flags & ~(uint32_t)VTEST_WAIT_ANY)
         vtest_client_fail(client, "wait flags 0x%x are not known", flags);
     else if (read_values(client, payload, 2, count, values))
-        start_wait(client, values, count, flags & VTEST_WAIT_ANY, word(payload, 1));
+        vtest_wait_start(client, values, count, flags & VTEST_WAIT_ANY, word(payload, 1));
 }
 
 // ---- submissions ----------------------------------------------------------
@@ -483,23 +348,22 @@ static bool submit_batch(struct vtest_client *client, const uint8_t *payload,
                          const struct batch *batch)
 {
     struct vtest_sync_value values[VTEST_FENCE_SYNCS];
-    struct link_submit submit = {.byte_count = batch->command_size * 4};
+    struct renderer_fence *fence = NULL;
     // Without a timeline the syncs are due when the commands are executed, as on timeline 0.
-    if (batch->flags & VTEST_BATCH_RING_IDX)
-        submit.ring_idx = batch->ring_idx;
+    uint32_t timeline = batch->flags & VTEST_BATCH_RING_IDX ? batch->ring_idx : 0;
     if (batch->sync_count) {
         if (!read_values(client, payload, batch->sync_offset, batch->sync_count, values))
             return false;
-        submit.fence_id = vtest_fence_create(&client->syncs, values, batch->sync_count);
-        if (!submit.fence_id) {
-            vtest_client_fail(client, "too many submissions at once");
+        fence = vtest_fence_create(&client->syncs, values, batch->sync_count);
+        if (!fence) {
+            vtest_client_fail(client, "out of memory for a submission");
             return false;
         }
     }
-    if (!submit.fence_id && !submit.byte_count)
-        return true;
-    return send_worker(client, LINK_SUBMIT, &submit, sizeof(submit),
-                       payload + (size_t)batch->command_offset * 4, submit.byte_count, NULL, 0);
+    if (fence || batch->command_size)
+        renderer_submit(client->renderer, timeline, fence,
+                        payload + (size_t)batch->command_offset * 4, batch->command_size * 4ull);
+    return true;
 }
 
 static void submit_cmd2(struct vtest_client *client, const uint8_t *payload, uint32_t words)
@@ -549,10 +413,10 @@ static const struct command {
                            VTEST_CONTEXT},
 };
 
-const char *vtest_command_name(uint32_t command)
+const char *vtest_command_name(uint32_t number)
 {
-    return command < VTEST_COMMAND_END && commands[command].name ? commands[command].name
-                                                                 : "unknown command";
+    return number < VTEST_COMMAND_END && commands[number].name ? commands[number].name
+                                                               : "unknown command";
 }
 
 bool vtest_command_check(struct vtest_client *client, uint32_t number, uint32_t length,

@@ -3,14 +3,17 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "front/vtest/client.h"
 #include "os/clock.h"
+#include "os/os.h"
 #include "os/socket.h"
 #include "wire/wire.h"
+
+// Connections without a context yet.
+enum { MAX_CALLERS = 256 };
 
 _Static_assert(sizeof(((struct vtest_server *)0)->capset) == WIRE_CAPSET_SIZE, "capset");
 
@@ -27,26 +30,42 @@ struct vtest_server *vtest_server_create(struct os_loop *loop, struct link_pool 
     if (!server)
         return NULL;
     server->loop = loop;
-    server->pool = pool;
     server->options = *options;
-    set_default(&server->options.max_clients, 64);
+    list_init(&server->clients);
+    set_default(&server->options.max_clients, 256);
     set_default(&server->options.max_resources, 16384);
-    set_default(&server->options.max_syncs, 65536);
+    set_default(&server->options.max_syncs, 1 << 20);
     set_default(&server->options.max_waits, 4096);
     set_default(&server->options.max_fences, 16384);
-    set_default(&server->options.max_rings, 64);
-    set_default(&server->options.max_queued_bytes, 16u << 20);
+    set_default(&server->options.max_rings, RENDERER_MAX_RINGS);
+    set_default(&server->options.max_queued_bytes, RENDERER_ENOUGH_QUEUED);
     server->listener = -1;
     wire_capset(server->capset);
-    return server;
+    server->renderers = renderers_create(
+        loop, &(struct renderers_options){
+                  .pool = pool,
+                  .context_flags = LINK_CONTEXT_OWN_FILES | LINK_CONTEXT_SAME_KERNEL,
+                  .max_rings = server->options.max_rings,
+                  .max_resources = server->options.max_resources,
+                  .max_memory = server->options.max_memory,
+                  .max_wait_ns = server->options.max_wait_ns,
+                  .page_size = (uint32_t)os_page_size(),
+                  .max_queued = server->options.max_queued_bytes,
+              });
+    if (server->renderers)
+        return server;
+    free(server);
+    return NULL;
 }
 
 void vtest_server_destroy(struct vtest_server *server)
 {
     if (!server)
         return;
-    while (server->clients)
-        vtest_client_destroy(server->clients);
+    for (struct vtest_client *client;
+         (client = LIST_FIRST(&server->clients, struct vtest_client, node));)
+        vtest_client_destroy(client);
+    renderers_destroy(server->renderers);
     os_source_remove(server->listen_source);
     os_source_remove(server->retry_timer);
     if (server->listener >= 0)
@@ -60,44 +79,33 @@ void vtest_server_destroy(struct vtest_server *server)
     free(server);
 }
 
-// Mesa's client never sees an end of file: it reads again, for ever. Zeroes end whatever read it is
-// in, and its next request finds the connection closed, which it does see.
-void vtest_last_words(int fd)
+// Those who have said nothing that costs anything yet are kept apart from those who have a context:
+// when there are too many, the oldest goes.
+static bool make_room(struct vtest_server *server)
 {
-    static const uint8_t zeroes[512]; // more than the longest reply
-    os_socket_send(fd, zeroes, sizeof(zeroes), NULL, 0);
-    shutdown(fd, SHUT_RDWR); // also for those who hold a duplicate
-}
-
-uint32_t vtest_server_client_count(const struct vtest_server *server)
-{
-    return server->client_count;
+    if (server->client_count - server->context_count < MAX_CALLERS)
+        return true;
+    LIST_EACH (node, &server->clients) {
+        struct vtest_client *client = LIST_ENTRY(node, struct vtest_client, node);
+        if (client->state < VTEST_CONTEXT) {
+            vtest_client_fail(client, "%d others want to be served, and it has not begun",
+                              MAX_CALLERS);
+            vtest_client_destroy(client);
+            return true;
+        }
+    }
+    return false;
 }
 
 bool vtest_server_adopt(struct vtest_server *server, int fd)
 {
-    if (server->client_count >= server->options.max_clients) {
-        if (log_limit_allows(&server->log_limit, os_now_ns(), 50, 10000000000u))
-            log_warning("a client is refused: %u are connected already (--max-clients)",
-                        server->client_count);
+    if (!make_room(server)) {
         close(fd);
         return false;
     }
     os_socket_set_nonblocking(fd, true);
-    struct vtest_client *client = vtest_client_create(server, fd);
-    if (!client)
+    if (!vtest_session_begin(server, fd))
         return false;
-    client->source = os_loop_add_fd(server->loop, fd, OS_READABLE, vtest_client_event, client);
-    if (!client->source) {
-        vtest_client_destroy(client);
-        return false;
-    }
-    client->next = server->clients;
-    client->at = &server->clients;
-    if (client->next)
-        client->next->at = &client->next;
-    server->clients = client;
-    server->client_count++;
     if (server->options.connected)
         server->options.connected(server->options.connected_data, fd);
     return true;

@@ -14,16 +14,17 @@ struct vtest_server;
 
 // 0 stands for the default in brackets.
 struct vtest_options {
-    uint32_t max_clients;   // [64] connections at a time
+    uint32_t max_clients;   // [256] contexts at a time; others are told that there is none
     uint32_t max_resources; // [16384] blobs per client
-    uint32_t max_syncs;     // [65536] sync objects per client
+    uint32_t max_syncs;     // [1048576] sync objects per client
     uint32_t max_waits;     // [4096] pending waits per client; each holds a descriptor
     uint32_t max_fences;    // [16384] submissions in flight per client; more are left in the socket
-    uint32_t max_rings;     // [64] per client
+    uint32_t max_rings;     // [256] per client
     uint64_t max_memory;    // [no limit] bytes of shared and host-visible memory per client
     // Hears of every connection; may duplicate the descriptor. See vtest_last_words.
     void (*connected)(void *data, int fd);
     void *connected_data;
+    uint64_t max_wait_ns;      // [never] after which a worker that owes an answer is given up
     uint32_t max_queued_bytes; // [16 MiB] on their way to a worker before its client has to wait
 };
 
@@ -40,6 +41,5 @@ bool vtest_server_adopt(struct vtest_server *server, int fd);
 // Says to a client that it is over, and ends the connection; for those who survive the server. Does
 // not close the descriptor.
 void vtest_last_words(int fd);
-uint32_t vtest_server_client_count(const struct vtest_server *server);
 
 #endif

@@ -13,21 +13,21 @@
 enum { FENCE_SLACK = 64, INLINE_SYNCS = 4, FIRST_PURGE = 64 };
 
 struct wait_entry {
+    struct list node; // in the sync's list
     struct vtest_wait *wait;
-    struct vtest_sync *sync;       // NULL: reached
-    struct wait_entry *next, **at; // in the sync's list
+    struct vtest_sync *sync; // NULL: reached
     uint64_t target;
 };
 
 struct vtest_sync {
     uint64_t value;
     uint32_t references; // the table's, fences' and waits'
-    struct wait_entry *entries;
+    struct list entries; // struct wait_entry
 };
 
 struct vtest_wait {
-    struct vtest_wait *next, **at;
-    int write_fd; // of a notifier; ours
+    struct list node;
+    int write_fd; // Owns: ours, of a notifier.
     uint64_t deadline_ns;
     uint32_t left; // entries to be reached before the wait is satisfied
     uint32_t count;
@@ -35,10 +35,9 @@ struct vtest_wait {
 };
 
 struct vtest_fence {
-    uint32_t generation; // makes the id of each use its own
-    uint32_t next_free;  // slot + 1
+    struct renderer_fence fence;
+    struct list node;
     uint32_t count;
-    bool pending;
     struct vtest_sync_value few[INLINE_SYNCS];
     struct vtest_sync_value *many; // instead of `few` if there are more
 };
@@ -46,6 +45,9 @@ struct vtest_fence {
 void vtest_syncs_init(struct vtest_syncs *syncs, const struct vtest_sync_limits *limits)
 {
     *syncs = (struct vtest_syncs){.limits = *limits, .purge_at = FIRST_PURGE};
+    list_init(&syncs->waits);
+    list_init(&syncs->fences);
+    list_init(&syncs->free_fences);
 }
 
 static void unref(struct vtest_sync *sync)
@@ -82,6 +84,7 @@ uint32_t vtest_sync_create(struct vtest_syncs *syncs, uint64_t value)
         return 0;
     sync->value = value;
     sync->references = 1;
+    list_init(&sync->entries);
     uint32_t id = syncs->free_count ? syncs->free_ids[--syncs->free_count] : ++syncs->used;
     syncs->table[id - 1] = sync;
     return id;
@@ -111,9 +114,7 @@ uint64_t vtest_sync_read(const struct vtest_sync *sync)
 
 static void detach(struct wait_entry *entry)
 {
-    *entry->at = entry->next;
-    if (entry->next)
-        entry->next->at = entry->at;
+    list_remove(&entry->node);
     unref(entry->sync);
     entry->sync = NULL;
 }
@@ -123,9 +124,7 @@ static void wait_free(struct vtest_syncs *syncs, struct vtest_wait *wait)
     for (uint32_t i = 0; i < wait->count; i++)
         if (wait->entries[i].sync)
             detach(&wait->entries[i]);
-    *wait->at = wait->next;
-    if (wait->next)
-        wait->next->at = wait->at;
+    list_remove(&wait->node);
     syncs->wait_count--;
     if (wait->write_fd >= 0)
         close(wait->write_fd);
@@ -149,19 +148,18 @@ void vtest_sync_write(struct vtest_syncs *syncs, struct vtest_sync *sync, uint64
 {
     sync->value = value;
     sync->references++; // the last wait may hold the only other one
-    for (struct wait_entry *entry = sync->entries; entry;) {
-        if (value < entry->target) {
-            entry = entry->next;
+    struct list *node = sync->entries.next;
+    while (node != &sync->entries) {
+        struct wait_entry *entry = LIST_ENTRY(node, struct wait_entry, node);
+        node = node->next;
+        if (value < entry->target)
             continue;
-        }
         struct vtest_wait *wait = entry->wait;
-        struct wait_entry *next = entry->next;
         detach(entry);
         if (--wait->left == 0) {
             tell(syncs, wait);
-            next = sync->entries; // the wait may have held the next entry too
+            node = sync->entries.next; // the wait may have held the next entry too
         }
-        entry = next;
     }
     unref(sync);
 }
@@ -179,8 +177,8 @@ bool vtest_sync_reached(const struct vtest_sync_value *values, uint32_t count, b
 static void purge_waits(struct vtest_syncs *syncs)
 {
     uint64_t now = os_now_ns();
-    for (struct vtest_wait *wait = syncs->waits, *next; wait; wait = next) {
-        next = wait->next;
+    LIST_EACH (node, &syncs->waits) {
+        struct vtest_wait *wait = LIST_ENTRY(node, struct vtest_wait, node);
         if (wait->deadline_ns < now && now - wait->deadline_ns > GIVEN_UP_NS)
             wait_free(syncs, wait);
     }
@@ -211,104 +209,85 @@ bool vtest_wait_add(struct vtest_syncs *syncs, const struct vtest_sync_value *va
         wait->left++;
         entry->sync = sync;
         sync->references++;
-        entry->next = sync->entries;
-        entry->at = &sync->entries;
-        if (entry->next)
-            entry->next->at = &entry->next;
-        sync->entries = entry;
+        list_prepend(&sync->entries, &entry->node);
     }
     if (any)
         wait->left = 1;
-    wait->next = syncs->waits;
-    wait->at = &syncs->waits;
-    if (wait->next)
-        wait->next->at = &wait->next;
-    syncs->waits = wait;
+    list_prepend(&syncs->waits, &wait->node);
     syncs->wait_count++;
     return true;
 }
 
 // ---- fences ---------------------------------------------------------------
 
-uint64_t vtest_fence_create(struct vtest_syncs *syncs, const struct vtest_sync_value *values,
-                            uint32_t count)
+// One that was used before, or NULL.
+static struct vtest_fence *take_free(struct vtest_syncs *syncs)
 {
-    if (!syncs->first_free_fence) {
-        uint32_t capacity = syncs->fence_capacity ? syncs->fence_capacity * 2 : 64;
-        if (syncs->fence_capacity >= syncs->limits.fences + FENCE_SLACK ||
-            count > VTEST_FENCE_SYNCS)
-            return 0;
-        struct vtest_fence *fences = realloc(syncs->fences, capacity * sizeof(*fences));
-        if (!fences)
-            return 0;
-        syncs->fences = fences;
-        for (uint32_t i = syncs->fence_capacity; i < capacity; i++)
-            fences[i] = (struct vtest_fence){.next_free = i + 1 < capacity ? i + 2 : 0};
-        syncs->first_free_fence = syncs->fence_capacity + 1;
-        syncs->fence_capacity = capacity;
-    }
-    uint32_t slot = syncs->first_free_fence;
-    struct vtest_fence *fence = &syncs->fences[slot - 1];
+    struct vtest_fence *fence = LIST_FIRST(&syncs->free_fences, struct vtest_fence, node);
+    if (fence)
+        list_remove(&fence->node);
+    return fence;
+}
+
+struct renderer_fence *vtest_fence_create(struct vtest_syncs *syncs,
+                                          const struct vtest_sync_value *values, uint32_t count)
+{
+    if (count > VTEST_FENCE_SYNCS || syncs->fence_count >= syncs->limits.fences + FENCE_SLACK)
+        return NULL;
+    struct vtest_fence *fence = take_free(syncs);
+    if (!fence && !(fence = malloc(sizeof(*fence))))
+        return NULL;
+    list_init(&fence->node);
     struct vtest_sync_value *own = fence->few;
-    if (count > INLINE_SYNCS) {
-        own = fence->many = malloc(count * sizeof(*own));
-        if (!own)
-            return 0;
+    fence->many = NULL;
+    if (count > INLINE_SYNCS && !(own = fence->many = malloc(count * sizeof(*own)))) {
+        list_append(&syncs->free_fences, &fence->node);
+        return NULL;
     }
-    syncs->first_free_fence = fence->next_free;
-    syncs->fence_count++;
-    fence->generation++;
-    fence->pending = true;
     fence->count = count;
     for (uint32_t i = 0; i < count; i++) {
         own[i] = values[i];
         own[i].sync->references++;
     }
-    return (uint64_t)fence->generation << 32 | slot;
+    list_append(&syncs->fences, &fence->node);
+    syncs->fence_count++;
+    return &fence->fence;
 }
 
-static void fence_release(struct vtest_fence *fence)
+static void release_fence(struct vtest_syncs *syncs, struct vtest_fence *fence)
 {
     const struct vtest_sync_value *values = fence->many ? fence->many : fence->few;
     for (uint32_t i = 0; i < fence->count; i++)
         unref(values[i].sync);
     free(fence->many);
-    fence->many = NULL;
-    fence->count = 0;
-    fence->pending = false;
+    list_remove(&fence->node);
+    list_prepend(&syncs->free_fences, &fence->node);
+    syncs->fence_count--;
 }
 
-bool vtest_fence_retire(struct vtest_syncs *syncs, uint64_t fence_id)
+void vtest_fence_retire(struct vtest_syncs *syncs, struct renderer_fence *done)
 {
-    uint32_t slot = (uint32_t)fence_id;
-    if (!slot || slot > syncs->fence_capacity)
-        return false;
-    struct vtest_fence *fence = &syncs->fences[slot - 1];
-    if (!fence->pending || fence->generation != fence_id >> 32)
-        return false;
+    struct vtest_fence *fence = LIST_ENTRY(done, struct vtest_fence, fence);
     const struct vtest_sync_value *values = fence->many ? fence->many : fence->few;
     for (uint32_t i = 0; i < fence->count; i++)
         vtest_sync_write(syncs, values[i].sync, values[i].value);
-    fence_release(fence);
-    fence->next_free = syncs->first_free_fence;
-    syncs->first_free_fence = slot;
-    syncs->fence_count--;
-    return true;
+    release_fence(syncs, fence);
 }
 
 void vtest_syncs_finish(struct vtest_syncs *syncs)
 {
-    while (syncs->waits)
-        wait_free(syncs, syncs->waits);
+    for (struct vtest_wait *wait; (wait = LIST_FIRST(&syncs->waits, struct vtest_wait, node));)
+        wait_free(syncs, wait);
     for (uint32_t i = 0; i < syncs->told_count && i < VTEST_TOLD_WAITS; i++)
         close(syncs->told[i]);
-    for (uint32_t i = 0; i < syncs->fence_capacity; i++)
-        fence_release(&syncs->fences[i]);
+    for (struct vtest_fence *fence; (fence = LIST_FIRST(&syncs->fences, struct vtest_fence, node));)
+        release_fence(syncs, fence);
+    for (struct vtest_fence *fence; (fence = take_free(syncs));)
+        free(fence);
     for (uint32_t i = 0; i < syncs->used; i++)
         if (syncs->table[i])
             unref(syncs->table[i]);
-    free(syncs->fences);
     free(syncs->free_ids);
     free(syncs->table);
-    *syncs = (struct vtest_syncs){0};
+    vtest_syncs_init(syncs, &syncs->limits);
 }

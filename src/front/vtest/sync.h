@@ -1,16 +1,19 @@
 // Sync objects of one client: numbers that submissions and the client raise, waits for them, and
-// the fences that will raise them. Loop thread only.
+// the fences that will raise them.
+//
+// Thread: the loop's.
 #ifndef VTEST_SYNC_H
 #define VTEST_SYNC_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "os/notifier.h"
+#include "renderer/renderer.h"
 
 struct vtest_sync;
 struct vtest_wait;
-struct vtest_fence;
 
 struct vtest_sync_value {
     struct vtest_sync *sync;
@@ -30,24 +33,26 @@ struct vtest_syncs {
     uint32_t *free_ids;        // a stack
     uint32_t capacity, used, free_count;
 
-    struct vtest_wait *waits; // pending
+    struct list waits; // struct vtest_wait, pending
     uint32_t wait_count, purge_at;
     int told[VTEST_TOLD_WAITS]; // write ends of waits that are over, in a ring; see sync.c
     uint32_t told_count;        // ever
 
-    struct vtest_fence *fences;                             // slots, used again and again
-    uint32_t fence_capacity, fence_count, first_free_fence; // slot + 1; 0: none
+    // struct vtest_fence: in flight, and kept for the next. No submission allocates once there are
+    // enough.
+    struct list fences, free_fences;
+    uint32_t fence_count; // in flight
 };
 
 void vtest_syncs_init(struct vtest_syncs *syncs, const struct vtest_sync_limits *limits);
-void vtest_syncs_finish(
-    struct vtest_syncs *syncs); // pending waits hear that nobody is left to satisfy them
+// Pending waits hear that nobody is left to satisfy them.
+void vtest_syncs_finish(struct vtest_syncs *syncs);
 
 // An id, or 0 at the limit or without memory.
 uint32_t vtest_sync_create(struct vtest_syncs *syncs, uint64_t value);
 struct vtest_sync *vtest_sync_get(const struct vtest_syncs *syncs, uint32_t id); // NULL: unknown
-void vtest_sync_destroy(struct vtest_syncs *syncs,
-                        uint32_t id); // fences and waits keep it alive, without the id
+// Fences and waits keep it alive, without the id.
+void vtest_sync_destroy(struct vtest_syncs *syncs, uint32_t id);
 uint64_t vtest_sync_read(const struct vtest_sync *sync);
 // Any value, also a lower one. Satisfies waits.
 void vtest_sync_write(struct vtest_syncs *syncs, struct vtest_sync *sync, uint64_t value);
@@ -61,11 +66,11 @@ bool vtest_wait_add(struct vtest_syncs *syncs, const struct vtest_sync_value *va
                     const struct os_notifier *notifier);
 
 enum { VTEST_FENCE_SYNCS = 256 }; // at most this many syncs of one fence
-// A number for LINK_SUBMIT, never 0; or 0 at the limit or without memory.
-uint64_t vtest_fence_create(struct vtest_syncs *syncs, const struct vtest_sync_value *values,
-                            uint32_t count);
-// Raises its syncs. False: no such fence is pending.
-bool vtest_fence_retire(struct vtest_syncs *syncs, uint64_t fence_id);
+// A fence for renderer_submit, that will raise `values`. Errors: NULL, the limit or no memory.
+struct renderer_fence *vtest_fence_create(struct vtest_syncs *syncs,
+                                          const struct vtest_sync_value *values, uint32_t count);
+// It is done: raises its syncs.
+void vtest_fence_retire(struct vtest_syncs *syncs, struct renderer_fence *fence);
 static inline bool vtest_fences_full(const struct vtest_syncs *syncs)
 {
     return syncs->fence_count >= syncs->limits.fences;
