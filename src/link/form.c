@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "link/display.h"
+#include "link/trace.h"
 
 static bool display_well_formed(const struct link_header *header, const uint8_t *payload)
 {
@@ -47,6 +48,29 @@ static bool display_well_formed(const struct link_header *header, const uint8_t 
     return false;
 }
 
+static bool trace_well_formed(const struct link_header *header, const uint8_t *payload)
+{
+    size_t size = header->size;
+    if (header->fd_count)
+        return false;
+    switch (header->type) {
+    case LINK_TRACE_HELLO: {
+        const struct link_trace_hello *hello = (const void *)payload;
+        return size == sizeof(*hello) && memchr(hello->name, 0, sizeof(hello->name));
+    }
+    case LINK_TRACE_COMMAND: {
+        const struct link_trace_command *command = (const void *)payload;
+        return size >= sizeof(*command) && command->request_size <= LINK_TRACE_MAX_BYTES &&
+               command->reply_size <= LINK_TRACE_MAX_BYTES && command->request_size % 4 == 0 &&
+               command->reply_size % 4 == 0 &&
+               size - sizeof(*command) == (size_t)command->request_size + command->reply_size;
+    }
+    case LINK_TRACE_LOST:
+        return size <= LINK_MAX_TEXT;
+    }
+    return false;
+}
+
 bool link_well_formed(const struct link_header *header, const uint8_t *payload)
 {
     size_t size = header->size;
@@ -67,6 +91,8 @@ bool link_well_formed(const struct link_header *header, const uint8_t *payload)
         return size == sizeof(struct link_resource_detach) && !fds;
     case LINK_BLOB_EXPORT:
         return size == sizeof(struct link_blob_export) && !fds;
+    case LINK_TRACE:
+        return size == 0 && fds == 1;
     case LINK_WORKER_READY:
         return size <= LINK_MAX_TEXT && !fds;
     case LINK_FENCE_RETIRED:
@@ -81,5 +107,5 @@ bool link_well_formed(const struct link_header *header, const uint8_t *payload)
     case LINK_CONTEXT_LOST:
         return size <= LINK_MAX_TEXT && !fds;
     }
-    return display_well_formed(header, payload);
+    return display_well_formed(header, payload) || trace_well_formed(header, payload);
 }

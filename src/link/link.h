@@ -22,6 +22,7 @@ enum link_type {
     LINK_RESOURCE_ATTACH,    // struct link_resource_attach + 1 fd
     LINK_RESOURCE_DETACH,    // struct link_resource_detach
     LINK_BLOB_EXPORT,        // struct link_blob_export; answered by LINK_BLOB_EXPORTED
+    LINK_TRACE,              // no payload, 1 fd: commands are told to it (trace.h)
 
     // worker → device
     LINK_WORKER_READY =

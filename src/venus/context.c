@@ -9,6 +9,7 @@
 #include "venus/device.h"
 #include "venus/queue.h"
 #include "venus/ring.h"
+#include "venus/tap.h"
 #include "venus/waiter.h"
 
 #define MAX_OBJECTS (4u << 20)
@@ -54,6 +55,7 @@ void venus_context_destroy(struct venus_context *context)
         if (root)
             venus_release(context, root);
     }
+    venus_tap_close(context);
     venus_stream_finish(&context->stream);
     venus_resource_table_finish(&context->resources);
     venus_object_table_finish(&context->objects);
@@ -74,6 +76,7 @@ static void lose(struct venus_context *context, const char *text)
     if (atomic_flag_test_and_set(&context->lost))
         return;
     venus_ring_list_fatal(context->rings);
+    venus_tap_lost(context, text);
     // The device process writes the log line, with the name of the context.
     link_send(context->link, LINK_CONTEXT_LOST, text, strlen(text), NULL, 0, NULL, 0);
     venus_context_stop(context);

@@ -27,7 +27,9 @@ struct venus_context {
     struct venus_pages_pool *pages;
     struct venus_ring_list *rings;
     _Atomic(struct venus_instance *)
-        instance; // the only one; NULL before vkCreateInstance. Any thread reads it
+        instance;          // the only one; NULL before vkCreateInstance. Any thread reads it
+    atomic_bool traced;    // commands are told to `tap`. Any thread reads it
+    struct venus_tap *tap; // NULL until somebody traces
 
     struct venus_stream stream; // the context stream: what arrives by LINK_SUBMIT
 

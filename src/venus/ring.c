@@ -65,6 +65,11 @@ bool venus_stream_stopping(const struct venus_stream *stream)
     return stream->ring ? ring_stopping(stream->ring) : venus_context_stopping(stream->context);
 }
 
+uint64_t venus_ring_id(const struct venus_ring *ring)
+{
+    return ring->id;
+}
+
 static void wait_slice(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ns)
 {
     struct timespec until;

@@ -2,9 +2,11 @@
 
 #include <stdlib.h>
 
+#include "os/clock.h"
 #include "venus/context.h"
 #include "venus/device.h"
 #include "venus/failed.h"
+#include "venus/tap.h"
 
 void venus_stream_init(struct venus_stream *stream, struct venus_context *context,
                        struct venus_ring *ring)
@@ -72,7 +74,10 @@ bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, cons
     struct venus_context *context = stream->context;
     struct venus_call *call = &stream->call;
     const uint8_t *start = *cursor;
+    uint64_t traced_ns = 0; // since when; 0: nobody traces
 
+    if (__builtin_expect(atomic_load_explicit(&context->traced, memory_order_acquire), 0))
+        traced_ns = os_now_ns();
     if (__builtin_expect(
             stream->reply.resource &&
                 atomic_load_explicit(&stream->reply.resource->detached, memory_order_relaxed),
@@ -119,6 +124,8 @@ bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, cons
             return fail(stream, wire.info->name, 0, "the reply does not fit into the reply stream");
         stream->reply.cursor = (uint64_t)(encoder.cursor - stream->reply.base);
     }
+    if (__builtin_expect(traced_ns != 0, 0))
+        venus_tap_command(stream, &wire, start, (size_t)(*cursor - start), traced_ns);
     return true;
 }
 

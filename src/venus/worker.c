@@ -10,6 +10,7 @@
 #include "venus/context.h"
 #include "venus/memory.h"
 #include "venus/ring.h"
+#include "venus/tap.h"
 
 // link_receive has checked lengths and descriptors. False with *reason: the device process asks for
 // what can't be.
@@ -76,6 +77,9 @@ static bool dispatch(struct venus_context *context, const struct link_message *m
         return detach(context, payload, reason);
     case LINK_BLOB_EXPORT:
         export_blob(context, payload);
+        return true;
+    case LINK_TRACE:
+        venus_tap_open(context, link_take_fd(context->link, 0));
         return true;
     default:
         *reason = "a message of unknown type";

@@ -10,10 +10,19 @@ static inline bool left(const struct wire_encoder *encoder, size_t size)
     return __builtin_expect((size_t)(encoder->end - encoder->cursor) >= size, 1);
 }
 
+// No room. A measuring run has none from the start, and counts instead.
+static __attribute__((noinline, cold)) bool skip(struct wire_encoder *encoder, uint64_t size)
+{
+    if (!encoder->measuring || size > UINT64_MAX - encoder->measured)
+        return false;
+    encoder->measured += size;
+    return true;
+}
+
 static inline bool put32(struct wire_encoder *encoder, uint32_t v)
 {
     if (!left(encoder, 4))
-        return false;
+        return skip(encoder, 4);
     wire_store32(encoder->cursor, v);
     encoder->cursor += 4;
     return true;
@@ -22,29 +31,46 @@ static inline bool put32(struct wire_encoder *encoder, uint32_t v)
 static inline bool put64(struct wire_encoder *encoder, uint64_t v)
 {
     if (!left(encoder, 8))
-        return false;
+        return skip(encoder, 8);
     wire_store64(encoder->cursor, v);
     encoder->cursor += 8;
     return true;
 }
 
-static bool put_bytes(struct wire_encoder *encoder, const void *from, uint64_t size)
+static bool put_bytes(struct wire_encoder *encoder, const void *from, uint64_t count, uint32_t each)
 {
     size_t have = (size_t)(encoder->end - encoder->cursor);
-    if (!size)
+    uint64_t size;
+    if (!count)
         return true;
-    if (size > have || wire_pad(size) > have)
+    if (__builtin_mul_overflow(count, each, &size) || size > UINT64_MAX - 3)
         return false;
+    if (size > have || wire_pad(size) > have)
+        return skip(encoder, wire_pad(size));
     memcpy(encoder->cursor, from, size);
     memset(encoder->cursor + size, 0, wire_pad(size) - size);
     encoder->cursor += wire_pad(size);
     return true;
 }
 
+static bool put_handles(struct wire_encoder *encoder, const uint8_t *from, enum wire_handle type,
+                        uint64_t count)
+{
+    if (!encoder->identify || !type)
+        return put_bytes(encoder, from, count, 8);
+    for (; count; count--, from += 8) {
+        uint64_t handle = wire_load64(from);
+        if (!put64(encoder,
+                   handle ? encoder->identify(encoder->identify_context, type, handle) : 0))
+            return false;
+    }
+    return true;
+}
+
 static bool put_string(struct wire_encoder *encoder, const char *text)
 {
     uint64_t size = text ? strlen(text) + 1 : 0;
-    return put64(encoder, size) && put_bytes(encoder, text ? text : "", size);
+    return put64(encoder, size) && put_bytes(encoder, text ? text : "", size, 1);
 }
 
 // What is chained but not of the protocol (a handler's own additions) is left out.
@@ -91,12 +117,10 @@ static bool put_array(struct wire_encoder *encoder, const struct wire_op *op, co
     switch (op->code) {
     case WIRE_ARRAY_COPY:
     case WIRE_COUNTED_ARRAY_COPY:
-        return count <= (size_t)(encoder->end - encoder->cursor) &&
-               put_bytes(encoder, array, count * op->a);
+        return put_bytes(encoder, array, count, op->a);
     case WIRE_ARRAY_HANDLE:
     case WIRE_COUNTED_ARRAY_HANDLE:
-        return count <= (size_t)(encoder->end - encoder->cursor) &&
-               put_bytes(encoder, array, count * 8);
+        return put_handles(encoder, array, op->a, count);
     case WIRE_ARRAY:
     case WIRE_COUNTED_ARRAY:
         return put_elements(encoder, op->a, count, array);
@@ -111,8 +135,7 @@ static bool put_array(struct wire_encoder *encoder, const struct wire_op *op, co
             ok = put64(encoder, 1) && put_elements(encoder, op->a, 1, pointers[i]);
         } else { // WIRE_ARRAY_ARRAY
             uint64_t inner = wire_length(wire_lengths + op->b + 1, base, i);
-            ok = put64(encoder, inner) && inner <= (size_t)(encoder->end - encoder->cursor) &&
-                 put_bytes(encoder, pointers[i], inner * op->a);
+            ok = put64(encoder, inner) && put_bytes(encoder, pointers[i], inner, op->a);
         }
         if (!ok)
             return false;
@@ -129,7 +152,7 @@ static bool put_pointer(struct wire_encoder *encoder, const struct wire_op *op,
     if (!target || op->code == WIRE_POINTER_OUT)
         return true;
     return op->code == WIRE_POINTER ? put_elements(encoder, op->a, 1, target)
-                                    : put_bytes(encoder, target, op->a);
+                                    : put_bytes(encoder, target, 1, op->a);
 }
 
 static bool put_static(struct wire_encoder *encoder, const struct wire_op *op, const uint8_t *field)
@@ -140,9 +163,9 @@ static bool put_static(struct wire_encoder *encoder, const struct wire_op *op, c
     case WIRE_STATIC:
         return put_elements(encoder, op->a, op->b, field);
     case WIRE_STATIC_HANDLE:
-        return put_bytes(encoder, field, 8ull * op->b);
+        return put_handles(encoder, field, op->a, op->b);
     case WIRE_STATIC_COPY:
-        return put_bytes(encoder, field, op->a);
+        return put_bytes(encoder, field, 1, op->a);
     default: // WIRE_STATIC_OUT
         return true;
     }
@@ -170,7 +193,9 @@ static bool run(struct wire_encoder *encoder, const struct wire_op *op, const ui
         case WIRE_COPY8:
         case WIRE_COPY16:
             ok = left(encoder, op->a);
-            if (ok) {
+            if (!ok) {
+                ok = skip(encoder, op->a);
+            } else {
                 wire_copy_words(encoder->cursor, field, op->a);
                 encoder->cursor += op->a;
             }
@@ -182,7 +207,7 @@ static bool run(struct wire_encoder *encoder, const struct wire_op *op, const ui
             ok = put32(encoder, (uint32_t)field[0] | (uint32_t)field[1] << 8);
             break;
         case WIRE_HANDLE:
-            ok = put64(encoder, wire_load64(field));
+            ok = put_handles(encoder, field, op->a, 1);
             break;
         case WIRE_STRUCT:
             ok = put32(encoder, (uint32_t)wire_structs[op->a].stype) &&
@@ -241,4 +266,16 @@ bool wire_encode_request(struct wire_encoder *encoder, const struct wire_call *c
     const struct wire_command_info *info = wire_command_info(call->number);
     return info && put32(encoder, call->number) && put32(encoder, call->flags) &&
            run(encoder, info->request, call->args);
+}
+
+uint64_t wire_measure_reply(const struct wire_call *call)
+{
+    struct wire_encoder encoder = {.measuring = true};
+    return wire_encode_reply(&encoder, call) ? encoder.measured : UINT64_MAX;
+}
+
+uint64_t wire_measure_request(const struct wire_call *call)
+{
+    struct wire_encoder encoder = {.measuring = true};
+    return wire_encode_request(&encoder, call) ? encoder.measured : UINT64_MAX;
 }

@@ -8,6 +8,8 @@
 // Writes header and parameters of call->number from call->args (ids for handles; storage for
 // outputs, which only announces itself). False: no such command, or no room.
 bool wire_encode_request(struct wire_encoder *encoder, const struct wire_call *call);
+// Bytes that it takes; nothing is written. UINT64_MAX: no such command.
+uint64_t wire_measure_request(const struct wire_call *call);
 
 // Reads one reply into new args in the arena: `ret` and outputs are filled, everything else is
 // zero. Counts that are inputs of the command are not in its reply, so commands whose output arrays

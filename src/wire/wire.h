@@ -81,12 +81,22 @@ bool wire_decode(struct wire_decoder *decoder, struct wire_call *call);
 
 // ---- encoding -------------------------------------------------------------
 
+// Translates a handle (never 0) to the id that crosses. Called for the handles that decoding would
+// resolve, in the same order.
+typedef uint64_t (*wire_identify)(void *context, enum wire_handle type, uint64_t handle);
+
 struct wire_encoder {
-    uint8_t *cursor, *end; // may be memory that the guest sees: written once, in order, never read
+    uint8_t *cursor, *end;  // may be memory that the guest sees: written once, in order, never read
+    wire_identify identify; // NULL: handles are ids
+    void *identify_context;
+    bool measuring;    // private to src/wire
+    uint64_t measured; // likewise
 };
 
 // The reply of a call whose args hold the results (args->ret, outputs; output handles still as
 // ids). False: it does not fit; what is there is garbage and the stream is broken.
 bool wire_encode_reply(struct wire_encoder *encoder, const struct wire_call *call);
+// Bytes that it takes; nothing is written.
+uint64_t wire_measure_reply(const struct wire_call *call);
 
 #endif
