@@ -25,6 +25,9 @@
 enum { MOST_LOSSES = 3 };
 #define LOSS_PERIOD_NS (30000 * NS_PER_MS)
 
+// What comes sooner after a window was closed is the same click.
+#define DOUBLE_CLICK_NS (500 * NS_PER_MS)
+
 // How long after the last event more are expected, and how often SDL is looked at then and else.
 #define ACTIVE_NS (500 * NS_PER_MS)
 enum { ACTIVE_POLL_MS = 4, IDLE_POLL_MS = 1000 };
@@ -54,6 +57,8 @@ struct app {
     struct os_notifier to_watcher;
     atomic_bool asleep; // in SDL
     atomic_bool quit;
+    unsigned closings; // how often the person has closed the last window
+    uint64_t closed_ns;
 };
 
 // ---- presenters -----------------------------------------------------------
@@ -241,6 +246,24 @@ static struct window *window_by_id(struct app *app, Uint32 id)
     return NULL;
 }
 
+// The machine is asked to shut down, twice: its end by force has to be announced (cli/run.c).
+static void ask_for_the_end(struct app *app)
+{
+    static const char *const farewells[] = {
+        "the guest was asked to shut down",
+        "close once more to cut the guest's power; what it has not saved is lost",
+    };
+    uint64_t now = os_now_ns();
+    if (app->closings && now - app->closed_ns < DOUBLE_CLICK_NS)
+        return;
+    app->closed_ns = now;
+    unsigned number = app->closings++ ? 1 : 0;
+    for (uint32_t i = 0; i < app->count; i++)
+        if (app->windows[i].sdl)
+            window_say(&app->windows[i], farewells[number]);
+    display_closed(app->display);
+}
+
 // The last window stands for the VM; others for a monitor, which is pulled out.
 static void on_close(struct app *app, struct window *window)
 {
@@ -248,7 +271,7 @@ static void on_close(struct app *app, struct window *window)
     for (uint32_t i = 0; i < app->count; i++)
         open += app->windows[i].sdl != NULL;
     if (open == 1) {
-        display_closed(app->display);
+        ask_for_the_end(app);
         return;
     }
     uint32_t output = window->output;
@@ -333,7 +356,7 @@ static void on_event(struct app *app, const SDL_Event *event)
 {
     switch (event->type) {
     case SDL_QUIT:
-        display_closed(app->display);
+        ask_for_the_end(app);
         break;
     case SDL_WINDOWEVENT:
         on_window(app, &event->window);
@@ -465,6 +488,20 @@ static void set_hints(void)
     SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0");
 }
 
+static const char *value_of(const char *variable)
+{
+    const char *value = getenv(variable);
+    return value ? value : "";
+}
+
+// Where SDL reaches no screen it may take a driver of its own that shows nothing to anybody.
+static bool is_seen(void)
+{
+    const char *driver = SDL_GetCurrentVideoDriver();
+    return value_of("SDL_VIDEODRIVER")[0] || (driver && strcmp(driver, "offscreen") &&
+                                              strcmp(driver, "dummy") && strcmp(driver, "evdev"));
+}
+
 static bool start(struct app *app)
 {
     static const struct display_ops ops = {
@@ -479,6 +516,14 @@ static bool start(struct app *app)
     if (SDL_Init(SDL_INIT_VIDEO) < 0) {
         log_error("cannot open a window: %s: no desktop session here? try --display vnc",
                   SDL_GetError());
+        return false;
+    }
+    if (!is_seen()) {
+        log_error(
+            "cannot open a window: no screen can be reached (DISPLAY is '%s', WAYLAND_DISPLAY is "
+            "'%s'); try --display vnc",
+            value_of("DISPLAY"), value_of("WAYLAND_DISPLAY"));
+        SDL_Quit();
         return false;
     }
     SDL_StopTextInput(); // keys are keys: no input method in between

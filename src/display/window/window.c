@@ -30,10 +30,17 @@ static void set_title(struct window *window)
     char number[32] = "", title[256];
     if (window->settings.numbered)
         snprintf(number, sizeof(number), " (%u)", window->output + 1);
-    snprintf(title, sizeof(title), "%s%s%s%s%s", window->settings.name, number,
+    snprintf(title, sizeof(title), "%s%s%s%s%s%s%s", window->settings.name, number,
+             window->farewell ? " - " : "", window->farewell ? window->farewell : "",
              window->notice ? " - " : "", window->notice ? window->notice : "",
              window->grabbed ? " - Ctrl+Alt+G gives the keyboard back" : "");
     SDL_SetWindowTitle(window->sdl, title);
+}
+
+void window_say(struct window *window, const char *farewell)
+{
+    window->farewell = farewell;
+    set_title(window);
 }
 
 static void show_notice(struct window *window)

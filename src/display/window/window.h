@@ -22,6 +22,7 @@ struct window {
     struct window_presenter *presenter; // NULL: not made yet
     bool grabbed;
     uint32_t width, height; // pixels
+    const char *farewell;   // in the title, when the person wants to close it; NULL: nothing
     const char *notice;     // what it says instead of a picture; NULL: it shows the picture
 
     // The guest's mode follows the window, and the window the guest's mode.
@@ -41,6 +42,8 @@ bool window_open(struct window *window, const struct window_settings *settings, 
 // Another SDL window in the place of the one it has, whose presenter is gone. False: see above.
 bool window_reopen(struct window *window, bool vulkan);
 void window_close(struct window *window);
+// What the title says besides; static.
+void window_say(struct window *window, const char *farewell);
 
 // From here on it shows by `presenter`, which becomes the window's; NULL: by none.
 void window_set_presenter(struct window *window, struct window_presenter *presenter);
