@@ -5,6 +5,7 @@ No Vulkan driver and no QEMU is needed: the device is started with --no-venus.
 """
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -74,10 +75,10 @@ class Cli(unittest.TestCase):
         )
 
     def hesper(self, *argv, **env):
-        """(exit status, output, errors without the hint that emulation is slow)"""
+        """(exit status, output, errors without the hints that emulation is slow and that nobody sees the screen)"""
         process = self.start(*argv, **env)
         out, err = process.communicate(timeout=120)
-        return process.returncode, out, "".join(l for l in err.splitlines(True) if "is emulated" not in l)
+        return process.returncode, out, "".join(l for l in err.splitlines(True) if "is emulated" not in l and "nobody sees" not in l)
 
     def run_machine(self, *argv, **env):
         return self.hesper("run", "--no-venus", "--qemu", self.qemu, "--placer", PLACER, *argv, **env)
@@ -151,10 +152,70 @@ class Cli(unittest.TestCase):
 
     def test_firmware(self):
         code, bios = self.make("OVMF_CODE.fd", ""), self.make("bios.bin", "")
+        self.make("OVMF_VARS.fd", "")
         argv = self.told("--kernel", self.kernel, "--firmware", code)
         self.assertIn(f"if=pflash,unit=0,format=raw,readonly=on,file={code}", self.values(argv, "-drive"))
         argv = self.told("--kernel", self.kernel, "--firmware", bios)
         self.assertEqual(self.values(argv, "-bios"), [bios])
+
+    def flash(self, *options):
+        argv = self.told(*options)
+        return [v for v in self.values(argv, "-drive") if "pflash,unit=1" in v]
+
+    def test_a_machine_keeps_its_boot_entries(self):
+        """Beside its first disk that may be written; as the firmware has them in the beginning."""
+        code, disk, other = self.make("OVMF_CODE_4M.fd", ""), self.make("disk,1", "x"), self.make("other", "x")
+        self.make("OVMF_VARS_4M.fd", b"variables" * 10000)
+        options = ["--firmware", code, "--disk", other + ",readonly", "--disk", disk]
+        store = disk + ".efivars.fd"
+        self.assertEqual(self.flash(*options), [f"if=pflash,unit=1,format=raw,file={store.replace(',', ',,')}"])
+        with open(store, "r+b") as f:
+            self.assertEqual(f.read(), b"variables" * 10000)
+            f.seek(0)
+            f.write(b"installed")
+        self.flash(*options)
+        with open(store, "rb") as f:
+            self.assertEqual(f.read(9), b"installed")
+        self.assertFalse([name for name in os.listdir(self.folder) if ".part" in name])
+        # Nothing to keep them beside: they are the machine's while it runs.
+        template = self.path("OVMF_VARS_4M.fd")
+        for options in (["--kernel", self.kernel], ["--disk", other + ",readonly"]):
+            self.assertEqual(self.flash("--firmware", code, *options), [f"if=pflash,unit=1,format=raw,snapshot=on,file={template}"])
+        self.assertFalse(os.path.exists(other + ".efivars.fd"))
+
+    def test_firmware_without_variables_says_so(self):
+        code = self.make("EFI_CODE.fd", "")
+        status, _, err = self.run_machine("--kernel", self.kernel, "--firmware", code)
+        self.assertEqual(status, 0)
+        self.assertRegex(err, "^hesper: warning: boot entries are lost when the machine ends.*\n$")
+
+    def test_boot_entries_that_cannot_be_kept(self):
+        code, disk = self.make("OVMF_CODE.fd", ""), self.make("disk", "x")
+        self.make("OVMF_VARS.fd", "x")
+        os.mkdir(disk + ".efivars.fd")
+        status, _, err = self.run_machine("--disk", disk, "--firmware", code)
+        if os.getuid() != 0:  # who may write anywhere learns it from QEMU
+            self.assertEqual(status, 1)
+            self.assertRegex(err, "^hesper: error: --firmware: cannot write")
+
+    def test_names(self):
+        """That of the file that it boots from, or what its person says."""
+        disk = self.make("a debian.13.qcow2", "x")
+        for name, options in (
+            ("vmlinuz", ["--kernel", self.kernel]), ("a debian.13", ["--disk", disk]),
+            ("my,, own", ["--disk", disk, "--name", "my, own"]), ("ä" * 31, ["--kernel", self.kernel, "--name", "ä" * 40]),
+        ):
+            self.assertEqual(self.values(self.told(*options), "-name"), ["guest=" + name])
+
+    def test_who_sees_nothing_is_told(self):
+        env = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
+        for options, told in (([], sys.platform == "linux"), (["--display", "none"], False)):
+            got = subprocess.run(
+                [HESPER, "run", "--no-venus", "--qemu", self.qemu, "--placer", PLACER, "--kernel", self.kernel, *options],
+                cwd=self.folder, env=env, capture_output=True, text=True, timeout=120,
+            )
+            self.assertEqual(got.returncode, 0, got.stderr)
+            self.assertEqual("nobody sees the guest's screen: --display window, vnc" in got.stderr, told, got.stderr)
 
     def test_accelerator(self):
         self.assertEqual(self.values(self.told("--kernel", self.kernel, "--accel", "tcg"), "-accel"), ["tcg,thread=multi"])
@@ -200,7 +261,7 @@ class Cli(unittest.TestCase):
         ):
             qemu = self.make(program, FAKE_QEMU)
             os.chmod(qemu, 0o755)
-            process = self.start("run", "--no-venus", "--qemu", qemu, "--placer", PLACER, "--kernel", self.kernel)
+            process = self.start("run", "--no-venus", "--qemu", qemu, "--placer", PLACER, "--kernel", self.kernel, "--display", "none")
             _, err = process.communicate(timeout=120)
             self.assertEqual(process.returncode, 0, err)
             argv = self.argv()
@@ -224,13 +285,36 @@ class Cli(unittest.TestCase):
             self.told("--kernel", self.kernel, SAYS=f"QEMU emulator version {version}")
             os.remove(self.path("argv"))
         self.run_refused(1, "no QEMU that works: GNU", *with_qemu, SAYS="GNU sed 4.9")
-        self.run_refused(1, "no QEMU that works: it doesn't say", *with_qemu, SAYS="")
+        self.run_refused(1, "no QEMU that works: it does not say", *with_qemu, SAYS="")
         self.run_refused(1, "no QEMU that works", *with_qemu, VERSION_STATUS="127")
 
     def test_no_qemu(self):
         self.run_refused(1, "there is no '/nowhere/qemu'; install", "--qemu", "/nowhere/qemu", "--kernel", self.kernel)
-        self.run_refused(1, "there is no 'qemu-system-.* in PATH; install", "--kernel", self.kernel, PATH=self.folder)
+        if not os.path.exists(os.path.join(os.path.dirname(HESPER), "vm/qemu")):  # else that is taken
+            self.run_refused(1, "there is no 'qemu-system-.* in PATH; install", "--kernel", self.kernel, PATH=self.folder)
         self.run_refused(1, f"cannot run '{self.kernel}'", "--qemu", self.kernel, "--kernel", self.kernel)
+
+    def test_the_qemu_of_the_build_folder(self):
+        """Where PATH has none, or one that is too old."""
+        global HESPER
+        usual = HESPER
+        self.addCleanup(lambda: globals().update(HESPER=usual))
+        HESPER = self.path("hesper")
+        shutil.copy(usual, HESPER)
+        os.makedirs(self.path("vm/qemu"))
+        name = "qemu-system-" + ("x86_64" if X86 else "aarch64")
+        shutil.copy(self.qemu, self.path("vm/qemu/" + name))
+        os.mkdir(self.path("bin"))
+        for old in (False, True):
+            if old:
+                with open(self.path("bin/" + name), "w") as f:
+                    f.write("#!/bin/sh\necho QEMU emulator version 7.2.0")
+                os.chmod(self.path("bin/" + name), 0o755)
+            status, _, err = self.hesper(
+                "run", "--no-venus", "--placer", PLACER, "--kernel", self.kernel, PATH=self.path("bin") + ":" + os.environ["PATH"]
+            )
+            self.assertEqual((status, err), (0, ""))
+            os.remove(self.path("argv"))
 
     def test_the_plugin_claims_what_qemu_wants(self):
         says = "qemu: Could not load plugin p: plugin requires API version 0, but this QEMU supports only a minimum version of 12"
@@ -369,10 +453,10 @@ else:
             ("'--kernel' needs a value", ["--kernel"]),
             ("'a.img' is no option", ["a.img"]),
             ("at most", ["--disk", self.kernel] * 33),
+            ("nothing to boot", []),
         ):
             self.run_refused(2, what, *argv)
         for what, argv in (
-            ("nothing to boot", []),
             ("--kernel: cannot read '/nowhere'", ["--kernel", "/nowhere"]),
             ("--initrd and --append go with --kernel", ["--disk", self.kernel, "--append", "x"]),
             ("--disk: cannot read", ["--disk", "/nowhere"]),
@@ -457,7 +541,9 @@ else:
         libvirt = self.hesper(*common, "libvirt")[1]
         tree = xml.etree.ElementTree.fromstring(f"<d xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>{libvirt}</d>")
         values = [e.get("value") for e in tree.iter("{http://libvirt.org/schemas/domain/qemu/1.0}arg")]
-        self.assertEqual(values, lines[lines.index("-chardev"):])
+        slots = [v.rpartition(",bus=pcie.0,addr=")[2] for v in values if ",bus=" in v]
+        self.assertEqual(slots, ["0x15", "0x16", "0x17"])  # libvirt gives away what it knows of, and no others
+        self.assertEqual([v.partition(",bus=")[0] for v in values], lines[lines.index("-chardev"):])
 
 
 if __name__ == "__main__":

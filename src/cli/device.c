@@ -32,6 +32,7 @@ const char cli_device_usage[] =
     "  --no-venus               no Vulkan in the guest, only its screen; needs no driver\n"
     "  --control PATH           a socket for 'hesper doctor --guest'; none: without [run: made in\n"
     "                           XDG_RUNTIME_DIR or TMPDIR; serve: none]\n"
+    "  --name NAME              of the machine: in titles, for VNC viewers, in 'hesper doctor'\n"
     "  --gpu NAME|N             the only device that guests see, by (part of) its name or its "
     "number;\n"
     "                           'hesper doctor' lists them [all]\n"
@@ -57,6 +58,17 @@ void cli_device_init(struct cli_device *device)
                                       .venus = true,
                                   }};
     cli_seat_init(&device->seat);
+}
+
+void cli_device_set_name(struct cli_device *device, const char *name, size_t length)
+{
+    char *to = device->displays.setup.name;
+    size_t room = sizeof(device->displays.setup.name) - 1;
+    if (length > room) // not in the middle of a character of UTF-8
+        for (length = room; length && ((unsigned char)name[length] & 0xc0) == 0x80;)
+            length--;
+    memset(to, 0, room + 1);
+    memcpy(to, name, length);
 }
 
 static bool parse_count(const char *command, const char *option, const char *text, uint32_t *value)
@@ -142,6 +154,9 @@ bool cli_device_option(struct cli_device *device, const char *command, int optio
         return true;
     case CLI_DEVICE_CONTROL:
         device->control_path = optarg;
+        return true;
+    case CLI_DEVICE_NAME:
+        cli_device_set_name(device, optarg, strlen(optarg));
         return true;
     case CLI_DEVICE_GPU:
         device->host.gpu = optarg;

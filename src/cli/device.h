@@ -46,6 +46,7 @@ enum {
     CLI_DEVICE_WAIT,
     CLI_DEVICE_NO_VENUS,
     CLI_DEVICE_CONTROL,
+    CLI_DEVICE_NAME,
     CLI_DEVICE_GPU,
     CLI_DEVICE_PROFILE,
     CLI_DEVICE_PAGE_SIZE,
@@ -64,12 +65,16 @@ enum {
     {"max-wait", required_argument, NULL, CLI_DEVICE_WAIT},                                        \
     {"no-venus", no_argument, NULL, CLI_DEVICE_NO_VENUS},                                          \
     {"control", required_argument, NULL, CLI_DEVICE_CONTROL},                                      \
+    {"name", required_argument, NULL, CLI_DEVICE_NAME},                                            \
     {"gpu", required_argument, NULL, CLI_DEVICE_GPU},                                              \
     {"host-profile", required_argument, NULL, CLI_DEVICE_PROFILE},                                 \
     {"page-size", required_argument, NULL, CLI_DEVICE_PAGE_SIZE},                                  \
     {"verbose", no_argument, NULL, 'v'}
 // clang-format on
 extern const char cli_device_usage[];
+
+// The first `length` bytes of `name`, as far as there is room.
+void cli_device_set_name(struct cli_device *device, const char *name, size_t length);
 
 // What getopt_long returned: false if it is none of these or its value is bad, after a log line.
 bool cli_device_option(struct cli_device *device, const char *command, int option, char **argv);

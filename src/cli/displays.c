@@ -131,7 +131,9 @@ void cli_displays_default(struct cli_displays *displays)
         displays->wanted[displays->wanted_count++] = "window";
         displays->by_default = true;
     } else
-        log_info("nobody is shown the guest's screen; --display has what could be");
+        log_warning(
+            "nobody sees the guest's screen: --display window, vnc or web=PORT shows it, "
+            "'hesper screenshot FILE.png' makes a picture of it (--display none: as meant)");
 }
 
 // ---- a process ------------------------------------------------------------

@@ -113,7 +113,7 @@ static void check_errors(struct doctor *doctor, struct json gpu)
 
 static void check_answer(struct doctor *doctor, const char *path, struct json root)
 {
-    char version[32] = "?", profile[32] = "?", gpu_name[520] = "";
+    char version[32] = "?", profile[32] = "?", gpu_name[520] = "", name[64] = "";
     struct json value, gpu;
     if (json_member(root, "hesper", &value))
         json_copy(value, version, sizeof(version));
@@ -121,8 +121,10 @@ static void check_answer(struct doctor *doctor, const char *path, struct json ro
         json_copy(value, profile, sizeof(profile));
     if (json_member(root, "host_gpu", &value))
         json_copy(value, gpu_name, sizeof(gpu_name));
-    doctor_say(doctor, DOCTOR_GOOD, "hesper", NULL, "%s, process %lld, profile %s, at %s", version,
-               (long long)number(root, "pid"), profile, path);
+    if (json_member(root, "name", &value))
+        json_copy(value, name, sizeof(name));
+    doctor_say(doctor, DOCTOR_GOOD, "hesper", NULL, "%s, %s%sprocess %lld, profile %s, at %s",
+               version, name, name[0] ? ", " : "", (long long)number(root, "pid"), profile, path);
     if (!is_true(root, "venus"))
         doctor_say(doctor, DOCTOR_NOTE, "host", NULL, "no Vulkan for the guest: --no-venus");
     else if (gpu_name[0])

@@ -175,12 +175,8 @@ static void check_placer(struct doctor *doctor, const char *program, char *outpu
 
 void doctor_qemu(struct doctor *doctor)
 {
-    struct utsname name;
-    char usual[64], *output = malloc(OUTPUT);
-    bool arm =
-        uname(&name) == 0 && (!strcmp(name.machine, "aarch64") || !strcmp(name.machine, "arm64"));
-    snprintf(usual, sizeof(usual), "qemu-system-%s", arm ? "aarch64" : "x86_64");
-    const char *program = doctor->qemu ? doctor->qemu : usual;
+    char usual[4096], *output = malloc(OUTPUT);
+    const char *program = doctor->qemu ? doctor->qemu : cli_qemu_usual(usual);
     if (output && check_version(doctor, program, output)) {
         check_device(doctor, program, output);
         check_placer(doctor, program, output);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/firmware.h"
 
 void cli_machine_init(struct cli_machine *machine)
 {
@@ -64,11 +65,6 @@ bool cli_machine_check(const struct cli_machine *machine)
         return false;
     if (!machine->kernel && (machine->initrd || machine->append)) {
         log_error("run: --initrd and --append go with --kernel");
-        return false;
-    }
-    if (!machine->kernel && !machine->disk_count && !machine->cdrom && !machine->rest) {
-        log_error(
-            "run: nothing to boot: give --disk, --cdrom or --kernel; see 'hesper run --help'");
         return false;
     }
     return true;
@@ -176,60 +172,38 @@ static void add_cdrom(const char *file, struct cli_arguments *arguments)
     free(value);
 }
 
-// Where distributions and QEMU itself have UEFI for machines that need it or are asked to use it.
-static const char *find_uefi(const struct cli_qemu *qemu)
+// Beside the first disk that may be written to; NULL after false: out of memory.
+static bool firmware_place(const struct cli_machine *machine, char **place)
 {
-    static const char *const x86_64[] = {"/usr/share/OVMF/OVMF_CODE_4M.fd",
-                                         "/usr/share/edk2/ovmf/OVMF_CODE.fd",
-                                         "/usr/share/edk2/x64/OVMF_CODE.4m.fd",
-                                         "/usr/share/qemu/edk2-x86_64-code.fd",
-                                         "/opt/homebrew/share/qemu/edk2-x86_64-code.fd",
-                                         "/usr/local/share/qemu/edk2-x86_64-code.fd",
-                                         NULL};
-    static const char *const aarch64[] = {"/usr/share/AAVMF/AAVMF_CODE.fd",
-                                          "/usr/share/edk2/aarch64/QEMU_EFI-pflash.raw",
-                                          "/usr/share/edk2/aarch64/QEMU_CODE.fd",
-                                          "/usr/share/qemu/edk2-aarch64-code.fd",
-                                          "/opt/homebrew/share/qemu/edk2-aarch64-code.fd",
-                                          "/usr/local/share/qemu/edk2-aarch64-code.fd",
-                                          NULL};
-    for (const char *const *file = strcmp(qemu->machine, "x86_64") ? aarch64 : x86_64; *file;
-         file++)
-        if (access(*file, R_OK) == 0)
-            return *file;
-    return NULL;
+    *place = NULL;
+    for (unsigned i = 0; i < machine->disk_count && !*place; i++) {
+        bool read_only;
+        *place = disk_file(machine->disks[i], &read_only);
+        if (!*place)
+            return false;
+        if (read_only) {
+            free(*place);
+            *place = NULL;
+        }
+    }
+    return true;
 }
 
 static bool add_firmware(const struct cli_machine *machine, const struct cli_qemu *qemu,
                          struct cli_arguments *arguments)
 {
-    const char *file = machine->firmware;
     bool pc = !strcmp(qemu->machine, "x86_64");
-    if (!file && (pc || machine->kernel))
+    char *place;
+    if (!machine->firmware && (pc || machine->kernel))
         return true; // QEMU's own; or none is needed
-    if (!file || !strcmp(file, "uefi")) {
-        file = find_uefi(qemu);
-        if (!file) {
-            log_error("no UEFI firmware found; install %s, or name a file with --firmware",
-                      pc ? "ovmf" : "qemu-efi-aarch64");
-            return false;
-        }
-    }
-    if (!readable("firmware", file))
-        return false;
-    // Firmware that has its variables in another file is for flash, the rest is for -bios.
-    char *value = cli_option_value(file);
-    if (!value) {
+    if (!firmware_place(machine, &place)) {
         arguments->failed = true;
-    } else if (strstr(file, "CODE") || strstr(file, "code") || strstr(file, "pflash")) {
-        cli_arguments_add(arguments, "-drive");
-        cli_arguments_add(arguments, "if=pflash,unit=0,format=raw,readonly=on,file=%s", value);
-    } else {
-        cli_arguments_add(arguments, "-bios");
-        cli_arguments_add(arguments, "%s", file);
+        return true;
     }
-    free(value);
-    return true;
+    bool good =
+        cli_firmware_add(arguments, qemu, machine->firmware ? machine->firmware : "uefi", place);
+    free(place);
+    return good;
 }
 
 static void add_kernel(const struct cli_machine *machine, const struct cli_qemu *qemu,
@@ -257,6 +231,12 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     cli_arguments_add(arguments, "-nodefaults");
     cli_arguments_add(arguments, "-machine");
     cli_arguments_add(arguments, strcmp(qemu->machine, "x86_64") ? "virt" : "q35");
+    char *name = cli_option_value(machine->name);
+    if (!name)
+        arguments->failed = true;
+    cli_arguments_add(arguments, "-name");
+    cli_arguments_add(arguments, "guest=%s", name ? name : "");
+    free(name);
     cli_arguments_add(arguments, "-display");
     cli_arguments_add(arguments, "none");
     cli_arguments_add(arguments, "-vga");
@@ -289,7 +269,7 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     cli_arguments_add(arguments, "chardev=hesper-monitor,mode=control");
     cli_qemu_add_gpu(arguments, qemu, gpu);
     if (machine->seat)
-        cli_seat_add_arguments(machine->seat, arguments, NULL);
+        cli_seat_add_arguments(machine->seat, arguments, NULL, 0);
     for (char **rest = machine->rest; rest && *rest; rest++)
         cli_arguments_add(arguments, "%s", *rest);
     if (arguments->failed)

@@ -14,7 +14,8 @@ struct cli_machine {
     const char *net;                                         // user[,…] or none
     const char *accelerator;                                 // kvm, hvf, tcg; NULL: what fits
     const char *serial;                                      // a chardev of QEMU's; stdio
-    uint64_t memory;                                         // bytes
+    const char *name;
+    uint64_t memory; // bytes
     uint32_t cpus;
     int monitor_fd;              // of QEMU's, for its monitor
     const struct cli_seat *seat; // its devices come through descriptors; NULL: no input
@@ -22,7 +23,7 @@ struct cli_machine {
 };
 
 void cli_machine_init(struct cli_machine *machine);
-// False after a log line: something that it names isn't there, or there is nothing to boot.
+// False after a log line: something that it names is not there.
 bool cli_machine_check(const struct cli_machine *machine);
 // All arguments, the program's name first. False after a log line.
 bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_qemu *qemu,

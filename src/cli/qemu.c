@@ -120,45 +120,86 @@ static void cut_line(char *text)
     text[strcspn(text, "\n")] = 0;
 }
 
-bool cli_qemu_find(struct cli_qemu *qemu, const char *wanted)
+// `make demo` and scripts/guest unpack one into the build folder, where this program may lie too.
+static bool find_unpacked(const char *name, char path[4096])
 {
-    static const char advice[] = "install QEMU 11.1 or newer (Debian 13: qemu-system from "
-                                 "trixie-backports), or say where it "
-                                 "is with --qemu";
-    qemu->machine = wanted ? machine_of(wanted) : this_machine();
-    qemu->foreign = strcmp(qemu->machine, this_machine()) != 0;
-    if (wanted)
-        snprintf(qemu->path, sizeof(qemu->path), "%s", wanted);
-    else
-        snprintf(qemu->path, sizeof(qemu->path), "qemu-system-%s", qemu->machine);
+    char self[4096];
+    char *end = os_self_path(self, sizeof(self)) == 0 ? strrchr(self, '/') : NULL;
+    if (!end)
+        return false;
+    *end = 0;
+    return snprintf(path, 4096, "%s/vm/qemu/%s", self, name) < 4096 && access(path, X_OK) == 0;
+}
 
+static const char advice[] = "install QEMU 11.1 or newer (Debian 13: qemu-system from "
+                             "trixie-backports), or say where it is with --qemu";
+
+static bool is_new_enough(const struct cli_qemu *qemu)
+{
+    return qemu->major > NEEDED_MAJOR ||
+           (qemu->major == NEEDED_MAJOR && qemu->minor >= NEEDED_MINOR);
+}
+
+// Asks it for its version. False: `error` says why it cannot be taken.
+static bool ask_version(struct cli_qemu *qemu, char *error, size_t size)
+{
     char output[4096];
     char *argv[] = {qemu->path, "--version", NULL};
     int status = cli_capture(argv, output, sizeof(output));
+    const char *version = strstr(output, "version ");
     if (status == -ENOENT) {
-        log_error("no QEMU: there is no '%s'%s; %s", qemu->path,
-                  strchr(qemu->path, '/') ? "" : " in PATH", advice);
+        snprintf(error, size, "no QEMU: there is no '%s'%s; %s", qemu->path,
+                 strchr(qemu->path, '/') ? "" : " in PATH", advice);
         return false;
     }
-    const char *version = strstr(output, "version ");
     if (status < 0) {
-        log_error("cannot run '%s': %s", qemu->path, strerror(-status));
+        snprintf(error, size, "cannot run '%s': %s", qemu->path, strerror(-status));
         return false;
     }
     if (status != 0 || !version ||
         sscanf(version, "version %u.%u", &qemu->major, &qemu->minor) != 2) {
         cut_line(output);
-        log_error("'%s' is no QEMU that works: %s", qemu->path,
-                  output[0] ? output : "it doesn't say its version");
+        snprintf(error, size, "'%s' is no QEMU that works: %s", qemu->path,
+                 output[0] ? output : "it does not say its version");
         return false;
     }
-    if (qemu->major < NEEDED_MAJOR || (qemu->major == NEEDED_MAJOR && qemu->minor < NEEDED_MINOR)) {
-        log_error("QEMU is too old: '%s' is version %u.%u, which cannot share host memory with the "
-                  "guest over vhost-user; %s",
-                  qemu->path, qemu->major, qemu->minor, advice);
-        return false;
+    if (is_new_enough(qemu))
+        return true;
+    snprintf(error, size,
+             "QEMU is too old: '%s' is version %u.%u, which cannot share host memory with the "
+             "guest over vhost-user; %s",
+             qemu->path, qemu->major, qemu->minor, advice);
+    return false;
+}
+
+bool cli_qemu_find(struct cli_qemu *qemu, const char *wanted)
+{
+    char error[8800], name[64], unpacked[4096];
+    qemu->machine = wanted ? machine_of(wanted) : this_machine();
+    qemu->foreign = strcmp(qemu->machine, this_machine()) != 0;
+    snprintf(name, sizeof(name), "qemu-system-%s", qemu->machine);
+    snprintf(qemu->path, sizeof(qemu->path), "%s", wanted ? wanted : name);
+    if (ask_version(qemu, error, sizeof(error)))
+        return true;
+    if (!wanted && find_unpacked(name, unpacked)) {
+        strcpy(qemu->path, unpacked);
+        log_info("QEMU: %s", qemu->path);
+        if (ask_version(qemu, error, sizeof(error)))
+            return true;
     }
-    return true;
+    log_error("%s", error);
+    return false;
+}
+
+const char *cli_qemu_usual(char path[4096])
+{
+    struct cli_qemu qemu = {0};
+    char error[8800], name[64];
+    snprintf(name, sizeof(name), "qemu-system-%s", this_machine());
+    snprintf(qemu.path, sizeof(qemu.path), "%s", name);
+    if (ask_version(&qemu, error, sizeof(error)) || !find_unpacked(name, path))
+        strcpy(path, name);
+    return path;
 }
 
 // ---- the placer -----------------------------------------------------------
@@ -255,9 +296,18 @@ void cli_qemu_add_memory(struct cli_arguments *arguments, uint64_t size, bool po
     cli_arguments_add(arguments, "%lluM", (unsigned long long)(size >> 20));
 }
 
+const char *cli_slot(char text[CLI_SLOT_SIZE], unsigned slot)
+{
+    text[0] = 0;
+    if (slot)
+        snprintf(text, CLI_SLOT_SIZE, ",bus=pcie.0,addr=0x%x", slot);
+    return text;
+}
+
 void cli_qemu_add_gpu(struct cli_arguments *arguments, const struct cli_qemu *qemu,
                       const struct cli_gpu_address *address)
 {
+    char slot[CLI_SLOT_SIZE];
     char *path = cli_option_value(address->path ? address->path : "");
     char *placer_path = cli_option_value(address->placer_path ? address->placer_path : "");
     char *placer = cli_option_value(qemu->placer);
@@ -271,8 +321,10 @@ void cli_qemu_add_gpu(struct cli_arguments *arguments, const struct cli_qemu *qe
             cli_arguments_add(arguments, "socket,id=hesper-gpu,fd=%d", address->fd);
         // Device 16 is a GPU; 24 bytes of configuration hold all that its specification has.
         cli_arguments_add(arguments, "-device");
-        cli_arguments_add(arguments, "vhost-user-test-device-pci,id=gpu0,chardev=hesper-gpu,"
-                                     "virtio-id=16,num_vqs=2,config_size=24,vq_size=256");
+        cli_arguments_add(arguments,
+                          "vhost-user-test-device-pci,id=gpu0,chardev=hesper-gpu,"
+                          "virtio-id=16,num_vqs=2,config_size=24,vq_size=256%s",
+                          cli_slot(slot, address->first_slot));
         if (qemu->carrier == CLI_CARRIER_PLUGIN) {
             cli_arguments_add(arguments, "-plugin");
             if (address->path)

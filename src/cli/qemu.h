@@ -31,9 +31,12 @@ struct cli_qemu {
     unsigned plugin_version; // what this QEMU accepts
 };
 
-// `wanted`: a path or a name, NULL: the one for this machine, in PATH. Runs it to learn its
+// `wanted`: a path or a name, NULL: the one for this machine, in PATH or else unpacked in the build
+// folder that we lie in. Runs it to learn its
 // version. False after a log line: not there, can't be run, older than 11.1.
 bool cli_qemu_find(struct cli_qemu *qemu, const char *wanted);
+// That of this machine, as cli_qemu_find takes it for `wanted` NULL. Returns `path`.
+const char *cli_qemu_usual(char path[4096]);
 // Fills carrier, placer and plugin_version. `wanted`: the plugin's file, "none", or NULL: searched
 // beside this program and where it was installed. False after a log line: it can't be used.
 bool cli_qemu_find_placer(struct cli_qemu *qemu, const char *wanted);
@@ -42,7 +45,12 @@ bool cli_qemu_find_placer(struct cli_qemu *qemu, const char *wanted);
 struct cli_gpu_address {
     const char *path, *placer_path; // `path` NULL: the descriptors
     int fd, placer_fd;
+    unsigned first_slot; // of the GPU on the bus pcie.0, others behind it; 0: QEMU chooses
 };
+
+// ",bus=pcie.0,addr=0x…", or nothing for 0. Returns `text`.
+enum { CLI_SLOT_SIZE = 48 };
+const char *cli_slot(char text[CLI_SLOT_SIZE], unsigned slot);
 
 // A file in memory that QEMU shares with us, as object "hesper-mem", and its use by the machine.
 void cli_qemu_add_memory(struct cli_arguments *arguments, uint64_t size, bool portable);

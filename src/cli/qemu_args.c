@@ -33,6 +33,10 @@ static const char libvirt_head[] =
     "-->\n"
     "<qemu:commandline>\n";
 
+// libvirt gives slots of its q35 machines away itself and does not know of our devices: from the
+// low numbers on for what it adds, and at the top for what belongs to the chipset.
+enum { LIBVIRT_SLOT = 0x15 };
+
 static bool parse_format(const char *text, enum cli_arguments_format *format)
 {
     static const char *const names[] = {"shell", "lines", "libvirt"};
@@ -106,11 +110,15 @@ int cli_qemu_args(int argc, char **argv)
     if (!cli_qemu_find(&qemu, program) || !cli_qemu_find_placer(&qemu, placer))
         return CLI_FAILED;
     struct cli_arguments arguments = {0};
-    struct cli_gpu_address address = {.path = socket, .placer_path = placer_socket};
+    struct cli_gpu_address address = {.path = socket,
+                                      .placer_path = placer_socket,
+                                      .first_slot =
+                                          format == CLI_FORMAT_LIBVIRT ? LIBVIRT_SLOT : 0};
     if (format != CLI_FORMAT_LIBVIRT) // libvirt says this itself
         cli_qemu_add_memory(&arguments, memory, false);
     cli_qemu_add_gpu(&arguments, &qemu, &address);
-    cli_seat_add_arguments(&seat, &arguments, socket);
+    cli_seat_add_arguments(&seat, &arguments, socket,
+                           address.first_slot ? address.first_slot + 1 : 0);
     bool failed = arguments.failed;
     if (failed) {
         log_error("out of memory");

@@ -32,7 +32,10 @@ static const char usage[] =
     "  --kernel FILE            a Linux kernel to boot, with\n"
     "  --initrd FILE              its first files and\n"
     "  --append TEXT              its command line (console= is added in front)\n"
-    "  --firmware FILE          instead of QEMU's; 'uefi': found where distributions have it\n"
+    "  --firmware FILE          instead of QEMU's; 'uefi': found where distributions have it, and "
+    "with\n"
+    "                           boot entries that are kept beside the first disk "
+    "(DISK.efivars.fd)\n"
     "  --memory SIZE            of the guest [2G]\n"
     "  --cpus N                 [2]\n"
     "  --accel NAME             kvm, hvf or tcg [the fastest that can be trusted here]\n"
@@ -40,7 +43,7 @@ static const char usage[] =
     "none [user]\n"
     "  --serial DEVICE          where the serial console is: stdio, none, file:NAME, ... [stdio]\n"
     "  --screenshot FILE        what the screen shows at the end, as PNG\n"
-    "  --qemu PROGRAM           [qemu-system-MACHINE in PATH]\n"
+    "  --qemu PROGRAM           [qemu-system-MACHINE in PATH, or that of build/vm]\n"
     "  --placer FILE            QEMU plugin; 'none': do without [beside hesper]\n";
 
 enum {
@@ -481,7 +484,31 @@ static int parse(struct run *run, const char **program, const char **placer, int
         }
         machine->rest = argv + optind;
     }
+    if (good && !machine->kernel && !machine->disk_count && !machine->cdrom && !machine->rest) {
+        log_error(
+            "run: nothing to boot: give --disk, --cdrom or --kernel; see 'hesper run --help'");
+        good = false;
+    }
     return good ? CLI_OK : CLI_USAGE;
+}
+
+// The name of the file that it boots from, unless its person has given one.
+static void name_machine(struct run *run)
+{
+    struct cli_machine *machine = &run->machine;
+    const char *file = machine->disk_count ? machine->disks[0]
+                       : machine->cdrom    ? machine->cdrom
+                       : machine->kernel   ? machine->kernel
+                                           : "Hesper";
+    if (!run->device.displays.setup.name[0]) {
+        const char *name = strrchr(file, '/') ? strrchr(file, '/') + 1 : file;
+        size_t length = strcspn(name, ",");
+        size_t stem = length;
+        while (stem && name[stem - 1] != '.')
+            stem--;
+        cli_device_set_name(&run->device, name, stem > 1 ? stem - 1 : length);
+    }
+    machine->name = run->device.displays.setup.name;
 }
 
 int cli_run(int argc, char **argv)
@@ -499,6 +526,7 @@ int cli_run(int argc, char **argv)
         !cli_qemu_find_placer(&run.qemu, placer))
         return CLI_FAILED;
     getrlimit(RLIMIT_NOFILE, &run.file_limit);
+    name_machine(&run);
     run.machine.seat = &run.device.seat;
     run.device.ready = on_ready;
     run.device.closed = on_closed;

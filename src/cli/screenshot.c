@@ -105,6 +105,9 @@ int cli_screenshot(int argc, char **argv)
             json_copy(member, reason, sizeof(reason));
         log_error("no screenshot: %s", reason);
     }
+    if (good && json_member(whole, "off", &member) && json_is(member, 't'))
+        log_warning(
+            "the guest has switched this screen off: the picture is the last one, or black");
     free(answer);
     return good ? CLI_OK : CLI_FAILED;
 }

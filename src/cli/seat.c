@@ -171,8 +171,9 @@ void cli_seat_finish(struct cli_seat *seat)
 }
 
 void cli_seat_add_arguments(const struct cli_seat *seat, struct cli_arguments *arguments,
-                            const char *path)
+                            const char *path, unsigned first_slot)
 {
+    char slot[CLI_SLOT_SIZE];
     char *value = cli_option_value(path ? path : "");
     if (!value) {
         arguments->failed = true;
@@ -191,8 +192,9 @@ void cli_seat_add_arguments(const struct cli_seat *seat, struct cli_arguments *a
         cli_arguments_add(arguments, "-device");
         cli_arguments_add(arguments,
                           "vhost-user-test-device-pci,id=%s0,chardev=hesper-%s,virtio-id=18,"
-                          "num_vqs=2,config_size=%d,vq_size=64",
-                          name, name, INPUT_CONFIG_SIZE);
+                          "num_vqs=2,config_size=%d,vq_size=64%s",
+                          name, name, INPUT_CONFIG_SIZE,
+                          cli_slot(slot, first_slot ? first_slot + i : 0));
     }
     free(value);
 }

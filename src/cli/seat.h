@@ -51,8 +51,9 @@ bool cli_seat_listen(struct cli_seat *seat, struct os_loop *loop, const char *pa
 void cli_seat_finish(struct cli_seat *seat);
 
 // QEMU's devices; `path` as of cli_seat_listen, NULL: the descriptors of cli_seat_connect.
+// `first_slot`: of the first one that there may be, as in struct cli_gpu_address.
 void cli_seat_add_arguments(const struct cli_seat *seat, struct cli_arguments *arguments,
-                            const char *path);
+                            const char *path, unsigned first_slot);
 
 // From a display: whatever it says. What belongs to no device here is ignored.
 void cli_seat_input(struct cli_seat *seat, const struct link_input *events, size_t count);

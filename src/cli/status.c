@@ -56,6 +56,7 @@ static void answer_status(void *data, const char *argument, struct cli_control_a
     json_open(&json, NULL, '{');
     json_string(&json, "hesper", HESPER_VERSION);
     json_number(&json, "pid", getpid());
+    json_string(&json, "name", device->displays.setup.name);
     json_string(&json, "host_profile", device->host.profile ? device->host.profile : "native");
     json_bool(&json, "venus", device->options.device.venus);
     json_string(&json, "host_gpu", device->pool ? link_pool_devices(device->pool) : NULL);
@@ -70,9 +71,35 @@ static void answer_status(void *data, const char *argument, struct cli_control_a
     cli_control_answer(answer, &json);
 }
 
+struct screenshot {
+    struct cli_device *device;
+    unsigned output;
+    struct cli_control_answer *answer;
+};
+
+static bool is_off(const struct cli_device *device, unsigned output)
+{
+    struct gpu_status status;
+    if (!device->gpu)
+        return false;
+    gpu_device_status(vhost_gpu_device(device->gpu), &status);
+    return !(status.outputs_enabled >> output & 1);
+}
+
 static void on_screenshot(void *data, const char *error)
 {
-    cli_control_answer_error(data, error);
+    struct screenshot *screenshot = data;
+    struct json_writer json = {0};
+    json_open(&json, NULL, '{');
+    if (error) {
+        json_string(&json, "error", error);
+    } else {
+        json_bool(&json, "ok", true);
+        json_bool(&json, "off", is_off(screenshot->device, screenshot->output));
+    }
+    json_close(&json, '}');
+    cli_control_answer(screenshot->answer, &json);
+    free(screenshot);
 }
 
 static void answer_screenshot(void *data, const char *argument, struct cli_control_answer *answer)
@@ -80,13 +107,23 @@ static void answer_screenshot(void *data, const char *argument, struct cli_contr
     struct cli_device *device = data;
     char *path;
     unsigned long output = strtoul(argument, &path, 10);
-    if (path == argument || path[0] != ' ' || path[1] != '/' ||
-        output >= device->options.device.outputs)
-        cli_control_answer_error(answer, "say the number of an output, and the whole path of the "
-                                         "file, from / on");
-    else if (!cli_displays_screenshot(&device->displays, path + 1, (uint32_t)output, on_screenshot,
-                                      answer))
-        cli_control_answer_error(answer, "no screenshot can be made; hesper has said why");
+    struct screenshot *screenshot = malloc(sizeof(*screenshot));
+    const char *error = NULL;
+    if (!screenshot)
+        error = "out of memory";
+    else if (path == argument || path[0] != ' ' || path[1] != '/' ||
+             output >= device->options.device.outputs)
+        error = "say the number of an output, and the whole path of the file, from / on";
+    else {
+        *screenshot = (struct screenshot){device, (unsigned)output, answer};
+        if (!cli_displays_screenshot(&device->displays, path + 1, (uint32_t)output, on_screenshot,
+                                     screenshot))
+            error = "no screenshot can be made; hesper has said why";
+    }
+    if (error) {
+        free(screenshot);
+        cli_control_answer_error(answer, error);
+    }
 }
 
 // A request is a line here.

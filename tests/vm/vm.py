@@ -125,6 +125,8 @@ class Vm:
         if "--placer" not in self.options:
             argv += ["--placer", self.placer]
         argv += ["--kernel", kernel + "/vmlinuz", "--initrd", kernel + "/initrd", "--append", "loglevel=4 printk.devkmsg=on"]
+        if "--display" not in self.options:
+            argv += ["--display", "none"]
         argv += ["--disk", disk + "/disk,readonly", "--disk", self.path("programs") + ",readonly"]
         argv += ["--serial", "file:" + self.path("serial"), *self.options, "--"]
         argv += ["-device", "virtio-serial-pci", "-device", "virtserialport,chardev=agent,name=hesper.agent"]
