@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/checked.h"
+#include "gpu/budget.h"
 #include "gpu/resource.h"
 
 enum {

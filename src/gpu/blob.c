@@ -7,6 +7,7 @@
 #include "base/checked.h"
 #include "gpu/aperture.h"
 #include "gpu/file.h"
+#include "gpu/find.h"
 #include "gpu/lane.h"
 
 static struct gpu_outcome create_guest(struct gpu_device *device, struct gpu_request *request)

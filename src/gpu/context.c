@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "gpu/find.h"
 #include "gpu/resource.h"
 
 struct gpu_context *gpu_context_of(struct gpu_device *device, const struct gpu_request *request,

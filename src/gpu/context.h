@@ -28,11 +28,6 @@ struct gpu_context {
     struct list waiting;       // struct gpu_request: submissions until the worker has read more
 };
 
-// NULL: there is none.
-static inline struct gpu_context *gpu_context_find(const struct gpu_device *device, uint32_t id)
-{
-    return id_table_find(&device->contexts, id);
-}
 // The context of a request that needs a live worker. Errors: NULL and *outcome.
 struct gpu_context *gpu_context_of(struct gpu_device *device, const struct gpu_request *request,
                                    struct gpu_outcome *outcome);

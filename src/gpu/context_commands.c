@@ -7,6 +7,7 @@
 #include "gpu/capset.h"
 #include "gpu/context.h"
 #include "gpu/file.h"
+#include "gpu/find.h"
 #include "gpu/lane.h"
 #include "gpu/resource.h"
 #include "os/shm.h"

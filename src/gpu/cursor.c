@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "gpu/file.h"
+#include "gpu/find.h"
 #include "gpu/listeners.h"
 #include "gpu/resource.h"
 #include "os/shm.h"

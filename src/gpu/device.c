@@ -5,9 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checked.h"
 #include "gpu/blob.h"
 #include "gpu/capset.h"
 #include "gpu/context.h"
+#include "gpu/find.h"
 #include "gpu/lane.h"
 #include "gpu/resource.h"
 #include "os/clock.h"

@@ -3,7 +3,6 @@
 #ifndef GPU_DEVICE_H
 #define GPU_DEVICE_H
 
-#include "base/checked.h"
 #include "base/id_table.h"
 #include "base/list.h"
 #include "gpu/aperture.h"
@@ -50,19 +49,5 @@ struct gpu_device {
     uint8_t *scratch; // gathers submissions that the guest has scattered
     size_t scratch_size;
 };
-
-// Counts `bytes` against max_2d_bytes. Errors: false, too much.
-static inline bool gpu_charge(struct gpu_device *device, uint64_t bytes)
-{
-    if (!checked_range(device->host_bytes, bytes, device->options.max_2d_bytes))
-        return false;
-    device->host_bytes += bytes;
-    return true;
-}
-
-static inline void gpu_uncharge(struct gpu_device *device, uint64_t bytes)
-{
-    device->host_bytes -= bytes;
-}
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "gpu/context.h"
 #include "gpu/device.h"
+#include "gpu/find.h"
 #include "gpu/journal.h"
 #include "gpu/lane.h"
 

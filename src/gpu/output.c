@@ -4,8 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gpu/budget.h"
 #include "gpu/device.h"
 #include "gpu/file.h"
+#include "gpu/find.h"
 #include "gpu/listeners.h"
 #include "gpu/resource.h"
 

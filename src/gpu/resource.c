@@ -6,8 +6,10 @@
 
 #include "base/checked.h"
 #include "gpu/aperture.h"
+#include "gpu/budget.h"
 #include "gpu/context.h"
 #include "gpu/file.h"
+#include "gpu/find.h"
 #include "gpu/output_private.h"
 
 struct gpu_resource *gpu_resource_create(struct gpu_device *device, uint32_t id,

@@ -59,11 +59,6 @@ struct gpu_resource {
     uint8_t uuid[16];
 };
 
-// NULL: there is none.
-static inline struct gpu_resource *gpu_resource_find(const struct gpu_device *device, uint32_t id)
-{
-    return id_table_find(&device->resources, id);
-}
 // A new one in the table. Errors: NULL and *outcome, if the id is 0 or taken, at the limit, without
 // memory.
 struct gpu_resource *gpu_resource_create(struct gpu_device *device, uint32_t id,

@@ -1,4 +1,5 @@
 #include "gpu/file.h"
+#include "gpu/find.h"
 #include "gpu/output_private.h"
 #include "gpu/resource.h"
 
