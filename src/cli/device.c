@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "cli/status.h"
-#include "link/worker.h"
+#include "link/pool.h"
 #include "os/clock.h"
 #include "os/os.h"
 
@@ -242,7 +242,7 @@ static bool try_others(struct cli_device *device, int status)
 {
     struct cli_worker_command command;
     if (!cli_driver_choose(&device->host, status) || !cli_worker_command(&command, &device->host) ||
-        !link_pool_set_command(device->pool, command.arguments))
+        link_pool_set_command(device->pool, command.arguments))
         return false;
     os_source_set_deadline(device->patience, os_now_ns() + READY_PATIENCE_NS);
     return true;
@@ -291,15 +291,18 @@ int cli_device_start(struct cli_device *device)
     bool venus = device->options.device.venus;
     uint64_t patience = os_now_ns() + (venus ? READY_PATIENCE_NS : 0);
     if (venus) {
-        device->pool =
-            link_pool_create(device->loop, &(struct link_pool_options){.command = command.arguments,
-                                                                       .keep_spare = true});
+        error = link_pool_create(
+            device->loop,
+            &(struct link_pool_options){.command = command.arguments, .keep_spare = true},
+            &device->pool);
         device->options.device.pool = device->pool;
     }
     device->patience =
         os_loop_add_timer(device->loop, patience, venus ? on_impatience : on_no_need, device);
-    if (!device->patience || (venus && !device->pool)) {
-        log_error("cannot start: %s", strerror(errno));
+    if (!error && !device->patience)
+        error = -ENOMEM;
+    if (error) {
+        log_error("cannot start: %s", strerror(-error));
         return CLI_FAILED;
     }
     if (venus)

@@ -5,12 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/utsname.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "front/display/display_front.h"
 #include "gpu/output.h"
-#include "link/worker.h"
+#include "link/display.h"
+#include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/os.h"
@@ -222,14 +224,15 @@ static void on_counters(void *data, const struct link_display_counters *counters
     display->counters = *counters;
 }
 
-static void finish_screenshot(struct cli_display *display, const char *how)
+static void finish_screenshot(struct cli_display *display, int status)
 {
     cli_screenshot_done done = display->done;
     void *data = display->done_data;
-    bool good = !strcmp(how, "exit status 0");
-    const char *error = good                            ? NULL
-                        : !strcmp(how, "exit status 3") ? "the guest has shown nothing yet"
-                                                        : "it could not be written";
+    bool ended = status >= 0 && WIFEXITED(status);
+    const char *error = ended && WEXITSTATUS(status) == 0 ? NULL
+                        : ended && WEXITSTATUS(status) == LINK_DISPLAY_NOTHING_SHOWN
+                            ? "the guest has shown nothing yet"
+                            : "it could not be written";
     display_front_destroy(display->front);
     display->front = NULL;
     display->done = NULL;
@@ -238,12 +241,12 @@ static void finish_screenshot(struct cli_display *display, const char *how)
     done(data, error);
 }
 
-static void on_gone(void *data, const char *how)
+static void on_gone(void *data, int status, const char *how)
 {
     struct cli_display *display = data;
     struct cli_displays *all = display->all;
     if (display->once) {
-        finish_screenshot(display, how);
+        finish_screenshot(display, status);
         return;
     }
     display_front_destroy(display->front);
@@ -283,20 +286,24 @@ static bool start(struct cli_display *display)
                                                              .counters = on_counters,
                                                              .gone = on_gone};
     struct cli_displays *all = display->all;
+    int error = 0;
     if (!display->pool)
-        display->pool = link_pool_create(
+        error = link_pool_create(
             all->loop,
-            &(struct link_pool_options){.command = (const char *const *)display->arguments});
+            &(struct link_pool_options){.command = (const char *const *)display->arguments},
+            &display->pool);
     if (!display->timer)
         display->timer = os_loop_add_timer(all->loop, 0, on_timer, display);
-    if (display->pool && display->timer)
-        display->front = display_front_create(
+    if (!error && !display->timer)
+        error = -ENOMEM;
+    if (!error)
+        error = display_front_create(
             all->loop, display->pool,
             &(struct display_front_options){.setup = all->setup,
                                             .paces = strcmp(display->kind, "image") != 0},
-            &callbacks, display);
-    if (!display->front) {
-        log_error("cannot start '%s': %s", display->program, strerror(errno));
+            &callbacks, display, &display->front);
+    if (error) {
+        log_error("cannot start '%s': %s", display->program, strerror(-error));
         return false;
     }
     if (all->device)

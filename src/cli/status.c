@@ -8,7 +8,7 @@
 #include "base/log.h"
 #include "cli/control.h"
 #include "gpu/status.h"
-#include "link/worker.h"
+#include "link/pool.h"
 
 static void put_features(struct json_writer *json, const char *key, uint64_t features)
 {

@@ -17,7 +17,7 @@
 #include "cli/environment.h"
 #include "cli/venus_icd.h"
 #include "front/vtest/server.h"
-#include "link/worker.h"
+#include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/os.h"
@@ -208,7 +208,7 @@ static bool try_others(struct session *session, int status)
     struct cli_worker_command command;
     if (!cli_driver_choose(&session->host, status) ||
         !cli_worker_command(&command, &session->host) ||
-        !link_pool_set_command(session->pool, command.arguments))
+        link_pool_set_command(session->pool, command.arguments))
         return false;
     os_source_set_deadline(session->patience, os_now_ns() + READY_PATIENCE_NS);
     return true;
@@ -258,17 +258,20 @@ static int start(struct session *session)
         if (!ignored && !os_loop_add_signal(session->loop, signals[i], on_signal, session))
             return CLI_FAILED;
     }
-    session->pool =
-        link_pool_create(session->loop, &(struct link_pool_options){.command = command.arguments,
-                                                                    .keep_spare = true});
+    error = link_pool_create(
+        session->loop,
+        &(struct link_pool_options){.command = command.arguments, .keep_spare = true},
+        &session->pool);
     session->options.connected = on_connection;
     session->options.connected_data = session;
-    if (session->pool)
+    if (!error)
         session->server = vtest_server_create(session->loop, session->pool, &session->options);
     session->patience =
         os_loop_add_timer(session->loop, os_now_ns() + READY_PATIENCE_NS, on_impatience, session);
-    if (!session->server || !session->patience) {
-        log_error("cannot start: %s", strerror(errno));
+    if (!error && (!session->server || !session->patience))
+        error = -ENOMEM;
+    if (error) {
+        log_error("cannot start: %s", strerror(-error));
         return CLI_FAILED;
     }
     link_pool_on_ready(session->pool, on_ready, session);

@@ -42,11 +42,10 @@ struct display {
 
 static void send(struct display *display, int type, const void *payload, size_t size)
 {
-    enum link_status status =
-        link_send(display->link, (enum link_type)type, payload, size, NULL, 0, NULL, 0);
-    if (status == LINK_AGAIN)
+    int error = link_send(display->link, type, payload, size, NULL, 0, NULL, 0);
+    if (error == -EAGAIN)
         display->wants_write = true;
-    else if (status != LINK_OK)
+    else if (error)
         display->gone = true;
 }
 
@@ -273,7 +272,7 @@ static bool take(struct display *display, const struct link_message *message)
     const void *payload = message->payload;
     if (!display->setup_done) {
         const struct link_display_setup *setup = payload;
-        if ((int)message->type != LINK_DISPLAY_SETUP || !setup->outputs ||
+        if (message->type != LINK_DISPLAY_SETUP || !setup->outputs ||
             setup->outputs > LINK_DISPLAY_OUTPUTS)
             return false;
         display->setup_done = true;
@@ -281,7 +280,7 @@ static bool take(struct display *display, const struct link_message *message)
         display->ops->setup(display->data, setup);
         return true;
     }
-    switch ((int)message->type) {
+    switch (message->type) {
     case LINK_FILE_OPEN:
         return take_file(display, payload);
     case LINK_FILE_CLOSE: {
@@ -313,19 +312,19 @@ static bool take(struct display *display, const struct link_message *message)
 bool display_dispatch(struct display *display)
 {
     struct link_message message;
-    enum link_status status;
-    while ((status = link_receive(display->link, &message)) == LINK_OK) {
+    int error;
+    while (!(error = link_receive(display->link, &message))) {
         if (!take(display, &message)) {
             log_error("the device process broke the protocol: message %u", message.type);
             return false;
         }
     }
-    if (status == LINK_BROKEN)
+    if (link_is_broken(error))
         log_error("the device process broke the protocol");
-    if (status != LINK_AGAIN)
+    if (error != -EAGAIN)
         return false;
     display_flush(display);
-    display->wants_write = link_flush(display->link) == LINK_AGAIN;
+    display->wants_write = link_flush(display->link) == -EAGAIN;
     return !display->gone;
 }
 
@@ -340,8 +339,7 @@ struct display *display_create(int fd, const struct display_ops *ops, void *data
     }
     display->ops = ops;
     display->data = data;
-    display->link = link_create(fd, false);
-    if (!display->link) {
+    if (link_create(fd, false, &display->link)) {
         free(display);
         return NULL;
     }

@@ -10,6 +10,8 @@
 #include "gpu/find.h"
 #include "gpu/lane.h"
 #include "gpu/resource.h"
+#include "link/context.h"
+#include "link/link.h"
 #include "os/shm.h"
 
 // ---- the renderer ---------------------------------------------------------

@@ -1,5 +1,5 @@
 // Messages between the device process and a display process: a window, a VNC server, a writer of
-// pictures. Framing is link.h's; a display is started and watched like a worker (worker.h).
+// pictures. Framing is link.h's; a display is started and watched like a worker (pool.h).
 //
 // A picture is a range of a file that the guest, or its GPU, may be writing to. For each output the
 // device sends LINK_PICTURE when it is another one, then LINK_FRAME, and no further frame of that
@@ -13,6 +13,9 @@
 #define LINK_DISPLAY_OUTPUTS 16
 #define LINK_MAX_CURSOR 512 // pixels, each way
 #define LINK_MAX_INPUTS 1024
+
+// Exit status of a display that was to show one picture: the guest has shown nothing yet.
+enum { LINK_DISPLAY_NOTHING_SHOWN = 3 };
 
 enum link_display_type {
     // device → display

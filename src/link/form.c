@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "link/context.h"
 #include "link/display.h"
 #include "link/trace.h"
 
@@ -12,7 +13,7 @@ static bool display_well_formed(const struct link_header *header, const uint8_t 
     switch (header->type) {
     case LINK_DISPLAY_SETUP: {
         const struct link_display_setup *setup = (const void *)payload;
-        return size == sizeof *setup && !fds && memchr(setup->name, 0, sizeof setup->name);
+        return size == sizeof(*setup) && !fds && memchr(setup->name, 0, sizeof(setup->name));
     }
     case LINK_FILE_OPEN:
         return size == sizeof(struct link_file_open) && fds == 1;
@@ -24,9 +25,9 @@ static bool display_well_formed(const struct link_header *header, const uint8_t 
         return size == sizeof(struct link_frame) && !fds;
     case LINK_CURSOR_SHAPE: {
         const struct link_cursor_shape *shape = (const void *)payload;
-        return size >= sizeof *shape && !fds && shape->width && shape->height &&
+        return size >= sizeof(*shape) && !fds && shape->width && shape->height &&
                shape->width <= LINK_MAX_CURSOR && shape->height <= LINK_MAX_CURSOR &&
-               size - sizeof *shape == (size_t)shape->width * shape->height * 4;
+               size - sizeof(*shape) == (size_t)shape->width * shape->height * 4;
     }
     case LINK_CURSOR_MOVE:
         return size == sizeof(struct link_cursor_move) && !fds;
@@ -71,18 +72,18 @@ static bool trace_well_formed(const struct link_header *header, const uint8_t *p
     return false;
 }
 
-bool link_well_formed(const struct link_header *header, const uint8_t *payload)
+static bool context_well_formed(const struct link_header *header, const uint8_t *payload)
 {
     size_t size = header->size;
     unsigned fds = header->fd_count;
     switch (header->type) {
     case LINK_CONTEXT_CREATE: {
         const struct link_context_create *create = (const void *)payload;
-        return size == sizeof *create && !fds && memchr(create->name, 0, sizeof create->name);
+        return size == sizeof(*create) && !fds && memchr(create->name, 0, sizeof(create->name));
     }
     case LINK_SUBMIT: {
         const struct link_submit *submit = (const void *)payload;
-        return size >= sizeof *submit && !fds && submit->byte_count == size - sizeof *submit &&
+        return size >= sizeof(*submit) && !fds && submit->byte_count == size - sizeof(*submit) &&
                submit->byte_count % 4 == 0;
     }
     case LINK_RESOURCE_ATTACH:
@@ -99,7 +100,7 @@ bool link_well_formed(const struct link_header *header, const uint8_t *payload)
         return size && size % sizeof(struct link_fence_retired) == 0 && !fds;
     case LINK_BLOB_EXPORTED: {
         const struct link_blob_exported *exported = (const void *)payload;
-        return size == sizeof *exported && exported->result <= 0 &&
+        return size == sizeof(*exported) && exported->result <= 0 &&
                fds == (exported->result == 0 ? 1u : 0u);
     }
     case LINK_RESOURCE_ATTACHED:
@@ -107,5 +108,11 @@ bool link_well_formed(const struct link_header *header, const uint8_t *payload)
     case LINK_CONTEXT_LOST:
         return size <= LINK_MAX_TEXT && !fds;
     }
-    return display_well_formed(header, payload) || trace_well_formed(header, payload);
+    return false;
+}
+
+bool link_well_formed(const struct link_header *header, const uint8_t *payload)
+{
+    return context_well_formed(header, payload) || display_well_formed(header, payload) ||
+           trace_well_formed(header, payload);
 }

@@ -41,7 +41,7 @@ struct link {
     int handed[LINK_MAX_FDS]; // of the message received last; -1: taken
     unsigned handed_count;
     bool drained; // the last read took all there was
-    bool failed;
+    int failed;   // what broke it; 0: nothing
 
     // Sending: any thread.
     pthread_mutex_t lock;
@@ -52,15 +52,17 @@ struct link {
     uint8_t held_bytes[HELD_SIZE];
 };
 
-struct link *link_create(int fd, bool blocking)
+int link_create(int fd, bool blocking, struct link **created)
 {
-    struct link *link = calloc(1, sizeof *link);
+    *created = NULL;
+    struct link *link = calloc(1, sizeof(*link));
     uint8_t *buffer = malloc(BUFFER_SIZE);
-    if (!link || !buffer || os_socket_set_nonblocking(fd, !blocking)) {
+    int error = link && buffer ? os_socket_set_nonblocking(fd, !blocking) : -ENOMEM;
+    if (error) {
         free(link);
         free(buffer);
         close(fd);
-        return NULL;
+        return error;
     }
     link->fd = fd;
     link->blocking = blocking;
@@ -68,7 +70,8 @@ struct link *link_create(int fd, bool blocking)
     link->capacity = BUFFER_SIZE;
     link->last = &link->first;
     pthread_mutex_init(&link->lock, NULL);
-    return link;
+    *created = link;
+    return 0;
 }
 
 static void close_fds(int *fds, unsigned count)
@@ -155,46 +158,44 @@ static void reset_if_empty(struct link *link)
     }
 }
 
-static enum link_status fill(struct link *link, size_t needed)
+static int fill(struct link *link, size_t needed)
 {
     if (link->drained && !link->blocking) {
         link->drained = false; // asking again would only be told to wait
-        return LINK_AGAIN;
+        return -EAGAIN;
     }
     if (!make_room(link, needed))
-        return LINK_BROKEN;
+        return -ENOMEM;
     size_t room = link->capacity - link->end;
     ssize_t got = os_socket_recv(link->fd, link->buffer + link->end, room, link->fds, FD_QUEUE,
                                  &link->fd_count);
-    if (got == -EAGAIN || got == -EWOULDBLOCK)
-        return LINK_AGAIN;
     if (got == 0)
-        return link->start == link->end ? LINK_CLOSED : LINK_BROKEN;
+        return link->start == link->end ? -EPIPE : -EPROTO; // in the middle of a message
     if (got < 0)
-        return got == -ECONNRESET ? LINK_CLOSED : LINK_BROKEN;
+        return got == -ECONNRESET ? -EPIPE : (int)got;
     link->end += (size_t)got;
     link->drained = (size_t)got < room && !link->fd_count;
-    return LINK_OK;
+    return 0;
 }
 
-// LINK_OK: taken out of the buffer. LINK_AGAIN: not whole yet, *needed says how many bytes it has.
-static enum link_status take(struct link *link, struct link_message *message, size_t *needed)
+// 0: taken out of the buffer. -EAGAIN: not whole yet, *needed says how many bytes it has.
+static int take(struct link *link, struct link_message *message, size_t *needed)
 {
     struct link_header header;
     size_t held = link->end - link->start;
-    *needed = sizeof header;
-    if (held < sizeof header)
-        return LINK_AGAIN;
-    memcpy(&header, link->buffer + link->start, sizeof header);
+    *needed = sizeof(header);
+    if (held < sizeof(header))
+        return -EAGAIN;
+    memcpy(&header, link->buffer + link->start, sizeof(header));
     if (header.size > LINK_MAX_PAYLOAD || header.fd_count > link->fd_count)
-        return LINK_BROKEN; // descriptors come with the first byte
-    *needed = sizeof header + (((size_t)header.size + 7) & ~(size_t)7);
+        return -EPROTO; // descriptors come with the first byte
+    *needed = sizeof(header) + (((size_t)header.size + 7) & ~(size_t)7);
     if (held < *needed)
-        return LINK_AGAIN;
+        return -EAGAIN;
 
-    const uint8_t *payload = link->buffer + link->start + sizeof header;
+    const uint8_t *payload = link->buffer + link->start + sizeof(header);
     if (header.fd_count > LINK_MAX_FDS || !link_well_formed(&header, payload))
-        return LINK_BROKEN;
+        return -EPROTO;
     message->type = header.type;
     message->size = header.size;
     message->payload = payload;
@@ -207,35 +208,34 @@ static enum link_status take(struct link *link, struct link_message *message, si
         memmove(link->fds, link->fds + header.fd_count, link->fd_count * sizeof(int));
     }
     link->start += *needed;
-    return LINK_OK;
+    return 0;
 }
 
-enum link_status link_receive(struct link *link, struct link_message *message)
+int link_receive(struct link *link, struct link_message *message)
 {
     close_unclaimed(link);
     if (link->failed)
-        return LINK_BROKEN;
+        return link->failed;
     reset_if_empty(link);
     for (;;) {
         size_t needed;
-        enum link_status status = take(link, message, &needed);
-        if (status == LINK_AGAIN)
-            status = fill(link, needed);
-        else if (status == LINK_OK)
-            return LINK_OK;
-        if (status == LINK_BROKEN)
-            link->failed = true;
-        if (status != LINK_OK)
-            return status;
+        int error = take(link, message, &needed);
+        if (error == -EAGAIN) {
+            error = fill(link, needed);
+            if (!error)
+                continue;
+        }
+        if (link_is_broken(error))
+            link->failed = error;
+        return error;
     }
 }
 
 // ---- sending -----------------------------------------------------------------------------------
 
-static enum link_status send_failed(ssize_t error)
+static int send_failed(ssize_t error)
 {
-    return error == -EPIPE || error == -ECONNRESET || error == -ENOTCONN ? LINK_CLOSED
-                                                                         : LINK_BROKEN;
+    return error == -ECONNRESET || error == -ENOTCONN ? -EPIPE : (int)error;
 }
 
 // Drops `sent` bytes from the front of the parts.
@@ -253,22 +253,23 @@ static unsigned advance(struct iovec *parts, unsigned count, size_t sent)
     return left;
 }
 
-static enum link_status enqueue(struct link *link, const struct iovec *parts, unsigned count,
-                                const int *fds, unsigned fd_count)
+static int enqueue(struct link *link, const struct iovec *parts, unsigned count, const int *fds,
+                   unsigned fd_count)
 {
     size_t size = 0;
     for (unsigned i = 0; i < count; i++)
         size += parts[i].iov_len;
-    struct chunk *chunk = malloc(sizeof *chunk + size);
+    struct chunk *chunk = malloc(sizeof(*chunk) + size);
     if (!chunk)
-        return LINK_BROKEN;
+        return -ENOMEM;
     *chunk = (struct chunk){.size = size};
     for (; chunk->fd_count < fd_count; chunk->fd_count++) {
         int copy = fcntl(fds[chunk->fd_count], F_DUPFD_CLOEXEC, 0);
         if (copy < 0) {
+            int error = -errno;
             close_fds(chunk->fds, chunk->fd_count);
             free(chunk);
-            return LINK_BROKEN;
+            return error;
         }
         chunk->fds[chunk->fd_count] = copy;
     }
@@ -280,24 +281,24 @@ static enum link_status enqueue(struct link *link, const struct iovec *parts, un
     *link->last = chunk;
     link->last = &chunk->next;
     atomic_fetch_add_explicit(&link->queued, size, memory_order_relaxed);
-    return LINK_AGAIN;
+    return -EAGAIN;
 }
 
-static enum link_status send_locked(struct link *link, struct iovec *parts, unsigned count,
-                                    const int *fds, unsigned fd_count)
+static int send_locked(struct link *link, struct iovec *parts, unsigned count, const int *fds,
+                       unsigned fd_count)
 {
     if (link->first)
         return enqueue(link, parts, count, fds, fd_count);
     while (count) {
         ssize_t sent = os_socket_send_vector(link->fd, parts, count, fds, fd_count);
-        if (sent == -EAGAIN || sent == -EWOULDBLOCK)
-            return link->blocking ? LINK_BROKEN : enqueue(link, parts, count, fds, fd_count);
+        if (sent == -EAGAIN)
+            return link->blocking ? -ETIMEDOUT : enqueue(link, parts, count, fds, fd_count);
         if (sent < 0)
             return send_failed(sent);
         count = advance(parts, count, (size_t)sent);
         fd_count = 0;
     }
-    return LINK_OK;
+    return 0;
 }
 
 static void gather(struct link *link, const struct iovec *parts, unsigned count)
@@ -308,42 +309,42 @@ static void gather(struct link *link, const struct iovec *parts, unsigned count)
     }
 }
 
-static enum link_status send_held(struct link *link)
+static int send_held(struct link *link)
 {
     struct iovec part = {link->held_bytes, link->held};
     link->held = 0;
-    return part.iov_len ? send_locked(link, &part, 1, NULL, 0) : LINK_OK;
+    return part.iov_len ? send_locked(link, &part, 1, NULL, 0) : 0;
 }
 
-enum link_status link_send(struct link *link, enum link_type type, const void *payload, size_t size,
-                           const void *tail, size_t tail_size, const int *fds, unsigned fd_count)
+int link_send(struct link *link, uint16_t type, const void *payload, size_t size, const void *tail,
+              size_t tail_size, const int *fds, unsigned fd_count)
 {
     if (size > LINK_MAX_PAYLOAD || tail_size > LINK_MAX_PAYLOAD - size || fd_count > LINK_MAX_FDS)
-        return LINK_BROKEN;
+        return -EMSGSIZE;
     static const uint8_t zeroes[8];
     size_t total = size + tail_size, padding = (8 - total % 8) % 8;
     struct link_header header = {
-        .size = (uint32_t)total, .type = (uint16_t)type, .fd_count = (uint16_t)fd_count};
+        .size = (uint32_t)total, .type = type, .fd_count = (uint16_t)fd_count};
     struct iovec parts[4] = {
-        {&header, sizeof header},
+        {&header, sizeof(header)},
         {(void *)payload, size},
         {(void *)tail, tail_size},
         {(void *)zeroes, padding},
     };
     unsigned count = advance(parts, 4, 0); // leaves out the empty ones
-    enum link_status status = LINK_OK;
+    int error = 0;
 
     pthread_mutex_lock(&link->lock);
-    if (link->holding && !fd_count && sizeof header + total + padding <= HELD_SIZE - link->held) {
+    if (link->holding && !fd_count && sizeof(header) + total + padding <= HELD_SIZE - link->held) {
         gather(link, parts, count);
     } else {
         if (link->held)
-            status = send_held(link);
-        if (status == LINK_OK || status == LINK_AGAIN)
-            status = send_locked(link, parts, count, fds, fd_count);
+            error = send_held(link);
+        if (!error || error == -EAGAIN)
+            error = send_locked(link, parts, count, fds, fd_count);
     }
     pthread_mutex_unlock(&link->lock);
-    return status;
+    return error;
 }
 
 void link_hold(struct link *link)
@@ -353,13 +354,13 @@ void link_hold(struct link *link)
     pthread_mutex_unlock(&link->lock);
 }
 
-enum link_status link_release(struct link *link)
+int link_release(struct link *link)
 {
     pthread_mutex_lock(&link->lock);
     link->holding = false;
-    enum link_status status = send_held(link);
+    int error = send_held(link);
     pthread_mutex_unlock(&link->lock);
-    return status;
+    return error;
 }
 
 size_t link_queued(struct link *link)
@@ -367,18 +368,18 @@ size_t link_queued(struct link *link)
     return atomic_load_explicit(&link->queued, memory_order_relaxed);
 }
 
-enum link_status link_flush(struct link *link)
+int link_flush(struct link *link)
 {
-    enum link_status status = LINK_OK;
+    int error = 0;
     pthread_mutex_lock(&link->lock);
-    while (link->first && status == LINK_OK) {
+    while (link->first && !error) {
         struct chunk *chunk = link->first;
         ssize_t sent = os_socket_send(link->fd, chunk->bytes + chunk->sent,
                                       chunk->size - chunk->sent, chunk->fds, chunk->fd_count);
-        if (sent == -EAGAIN || sent == -EWOULDBLOCK) {
-            status = LINK_AGAIN;
+        if (sent == -EAGAIN) {
+            error = -EAGAIN;
         } else if (sent < 0) {
-            status = send_failed(sent);
+            error = send_failed(sent);
         } else {
             close_fds(chunk->fds, chunk->fd_count);
             chunk->fd_count = 0;
@@ -393,5 +394,5 @@ enum link_status link_flush(struct link *link)
         }
     }
     pthread_mutex_unlock(&link->lock);
-    return status;
+    return error;
 }

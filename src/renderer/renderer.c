@@ -8,7 +8,8 @@
 #include <unistd.h>
 
 #include "base/checked.h"
-#include "link/worker.h"
+#include "link/context.h"
+#include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/shm.h"
@@ -27,7 +28,7 @@ struct renderer {
     struct list node; // in all->alive or all->lost
     struct renderer_callbacks callbacks;
     void *data;
-    struct link_worker *worker; // NULL: its end was told
+    struct link_child *worker; // NULL: its end was told
 
     uint64_t serial; // of the newest fence
     uint64_t busy;   // bit t: timelines[t] is not empty
@@ -75,7 +76,7 @@ static void end_worker(struct renderer *renderer)
 {
     renderer->is_lost = true;
     list_remove(&renderer->node);
-    link_worker_release(renderer->worker);
+    link_child_release(renderer->worker);
     renderer->worker = NULL;
 }
 
@@ -160,28 +161,23 @@ static void look_for_debts(void *data)
 
 // ---- sending --------------------------------------------------------------
 
-static void send(struct renderer *renderer, enum link_type type, const void *payload, size_t size,
+static void send(struct renderer *renderer, uint16_t type, const void *payload, size_t size,
                  const void *tail, size_t tail_size, int fd)
 {
     if (renderer->is_lost)
         return;
-    switch (
-        link_worker_send(renderer->worker, type, payload, size, tail, tail_size, &fd, fd >= 0)) {
-    case LINK_OK:
-    case LINK_CLOSED: // its end will be told: its last words come first
-        return;
-    case LINK_AGAIN:
-        if (link_queued(link_worker_link(renderer->worker)) > RENDERER_MAX_QUEUED) {
+    int error =
+        link_child_send(renderer->worker, type, payload, size, tail, tail_size, &fd, fd >= 0);
+    if (link_is_broken(error)) // of -EPIPE its end will tell: its last words come first
+        lose(renderer, "nothing can be sent to its worker: %s", strerror(-error));
+    if (error == -EAGAIN) {
+        if (link_queued(link_child_link(renderer->worker)) > RENDERER_MAX_QUEUED) {
             lose(renderer, "its worker does not read its commands: %zu bytes wait",
-                 link_queued(link_worker_link(renderer->worker)));
+                 link_queued(link_child_link(renderer->worker)));
         } else if (!renderer->unread_since_ns) {
             renderer->unread_since_ns = os_now_ns();
             watch(renderer->all, renderer->unread_since_ns);
         }
-        return;
-    case LINK_BROKEN:
-        lose(renderer, "nothing can be sent to its worker: %s", strerror(errno));
-        return;
     }
 }
 
@@ -193,19 +189,20 @@ bool renderer_is_lost(const struct renderer *renderer)
 bool renderer_is_full(const struct renderer *renderer)
 {
     return !renderer->is_lost &&
-           link_queued(link_worker_link(renderer->worker)) > renderer->all->options.max_queued;
+           link_queued(link_child_link(renderer->worker)) > renderer->all->options.max_queued;
 }
 
 void renderer_hold(struct renderer *renderer)
 {
     if (!renderer->is_lost)
-        link_worker_hold(renderer->worker);
+        link_child_hold(renderer->worker);
 }
 
 void renderer_flush(struct renderer *renderer)
 {
-    if (!renderer->is_lost && link_worker_flush(renderer->worker) == LINK_BROKEN)
-        lose(renderer, "nothing can be sent to its worker: %s", strerror(errno));
+    int error = renderer->is_lost ? 0 : link_child_flush(renderer->worker);
+    if (link_is_broken(error))
+        lose(renderer, "nothing can be sent to its worker: %s", strerror(-error));
 }
 
 // ---- fences ---------------------------------------------------------------
@@ -331,7 +328,7 @@ static bool exported(struct renderer *renderer, const struct link_message *messa
         renderer->callbacks.blob(renderer->data, blob, answer->result, NULL);
         return true;
     }
-    struct renderer_memory memory = {.fd = link_take_fd(link_worker_link(renderer->worker), 0),
+    struct renderer_memory memory = {.fd = link_take_fd(link_child_link(renderer->worker), 0),
                                      .map_info = answer->map_info,
                                      .offset = answer->offset,
                                      .size = answer->size};
@@ -397,7 +394,7 @@ static void on_drained(void *data)
         renderer->callbacks.drained(renderer->data);
 }
 
-static void on_gone(void *data, const char *how)
+static void on_gone(void *data, int status, const char *how)
 {
     lose(data, "its worker ended: %s", how);
 }
@@ -434,7 +431,7 @@ struct renderer *renderer_create(struct renderers *renderers, uint32_t context_i
                                  const char name[64], const struct renderer_callbacks *callbacks,
                                  void *data, int *error)
 {
-    static const struct link_worker_callbacks worker_callbacks = {
+    static const struct link_child_callbacks worker_callbacks = {
         .message = on_message, .drained = on_drained, .gone = on_gone};
     const struct renderers_options *options = &renderers->options;
     struct renderer *renderer = calloc(1, sizeof(*renderer));
@@ -447,13 +444,11 @@ struct renderer *renderer_create(struct renderers *renderers, uint32_t context_i
     list_init(&renderer->blobs);
     for (uint32_t i = 0; i < RENDERER_TIMELINES; i++)
         list_init(&renderer->timelines[i]);
-    renderer->worker = link_pool_take(options->pool, &worker_callbacks, renderer);
-    if (!renderer->worker) {
-        *error = -errno;
+    *error = link_pool_take(options->pool, &worker_callbacks, renderer, &renderer->worker);
+    if (*error) {
         free(renderer);
         return NULL;
     }
-    *error = 0;
     list_append(&renderers->alive, &renderer->node);
     struct link_context_create create = {
         .context_id = context_id,
@@ -480,11 +475,11 @@ void renderer_destroy(struct renderer *renderer)
     if (renderer->destroyed)
         *renderer->destroyed = true;
     list_remove(&renderer->node);
-    link_worker_release(renderer->worker);
+    link_child_release(renderer->worker);
     free(renderer);
 }
 
 long renderer_pid(const struct renderer *renderer)
 {
-    return renderer->worker ? link_worker_pid(renderer->worker) : -1;
+    return renderer->worker ? link_child_pid(renderer->worker) : -1;
 }

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "link/link.h"
+#include "link/context.h"
 
 struct link_pool;
 struct os_loop;

@@ -8,7 +8,6 @@
 #include "link/link.h"
 #include "link/trace.h"
 #include "os/clock.h"
-#include "os/socket.h"
 #include "venus/ring.h"
 
 #define TAP_PATIENCE_NS 100000000ull
@@ -38,27 +37,26 @@ static void settle(struct venus_context *context, uint64_t patience_ns)
 {
     struct venus_tap *tap = context->tap;
     uint64_t until = os_now_ns() + patience_ns;
-    enum link_status status;
-    while ((status = link_flush(tap->link)) == LINK_AGAIN) {
+    int error;
+    while ((error = link_flush(tap->link)) == -EAGAIN) {
         struct pollfd ready = {.fd = link_fd(tap->link), .events = POLLOUT};
         uint64_t now = os_now_ns();
         if (now >= until)
             break;
         poll(&ready, 1, (int)((until - now) / 1000000) + 1);
     }
-    tap->behind = status == LINK_AGAIN;
-    if (status != LINK_OK && status != LINK_AGAIN)
+    tap->behind = error == -EAGAIN;
+    if (error && error != -EAGAIN)
         end(context);
 }
 
 static void tell(struct venus_context *context, uint16_t type, const void *payload, size_t size,
                  const void *tail, size_t tail_size)
 {
-    enum link_status status = link_send(context->tap->link, (enum link_type)type, payload, size,
-                                        tail, tail_size, NULL, 0);
-    if (status == LINK_AGAIN && !context->tap->behind)
+    int error = link_send(context->tap->link, type, payload, size, tail, tail_size, NULL, 0);
+    if (error == -EAGAIN && !context->tap->behind)
         settle(context, TAP_PATIENCE_NS);
-    else if (status != LINK_OK && status != LINK_AGAIN)
+    else if (error && error != -EAGAIN)
         end(context);
 }
 
@@ -71,13 +69,13 @@ void venus_tap_open(struct venus_context *context, int fd)
         context->tap = tap;
     }
     struct venus_tap *tap = context->tap;
-    struct link *link = NULL;
-    if (tap && !os_socket_set_nonblocking(fd, true))
-        link = link_create(fd, false);
-    if (!link) {
+    struct link *link;
+    if (!tap) {
         close(fd); // so the tracer knows
         return;
     }
+    if (link_create(fd, false, &link))
+        return;
     struct link_trace_hello hello = {.context_id = context->id, .pid = (uint32_t)getpid()};
     memcpy(hello.name, context->name, sizeof(hello.name));
     pthread_mutex_lock(&tap->lock);

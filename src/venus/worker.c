@@ -90,10 +90,10 @@ static bool dispatch(struct venus_context *context, const struct link_message *m
 static int serve(struct link *link, struct venus_host *host, const struct venus_profile *profile)
 {
     struct link_message message;
-    enum link_status status = link_receive(link, &message);
-    if (status == LINK_CLOSED)
+    int error = link_receive(link, &message);
+    if (error == -EPIPE)
         return 0; // a spare worker that was never needed
-    if (status != LINK_OK || message.type != LINK_CONTEXT_CREATE) {
+    if (error || message.type != LINK_CONTEXT_CREATE) {
         log_error("worker: the first message does not create a context");
         return 1;
     }
@@ -108,7 +108,7 @@ static int serve(struct link *link, struct venus_host *host, const struct venus_
     }
     int result = 0;
     const char *reason = NULL;
-    while ((status = link_receive(link, &message)) == LINK_OK) {
+    while (!(error = link_receive(link, &message))) {
         if (!dispatch(context, &message, &reason)) {
             venus_context_lose(context, "link: a message of type %u: %s", message.type, reason);
             result = 1;
@@ -116,18 +116,16 @@ static int serve(struct link *link, struct venus_host *host, const struct venus_
         }
     }
     venus_context_destroy(context);
-    return status == LINK_BROKEN ? 1 : result;
+    return link_is_broken(error) ? 1 : result;
 }
 
 int venus_worker_main(int fd, const struct venus_worker_options *options)
 {
     struct venus_host host;
     char text[512];
-    struct link *link = link_create(fd, true);
-    if (!link) {
-        close(fd);
+    struct link *link;
+    if (link_create(fd, true, &link))
         return 1;
-    }
     os_raise_file_limit();
     int result = 1;
     if (!venus_host_load(&host, &options->host, text, sizeof(text))) {

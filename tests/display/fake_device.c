@@ -71,9 +71,9 @@ static void fail(const char *what)
 static void send(struct device *device, int type, const void *payload, size_t size,
                  const void *tail, size_t tail_size, int fd)
 {
-    enum link_status status = link_send(device->link, (enum link_type)type, payload, size, tail,
-                                        tail_size, &fd, fd >= 0 ? 1 : 0);
-    if (status != LINK_OK && status != LINK_AGAIN)
+    int status =
+        link_send(device->link, type, payload, size, tail, tail_size, &fd, fd >= 0 ? 1 : 0);
+    if (status != 0 && status != -EAGAIN)
         device->ending = true;
 }
 
@@ -306,7 +306,7 @@ static void on_shown(struct device *device, const struct link_frame_shown *shown
 static void take(struct device *device, const struct link_message *message)
 {
     const void *payload = message->payload;
-    switch ((int)message->type) {
+    switch (message->type) {
     case LINK_DISPLAY_READY:
         puts("ready");
         break;
@@ -342,12 +342,12 @@ static void take(struct device *device, const struct link_message *message)
 static void receive(struct device *device)
 {
     struct link_message message;
-    enum link_status status;
-    while ((status = link_receive(device->link, &message)) == LINK_OK)
+    int status;
+    while ((status = link_receive(device->link, &message)) == 0)
         take(device, &message);
-    if (status == LINK_BROKEN)
+    if (status == -EPROTO)
         puts("broken");
-    if (status != LINK_AGAIN)
+    if (status != -EAGAIN)
         device->ending = true;
 }
 
@@ -426,7 +426,7 @@ int main(int argc, char **argv)
         fail("the program could not be started");
     close(pair[1]);
     device.output_count = setup.outputs;
-    device.link = link_create(pair[0], false);
+    device.link = new_link(pair[0], false);
     if (!device.link)
         fail("out of memory");
     send(&device, LINK_DISPLAY_SETUP, &setup, sizeof(setup), NULL, 0, -1);

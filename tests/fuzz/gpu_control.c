@@ -222,7 +222,7 @@ static void worker(struct machine *machine, struct script *script)
     if (!machine->pool.count)
         return;
     unsigned index = byte(script) % machine->pool.count;
-    struct link_worker *self = machine->pool.workers[index];
+    struct link_child *self = machine->pool.workers[index];
     if (!self->peer)
         return;
     switch (byte(script) % 6) {

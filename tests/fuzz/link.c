@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../unit/short.h"
 #include "link/link.h"
 #include "os/os.h"
 #include "os/socket.h"
@@ -36,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int pair[2];
     if (os_socket_pair(pair))
         abort();
-    struct link *link = link_create(pair[1], false);
+    struct link *link = new_link(pair[1], false);
     os_socket_set_nonblocking(pair[0], true);
     for (size_t at = 0; at < size;) {
         uint8_t head = data[at++];
@@ -49,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             os_socket_send(pair[0], data + at, length, fds, fd_count);
         at += length;
         struct link_message message;
-        while (link_receive(link, &message) == LINK_OK) {
+        while (link_receive(link, &message) == 0) {
             total += touch(&message);
             if (message.fd_count && (message.type & 1))
                 close(link_take_fd(link, 0));

@@ -94,7 +94,7 @@ static void send_command(struct stage *stage, struct input *input)
     send_client(stage, message, 8 + count * 4);
 }
 
-static void tell(enum link_type type, const void *payload, size_t size)
+static void tell(uint16_t type, const void *payload, size_t size)
 {
     struct link_message message = {.type = type, .size = (uint32_t)size, .payload = payload};
     if (peer_worker)
@@ -115,7 +115,7 @@ static void tell_exported(struct input *input)
               !exported.result);
     close(fd);
     struct link_message message;
-    while (peer_worker && link_receive(peer_worker->link, &message) == LINK_OK)
+    while (peer_worker && link_receive(peer_worker->link, &message) == 0)
         if (!peer_worker->callbacks.message(peer_worker->data, &message))
             break;
 }
@@ -157,9 +157,9 @@ static void run_step(struct stage *stage, struct input *input)
         break;
     case 7: // the worker reads
         for (struct link_message message;
-             peer_worker && link_receive(peer_worker->peer, &message) == LINK_OK;)
+             peer_worker && link_receive(peer_worker->peer, &message) == 0;)
             ;
-        if (peer_worker && link_flush(peer_worker->link) == LINK_OK)
+        if (peer_worker && link_flush(peer_worker->link) == 0)
             peer_worker->callbacks.drained(peer_worker->data);
         break;
     case 8: // the client reads

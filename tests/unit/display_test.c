@@ -54,9 +54,7 @@ static void on_file_closed(void *data, struct display_file *file)
 
 static void tell(struct bed *bed, int type, const void *payload, size_t size, const int *fd)
 {
-    assert_int_equal(
-        link_send(bed->device, (enum link_type)type, payload, size, NULL, 0, fd, fd ? 1 : 0),
-        LINK_OK);
+    assert_int_equal(link_send(bed->device, type, payload, size, NULL, 0, fd, fd ? 1 : 0), 0);
 }
 
 static int set_up(void **state)
@@ -66,7 +64,7 @@ static int set_up(void **state)
     struct bed *bed = calloc(1, sizeof(*bed));
     int pair[2];
     os_socket_pair(pair);
-    bed->device = link_create(pair[0], false);
+    bed->device = new_link(pair[0], false);
     bed->display = display_create(pair[1], &ops, bed);
     bed->file = os_shm_create("pictures", SIZE);
     bed->bytes = map_file(bed->file, 0, SIZE);
@@ -141,10 +139,10 @@ static void frames_are_answered_once_and_lie_in_the_picture(void **state)
     display_shown(bed->display, 1);
     display_shown(bed->display, 1);
     struct link_message message;
-    assert_int_equal(link_receive(bed->device, &message), LINK_OK);
+    assert_int_equal(link_receive(bed->device, &message), 0);
     assert_int_equal(message.type, LINK_FRAME_SHOWN);
     assert_int_equal(((const struct link_frame_shown *)message.payload)->serial, 9);
-    assert_int_equal(link_receive(bed->device, &message), LINK_AGAIN);
+    assert_int_equal(link_receive(bed->device, &message), -EAGAIN);
 }
 
 static void a_closed_file_is_shown_no_more(void **state)
@@ -201,7 +199,7 @@ static void what_a_person_does_is_sent_in_order(void **state)
     struct link_message message;
     struct link_input last[3] = {{0}};
     int next = 0;
-    while (link_receive(bed->device, &message) == LINK_OK) {
+    while (link_receive(bed->device, &message) == 0) {
         assert_int_equal(message.type, LINK_INPUT);
         const struct link_input *events = (const void *)message.payload;
         for (size_t i = 0; i < message.size / sizeof(*events); i++) {

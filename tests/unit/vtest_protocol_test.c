@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -188,23 +189,23 @@ static void start_up(uint32_t version)
     assert_non_null(peer_worker);
 }
 
-static enum link_status receive_now(struct link_message *message)
+static int receive_now(struct link_message *message)
 {
-    enum link_status status = link_receive(peer_worker->peer, message);
+    int status = link_receive(peer_worker->peer, message);
     // A link need not look again before poll says so.
-    return status == LINK_AGAIN ? link_receive(peer_worker->peer, message) : status;
+    return status == -EAGAIN ? link_receive(peer_worker->peer, message) : status;
 }
 
-static enum link_status receive(struct link_message *message)
+static int receive(struct link_message *message)
 {
     pump();
     return receive_now(message);
 }
 
-static struct link_message *expect_message(enum link_type type)
+static struct link_message *expect_message(uint16_t type)
 {
     static struct link_message message;
-    assert_int_equal(receive(&message), LINK_OK);
+    assert_int_equal(receive(&message), 0);
     assert_int_equal(message.type, type);
     return &message;
 }
@@ -212,7 +213,7 @@ static struct link_message *expect_message(enum link_type type)
 static void expect_no_message(void)
 {
     struct link_message message;
-    assert_int_equal(receive(&message), LINK_AGAIN);
+    assert_int_equal(receive(&message), -EAGAIN);
 }
 
 // start_up, and the worker has been told.
@@ -407,7 +408,7 @@ static void exported(uint32_t id, int result, uint64_t offset, uint64_t size, bo
               has_file);
     close(fd);
     struct link_message message;
-    assert_int_equal(link_receive(peer_worker->link, &message), LINK_OK);
+    assert_int_equal(link_receive(peer_worker->link, &message), 0);
     peer_worker->callbacks.message(peer_worker->data, &message);
 }
 
@@ -579,7 +580,7 @@ static void a_wait_that_is_soon_over_makes_no_descriptor(void **state)
     char byte;
     assert_true(recv(client, &byte, 1, 0) < 0);
     struct link_message message;
-    assert_int_equal(receive_now(&message), LINK_OK);
+    assert_int_equal(receive_now(&message), 0);
     retire(((const struct link_submit *)message.payload)->fence_id, 1);
     expect_reply(VTEST_SYNC_WAIT, NULL, 0);
     int first = expect_fd();
@@ -716,15 +717,15 @@ static void a_large_submission_arrives_whole(void **state)
         message[11 + i] = i;
     size_t sent = 0, total = (WORDS + 11) * 4;
     struct link_message received;
-    enum link_status status = LINK_AGAIN;
-    while (status == LINK_AGAIN) {
+    int status = -EAGAIN;
+    while (status == -EAGAIN) {
         ssize_t more = os_socket_send(client, (uint8_t *)message + sent, total - sent, NULL, 0);
         sent += more > 0 ? (size_t)more : 0;
         pump();
         link_flush(peer_worker->link);
         status = link_receive(peer_worker->peer, &received);
     }
-    assert_int_equal(status, LINK_OK);
+    assert_int_equal(status, 0);
     const struct link_submit *submit = (const void *)received.payload;
     assert_int_equal(submit->byte_count, WORDS * 4);
     assert_memory_equal(submit + 1, message + 11, WORDS * 4);
@@ -750,9 +751,9 @@ static void a_worker_that_does_not_read_holds_its_client_up(void **state)
     // It reads again.
     struct link_message received;
     do {
-        while (receive(&received) == LINK_OK)
+        while (receive(&received) == 0)
             ;
-    } while (link_flush(peer_worker->link) == LINK_AGAIN);
+    } while (link_flush(peer_worker->link) == -EAGAIN);
     peer_worker->callbacks.drained(peer_worker->data);
     pump();
     ssize_t more =
@@ -818,7 +819,7 @@ static void a_dead_worker_ends_its_client_only(void **state)
     int other = client;
     connect_client();
     start_context(4);
-    peer_worker->callbacks.gone(peer_worker->data, "killed by signal 9");
+    peer_worker->callbacks.gone(peer_worker->data, SIGKILL, "killed by signal 9");
     pump();
     assert_int_equal(server->client_count, 1);
     assert_false(connected());

@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "display/display.h"
+#include "link/display.h"
 #include "os/os.h"
 #include "os/process.h"
 
@@ -27,8 +28,6 @@ static const char usage[] =
     "  --output N               of the guest's screens, from 0 [0]\n"
     "  --portable               use only what every host has\n"
     "  -v, --verbose            twice: more\n";
-
-enum { NOTHING_SHOWN = 3 }; // exit status
 
 struct image {
     struct display *display;
@@ -102,7 +101,7 @@ static void on_picture(void *data, uint32_t output)
     if (output == image->output && image->screenshot &&
         !display_output(image->display, output)->file) {
         log_error("no picture: the guest has shown nothing yet");
-        end(image, NOTHING_SHOWN);
+        end(image, LINK_DISPLAY_NOTHING_SHOWN);
     }
 }
 

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "gpu/output.h"
-#include "link/worker.h"
+#include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"
 
@@ -28,7 +28,7 @@ struct view {
 };
 
 struct display_front {
-    struct link_worker *process;
+    struct link_child *process;
     struct display_front_callbacks callbacks;
     void *data;
     struct gpu_device *device; // NULL: detached
@@ -43,14 +43,14 @@ struct display_front {
 static bool send(struct display_front *front, int type, const void *payload, size_t size,
                  const void *tail, size_t tail_size, const int *fd)
 {
-    enum link_status status = link_worker_send(front->process, (enum link_type)type, payload, size,
-                                               tail, tail_size, fd, fd ? 1 : 0);
-    return status == LINK_OK || status == LINK_AGAIN;
+    int error =
+        link_child_send(front->process, type, payload, size, tail, tail_size, fd, fd ? 1 : 0);
+    return !error || error == -EAGAIN;
 }
 
 static bool is_full(const struct display_front *front)
 {
-    struct link *link = link_worker_link(front->process);
+    struct link *link = link_child_link(front->process);
     return !link || link_queued(link) > FULL;
 }
 
@@ -124,7 +124,7 @@ static void update(struct display_front *front, uint32_t output)
     struct picture_rect damage;
     if (view->frame || view->waits || is_full(front))
         return;
-    link_worker_hold(front->process);
+    link_child_hold(front->process);
     tell_picture(front, output);
     if (gpu_output_take_damage(front->device, &front->listener, output, &damage)) {
         view->frame = ++front->serial;
@@ -136,7 +136,7 @@ static void update(struct display_front *front, uint32_t output)
                                      .serial = view->frame};
         send(front, LINK_FRAME, &message, sizeof(message), NULL, 0, NULL);
     }
-    link_worker_flush(front->process);
+    link_child_flush(front->process);
 }
 
 static void update_cursor(struct display_front *front, uint32_t output)
@@ -244,7 +244,7 @@ static bool on_input(struct display_front *front, const struct link_input *event
 static bool take_message(struct display_front *front, const struct link_message *message)
 {
     const void *payload = message->payload;
-    switch ((int)message->type) {
+    switch (message->type) {
     case LINK_DISPLAY_READY:
         if (front->callbacks.ready)
             front->callbacks.ready(front->data);
@@ -277,7 +277,7 @@ static bool on_message(void *data, const struct link_message *message)
     struct display_front *front = data;
     if (take_message(front, message))
         return true;
-    front->callbacks.gone(front->data, "it broke the protocol");
+    front->callbacks.gone(front->data, -1, "it broke the protocol");
     return false;
 }
 
@@ -286,24 +286,25 @@ static void on_drained(void *data)
     update_all(data);
 }
 
-static void on_gone(void *data, const char *how)
+static void on_gone(void *data, int status, const char *how)
 {
     struct display_front *front = data;
-    front->callbacks.gone(front->data, how);
+    front->callbacks.gone(front->data, status, how);
 }
 
 // ---- life -----------------------------------------------------------------
 
-struct display_front *display_front_create(struct os_loop *loop, struct link_pool *pool,
-                                           const struct display_front_options *options,
-                                           const struct display_front_callbacks *callbacks,
-                                           void *data)
+int display_front_create(struct os_loop *loop, struct link_pool *pool,
+                         const struct display_front_options *options,
+                         const struct display_front_callbacks *callbacks, void *data,
+                         struct display_front **created)
 {
-    static const struct link_worker_callbacks process_callbacks = {
+    static const struct link_child_callbacks process_callbacks = {
         .message = on_message, .drained = on_drained, .gone = on_gone};
     struct display_front *front = calloc(1, sizeof(*front));
+    *created = NULL;
     if (!front)
-        return NULL;
+        return -ENOMEM;
     front->callbacks = *callbacks;
     front->data = data;
     front->listener = (struct gpu_listener){
@@ -317,17 +318,16 @@ struct display_front *display_front_create(struct os_loop *loop, struct link_poo
     for (unsigned i = 0; i < GPU_MAX_OUTPUTS; i++)
         front->views[i].generation = NOT_TOLD;
     front->timer = os_loop_add_timer(loop, 0, on_timer, front);
-    errno = ENOMEM;
-    front->process = front->timer ? link_pool_take(pool, &process_callbacks, front) : NULL;
-    if (!front->process) {
-        int error = errno;
+    int error =
+        front->timer ? link_pool_take(pool, &process_callbacks, front, &front->process) : -ENOMEM;
+    if (error) {
         os_source_remove(front->timer);
         free(front);
-        errno = error;
-        return NULL;
+        return error;
     }
     send(front, LINK_DISPLAY_SETUP, &options->setup, sizeof(options->setup), NULL, 0, NULL);
-    return front;
+    *created = front;
+    return 0;
 }
 
 void display_front_destroy(struct display_front *front)
@@ -337,7 +337,7 @@ void display_front_destroy(struct display_front *front)
     if (front->device)
         gpu_device_unlisten(front->device, &front->listener);
     os_source_remove(front->timer);
-    link_worker_release(front->process);
+    link_child_release(front->process);
     free(front);
 }
 

@@ -25,8 +25,9 @@ struct display_front_callbacks {
     void (*input)(void *data, const struct link_input *events, size_t count);
     void (*closed)(void *data); // its person closed the window, and means the VM
     void (*counters)(void *data, const struct link_display_counters *counters);
-    // The process has ended, or misbehaved; `how` is text for a log line. Last call: destroy it.
-    void (*gone)(void *data, const char *how);
+    // The process has ended, or misbehaved. `status` is that of waitpid, -1 if it is not known;
+    // `how` is text for a log line. Last call: destroy it.
+    void (*gone)(void *data, int status, const char *how);
 };
 
 struct display_front_options {
@@ -35,11 +36,12 @@ struct display_front_options {
     bool paces;
 };
 
-// Starts a process of `pool`, whose command is a display. NULL: errno.
-struct display_front *display_front_create(struct os_loop *loop, struct link_pool *pool,
-                                           const struct display_front_options *options,
-                                           const struct display_front_callbacks *callbacks,
-                                           void *data);
+// Starts a process of `pool`, whose command is a display.
+// Errors: -errno.
+int display_front_create(struct os_loop *loop, struct link_pool *pool,
+                         const struct display_front_options *options,
+                         const struct display_front_callbacks *callbacks, void *data,
+                         struct display_front **created);
 // The process ends by that.
 void display_front_destroy(struct display_front *front);
 

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "link/worker.h"
+#include "link/context.h"
+#include "link/pool.h"
 #include "os/loop.h"
 
 struct vtest_server;

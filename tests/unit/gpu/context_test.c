@@ -454,8 +454,8 @@ static void a_worker_that_reads_again_gets_what_waited(void **state)
     struct link_message message;
     for (int i = 0; i < sent; i++)
         assert_true(worker_receive(machine, 0, &message));
-    struct link_worker *worker = machine->pool.workers[0];
-    while (link_flush(worker->link) == LINK_AGAIN)
+    struct link_child *worker = machine->pool.workers[0];
+    while (link_flush(worker->link) == -EAGAIN)
         worker_receive(machine, 0, &message);
     worker->callbacks.drained(worker->data);
     machine_round(machine);

@@ -27,10 +27,9 @@ static void on_input(void *data, const struct link_input *events, size_t count)
     ((struct owner *)data)->inputs += (unsigned)count;
 }
 
-static void on_gone(void *data, const char *how)
+static void on_gone(void *data, int status, const char *how)
 {
     struct owner *owner = data;
-    (void)how;
     owner->gone++;
     display_front_destroy(owner->front);
     owner->front = NULL;
@@ -40,10 +39,10 @@ static void open_front(struct machine *machine, struct owner *owner)
 {
     static const struct display_front_callbacks callbacks = {
         .ready = on_ready, .input = on_input, .closed = on_closed, .gone = on_gone};
-    owner->front = display_front_create(
-        machine->loop, &machine->pool,
-        &(struct display_front_options){.setup = {.outputs = 2}, .paces = true}, &callbacks, owner);
-    assert_non_null(owner->front);
+    struct display_front_options options = {.setup = {.outputs = 2}, .paces = true};
+    assert_int_equal(display_front_create(machine->loop, &machine->pool, &options, &callbacks,
+                                          owner, &owner->front),
+                     0);
 }
 
 // The next message to the display, of this type.
@@ -63,8 +62,8 @@ static void expect_nothing(struct machine *machine)
 
 static void say(struct machine *machine, int type, const void *payload, size_t size)
 {
-    link_send(machine->pool.workers[machine->pool.count - 1]->peer, (enum link_type)type, payload,
-              size, NULL, 0, NULL, 0);
+    link_send(machine->pool.workers[machine->pool.count - 1]->peer, type, payload, size, NULL, 0,
+              NULL, 0);
     machine_pump(machine);
 }
 

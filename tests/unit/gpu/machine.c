@@ -10,27 +10,26 @@
 #include "base/log.h"
 #include "os/socket.h"
 
-// ---- link/worker.h, played ------------------------------------------------
+// ---- link/pool.h and link/child.h, played ------------------------------------------------
 
-struct link_worker *link_pool_take(struct link_pool *pool,
-                                   const struct link_worker_callbacks *callbacks, void *data)
+int link_pool_take(struct link_pool *pool, const struct link_child_callbacks *callbacks, void *data,
+                   struct link_child **taken)
 {
     int fds[2];
-    if (pool->empty || pool->count == MAX_WORKERS || os_socket_pair(fds)) {
-        errno = EAGAIN;
-        return NULL;
-    }
-    struct link_worker *worker = calloc(1, sizeof(*worker));
+    if (pool->empty || pool->count == MAX_WORKERS || os_socket_pair(fds))
+        return -EAGAIN;
+    struct link_child *worker = calloc(1, sizeof(*worker));
     worker->pool = pool;
-    worker->link = link_create(fds[0], false);
-    worker->peer = link_create(fds[1], false);
+    link_create(fds[0], false, &worker->link);
+    link_create(fds[1], false, &worker->peer);
     worker->callbacks = *callbacks;
     worker->data = data;
     pool->workers[pool->count++] = worker;
-    return worker;
+    *taken = worker;
+    return 0;
 }
 
-void link_worker_release(struct link_worker *worker)
+void link_child_release(struct link_child *worker)
 {
     if (!worker)
         return;
@@ -39,20 +38,19 @@ void link_worker_release(struct link_worker *worker)
     worker->link = NULL;
 }
 
-long link_worker_pid(const struct link_worker *worker)
+long link_child_pid(const struct link_child *worker)
 {
     (void)worker;
     return 1;
 }
 
-struct link *link_worker_link(struct link_worker *worker)
+struct link *link_child_link(struct link_child *worker)
 {
     return worker->link;
 }
 
-enum link_status link_worker_send(struct link_worker *worker, enum link_type type,
-                                  const void *payload, size_t size, const void *tail,
-                                  size_t tail_size, const int *fds, unsigned fd_count)
+int link_child_send(struct link_child *worker, uint16_t type, const void *payload, size_t size,
+                    const void *tail, size_t tail_size, const int *fds, unsigned fd_count)
 {
     // A worker has shared memory as soon as it is told of it, unless a test wants it slow.
     const struct link_resource_attach *attach = payload;
@@ -63,28 +61,28 @@ enum link_status link_worker_send(struct link_worker *worker, enum link_type typ
                   0);
     return worker->link
                ? link_send(worker->link, type, payload, size, tail, tail_size, fds, fd_count)
-               : LINK_CLOSED;
+               : -EPIPE;
 }
 
-void link_worker_hold(struct link_worker *worker)
+void link_child_hold(struct link_child *worker)
 {
     (void)worker;
 }
 
-enum link_status link_worker_flush(struct link_worker *worker)
+int link_child_flush(struct link_child *worker)
 {
-    return worker->link ? LINK_OK : LINK_CLOSED;
+    return worker->link ? 0 : -EPIPE;
 }
 
 static bool receive(struct machine *machine)
 {
     bool any = false;
     for (unsigned i = 0; i < machine->pool.count; i++) {
-        struct link_worker *worker = machine->pool.workers[i];
+        struct link_child *worker = machine->pool.workers[i];
         struct link_message message;
         if (worker->link)
             link_flush(worker->link);
-        while (worker->link && link_receive(worker->link, &message) == LINK_OK) {
+        while (worker->link && link_receive(worker->link, &message) == 0) {
             any = true;
             if (!worker->callbacks.message(worker->data, &message))
                 break;
@@ -104,18 +102,18 @@ bool machine_pump(struct machine *machine)
 
 bool worker_receive(struct machine *machine, unsigned index, struct link_message *message)
 {
-    struct link_worker *worker = machine->pool.workers[index];
+    struct link_child *worker = machine->pool.workers[index];
     if (!worker->peer)
         return false;
-    enum link_status status;
-    unsigned idle = 0; // the link says AGAIN once when it has seen the end of what there was
-    while ((status = link_receive(worker->peer, message)) == LINK_AGAIN && idle < 2) {
+    int error;
+    unsigned idle = 0; // the link says -EAGAIN once when it has seen the end of what there was
+    while ((error = link_receive(worker->peer, message)) == -EAGAIN && idle < 2) {
         if (worker->link && link_queued(worker->link))
             link_flush(worker->link);
         else
             idle++;
     }
-    return status == LINK_OK;
+    return !error;
 }
 
 void worker_retire(struct machine *machine, unsigned index, uint32_t ring, uint64_t fence)
@@ -146,12 +144,12 @@ void worker_export(struct machine *machine, unsigned index, uint32_t resource, i
 
 void worker_die(struct machine *machine, unsigned index, const char *how)
 {
-    struct link_worker *worker = machine->pool.workers[index];
+    struct link_child *worker = machine->pool.workers[index];
     machine_pump(machine);
     link_destroy(worker->peer);
     worker->peer = NULL;
     if (!worker->released)
-        worker->callbacks.gone(worker->data, how);
+        worker->callbacks.gone(worker->data, -1, how);
     machine_round(machine);
 }
 

@@ -6,8 +6,9 @@
 
 #include "gpu/gpu.h"
 #include "gpu/protocol.h"
+#include "link/context.h"
 #include "link/link.h"
-#include "link/worker.h"
+#include "link/pool.h"
 #include "os/loop.h"
 
 // Guest memory: two banks that are neighbours for the guest and strangers on the host.
@@ -37,17 +38,17 @@ struct placement {
 
 enum place_mode { PLACE_AT_ONCE, PLACE_LATER, PLACE_REFUSED, PLACE_FAILS, PLACE_STOPPED };
 
-struct link_worker {
+struct link_child {
     struct link_pool *pool;
     struct link *link; // the device's end; NULL: gone
     struct link *peer; // the test's end: the worker
-    struct link_worker_callbacks callbacks;
+    struct link_child_callbacks callbacks;
     void *data;
     bool released;
 };
 
 struct link_pool {
-    struct link_worker *workers[MAX_WORKERS]; // in the order they were taken
+    struct link_child *workers[MAX_WORKERS]; // in the order they were taken
     unsigned count;
     bool empty; // no worker can be started
     bool slow;  // workers don't answer that they have shared memory: worker_attached does

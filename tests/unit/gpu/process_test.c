@@ -12,7 +12,8 @@
 #include "base/log.h"
 #include "gpu/gpu.h"
 #include "gpu/protocol.h"
-#include "link/worker.h"
+#include "link/context.h"
+#include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/os.h"
@@ -25,11 +26,11 @@
 static int play_worker(int fd)
 {
     os_init(&(struct os_options){0});
-    struct link *link = link_create(fd, true);
+    struct link *link = new_link(fd, true);
     int file = os_shm_create("worker", 65536);
     link_send(link, LINK_WORKER_READY, NULL, 0, NULL, 0, NULL, 0);
     struct link_message message;
-    while (link_receive(link, &message) == LINK_OK) {
+    while (link_receive(link, &message) == 0) {
         if (message.type == LINK_SUBMIT) {
             const struct link_submit *submit = (const void *)message.payload;
             uint32_t word = 0;
@@ -165,8 +166,7 @@ static void set_up(struct guest *guest, const char *self)
     *guest = (struct guest){.loop = new_loop()};
     const char *command[] = {self, "play", NULL};
     struct link_pool_options pool = {.command = command, .keep_spare = true};
-    guest->pool = link_pool_create(guest->loop, &pool);
-    assert_non_null(guest->pool);
+    assert_int_equal(link_pool_create(guest->loop, &pool, &guest->pool), 0);
     struct gpu_options options = {
         .outputs = 1,
         .width = 640,

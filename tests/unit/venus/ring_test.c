@@ -75,7 +75,7 @@ static int set_up(void **state)
     int fds[2];
     assert_int_equal(os_socket_pair(fds), 0);
     f->device_fd = fds[0];
-    f->link = link_create(fds[1], true);
+    f->link = new_link(fds[1], true);
     f->host.api_version = VK_API_VERSION_1_3;
     const struct link_context_create info = {
         .context_id = 1, .max_rings = 4, .max_resources = 16, .name = "test"};

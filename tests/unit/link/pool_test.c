@@ -11,7 +11,8 @@
 #include <unistd.h>
 
 #include "../short.h"
-#include "link/worker.h"
+#include "link/context.h"
+#include "link/pool.h"
 #include "os/clock.h"
 #include "os/shm.h"
 
@@ -34,7 +35,7 @@ static int serve(struct link *link, const char *role)
             pause();
     if (!strcmp(role, "slow")) // reads late
         os_sleep_ns(50 * MS);
-    while (link_receive(link, &message) == LINK_OK) {
+    while (link_receive(link, &message) == 0) {
         if (message.type == LINK_SUBMIT) {
             const struct link_submit *submit = (const void *)message.payload;
             struct link_fence_retired fence = {.fence_id = submit->fence_id};
@@ -51,7 +52,7 @@ static int serve(struct link *link, const char *role)
 static int play_worker(const char *role, int fd)
 {
     os_init(&(struct os_options){0});
-    struct link *link = link_create(fd, true);
+    struct link *link = new_link(fd, true);
     int status = serve(link, role);
     link_destroy(link);
     return status;
@@ -62,9 +63,9 @@ static int play_worker(const char *role, int fd)
 struct fixture {
     struct os_loop *loop;
     struct link_pool *pool;
-    struct link_worker *worker;
+    struct link_child *worker;
     bool ready_told, ready, release_when_gone;
-    int status, gone_calls, fences, drained;
+    int status, gone_status, gone_calls, fences, drained;
     char how[128], text[64];
 };
 
@@ -92,18 +93,19 @@ static void on_drained(void *data)
     fixture.drained++;
 }
 
-static void on_gone(void *data, const char *how)
+static void on_gone(void *data, int status, const char *how)
 {
     fixture.gone_calls++;
+    fixture.gone_status = status;
     snprintf(fixture.how, sizeof(fixture.how), "%s", how);
     if (fixture.release_when_gone) {
-        link_worker_release(fixture.worker);
+        link_child_release(fixture.worker);
         fixture.worker = NULL;
     }
     os_loop_stop(fixture.loop, 0);
 }
 
-static const struct link_worker_callbacks callbacks = {on_message, on_drained, on_gone};
+static const struct link_child_callbacks callbacks = {on_message, on_drained, on_gone};
 
 static void on_ready(void *data, bool ready, int status)
 {
@@ -120,17 +122,15 @@ static void start(const char *role, bool spare)
     const char *command[] = {self, role, NULL};
     fixture = (struct fixture){.loop = new_loop()};
     os_loop_add_timer(fixture.loop, os_now_ns() + 20000 * MS, on_timeout, NULL);
-    fixture.pool = link_pool_create(
-        fixture.loop,
-        &(struct link_pool_options){.command = command, .keep_spare = spare, .grace_ns = 100 * MS});
-    assert_non_null(fixture.pool);
+    struct link_pool_options options = {
+        .command = command, .keep_spare = spare, .grace_ns = 100 * MS};
+    assert_int_equal(link_pool_create(fixture.loop, &options, &fixture.pool), 0);
     link_pool_on_ready(fixture.pool, on_ready, NULL);
 }
 
 static void take(void)
 {
-    fixture.worker = link_pool_take(fixture.pool, &callbacks, NULL);
-    assert_non_null(fixture.worker);
+    assert_int_equal(link_pool_take(fixture.pool, &callbacks, NULL, &fixture.worker), 0);
 }
 
 static void run(void)
@@ -140,17 +140,17 @@ static void run(void)
 
 static void finish(void)
 {
-    link_worker_release(fixture.worker);
+    link_child_release(fixture.worker);
     link_pool_destroy(fixture.pool);
     os_loop_destroy(fixture.loop);
     errno = 0;
     assert_true(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD); // every child was reaped
 }
 
-static enum link_status submit(uint64_t fence_id)
+static int submit(uint64_t fence_id)
 {
     struct link_submit submit = {.fence_id = fence_id};
-    return link_worker_send(fixture.worker, LINK_SUBMIT, &submit, sizeof(submit), NULL, 0, NULL, 0);
+    return link_child_send(fixture.worker, LINK_SUBMIT, &submit, sizeof(submit), NULL, 0, NULL, 0);
 }
 
 static void a_spare_is_ready_and_then_serves(void **state)
@@ -159,7 +159,7 @@ static void a_spare_is_ready_and_then_serves(void **state)
     run();
     assert_true(fixture.ready);
     take();
-    assert_int_equal(submit(1), LINK_OK);
+    assert_int_equal(submit(1), 0);
     run();
     assert_int_equal(fixture.fences, 1);
     finish();
@@ -209,9 +209,10 @@ static void a_missing_binary_is_told(void **state)
 {
     const char *command[] = {"/no/such/binary", NULL};
     fixture = (struct fixture){.loop = new_loop()};
-    fixture.pool = link_pool_create(fixture.loop, &(struct link_pool_options){.command = command});
-    assert_null(link_pool_take(fixture.pool, &callbacks, NULL));
-    assert_int_equal(errno, ENOENT);
+    struct link_pool_options options = {.command = command};
+    assert_int_equal(link_pool_create(fixture.loop, &options, &fixture.pool), 0);
+    assert_int_equal(link_pool_take(fixture.pool, &callbacks, NULL, &fixture.worker), -ENOENT);
+    assert_null(fixture.worker);
     finish();
 }
 
@@ -220,11 +221,11 @@ static void a_killed_worker_is_gone_with_its_signal(void **state)
     start("good", true);
     run();
     take();
-    kill((pid_t)link_worker_pid(fixture.worker), SIGKILL);
+    kill((pid_t)link_child_pid(fixture.worker), SIGKILL);
     run();
     assert_int_equal(fixture.gone_calls, 1);
     assert_non_null(strstr(fixture.how, "killed by signal 9"));
-    assert_int_equal(submit(1), LINK_CLOSED);
+    assert_int_equal(submit(1), -EPIPE);
     finish();
 }
 
@@ -234,7 +235,7 @@ static void a_worker_may_be_released_when_it_is_gone(void **state)
     run();
     take();
     fixture.release_when_gone = true;
-    kill((pid_t)link_worker_pid(fixture.worker), SIGKILL);
+    kill((pid_t)link_child_pid(fixture.worker), SIGKILL);
     run();
     assert_int_equal(fixture.gone_calls, 1);
     assert_null(fixture.worker);
@@ -247,11 +248,13 @@ static void last_words_come_before_the_end(void **state)
     run();
     take();
     struct link_resource_detach detach = {1, 0};
-    link_worker_send(fixture.worker, LINK_RESOURCE_DETACH, &detach, sizeof(detach), NULL, 0, NULL,
-                     0);
+    link_child_send(fixture.worker, LINK_RESOURCE_DETACH, &detach, sizeof(detach), NULL, 0, NULL,
+                    0);
     run();
     assert_string_equal(fixture.text, "bad luck");
     assert_string_equal(fixture.how, "exit status 3");
+    assert_true(WIFEXITED(fixture.gone_status));
+    assert_int_equal(WEXITSTATUS(fixture.gone_status), 3);
     finish();
 }
 
@@ -260,8 +263,8 @@ static void a_released_worker_that_hangs_is_killed(void **state)
     start("silent", true);
     run();
     take();
-    pid_t pid = (pid_t)link_worker_pid(fixture.worker);
-    link_worker_release(fixture.worker);
+    pid_t pid = (pid_t)link_child_pid(fixture.worker);
+    link_child_release(fixture.worker);
     fixture.worker = NULL;
     os_loop_add_timer(fixture.loop, os_now_ns() + 400 * MS, on_timeout, NULL);
     os_loop_run(fixture.loop);
@@ -289,8 +292,8 @@ static void what_a_slow_worker_has_not_read_waits(void **state)
     bool waited = false;
     for (uint64_t i = 1; i <= COUNT; i++) {
         struct link_submit submit = {.fence_id = i, .byte_count = SIZE};
-        waited |= link_worker_send(fixture.worker, LINK_SUBMIT, &submit, sizeof(submit), bytes,
-                                   SIZE, NULL, 0) == LINK_AGAIN;
+        waited |= link_child_send(fixture.worker, LINK_SUBMIT, &submit, sizeof(submit), bytes, SIZE,
+                                  NULL, 0) == -EAGAIN;
     }
     assert_true(waited);
     while (fixture.fences < COUNT)
@@ -305,12 +308,12 @@ static void the_next_spare_follows(void **state)
     start("good", true);
     run();
     take();
-    long first = link_worker_pid(fixture.worker);
-    link_worker_release(fixture.worker);
+    long first = link_child_pid(fixture.worker);
+    link_child_release(fixture.worker);
     os_loop_add_timer(fixture.loop, os_now_ns() + 700 * MS, on_timeout, NULL);
     os_loop_run(fixture.loop);
     take(); // the one that was started in the meantime
-    assert_true(link_worker_pid(fixture.worker) != first);
+    assert_true(link_child_pid(fixture.worker) != first);
     submit(1);
     while (!fixture.fences)
         run();
