@@ -11,7 +11,9 @@ void os_init(const struct os_options *options)
 {
     chosen = *options;
     real_page_size = (size_t)sysconf(_SC_PAGESIZE);
-    signal(SIGPIPE, SIG_IGN);
+    static const int errors[] = {SIGPIPE, SIGXFSZ, SIGXCPU};
+    for (size_t i = 0; i < sizeof(errors) / sizeof(errors[0]); i++)
+        signal(errors[i], SIG_IGN);
 }
 
 bool os_is_portable(void)

@@ -1,6 +1,6 @@
 // Choices that hold for the whole process: which primitives src/os uses and how large a page is.
-// The only mutable globals of Hesper besides the log level: written once by os_init, before any
-// thread starts.
+//
+// Thread: os_init before any other thread starts; the rest from any.
 #ifndef OS_OS_H
 #define OS_OS_H
 
@@ -16,8 +16,10 @@ struct os_options {
     size_t page_size;
 };
 
-// Also has this process ignore SIGPIPE: that a reader went away is an error code here (notifiers
-// are pipes, and writing to those has no flag for it). Children start with the default again.
+// Also has this process ignore signals that tell of an error which a call reports as well: SIGPIPE
+// (a notifier may be a pipe, and writing to one has no flag for it), SIGXFSZ (a file or shared
+// memory larger than RLIMIT_FSIZE is EFBIG) and SIGXCPU. Limits are the user's, and another process
+// of the user may change ours. Children start with the default again.
 void os_init(const struct os_options *options);
 bool os_is_portable(void);
 // Page size in bytes that shared memory ranges must respect (real or pretended).

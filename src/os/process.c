@@ -11,7 +11,7 @@
 
 extern char **environ;
 
-enum { MAX_PASSED = 8, FIRST_SAFE_FD = 64 };
+enum { MAX_PASSED = 8, MAX_CHILD_FD = 63 };
 
 struct spawn_setup {
     posix_spawn_file_actions_t actions;
@@ -42,20 +42,21 @@ static int set_up(struct spawn_setup *setup, const struct os_spawn_options *opti
 
     int keep[MAX_PASSED];
     int first_unused = STDERR_FILENO + 1;
+    for (unsigned i = 0; i < options->fd_count; i++)
+        if (options->fds[i].child_fd >= first_unused)
+            first_unused = options->fds[i].child_fd + 1;
     for (unsigned i = 0; i < options->fd_count; i++) {
-        // Via a copy with a high number: passing 4 as 3 and 3 as 4 works, and so does 3 as 3 (a
-        // dup2 to itself keeps close-on-exec).
-        int copy = fcntl(options->fds[i].parent_fd, F_DUPFD_CLOEXEC, FIRST_SAFE_FD);
-        if (copy < 0)
-            return -errno;
+        // By a copy above all numbers of the child: passing 4 as 3 and 3 as 4 works, and so does 3
+        // as 3 (a dup2 to itself keeps close-on-exec).
+        int copy = fcntl(options->fds[i].parent_fd, F_DUPFD_CLOEXEC, first_unused);
+        if (copy < 0) // EINVAL: there are no descriptors with such a number
+            return errno == EINVAL ? -EMFILE : -errno;
         setup->copies[setup->copy_count++] = copy;
         int error =
             posix_spawn_file_actions_adddup2(&setup->actions, copy, options->fds[i].child_fd);
         if (error)
             return -error;
         keep[i] = options->fds[i].child_fd;
-        if (keep[i] >= first_unused)
-            first_unused = keep[i] + 1;
     }
     if (!options->inherit_fds)
         os_native_spawn_close_from(&setup->actions, &setup->attributes, &flags, keep,
@@ -68,7 +69,7 @@ pid_t os_spawn(const struct os_spawn_options *options)
     if (options->fd_count > MAX_PASSED)
         return -EINVAL;
     for (unsigned i = 0; i < options->fd_count; i++)
-        if (options->fds[i].child_fd < 0 || options->fds[i].child_fd >= FIRST_SAFE_FD)
+        if (options->fds[i].child_fd < 0 || options->fds[i].child_fd > MAX_CHILD_FD)
             return -EINVAL;
 
     struct spawn_setup setup = {.copy_count = 0};

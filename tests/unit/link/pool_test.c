@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -14,11 +15,19 @@
 #include "link/context.h"
 #include "link/pool.h"
 #include "os/clock.h"
+#include "os/process.h"
 #include "os/shm.h"
 
 #define MS 1000000ull
 
 // ---- the worker -----------------------------------------------------------
+
+// Outlives this process, if nobody ends it.
+static pid_t start_sleeper(void)
+{
+    char *argv[] = {"sleep", "30", NULL};
+    return os_spawn(&(struct os_spawn_options){.path = "sleep", .argv = argv});
+}
 
 static int serve(struct link *link, const char *role)
 {
@@ -39,6 +48,8 @@ static int serve(struct link *link, const char *role)
         if (message.type == LINK_SUBMIT) {
             const struct link_submit *submit = (const void *)message.payload;
             struct link_fence_retired fence = {.fence_id = submit->fence_id};
+            if (!strcmp(role, "parent"))
+                fence.fence_id = (uint64_t)start_sleeper();
             link_send(link, LINK_FENCE_RETIRED, &fence, sizeof(fence), NULL, 0, NULL, 0);
         }
         if (message.type == LINK_RESOURCE_DETACH) {
@@ -66,6 +77,7 @@ struct fixture {
     struct link_child *worker;
     bool ready_told, ready, release_when_gone;
     int status, gone_status, gone_calls, fences, drained;
+    uint64_t last_fence;
     char how[128], text[64];
 };
 
@@ -78,8 +90,10 @@ static void on_timeout(void *data)
 
 static bool on_message(void *data, const struct link_message *message)
 {
-    if (message->type == LINK_FENCE_RETIRED)
+    if (message->type == LINK_FENCE_RETIRED) {
         fixture.fences++;
+        fixture.last_fence = ((const struct link_fence_retired *)message->payload)->fence_id;
+    }
     if (message->type == LINK_CONTEXT_LOST)
         snprintf(fixture.text, sizeof(fixture.text), "%.*s", (int)message->size,
                  (const char *)message->payload);
@@ -216,6 +230,74 @@ static void a_missing_binary_is_told(void **state)
     finish();
 }
 
+// Not ended; that init has not reaped it yet does not count.
+static bool running(pid_t pid)
+{
+    char path[64], state = 0;
+    snprintf(path, sizeof(path), "/proc/%ld/stat", (long)pid);
+    FILE *file = fopen(path, "r");
+    bool read = file && fscanf(file, "%*d %*s %c", &state) == 1;
+    if (file)
+        fclose(file);
+    return read ? state != 'Z' : kill(pid, 0) == 0;
+}
+
+// As many descriptors as are open now, no more.
+static void forbid_new_descriptors(struct rlimit *before)
+{
+    int next = dup(0);
+    close(next);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, before), 0);
+    struct rlimit limit = *before;
+    limit.rlim_cur = (rlim_t)next;
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+}
+
+static void a_spare_that_cannot_be_started_is_told_at_once(void **state)
+{
+    const char *command[] = {"/bin/true", NULL};
+    fixture = (struct fixture){.loop = new_loop()};
+    os_loop_add_timer(fixture.loop, os_now_ns() + 20000 * MS, on_timeout, NULL);
+    struct link_pool_options options = {.command = command, .keep_spare = true};
+    struct rlimit before;
+    forbid_new_descriptors(&before);
+    int error = link_pool_create(fixture.loop, &options, &fixture.pool);
+    uint64_t begin = os_now_ns();
+    int result = -1;
+    if (!error) {
+        link_pool_on_ready(fixture.pool, on_ready, NULL);
+        result = os_loop_run(fixture.loop);
+    }
+    setrlimit(RLIMIT_NOFILE, &before);
+    assert_int_equal(error, 0);
+    assert_int_equal(result, 0);
+    assert_true(fixture.ready_told);
+    assert_false(fixture.ready);
+    assert_int_equal(fixture.status, -1);
+    assert_true(os_now_ns() - begin < 1000 * MS);
+    finish();
+}
+
+static void what_a_worker_left_in_its_group_ends_with_it(void **state)
+{
+    start("parent", true);
+    run();
+    take();
+    struct link_submit submit = {.fence_id = 1};
+    link_child_send(fixture.worker, LINK_SUBMIT, &submit, sizeof(submit), NULL, 0, NULL, 0);
+    while (!fixture.fences)
+        run();
+    pid_t left = (pid_t)fixture.last_fence;
+    assert_int_equal(kill(left, 0), 0);
+    kill((pid_t)link_child_pid(fixture.worker), SIGKILL);
+    run();
+    assert_int_equal(fixture.gone_calls, 1);
+    for (int i = 0; i < 100 && running(left); i++)
+        os_sleep_ns(10 * MS);
+    assert_false(running(left));
+    finish();
+}
+
 static void a_killed_worker_is_gone_with_its_signal(void **state)
 {
     start("good", true);
@@ -330,6 +412,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_host_without_a_driver_is_told_with_the_status),
         cmocka_unit_test(a_crash_at_the_start_is_told),
         cmocka_unit_test(a_missing_binary_is_told),
+        cmocka_unit_test(a_spare_that_cannot_be_started_is_told_at_once),
+        cmocka_unit_test(what_a_worker_left_in_its_group_ends_with_it),
         cmocka_unit_test(a_killed_worker_is_gone_with_its_signal),
         cmocka_unit_test(a_worker_may_be_released_when_it_is_gone),
         cmocka_unit_test(last_words_come_before_the_end),

@@ -7,10 +7,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "os/process.h"
+#include "os/shm.h"
 
 static int end_of(pid_t pid)
 {
@@ -91,6 +93,53 @@ static void descriptors_may_swap_numbers(void **state)
     assert_string_equal(text, "two\n");
     for (int i = 0; i < 4; i++)
         close(ends[i / 2][i % 2]);
+}
+
+static void set_limit(int resource, rlim_t soft, struct rlimit *before)
+{
+    struct rlimit limit;
+    assert_int_equal(getrlimit(resource, before), 0);
+    limit = *before;
+    limit.rlim_cur = soft;
+    assert_int_equal(setrlimit(resource, &limit), 0);
+}
+
+static void few_descriptors_are_enough(void **state)
+{
+    struct rlimit before;
+    char text[8];
+    set_limit(RLIMIT_NOFILE, 16, &before);
+    output_of("echo ok >&3", (struct os_spawn_options){0}, text, sizeof(text));
+    assert_string_equal(text, "ok\n");
+
+    char *argv[] = {"sh", "-c", "exit 0", NULL};
+    struct os_fd_pass pass = {.parent_fd = 2, .child_fd = 20};
+    assert_int_equal(os_spawn(&(struct os_spawn_options){
+                         .path = "sh", .argv = argv, .fds = &pass, .fd_count = 1}),
+                     -EMFILE);
+    setrlimit(RLIMIT_NOFILE, &before);
+}
+
+// Another process of this user can set such a limit for this one.
+static void limits_of_file_size_and_time_do_not_kill(void **state)
+{
+    struct rlimit before;
+    set_limit(RLIMIT_FSIZE, 4096, &before);
+    if (!os_is_portable()) // POSIX shared memory is not a file to every kernel
+        assert_int_equal(os_shm_create("test", 1 << 20), -EFBIG);
+    char path[] = "/tmp/hesper-limit-XXXXXX";
+    int fd = mkstemp(path);
+    unlink(path);
+    assert_int_equal(ftruncate(fd, 8192), -1);
+    assert_int_equal(errno, EFBIG);
+    close(fd);
+    setrlimit(RLIMIT_FSIZE, &before);
+    raise(SIGXFSZ);
+    raise(SIGXCPU);
+    // A child dies of them again.
+    char *argv[] = {"sh", "-c", "kill -XFSZ $$; exit 7", NULL};
+    int status = end_of(os_spawn(&(struct os_spawn_options){.path = "sh", .argv = argv}));
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGXFSZ);
 }
 
 // A service may be started with 0 to 2 closed.
@@ -192,6 +241,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_missing_program_is_an_error),
         cmocka_unit_test(only_passed_descriptors_reach_the_child),
         cmocka_unit_test(descriptors_may_swap_numbers),
+        cmocka_unit_test(few_descriptors_are_enough),
+        cmocka_unit_test(limits_of_file_size_and_time_do_not_kill),
         cmocka_unit_test(a_closed_standard_descriptor_is_no_error),
         cmocka_unit_test(a_child_goes_with_its_parent),
         cmocka_unit_test(the_environment_is_the_given_one),
