@@ -127,7 +127,8 @@ class Lowering:
         if model.is_handle(item.type):
             if item.form == PARTIAL:
                 return [Op('COPY', offset, 8, least=8)]
-            return [Op('HANDLE', offset, self.handle(item.type), least=8)]
+            required = not (item.member.optional or item.member.noautovalidity)
+            return [Op('OBJECT' if required else 'HANDLE', offset, self.handle(item.type), least=8)]
         if model.aggregate(item.type).category == 'union':
             return [self._union(item.type, item.member.selector, offset, offsets)]
         return self.aggregate(item.type, item.form, offset)
@@ -208,7 +209,8 @@ class Lowering:
                 return [Op('ARRAY_COPY', offset, size, length, optional + writable + wide, 8)]
             return [Op('ARRAY', offset, program, length, optional, 8)]
         if self.model.is_handle(item.type) and item.form == FULL:
-            return [Op('ARRAY_HANDLE', offset, self.handle(item.type), length, optional, 8)]
+            required = () if item.member.optional_elements or item.member.noautovalidity else ('REQUIRED',)
+            return [Op('ARRAY_HANDLE', offset, self.handle(item.type), length, optional + required, 8)]
         return [Op('ARRAY_COPY', offset, size, length, optional + writable + wide, 8)]
 
     def _static(self, item, offset, offsets, members, optional):
@@ -288,6 +290,7 @@ class Lowering:
             ops += self.item(item, layout.offsets, command.params)
         self._raw_ids(command, ops)
         if command.params and self.model.is_handle(command.params[0].type) and not command.params[0].pointers:
+            ops[0].code = 'HANDLE'
             ops[0].flags += ('NONNULL',)
         for param in command.params:
             if param.stride:
@@ -309,7 +312,7 @@ class Lowering:
         if not command.name.startswith(('vkDestroy', 'vkFree')):
             return
         for op in reversed(ops):
-            if op.code == 'HANDLE':
+            if op.code in ('HANDLE', 'OBJECT'):
                 op.a = None
                 return
             if op.code == 'ARRAY_HANDLE':

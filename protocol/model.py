@@ -63,6 +63,10 @@ class Model:
         self.aliases: Dict[str, List[str]] = {}
         self.blocked = {e.get('name') for e in venus.find('block')}
         self.special = {(e.get('of'), e.get('name')): e for e in venus.findall('special/member')}
+        for (owner, name), element in self.special.items():
+            found = registry.type(owner)
+            for member in found.members if found and element.get('null') else []:
+                member.optional_elements = member.optional_elements or member.name == name
         self._vocabulary()
         self._encodable: Dict[str, Optional[str]] = {}
         self.children = self._chains()

@@ -18,6 +18,7 @@ class Member:
     bits: int = 0  # width of a bit field
     len: List[str] = field(default_factory=list)  # one expression per pointer level; altlen where there is one
     optional: bool = False
+    optional_elements: bool = False  # of an array: each may be null
     noautovalidity: bool = False
     selector: Optional[str] = None
     selection: List[str] = field(default_factory=list)
@@ -195,6 +196,7 @@ class Registry:
             bits=int(bits.group(1)) if bits else 0,
             len=_split(element.get('altlen') or element.get('len')),
             optional=bool(optional) and optional[0] == 'true',
+            optional_elements=len(optional) > 1 and optional[1] == 'true',
             noautovalidity=element.get('noautovalidity') == 'true',
             selector=element.get('selector'),
             selection=_split(element.get('selection')),

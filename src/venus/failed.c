@@ -107,20 +107,25 @@ static bool make(struct venus_call *call, void *args)
     return true;
 }
 
+static bool spoil_all(struct venus_call *call, VkResult result)
+{
+    for (unsigned i = 0; i < call->object_count; i++) {
+        struct venus_object *object = call->objects[i];
+        enum wire_handle type = object->type & ~VENUS_INCOMPLETE;
+        if (type == WIRE_HANDLE_BUFFER || type == WIRE_HANDLE_IMAGE ||
+            type == WIRE_HANDLE_COMMAND_BUFFER)
+            spoil(call, object, result);
+    }
+    return true;
+}
+
 // An image without memory, a command buffer without an end: no driver is to be led on with it.
 static bool change(struct venus_call *call, void *args)
 {
     if (!call->context->handlers.inner[call->wire.number](call, args))
         return false;
     const int32_t *result = result_of(call, args);
-    for (unsigned i = 0; *result < 0 && i < call->object_count; i++) {
-        struct venus_object *object = call->objects[i];
-        enum wire_handle type = object->type & ~VENUS_INCOMPLETE;
-        if (type == WIRE_HANDLE_BUFFER || type == WIRE_HANDLE_IMAGE ||
-            type == WIRE_HANDLE_COMMAND_BUFFER)
-            spoil(call, object, *result);
-    }
-    return true;
+    return *result >= 0 || spoil_all(call, *result);
 }
 
 void venus_failed_watch(struct venus_handlers *handlers)
@@ -144,6 +149,11 @@ static bool resolve(void *data, enum wire_handle type, uint64_t id, uint64_t *ha
                     const char **reason)
 {
     struct venus_call *call = data;
+    if (!id) {
+        call->incomplete = true;
+        *handle = NOTHING;
+        return true;
+    }
     struct venus_object *object = venus_object_find(&call->context->objects, id);
     if (!object || (object->type & ~VENUS_INCOMPLETE) != type) {
         *reason = object ? "the object is of another type" : "no object has this id";
@@ -359,9 +369,7 @@ bool venus_failed_carry_out(struct venus_call *call, void *args)
         return bind_image(call, args);
     case WIRE_vkBindBufferMemory:
     case WIRE_vkBindImageMemory:
-        if (call->object_count > 1)
-            spoil(call, call->objects[1], VK_ERROR_OUT_OF_DEVICE_MEMORY);
-        return refuse(call, args);
+        return refuse(call, args) && spoil_all(call, VK_ERROR_OUT_OF_DEVICE_MEMORY);
     case WIRE_vkResetFences:
         return reset_fences(call, args);
     case WIRE_vkUpdateDescriptorSets:

@@ -12,6 +12,8 @@
 //   anew.
 // - A submission that needs it, or a wait, says VK_ERROR_DEVICE_LOST.
 //
+// A null handle where vk.xml wants an object is taken for one of these.
+//
 // A guest that waits for the result knows; nothing is remembered for it.
 //
 // Thread: any.

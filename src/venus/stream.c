@@ -31,6 +31,7 @@ static bool resolve(void *data, enum wire_handle type, uint64_t id, uint64_t *ha
     struct venus_call *call = data;
     struct venus_object *object = venus_object_find(&call->context->objects, id);
     if (!object) {
+        call->incomplete = !id;
         *reason = "no object has this id";
         return false;
     }

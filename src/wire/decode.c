@@ -88,27 +88,39 @@ __attribute__((noinline)) static const uint8_t *decode_chain_of(struct wire_deco
                         seen);
 }
 
-static inline bool decode_handle(struct wire_decoder *decoder, uint32_t type, uint64_t id,
+// Where vk.xml wants an object: whoever resolves it decides what null is.
+static inline bool decode_object(struct wire_decoder *decoder, uint32_t type, uint64_t id,
                                  uint8_t *field)
 {
-    if (id && type && decoder->resolve) {
-        uint64_t handle;
-        if (UNLIKELY(!decoder->resolve(decoder->resolve_context, (enum wire_handle)type, id,
-                                       &handle, &decoder->reason)))
-            return false;
-        id = handle;
-    }
+    if (type && decoder->resolve &&
+        UNLIKELY(!decoder->resolve(decoder->resolve_context, (enum wire_handle)type, id, &id,
+                                   &decoder->reason)))
+        return false;
     wire_store64(field, id);
     return true;
 }
 
+static inline bool decode_handle(struct wire_decoder *decoder, uint32_t type, uint64_t id,
+                                 uint8_t *field)
+{
+    if (id)
+        return decode_object(decoder, type, id, field);
+    wire_store64(field, 0);
+    return true;
+}
+
 static const uint8_t *decode_handles(struct wire_decoder *decoder, const uint8_t *p, uint32_t type,
-                                     uint64_t count, uint8_t *to)
+                                     uint64_t count, bool objects, uint8_t *to)
 {
     if (!holds(decoder, p, count, 8))
         return fail(decoder, p, truncated);
-    for (uint64_t i = 0; i < count; i++, p += 8) {
-        if (UNLIKELY(!decode_handle(decoder, type, wire_load64(p), to + i * 8)))
+    const uint8_t *last = p + count * 8;
+    for (; objects && p < last; p += 8, to += 8) {
+        if (UNLIKELY(!decode_object(decoder, type, wire_load64(p), to)))
+            return fail(decoder, p, decoder->reason);
+    }
+    for (; p < last; p += 8, to += 8) {
+        if (UNLIKELY(!decode_handle(decoder, type, wire_load64(p), to)))
             return fail(decoder, p, decoder->reason);
     }
     return p;
@@ -277,7 +289,7 @@ static const uint8_t *decode_static(struct wire_decoder *decoder, const uint8_t 
     case WIRE_STATIC:
         return decode_elements(decoder, p, wire_programs + op->a, op->b, field);
     case WIRE_STATIC_HANDLE:
-        return decode_handles(decoder, p, op->a, op->b, field);
+        return decode_handles(decoder, p, op->a, op->b, false, field);
     case WIRE_STATIC_COPY:
         if (left(decoder, p) < wire_pad(op->a))
             return fail(decoder, p, truncated);
@@ -334,6 +346,7 @@ static const uint8_t *run(struct wire_decoder *decoder, const uint8_t *p, const 
         [WIRE_NARROW8] = &&WIRE_NARROW8,
         [WIRE_NARROW16] = &&WIRE_NARROW16,
         [WIRE_HANDLE] = &&WIRE_HANDLE,
+        [WIRE_OBJECT] = &&WIRE_OBJECT,
         [WIRE_STRUCT] = &&WIRE_STRUCT,
         [WIRE_UNION] = &&WIRE_UNION,
         [WIRE_SELECT] = &&WIRE_UNION,
@@ -423,6 +436,12 @@ WIRE_HANDLE:
         return fail(decoder, p, decoder->reason);
     p += 8;
     NEXT;
+WIRE_OBJECT:
+    NEED(8);
+    if (UNLIKELY(!decode_object(decoder, op->a, wire_load64(p), FIELD)))
+        return fail(decoder, p, decoder->reason);
+    p += 8;
+    NEXT;
 WIRE_STRUCT:
     NEED(12);
     if (UNLIKELY((int32_t)wire_load32(p) != wire_structs[op->a].stype))
@@ -462,7 +481,7 @@ WIRE_ARRAY_HANDLE:
         if (UNLIKELY(!array))
             return fail(decoder, p, out_of_memory);
         wire_store_pointer(FIELD, array);
-        p = decode_handles(decoder, p, op->a, count, array);
+        p = decode_handles(decoder, p, op->a, count, op->flags & WIRE_OP_REQUIRED, array);
         CHECK(p);
     }
     NEXT;

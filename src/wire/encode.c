@@ -207,6 +207,7 @@ static bool run(struct wire_encoder *encoder, const struct wire_op *op, const ui
             ok = put32(encoder, (uint32_t)field[0] | (uint32_t)field[1] << 8);
             break;
         case WIRE_HANDLE:
+        case WIRE_OBJECT:
             ok = put_handles(encoder, field, op->a, 1);
             break;
         case WIRE_STRUCT:

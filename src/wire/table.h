@@ -24,6 +24,7 @@ enum wire_op_code {
     WIRE_NARROW8,  // 4 bytes on the wire, 1 in C
     WIRE_NARROW16, // 4 bytes on the wire, 2 in C
     WIRE_HANDLE,   // id of type a; type 0: stays an id
+    WIRE_OBJECT,   // the same, but null is no good
     WIRE_STRUCT,   // sType and chain of wire_structs[a]
     WIRE_UNION,    // tag and arm of wire_unions[a]
     WIRE_SELECT,   // the same, and the tag must equal the 32-bit member at offset b
@@ -65,6 +66,8 @@ enum wire_op_flags {
     WIRE_OP_ALIGN8 = 16,  // elements are 8-byte aligned in C; otherwise 4 bytes or less
     WIRE_OP_PROGRAM = 32, // of WIRE_ARRAY_OUT: a is a program
     WIRE_OP_COUNT32 = 64, // of arrays: the length is the 32-bit member at offset b, as most are
+    // Of arrays of handles: none may be null.
+    WIRE_OP_REQUIRED = 128,
 };
 
 struct wire_op {

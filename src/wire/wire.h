@@ -38,8 +38,8 @@ void wire_capset(uint8_t capset[WIRE_CAPSET_SIZE]);
 
 // ---- decoding -------------------------------------------------------------
 
-// Translates an object id (never 0) to the host's handle. `context` is the decoder's. False:
-// *reason says why, the stream is broken.
+// Translates an object id to the host's handle; an id of 0 stands where vk.xml wants an object.
+// `context` is the decoder's. False: *reason says why, the stream is broken.
 typedef bool (*wire_resolve)(void *context, enum wire_handle type, uint64_t id, uint64_t *handle,
                              const char **reason);
 
@@ -48,8 +48,8 @@ struct wire_decoder {
     // command may point into it, so it must stay until the command is done.
     const uint8_t *cursor, *end;
     struct arena *arena; // decoded structures live here until its reset
-    // NULL: handles keep their ids (tests, traces). Called once per non-null input handle, in
-    // decoding order.
+    // NULL: handles keep their ids (tests, traces). Called once per input handle, in decoding
+    // order, but for those that are null and may be.
     wire_resolve resolve;
     void *resolve_context;
     uint64_t reply_capacity; // bytes that a reply may take: bounds every output array; used when
@@ -73,10 +73,11 @@ struct wire_call {
 // In `args`: handles of inputs are host handles (resolved), except the last handle or handle array
 // of vkDestroy* and vkFree* commands and all output handles, which are the guest's ids. Outputs are
 // zeroed storage with their chain rebuilt. Structures are as a driver takes them. A first handle
-// (the one dispatched on) that is null fails; other null handles pass. Enumerants, flags and counts
-// that only the driver's rules bound are not looked at. A pointer may be NULL although its counter
-// is not 0 where vk.xml has noautovalidity or optional: the counter then says what the guest left
-// out.
+// (the one dispatched on) that is null fails; other null handles pass
+// if vk.xml calls them optional or leaves them to valid usage; else `resolve` decides. Enumerants,
+// flags and counts that only the driver's rules bound are not looked at. A pointer may be NULL
+// although its counter is not 0 where vk.xml has noautovalidity or optional: the counter then says
+// what the guest left out.
 bool wire_decode(struct wire_decoder *decoder, struct wire_call *call);
 
 // ---- encoding -------------------------------------------------------------

@@ -635,6 +635,44 @@ static void the_other_fences_are_reset(void **state)
                      VK_ERROR_DEVICE_LOST);
 }
 
+// ---- null -----------------------------------------------------------------------------------
+
+static void null_is_no_object_where_one_is_wanted(void **state)
+{
+    make_commands(1);
+    start();
+    SEND(vkCmdFillBuffer, ON_COMMANDS, .size = 4);
+    assert_int_equal(host.fills, 0);
+    assert_int_equal(submit_commands(), VK_ERROR_DEVICE_LOST);
+
+    const VkCommandBuffer none = NULL;
+    const VkSubmitInfo info = {
+        .sType = VK_STRUCTURE_TYPE_SUBMIT_INFO, .commandBufferCount = 1, .pCommandBuffers = &none};
+    assert_int_equal(
+        SEND(vkQueueSubmit, .queue = ID(VkQueue, QUEUE), .submitCount = 1, .pSubmits = &info)->ret,
+        VK_ERROR_DEVICE_LOST);
+    assert_int_equal(host.submits, 0);
+    make_buffer(BUFFER);
+    SEND(vkBindBufferMemory, ON_DEVICE, .buffer = ID(VkBuffer, BUFFER));
+    assert_int_equal(host.binds, 0);
+    assert_true(is_failed(BUFFER));
+}
+
+static void null_passes_where_it_may_stand(void **state)
+{
+    // No fence, no pipeline cache, nothing to destroy.
+    const VkSubmitInfo info = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO};
+    assert_int_equal(
+        SEND(vkQueueSubmit, .queue = ID(VkQueue, QUEUE), .submitCount = 1, .pSubmits = &info)->ret,
+        VK_SUCCESS);
+    assert_int_equal(host.submits, 1);
+    make_pipelines(1, GOOD_PIPELINE, 0);
+    assert_false(is_failed(GOOD_PIPELINE));
+    SEND(vkDestroyBuffer, ON_DEVICE);
+    SEND(vkFreeMemory, ON_DEVICE);
+    assert_int_equal(host.destroyed_buffers, 0);
+}
+
 int main(int argc, char **argv)
 {
     const struct os_options options = {.portable = argc > 1};
@@ -653,6 +691,8 @@ int main(int argc, char **argv)
         TEST(a_command_buffer_without_an_end_is_not_submitted),
         TEST(descriptors_are_not_written_with_it),
         TEST(the_other_fences_are_reset),
+        TEST(null_is_no_object_where_one_is_wanted),
+        TEST(null_passes_where_it_may_stand),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
