@@ -38,6 +38,9 @@ enum link_context_flags {
     // The guest is a program of this machine (vtest): clocks and devices of the host mean something
     // to it.
     LINK_CONTEXT_SAME_KERNEL = 2,
+    // Whoever waits for a fence can be told that it was lost (LINK_FENCE_LOST). Without this a lost
+    // device costs the guest its context.
+    LINK_CONTEXT_TELLS_LOSS = 4,
 };
 
 struct link_context_create {
@@ -108,10 +111,14 @@ struct link_blob_exported {
     uint64_t size;   // what may be mapped, a multiple of the page size
 };
 
+enum link_fence_flags {
+    LINK_FENCE_LOST = 1, // its work will never be done: the device is lost
+};
+
 struct link_fence_retired {
     uint64_t fence_id;
     uint32_t ring_idx;
-    uint32_t pad;
+    uint32_t flags; // enum link_fence_flags
 };
 
 #endif

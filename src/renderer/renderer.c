@@ -212,6 +212,7 @@ static void append(struct renderer *renderer, uint32_t timeline, struct renderer
 {
     fence->serial = serial;
     fence->since_ns = os_now_ns();
+    fence->lost = false;
     list_append(&renderer->timelines[timeline], &fence->node);
     renderer->busy |= 1ull << timeline;
     watch(renderer->all, fence->since_ns);
@@ -237,13 +238,16 @@ bool renderer_follow(struct renderer *renderer, uint32_t timeline, struct render
 }
 
 // A timeline retires in order: whatever the worker left out is done as well.
-static bool retire(struct renderer *renderer, uint32_t timeline, uint64_t serial)
+static bool retire(struct renderer *renderer, uint32_t timeline, uint64_t serial, bool lost)
 {
     if (timeline >= RENDERER_TIMELINES || serial > renderer->serial)
         return false;
     const struct list *list = &renderer->timelines[timeline];
-    while (!list_is_empty(list) && LIST_FIRST(list, struct renderer_fence, node)->serial <= serial)
+    while (!list_is_empty(list) &&
+           LIST_FIRST(list, struct renderer_fence, node)->serial <= serial) {
+        LIST_FIRST(list, struct renderer_fence, node)->lost = lost;
         retire_first(renderer, timeline);
+    }
     return true;
 }
 
@@ -251,7 +255,8 @@ static bool retire_fences(struct renderer *renderer, const struct link_message *
 {
     const struct link_fence_retired *fences = (const void *)message->payload;
     for (size_t i = 0; i < message->size / sizeof(*fences); i++)
-        if (!retire(renderer, fences[i].ring_idx, fences[i].fence_id))
+        if (!retire(renderer, fences[i].ring_idx, fences[i].fence_id,
+                    fences[i].flags & LINK_FENCE_LOST))
             return false;
     return true;
 }

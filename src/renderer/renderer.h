@@ -57,6 +57,7 @@ struct renderer_fence {
     struct list node;
     uint64_t serial; // as the worker knows it; 0: it waits only for those before it
     uint64_t since_ns;
+    bool lost; // its work will never be done: the device is lost
 };
 
 // A blob that the worker was asked for, from renderer_attach or renderer_export to `blob`. Owns: as

@@ -24,6 +24,7 @@ struct venus_context *venus_context_create(const struct link_context_create *inf
     context->id = info->context_id;
     snprintf(context->name, sizeof(context->name), "%.63s", info->name);
     context->own_files = info->flags & LINK_CONTEXT_OWN_FILES;
+    context->tells_loss = info->flags & LINK_CONTEXT_TELLS_LOSS;
     context->same_kernel = info->flags & LINK_CONTEXT_SAME_KERNEL;
     context->profile = profile;
     context->link = link;

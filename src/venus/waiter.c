@@ -152,13 +152,15 @@ static VkResult submit_fence(struct venus_queue_waiter *waiter, struct host_fenc
     return venus_device_result(queue->base.device, "vkQueueSubmit", result);
 }
 
-static void retire(struct venus_queue_waiter *waiter, const uint64_t *fence_ids, uint32_t count)
+static struct link_fence_retired retired(struct venus_queue_waiter *waiter,
+                                         const struct request *request)
 {
-    struct link_fence_retired retired[BATCH];
-    for (uint32_t i = 0; i < count; i++)
-        retired[i] = (struct link_fence_retired){.fence_id = fence_ids[i],
-                                                 .ring_idx = waiter->queue->ring_idx};
-    venus_context_retire(waiter->context, retired, count);
+    struct venus_queue *queue = waiter->queue;
+    bool done = request->fence ? atomic_load(&request->fence->done) : !request->unfenced;
+    return (struct link_fence_retired){
+        .fence_id = request->fence_id,
+        .ring_idx = queue->ring_idx,
+        .flags = !done || venus_device_lost(queue->base.device) ? LINK_FENCE_LOST : 0};
 }
 
 // Puts a request behind the others. False: memory.
@@ -191,16 +193,17 @@ void venus_waiter_add(struct venus_queue_waiter *waiter, uint64_t fence_id)
 
     bool done = !request.unfenced && is_done(waiter, request.fence);
     pthread_mutex_lock(&waiter->lock);
-    bool retired = done && !waiter->first; // no other request is before it
-    bool queued = !retired && enqueue_locked(waiter, request);
+    bool at_once = done && !waiter->first; // no other request is before it
+    bool queued = !at_once && enqueue_locked(waiter, request);
     pthread_mutex_unlock(&waiter->lock);
     if (queued)
         return;
     pthread_mutex_lock(&queue->lock);
     fence_unref(waiter, request.fence);
     pthread_mutex_unlock(&queue->lock);
-    if (retired)
-        retire(waiter, &fence_id, 1);
+    struct link_fence_retired answer = retired(waiter, &request);
+    if (at_once)
+        venus_context_retire(waiter->context, &answer, 1);
     else
         venus_context_lose(waiter->context, "no memory to wait for a fence");
 }
@@ -287,12 +290,12 @@ static void *waiter_main(void *data)
         wait_for(waiter, head);
         pthread_mutex_lock(&waiter->lock);
 
-        uint64_t fence_ids[BATCH];
+        struct link_fence_retired answers[BATCH];
         struct host_fence *fences[BATCH];
         uint32_t count = 0;
         while (waiter->first && count < BATCH && first_is_done(waiter)) {
             struct request *request = waiter->first;
-            fence_ids[count] = request->fence_id;
+            answers[count] = retired(waiter, request);
             fences[count++] = request->fence;
             waiter->first = request->next;
             if (!waiter->first)
@@ -302,7 +305,7 @@ static void *waiter_main(void *data)
         }
         pthread_mutex_unlock(&waiter->lock);
         if (count)
-            retire(waiter, fence_ids, count);
+            venus_context_retire(waiter->context, answers, count);
         pthread_mutex_lock(&waiter->queue->lock);
         for (uint32_t i = 0; i < count; i++)
             fence_unref(waiter, fences[i]);

@@ -276,7 +276,8 @@ static void start_up_as_mesa_does_it(void **state)
     const struct link_context_create *create =
         (const void *)expect_message(LINK_CONTEXT_CREATE)->payload;
     assert_string_equal(create->name, "vulkaninfo");
-    assert_int_equal(create->flags, LINK_CONTEXT_OWN_FILES | LINK_CONTEXT_SAME_KERNEL);
+    assert_int_equal(create->flags,
+                     LINK_CONTEXT_OWN_FILES | LINK_CONTEXT_SAME_KERNEL | LINK_CONTEXT_TELLS_LOSS);
     assert_int_equal(create->max_memory, 16 << 20);
     expect_nothing();
     assert_true(connected());

@@ -209,6 +209,35 @@ static void fences_raise_their_syncs_once(void **state)
     assert_non_null(vtest_fence_create(&syncs, values, 1)); // and is never retired
 }
 
+static bool hung_up(int fd)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
+    return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents == POLLHUP;
+}
+
+// Mesa then tells the program that its device is lost.
+static void waits_for_a_lost_fence_are_hung_up(void **state)
+{
+    struct vtest_sync_value values[2] = {{get(vtest_sync_create(&syncs, 0)), 1},
+                                         {get(vtest_sync_create(&syncs, 0)), 1}};
+    struct renderer_fence *fence = vtest_fence_create(&syncs, values, 1);
+    int one = wait_for(values, 1, false, UINT64_MAX), both = wait_for(values, 2, false, UINT64_MAX),
+        other = wait_for(&values[1], 1, false, UINT64_MAX);
+    assert_false(vtest_sync_lost(values, 2));
+    fence->lost = true;
+    vtest_fence_retire(&syncs, fence);
+    assert_true(hung_up(one) && hung_up(both));
+    assert_false(hung_up(other));
+    assert_int_equal(vtest_sync_read(values[0].sync), 0);
+    assert_true(vtest_sync_lost(values, 2));
+    assert_false(vtest_sync_lost(&values[1], 1));
+    vtest_sync_write(&syncs, values[0].sync, 0); // a fence that is reset
+    assert_false(vtest_sync_lost(values, 2));
+    close(one);
+    close(both);
+    close(other);
+}
+
 static void fences_are_bounded(void **state)
 {
     struct vtest_sync_value value = {get(vtest_sync_create(&syncs, 0)), 1};
@@ -237,6 +266,7 @@ int main(void)
         TEST(what_is_over_does_not_look_dead),
         TEST(a_wait_hears_that_it_will_never_end),
         TEST(fences_raise_their_syncs_once),
+        TEST(waits_for_a_lost_fence_are_hung_up),
         TEST(fences_are_bounded),
     };
     return RUN_IN_BOTH_FLAVOURS(tests);

@@ -19,6 +19,10 @@ enum {
     MAX_SUBMIT_WORDS = (LINK_MAX_PAYLOAD - 4096) / 4,
 };
 
+// A program whose device is lost may look at numbers for so long; meanwhile most wait for one,
+// which tells them.
+#define LOST_PATIENCE_NS 1000000000ull
+
 static uint32_t word(const uint8_t *payload, uint32_t index)
 {
     uint32_t value;
@@ -270,6 +274,10 @@ static void sync_read(struct vtest_client *client, const uint8_t *payload, uint3
     const struct vtest_sync *sync = find_sync(client, word(payload, 0));
     if (!sync)
         return;
+    if (vtest_sync_lost_for(sync) > LOST_PATIENCE_NS) {
+        vtest_client_fail(client, "its device is lost, and it asks nothing that would tell it so");
+        return;
+    }
     uint64_t value = vtest_sync_read(sync);
     vtest_client_reply(client, VTEST_SYNC_READ,
                        (uint32_t[]){(uint32_t)value, (uint32_t)(value >> 32)}, 2);

@@ -21,6 +21,7 @@ struct wait_entry {
 
 struct vtest_sync {
     uint64_t value;
+    uint64_t lost_at_ns; // when the fence was lost that would have raised it; 0: it was not
     uint32_t references; // the table's, fences' and waits'
     struct list entries; // struct wait_entry
 };
@@ -147,6 +148,7 @@ static void tell(struct vtest_syncs *syncs, struct vtest_wait *wait)
 void vtest_sync_write(struct vtest_syncs *syncs, struct vtest_sync *sync, uint64_t value)
 {
     sync->value = value;
+    sync->lost_at_ns = 0;
     sync->references++; // the last wait may hold the only other one
     struct list *node = sync->entries.next;
     while (node != &sync->entries) {
@@ -172,6 +174,28 @@ bool vtest_sync_reached(const struct vtest_sync_value *values, uint32_t count, b
             return any;
     }
     return !any;
+}
+
+bool vtest_sync_lost(const struct vtest_sync_value *values, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++)
+        if (values[i].sync->lost_at_ns && values[i].sync->value < values[i].value)
+            return true;
+    return false;
+}
+
+uint64_t vtest_sync_lost_for(const struct vtest_sync *sync)
+{
+    return sync->lost_at_ns ? os_now_ns() - sync->lost_at_ns : 0;
+}
+
+static void lose(struct vtest_syncs *syncs, struct vtest_sync *sync)
+{
+    sync->lost_at_ns = os_now_ns();
+    sync->references++; // the last wait may hold the only other one
+    for (struct wait_entry *entry; (entry = LIST_FIRST(&sync->entries, struct wait_entry, node));)
+        wait_free(syncs, entry->wait);
+    unref(sync);
 }
 
 static void purge_waits(struct vtest_syncs *syncs)
@@ -244,6 +268,7 @@ struct renderer_fence *vtest_fence_create(struct vtest_syncs *syncs,
         list_append(&syncs->free_fences, &fence->node);
         return NULL;
     }
+    fence->fence.lost = false;
     fence->count = count;
     for (uint32_t i = 0; i < count; i++) {
         own[i] = values[i];
@@ -269,8 +294,12 @@ void vtest_fence_retire(struct vtest_syncs *syncs, struct renderer_fence *done)
 {
     struct vtest_fence *fence = LIST_ENTRY(done, struct vtest_fence, fence);
     const struct vtest_sync_value *values = fence->many ? fence->many : fence->few;
-    for (uint32_t i = 0; i < fence->count; i++)
-        vtest_sync_write(syncs, values[i].sync, values[i].value);
+    for (uint32_t i = 0; i < fence->count; i++) {
+        if (done->lost)
+            lose(syncs, values[i].sync);
+        else
+            vtest_sync_write(syncs, values[i].sync, values[i].value);
+    }
     release_fence(syncs, fence);
 }
 

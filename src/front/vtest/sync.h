@@ -54,10 +54,14 @@ struct vtest_sync *vtest_sync_get(const struct vtest_syncs *syncs, uint32_t id);
 // Fences and waits keep it alive, without the id.
 void vtest_sync_destroy(struct vtest_syncs *syncs, uint32_t id);
 uint64_t vtest_sync_read(const struct vtest_sync *sync);
-// Any value, also a lower one. Satisfies waits.
+// Any value, also a lower one. Satisfies waits. A sync that was lost is as good as new.
 void vtest_sync_write(struct vtest_syncs *syncs, struct vtest_sync *sync, uint64_t value);
 
 bool vtest_sync_reached(const struct vtest_sync_value *values, uint32_t count, bool any);
+// Will values that are not reached stay so, because what would have raised them is lost?
+bool vtest_sync_lost(const struct vtest_sync_value *values, uint32_t count);
+// Nanoseconds since the sync was lost; 0: it is not.
+uint64_t vtest_sync_lost_for(const struct vtest_sync *sync);
 // Waits until all (or any) of the values are reached; `notifier` is signalled then. On success the
 // write end is taken over (the read end of a pipe is not). `deadline_ns`: after it nobody looks any
 // more; UINT64_MAX: never. False: limit or memory.
@@ -69,7 +73,8 @@ enum { VTEST_FENCE_SYNCS = 256 }; // at most this many syncs of one fence
 // A fence for renderer_submit, that will raise `values`. Errors: NULL, the limit or no memory.
 struct renderer_fence *vtest_fence_create(struct vtest_syncs *syncs,
                                           const struct vtest_sync_value *values, uint32_t count);
-// It is done: raises its syncs.
+// It is done: raises its syncs. It is lost: ends the waits for them without a signal, so that who
+// waits sees the pipe closed.
 void vtest_fence_retire(struct vtest_syncs *syncs, struct renderer_fence *fence);
 static inline bool vtest_fences_full(const struct vtest_syncs *syncs)
 {

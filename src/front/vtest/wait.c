@@ -1,6 +1,7 @@
 // Waits of a client for its syncs, and the descriptors that answer them.
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "front/vtest/client.h"
 #include "front/vtest/protocol.h"
@@ -21,15 +22,17 @@ static int constant_fd(struct vtest_client *client, bool reached)
     return notifier->read_fd;
 }
 
-// Answers a wait. `later`: not reached yet; the descriptor tells when it is.
+// Answers a wait. `later`: not reached yet; the descriptor tells when it is. What will never be
+// reached has a pipe without another end: Mesa tells its program VK_ERROR_DEVICE_LOST.
 static void answer_wait(struct vtest_client *client, const struct vtest_sync_value *values,
                         uint32_t count, bool any, uint32_t timeout_ms, bool later)
 {
     struct os_notifier notifier = {-1, -1};
     int error;
-    bool pending = later && timeout_ms;
-    if (pending) // a pipe: a client that waits when its context or this process ends must hear of
-                 // it
+    bool lost = later && vtest_sync_lost(values, count);
+    bool pending = later && timeout_ms && !lost;
+    // A pipe: a client that waits when its context or this process ends must hear of it.
+    if (pending || lost)
         error = os_notifier_init_pipe(&notifier);
     else
         error = notifier.read_fd = constant_fd(client, !later);
@@ -45,16 +48,17 @@ static void answer_wait(struct vtest_client *client, const struct vtest_sync_val
         return;
     }
     vtest_client_reply(client, VTEST_SYNC_WAIT, NULL, 0);
-    vtest_client_reply_fd(
-        client, notifier.read_fd,
-        pending); // the wait owns the write end; the read end is only the client's
+    if (lost)
+        close(notifier.write_fd);
+    // The wait owns the write end; the read end is only the client's.
+    vtest_client_reply_fd(client, notifier.read_fd, pending || lost);
 }
 
 bool vtest_wait_finish(struct vtest_client *client, bool now)
 {
     uint32_t count = client->wait.count;
     bool reached = vtest_sync_reached(client->wait.values, count, client->wait.any);
-    if (!reached && !now)
+    if (!reached && !now && !vtest_sync_lost(client->wait.values, count))
         return false;
     client->wait.count = 0;
     client->server->held_waits--;
