@@ -1,7 +1,7 @@
 // Order without blocking. A request belongs to at most two lanes (its context's or its output's,
-// its resource's) and runs when it is the first in each. Whoever can't finish at once holds lanes
-// until it is answered. Requests enter in the order of the queue, so each waits only for earlier
-// ones: there is no deadlock, and nobody waits who has nothing to do with the one that is slow.
+// its resource's) and runs when it is the first in each. A request that cannot finish at once holds
+// its lanes until it is settled. Requests enter in the order of the queue, so each waits only for
+// earlier ones: there is no deadlock, and none waits for a slow one that it has nothing to do with.
 //
 // A lane exists only while somebody holds it: as long as everything finishes at once, there are
 // none and entering costs a test.

@@ -321,7 +321,7 @@ void gpu_device_listen(struct gpu_device *device, struct gpu_listener *listener)
 void gpu_device_unlisten(struct gpu_device *device, struct gpu_listener *listener)
 {
     list_remove(&listener->node);
-    gpu_pace_timer(device); // nobody may be left to wait for
+    gpu_pace_timer(device); // flushes may have waited for this listener only
 }
 
 struct gpu_counters gpu_device_counters(const struct gpu_device *device)

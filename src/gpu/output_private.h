@@ -28,7 +28,7 @@ struct gpu_output {
     // Flushes that wait to be shown (pace.c), oldest first: struct gpu_request.
     struct list flushes;
     uint64_t flush_count;   // so far
-    uint64_t last_shown_ns; // where nobody paces
+    uint64_t last_shown_ns; // if no listener sets the pace
 
     // A guest blob lies scattered in guest memory: its pixels are gathered here at every flush.
     struct gpu_file *shadow;

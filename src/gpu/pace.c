@@ -17,7 +17,7 @@ static uint32_t index_of(const struct gpu_device *device, const struct gpu_outpu
     return (uint32_t)(output - device->outputs);
 }
 
-// The last flush that everybody who paces has shown; false: nobody does.
+// The last flush that all listeners who set the pace have shown. False: no listener sets it.
 static bool shown_by_all(const struct gpu_device *device, const struct gpu_output *output,
                          uint64_t *shown)
 {
@@ -47,7 +47,7 @@ static void put_late_to_sleep(struct gpu_device *device, const struct gpu_output
     }
 }
 
-// When a flush may be answered where nobody paces.
+// When a flush may be answered if no listener sets the pace.
 static uint64_t next_tick(const struct gpu_device *device, const struct gpu_output *output)
 {
     uint32_t rate = device->options.refresh_rate;

@@ -1,4 +1,6 @@
-// What a person may want to know of a running device.
+// What a person may want to know about a running device.
+//
+// Thread: the device's.
 #ifndef GPU_STATUS_H
 #define GPU_STATUS_H
 
@@ -12,7 +14,7 @@ enum { GPU_STATUS_ERRORS = 8, GPU_STATUS_ERROR_SIZE = 320 };
 struct gpu_status {
     uint64_t offered, taken; // feature bits of the device type; 0 taken: no driver yet
     uint32_t capset_reads;   // by the driver, of the Venus capset
-    bool capset_withheld;    // from a driver that can't align memory to this host's pages
+    bool capset_withheld;    // the driver does not align memory to this host's pages
     uint32_t contexts, max_contexts;
     uint64_t contexts_created, contexts_lost; // since the device was made
     uint32_t resources, max_resources;
@@ -27,7 +29,6 @@ struct gpu_status {
     uint64_t complaints;  // in all
 };
 
-// On the device's thread.
 void gpu_device_status(const struct gpu_device *device, struct gpu_status *status);
 
 // The name of feature bit `bit` ("VIRTIO_GPU_F_VIRGL"), or NULL. Static.

@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "front/vtest/server.h"
 #include "front/vtest/sync.h"
+#include "os/loop.h"
 #include "renderer/renderer.h"
 
 struct vtest_resource {

@@ -14,7 +14,8 @@ enum {
 
 // ---- requests -------------------------------------------------------------
 
-// Whatever holds a client up empties by itself: its own socket, its worker's, its fences.
+// A client is held up by its own socket, by its worker's or by its fences, which all empty by
+// themselves.
 static bool may_run(const struct vtest_client *client)
 {
     if (client->failed || client->blob.id || client->wait.count || client->out_fd >= 0 ||
