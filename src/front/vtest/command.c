@@ -9,6 +9,7 @@
 #include "base/checked.h"
 #include "front/vtest/client.h"
 #include "front/vtest/protocol.h"
+#include "link/link.h"
 #include "os/clock.h"
 #include "os/shm.h"
 
