@@ -171,10 +171,10 @@ enum wire_handle venus_handle_of(VkObjectType type);
 
     def _error(self, command):
         """What a command answers that cannot be carried out because of an object that never came to be."""
-        for error in ('VK_ERROR_DEVICE_LOST', 'VK_ERROR_OUT_OF_DEVICE_MEMORY', 'VK_ERROR_OUT_OF_HOST_MEMORY'):
-            if error in command.errors:
-                return error
-        return 'VK_ERROR_UNKNOWN'
+        errors = ['VK_ERROR_OUT_OF_DEVICE_MEMORY', 'VK_ERROR_OUT_OF_HOST_MEMORY']
+        if command.name.startswith(('vkQueue', 'vkWait')):
+            errors.insert(0, 'VK_ERROR_DEVICE_LOST')
+        return next((error for error in errors if error in command.errors), 'VK_ERROR_UNKNOWN')
 
     def _made(self, name, command):
         """Initializers for the handles that a command of a device makes."""

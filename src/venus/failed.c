@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "venus/context.h"
 #include "venus/device.h"
+#include "venus/loss.h"
 
 // Stands for a host handle that there is none of; no driver gets to see it.
 static const char nothing;
@@ -215,9 +216,9 @@ static bool refuse(struct venus_call *call, void *args)
     if (shape->made) {
         tell(call, shape->made, shape->error);
         add_all(call, args);
-    } else if (call->self->type == WIRE_HANDLE_QUEUE) {
-        tell(call, WIRE_HANDLE_QUEUE, shape->error);
     }
+    if (shape->error == VK_ERROR_DEVICE_LOST)
+        venus_device_lose(call->device, call->wire.info->name, shape->error);
     return true;
 }
 

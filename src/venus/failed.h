@@ -10,7 +10,7 @@
 // - A pipeline: draws or dispatches are left out until another one is bound.
 // - Anything else in a command buffer: the command buffer is good for nothing until it is begun
 //   anew.
-// - A submission that needs it, or a wait, says VK_ERROR_DEVICE_LOST.
+// - A submission or a wait that needs it loses the device (loss.h).
 //
 // A null handle where vk.xml wants an object is taken for one of these.
 //
