@@ -545,6 +545,17 @@ else:
         self.assertEqual(slots, ["0x15", "0x16", "0x17"])  # libvirt gives away what it knows of, and no others
         self.assertEqual([v.partition(",bus=")[0] for v in values], lines[lines.index("-chardev"):])
 
+    def test_the_domain_of_libvirt_has_what_qemu_args_prints(self):
+        """packaging/libvirt/domain.xml, an example to copy."""
+        arg = "{http://libvirt.org/schemas/domain/qemu/1.0}arg"
+        root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        domain = xml.etree.ElementTree.parse(os.path.join(root, "packaging/libvirt/domain.xml")).getroot()
+        printed = self.hesper("qemu-args", "--socket", "/run/hesper/gpu", "--qemu", self.qemu, "--placer", PLACER, "--format", "libvirt")[1]
+        tree = xml.etree.ElementTree.fromstring(f"<d xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>{printed}</d>")
+        plugin = "/usr/lib/x86_64-linux-gnu/hesper/hesper-placer.so"
+        self.assertEqual([e.get("value") for e in domain.iter(arg)], [e.get("value").replace(PLACER, plugin) for e in tree.iter(arg)])
+        self.assertEqual((domain.find("memoryBacking/access").get("mode"), domain.find("os/type").get("machine")), ("shared", "q35"))
+
 
 if __name__ == "__main__":
     unittest.main(argv=sys.argv[:1] + sys.argv[3:])
