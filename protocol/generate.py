@@ -11,6 +11,7 @@ from driver import DriverWriter  # noqa: E402
 from layout import Layouts  # noqa: E402
 from lower import Lowering  # noqa: E402
 from model import Model  # noqa: E402
+from names import write_names_c  # noqa: E402
 from profiles import Profile  # noqa: E402
 from registry import Registry  # noqa: E402
 import tables  # noqa: E402
@@ -38,10 +39,12 @@ def main():
     options = parser.parse_args()
     model = load(options.xml, options.venus)
     lowering = Lowering(model, Layouts(model))
+    table_writer = tables.TableWriter(model, lowering)
     driver = DriverWriter(model)
     profiles = [Profile(model, path) for path in options.profile]
     for name, text in (('wire_vulkan.h', tables.write_vulkan_h(model, lowering)),
-                       ('wire_tables.c', tables.write_tables_c(model, lowering)),
+                       ('wire_tables.c', table_writer.text()),
+                       ('wire_names.c', write_names_c(model, lowering, table_writer)),
                        ('wire_vocabulary.c', tables.write_vocabulary_c(model)),
                        ('venus_driver.h', driver.header()),
                        ('venus_driver.c', driver.source()),

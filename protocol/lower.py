@@ -1,11 +1,26 @@
 """From items on the wire to programs: lists of ops over C memory, as src/wire/table.h defines them."""
 import re
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from layout import Layout, Layouts
 from model import FULL, PARTIAL, PRESENCE, Item, Model
 from registry import Member
+
+
+class CannotLower(SystemExit):
+    """The registry has something that the tables can not say. The message says what, for whoever adds to them."""
+
+
+@dataclass
+class Field:
+    """What a person calls a place in a C object. Only for those who print (names.py); decoding does without."""
+    name: str
+    offset: int
+    kind: str  # one of enum wire_kind
+    type: str = ''  # of a struct, enum, bitmask or handle
+    size: int = 0  # bytes of a scalar
+    flags: Tuple[str, ...] = ()
 
 
 @dataclass(eq=False)
@@ -16,6 +31,14 @@ class Op:
     b: object = 0
     flags: Tuple[str, ...] = ()
     least: int = 0  # wire bytes at least
+    fields: List[Field] = field(default_factory=list)  # in order; what is nested stands between ENTER and LEAVE
+
+
+@dataclass
+class Scope:
+    """Where the items of a struct or command lie, and who their neighbours are."""
+    offsets: Dict[str, int]
+    members: Sequence[Member]
 
 
 @dataclass(eq=False)
@@ -26,6 +49,7 @@ class Program:
     align: int = 4
     index: int = 0
     full: Optional['Program'] = None  # of a partial program: what the reply will hold
+    type: str = ''  # of a struct or union standing alone
 
     @property
     def least(self):
@@ -55,6 +79,8 @@ class Lowering:
         self.replies: Dict[str, Program] = {}
         self.args: Dict[str, Layout] = {}
         self.used = set()  # types whose layout the tables rely on
+        self._of_kind = {'absent': self._absent, 'value': self._value, 'pointer': self._pointer, 'array': self._array,
+                         'static': self._static}
         for name in model.commands:
             self._command(name)
         self._close_chains()
@@ -67,7 +93,7 @@ class Lowering:
         key = (name, form)
         if key not in self.programs:
             size, align = self.layouts.of_type(name)
-            program = self.programs[key] = Program('%s %s' % (name, form), size=size, align=align)
+            program = self.programs[key] = Program('%s %s' % (name, form), size=size, align=align, type=name)
             self.order.append(program)
             program.ops = self.merged(self.aggregate(name, form, 0))
             if form == PARTIAL:
@@ -90,10 +116,10 @@ class Lowering:
                           ('PARTIAL',) if form == PARTIAL else (), least=12))
         disguised = next((m.name for m in found.members if m.object_type), None)
         if disguised:
-            raise SystemExit('%s: %s is a handle in disguise, which nothing resolves' % (found.name, disguised))
-        offsets = {n: base + o for n, o in layout.offsets.items()}
+            raise CannotLower('%s: %s is a handle in disguise, which nothing resolves' % (found.name, disguised))
+        scope = Scope({n: base + o for n, o in layout.offsets.items()}, found.members)
         for item in self.model.members(found.name, form):
-            ops += self.item(item, offsets, found.members)
+            ops += self.item(item, scope)
         return ops
 
     @staticmethod
@@ -105,20 +131,42 @@ class Lowering:
             if op.code == 'COPY' and last and last.code == 'COPY' and last.offset + last.a == op.offset:
                 last.a += op.a
                 last.least += op.least
+                last.fields += op.fields
             else:
                 out.append(op)
         return out
 
-    def item(self, item: Item, offsets, members) -> List[Op]:
-        offset = offsets[item.name]
-        optional = ('OPTIONAL',) if item.optional else ()
-        if item.kind == 'absent':
-            return [Op('ABSENT', offset, least=8)]
-        return getattr(self, '_' + item.kind)(item, offset, offsets, members, optional)
+    def item(self, item: Item, scope: Scope) -> List[Op]:
+        offset = scope.offsets[item.name]
+        ops = self._of_kind[item.kind](item, offset, scope)
+        self._describe(item, offset, ops)
+        return ops
+
+    def _describe(self, item: Item, offset, ops: List[Op]):
+        """Gives the ops of an item the fields that they move."""
+        model, name = self.model, item.name
+        what = model.aggregate(item.type)
+        if item.kind == 'value' and what and what.category == 'struct':
+            if ops:  # its members have been described
+                ops[0].fields.insert(0, Field(name, offset, 'ENTER', what.name))
+                ops[-1].fields.append(Field(name, offset, 'LEAVE'))
+            return
+        kind, of = model.kind(item)
+        size = model.width(item.type) or (8 if model.is_handle(item.type) else 0)
+        plain = item.kind == 'value' and not what
+        ops[0].fields.append(Field(name, offset, kind, of, size, () if plain else ('MAIN',)))
 
     # ---- one item ----
 
-    def _value(self, item, offset, offsets, members, optional):
+    @staticmethod
+    def _optional(item):
+        return ('OPTIONAL',) if item.optional else ()
+
+    @staticmethod
+    def _absent(item, offset, scope):
+        return [Op('ABSENT', offset, least=8)]
+
+    def _value(self, item, offset, scope):
         model = self.model
         width = model.width(item.type)
         if width:
@@ -130,10 +178,10 @@ class Lowering:
             required = not (item.member.optional or item.member.noautovalidity)
             return [Op('OBJECT' if required else 'HANDLE', offset, self.handle(item.type), least=8)]
         if model.aggregate(item.type).category == 'union':
-            return [self._union(item.type, item.member.selector, offset, offsets)]
+            return [self._union(item.type, item.member.selector, offset, scope)]
         return self.aggregate(item.type, item.form, offset)
 
-    def _union(self, name, selector, offset, offsets):
+    def _union(self, name, selector, offset, scope):
         key = (name, selector)
         if key not in self._union_index:
             arms = []
@@ -147,19 +195,20 @@ class Lowering:
                 if item.name not in made:
                     program = Program('%s.%s' % (name, item.name), size=size, align=align)
                     self.order.append(program)
-                    program.ops = self.merged(self.item(item, layout.offsets, []))
+                    program.ops = self.merged(self.item(item, Scope(layout.offsets, [])))
                     made[item.name] = program
                 arms.append((tag, made[item.name]))
             arms.sort(key=lambda arm: arm[0])
         index = self._union_index[key]
         least = 4 + min(program.least for _, program in self.unions[index][1])
         if selector:
-            if list(offsets).index(selector) > [o for o in offsets.values()].index(offset):
-                raise SystemExit('%s: selector follows its union' % name)
-            return Op('SELECT', offset, index, offsets[selector], least=least)
+            if scope.offsets[selector] > offset:
+                raise CannotLower('%s: selector follows its union' % name)
+            return Op('SELECT', offset, index, scope.offsets[selector], least=least)
         return Op('UNION', offset, index, least=least)
 
-    def _pointer(self, item, offset, offsets, members, optional):
+    def _pointer(self, item, offset, scope):
+        optional = self._optional(item)
         least = 8
         if item.form == PRESENCE:
             return [Op('POINTER_OUT', offset, self.layouts.of_type(item.type)[0], flags=optional, least=least)]
@@ -173,19 +222,20 @@ class Lowering:
             return [Op('POINTER', offset, program, flags=optional, least=least)]
         width = self.layouts.of_type(item.type)[0]
         if width < 4 or self.model.is_handle(item.type) and item.form == FULL and item.member.const:
-            raise SystemExit('%s: pointers to %s are not handled' % (item.name, item.type))
+            raise CannotLower('%s: pointers to %s are not handled' % (item.name, item.type))
         least += 0 if item.optional else width
         return [Op('POINTER_COPY', offset, width, flags=optional, least=least)]
 
-    def _array(self, item, offset, offsets, members, optional):
+    def _array(self, item, offset, scope):
+        optional = self._optional(item)
         writable = () if item.member.const else ('WRITABLE',)
         if item.lens[-1] == 'null-terminated':
             if item.form != FULL:
-                raise SystemExit('%s: output strings are not handled' % item.name)
+                raise CannotLower('%s: output strings are not handled' % item.name)
             if len(item.lens) == 1:
                 return [Op('STRING', offset, flags=optional, least=8)]
-            return [Op('ARRAY_STRING', offset, 0, self.length(item.lens[0], offsets, members), optional, 8)]
-        length = self.length(item.lens[0], offsets, members)
+            return [Op('ARRAY_STRING', offset, 0, self.length(item.lens[0], scope), optional, 8)]
+        length = self.length(item.lens[0], scope)
         if item.type == 'blob':
             size, align = 1, 1
         else:
@@ -198,9 +248,9 @@ class Lowering:
             if item.lens[1] == '1':
                 return [Op('ARRAY_POINTER', offset, program, length, optional, 8)]
             if program and not program.blittable:
-                raise SystemExit('%s: arrays of arrays of %s are not handled' % (item.name, item.type))
-            inner = self.length(item.lens[1], offsets, members, fresh=True)
-            outer = self.length(item.lens[0], offsets, members, fresh=True, before=inner)
+                raise CannotLower('%s: arrays of arrays of %s are not handled' % (item.name, item.type))
+            inner = self.length(item.lens[1], scope, fresh=True)
+            outer = self.length(item.lens[0], scope, fresh=True, before=inner)
             return [Op('ARRAY_ARRAY', offset, size, outer, optional + wide, 8)]
         if program:
             if not program.ops:
@@ -213,7 +263,7 @@ class Lowering:
             return [Op('ARRAY_HANDLE', offset, self.handle(item.type), length, optional + required, 8)]
         return [Op('ARRAY_COPY', offset, size, length, optional + writable + wide, 8)]
 
-    def _static(self, item, offset, offsets, members, optional):
+    def _static(self, item, offset, scope):
         count = self.model.constant(item.lens[0])
         if self.model.aggregate(item.type):
             program = self.program(item.type, item.form)
@@ -227,9 +277,9 @@ class Lowering:
 
     # ---- lengths ----
 
-    def length(self, text, offsets, members, fresh=False, before=None) -> int:
+    def length(self, text, scope, fresh=False, before=None) -> int:
         """Index of the length expression; members: the struct's or command's."""
-        entry = self._length(text, offsets, members)
+        entry = self._length(text, scope)
         if before is not None:  # an outer length stands right in front of the inner one
             self.lengths.insert(before, entry)
             self._shift(before)
@@ -243,8 +293,8 @@ class Lowering:
         # Nothing emitted so far refers to the inner length, which was the last.
         assert before == len(self.lengths) - 2
 
-    def _length(self, text, offsets, members):
-        by_name = {m.name: m for m in members}
+    def _length(self, text, scope):
+        offsets, by_name = scope.offsets, {m.name: m for m in scope.members}
 
         def wide(member):
             return '64' if self.model.width(member.type) == 8 else '32'
@@ -271,7 +321,7 @@ class Lowering:
         if match:
             layout = self.layouts.of_struct(by_name[match.group(1)].type)
             return ('INDEX32', offsets[match.group(1)], layout.offsets[match.group(2)], layout.size)
-        raise SystemExit('length expression not handled: ' + text)
+        raise CannotLower('length expression not handled: ' + text)
 
     def handle(self, name):
         return self.model.registry.type_name(name)
@@ -285,9 +335,12 @@ class Lowering:
         if result != 'void':
             fields.append(Member('ret', command.result))
         layout = self.args[name] = self.layouts.of_members(fields)
-        ops = []
+        scope, ops = Scope(layout.offsets, command.params), []
         for item in self.model.request(name):
-            ops += self.item(item, layout.offsets, command.params)
+            moved = self.item(item, scope)
+            if item.form != FULL and not self.model.is_handle(item.type):
+                moved[0].fields[-1].flags += ('OUTPUT',)
+            ops += moved
         self._raw_ids(command, ops)
         if command.params and self.model.is_handle(command.params[0].type) and not command.params[0].pointers:
             ops[0].code = 'HANDLE'
@@ -302,14 +355,19 @@ class Lowering:
         if result != 'void':
             width = self.model.width(result)
             ops.append(Op('COPY', layout.offsets['ret'], width, least=width))
+            kind, of = self.model.kind_of(command.result)
+            ops[0].fields.append(Field('ret', layout.offsets['ret'], kind, of, width))
         for item in self.model.reply(name):
-            ops += self.item(item, layout.offsets, command.params)
+            moved = self.item(item, scope)
+            if self.model.is_handle(item.type):
+                moved[0].fields[-1].flags += ('OUTPUT',)  # the request has named them
+            ops += moved
         # The return value comes first on the wire but last in the args: never merged with what follows.
         self.replies[name] = Program(name, ops, layout.size)
 
     def _raw_ids(self, command, ops):
         """The last handle or handles of vkDestroy* and vkFree* stay ids: the object table wants them."""
-        if not command.name.startswith(('vkDestroy', 'vkFree')):
+        if not command.destroys:
             return
         for op in reversed(ops):
             if op.code in ('HANDLE', 'OBJECT'):
@@ -336,16 +394,13 @@ class Lowering:
 
     def emitted(self) -> List[Program]:
         """Programs that some op, arm or chain refers to; indices are set. Index 0 is none."""
-        reached, todo = [], []
+        seen, todo = set(), list(self.requests.values()) + list(self.replies.values())
 
         def reach(program):
             if program not in seen:
-                seen.append(program)
+                seen.add(program)
                 todo.append(program)
 
-        seen: List[Program] = []
-        for program in list(self.requests.values()) + list(self.replies.values()):
-            todo.append(program)
         while todo:
             program = todo.pop()
             for op in program.ops:

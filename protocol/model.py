@@ -168,6 +168,25 @@ class Model:
         found = self.registry.type(name)
         return found is not None and found.category == 'handle'
 
+    def kind(self, item: 'Item') -> tuple:
+        """What a person would call the values of an item: a name of enum wire_kind, and the type that says more."""
+        if item.kind == 'absent':
+            return 'ABSENT', ''
+        return ('BYTES', '') if item.type == 'blob' else self.kind_of(item.member.type)
+
+    def kind_of(self, name) -> tuple:
+        found = self.registry.type(name)
+        if found is not None and found.category == 'bitmask':
+            return 'FLAGS', found.bits or ''
+        if found is not None and found.category == 'enum':
+            return 'FLAGS' if re.search(r'FlagBits\d*[A-Z]*$', found.name) else 'ENUM', found.name
+        if found is not None and found.category == 'handle':
+            return 'HANDLE', found.name
+        if self.aggregate(name):
+            return 'STRUCT', self.aggregate(name).name
+        named = {'char': 'CHAR', 'float': 'FLOAT', 'double': 'FLOAT', 'VkBool32': 'BOOL', 'VkDeviceAddress': 'ADDRESS'}
+        return named.get(name, 'SIGNED' if name.startswith('int') else 'UNSIGNED'), ''
+
     def aggregate(self, name) -> Optional[Type]:
         found = self.registry.type(name)
         return found if found is not None and found.category in ('struct', 'union') else None

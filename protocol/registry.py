@@ -37,6 +37,7 @@ class Type:
     members: List[Member] = field(default_factory=list)
     extends: List[str] = field(default_factory=list)
     base: Optional[str] = None  # what a basetype or bitmask is a typedef of
+    bits: Optional[str] = None  # of a bitmask: the enum that names its bits
     dispatchable: bool = False
     bitwidth: int = 32
     private: bool = False
@@ -55,6 +56,11 @@ class Command:
     params: List[Member]
     private: bool = False
     errors: Tuple[str, ...] = ()
+
+    @property
+    def destroys(self):
+        """Does what it is given go? vk.xml does not mark it; the specification's names of commands do."""
+        return self.name.startswith(('vkDestroy', 'vkFree'))
 
 
 @dataclass
@@ -89,6 +95,7 @@ class Registry:
         self.command_aliases: Dict[str, str] = {}
         self.values: Dict[str, int] = {}  # enumerants and API constants
         self.value_aliases: Dict[str, str] = {}
+        self.groups: Dict[str, Dict[str, int]] = {}  # enumerants by enum, without aliases
         self.extensions: Dict[str, Extension] = {}
         self.features: Dict[str, List[Require]] = {}
         self.feature_numbers: Dict[str, str] = {}
@@ -166,6 +173,7 @@ class Registry:
             declared.dispatchable = 'NON_DISPATCHABLE' not in text
         elif category == 'bitmask' and not declared.alias:
             declared.base = element.findtext('type')
+            declared.bits = element.get('requires') or element.get('bitvalues')
             if declared.base == 'VkFlags64':
                 declared.bitwidth = 64
         elif category == 'basetype':
@@ -211,12 +219,17 @@ class Registry:
         if element.get('bitwidth') and name in self.types:
             self.types[name].bitwidth = int(element.get('bitwidth'))
         for item in element.findall('enum'):
-            self._enum(item, None)
+            self._enum(item, None, name)
 
-    def _enum(self, item, extension_number):
+    def _enum(self, item, extension_number, group=None):
         if not _allowed(item):
             return
         name = item.get('name')
+        self._number(item, name, extension_number)
+        if group and name in self.values:
+            self.groups.setdefault(group, {})[name] = self.values[name]
+
+    def _number(self, item, name, extension_number):
         if item.get('alias'):
             self.value_aliases[name] = item.get('alias')
         elif item.get('bitpos') is not None:
@@ -244,7 +257,7 @@ class Registry:
     def _require(self, element, extension_number) -> Require:
         for item in element.findall('enum'):
             if item.get('extends'):
-                self._enum(item, extension_number)
+                self._enum(item, extension_number, item.get('extends'))
         depends = [element.get(a) for a in ('depends', 'feature', 'extension') if element.get(a)]
         return Require('+'.join('(%s)' % d for d in depends),
                        [t.get('name') for t in element.findall('type')],

@@ -76,7 +76,7 @@ class TableWriter:
         self.ops = []  # text lines
         self.count = 0
         self.firsts = {}
-        self.union_firsts = []
+        self.op_fields = []  # by op: what names.py calls its parts
 
     def number(self, value):
         if isinstance(value, Program):
@@ -93,10 +93,24 @@ class TableWriter:
         self.ops.append('    // %d: %s' % (self.count, program.name))
         for op in self.specialized(program.ops):
             flags = '|'.join('WIRE_OP_' + f for f in op.flags) or '0'
-            self.ops.append('    {WIRE_%s, %s, %d, %s, %s},' % (op.code, flags, op.offset, self.number(op.a), self.number(op.b)))
+            row = '    {WIRE_%s, %s, %d, %s, %s},' % (op.code, flags, op.offset, self.number(op.a), self.number(op.b))
+            self.ops.append(row + self.comment(op))
+            self.op_fields.append(op.fields)
             self.count += 1
         self.ops.append('    {WIRE_END, 0, 0, 0, 0},')
+        self.op_fields.append([])
         self.count += 1
+
+    def comment(self, op):
+        """For readers of the tables: what the op moves, and what it refers to by a number."""
+        words = [f.name for f in op.fields if f.kind not in ('ENTER', 'LEAVE')]
+        if isinstance(op.a, Program):
+            words.append('(%s)' % op.a.name)
+        elif op.code == 'STRUCT':
+            words.append('(%s)' % self.lowering.structs[op.a])
+        elif op.code in ('UNION', 'SELECT'):
+            words.append('(%s)' % self.lowering.unions[op.a][0])
+        return ' // ' + ' '.join(words) if words else ''
 
     def specialized(self, ops):
         """Ops for what is common: copies of some sizes, lengths that are 32-bit members, a counter right before its array."""
@@ -108,7 +122,7 @@ class TableWriter:
             if op.code.startswith('ARRAY') and op.code != 'ARRAY_ARRAY' and self.lowering.lengths[op.b][0] == 'MEMBER32':
                 op.b, op.flags = self.lowering.lengths[op.b][1], op.flags + ('COUNT32',)
                 if op.code in ('ARRAY', 'ARRAY_COPY', 'ARRAY_HANDLE') and out and out[-1].code == 'COPY4' and out[-1].offset == op.b:
-                    out.pop()
+                    op.fields = out.pop().fields + op.fields
                     op.code = 'COUNTED_' + op.code
             out.append(op)
         return out
@@ -201,10 +215,6 @@ class TableWriter:
             stype = registry.type(name).stype
             checks.append('_Static_assert(%s == %d, "%s");' % (stype, self.model.stype_value(name), name))
         out += checks
-
-
-def write_tables_c(model: Model, lowering: Lowering) -> str:
-    return TableWriter(model, lowering).text()
 
 
 def write_vocabulary_c(model: Model) -> str:

@@ -627,9 +627,9 @@ bool wire_decode_reply(struct wire_decoder *decoder, struct wire_call *call)
     if (!call->info)
         return refuse(decoder, p, "unknown command");
     decoder->output_left = UINT64_MAX;
-    if (!call->args)
-        call->args = arena_alloc(decoder->arena, call->info->args_size);
-    if (!call->args)
+    if (call->args)
+        wire_clear_outputs(call->info->reply, call->args);
+    else if (!(call->args = arena_alloc(decoder->arena, call->info->args_size)))
         return refuse(decoder, p, out_of_memory);
     p = run(decoder, p + 4, call->info->reply, call->args);
     if (!p)

@@ -14,7 +14,7 @@ uint64_t wire_measure_request(const struct wire_call *call);
 // Reads one reply into new args in the arena: `ret` and outputs are filled, everything else is
 // zero. Counts that are inputs of the command are not in its reply, so commands whose output arrays
 // are measured by an input need `args` preset: if call->args is not NULL it is filled instead of
-// new storage.
+// new storage. Outputs that the reply leaves out are NULL then.
 bool wire_decode_reply(struct wire_decoder *decoder, struct wire_call *call);
 
 #endif

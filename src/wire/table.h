@@ -257,4 +257,14 @@ static inline const struct wire_program *wire_union_arm(const struct wire_union 
     return NULL;
 }
 
+// What a reply leaves out is NULL, and not what the request had for it: its counter is the reply's
+// now.
+static inline void wire_clear_outputs(const struct wire_op *op, uint8_t *args)
+{
+    for (; op->code != WIRE_END; op++) {
+        if (op->code >= WIRE_POINTER && op->code <= WIRE_STRING)
+            wire_store_pointer(args + op->offset, NULL);
+    }
+}
+
 #endif

@@ -1,9 +1,10 @@
-// Fuzzes the decoder, and the encoder with what it let through. Input: one word of options, then a
-// stream of commands.
+// Fuzzes the decoder, and with what it let through the encoder and the visitor. Input: one word of
+// options, then a stream of commands.
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "wire/guest.h"
+#include "wire/names.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,6 +36,61 @@ static void *exact_copy(const uint8_t *data, size_t size)
     return copy;
 }
 
+// Reads all that it is shown: the address sanitizer sees what is not there.
+static unsigned sum;
+
+static void look(void *data, const struct wire_item *item)
+{
+    const uint8_t *bytes = item->data;
+    sum += item->name ? (unsigned)strlen(item->name) : 0;
+    if (!bytes || item->storage)
+        return;
+    for (uint64_t i = 0; i < item->count * item->size; i++)
+        sum += bytes[i];
+    if (item->kind == WIRE_KIND_ENUM || item->kind == WIRE_KIND_FLAGS)
+        sum += wire_enumerant(item->type, *bytes) != NULL;
+    if (item->kind == WIRE_KIND_HANDLE)
+        sum += *wire_handle_name(item->type) != 0;
+}
+
+// Some are left out.
+static uint64_t enter(void *depth, const struct wire_group *group)
+{
+    uint64_t elements = group->array ? 1000 : sum % 16;
+    *(int *)depth += elements != 0;
+    return elements;
+}
+
+static void leave(void *depth, const struct wire_group *group)
+{
+    if (--*(int *)depth < 0)
+        abort();
+}
+
+static void check_visit(const struct wire_call *call, bool reply)
+{
+    int depth = 0;
+    struct wire_visitor visitor = {&depth, look, enter, leave};
+    (reply ? wire_visit_reply : wire_visit_request)(call, &visitor);
+    if (depth)
+        abort();
+}
+
+// The bytes of one command, and what follows it as its reply: a tracer reads both.
+static void check_told_reply(struct wire_call *call, const uint8_t *bytes, size_t size,
+                             struct arena *arena)
+{
+    uint8_t *reply = malloc(size + 4);
+    if (!reply)
+        abort();
+    memcpy(reply, &call->number, 4);
+    memcpy(reply + 4, bytes, size);
+    struct wire_decoder decoder = {.cursor = reply, .end = reply + size + 4, .arena = arena};
+    if (wire_decode_reply(&decoder, call))
+        check_visit(call, true);
+    free(reply);
+}
+
 // What was decoded, encoded and decoded again gives the same bytes: nothing was lost or invented on
 // the way.
 static void check_request(const struct wire_call *call, uint8_t *out, size_t limit)
@@ -43,6 +99,8 @@ static void check_request(const struct wire_call *call, uint8_t *out, size_t lim
     if (!wire_encode_request(&encoder, call))
         return; // too long for us
     size_t size = (size_t)(encoder.cursor - out);
+    if (wire_measure_request(call) != size)
+        abort();
     struct arena arena;
     arena_init(&arena, limit);
     uint8_t *first = exact_copy(out, size);
@@ -103,7 +161,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (decoder.cursor < start + 8 || decoder.cursor > decoder.end)
             abort();
         check_reply(&call, capacity);
+        check_visit(&call, false);
         check_request(&call, out, 64 << 20);
+        check_told_reply(&call, decoder.cursor, (size_t)(decoder.end - decoder.cursor), &arena);
         arena_reset(&arena);
     }
     arena_finish(&arena);

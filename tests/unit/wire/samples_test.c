@@ -1,6 +1,6 @@
 // Every command, every structure that may be chained: what samples.py wrote from the protocol's
 // rules is decoded and encoded again to the same bytes, requests and replies.
-#include "support.h"
+#include "visiting.h"
 
 static uint8_t *samples;
 static size_t samples_size;
@@ -41,6 +41,8 @@ static void test_same_bytes(void **state)
         if (decoder.cursor != decoder.end)
             fail_msg("%s: decoded %zu of %zu bytes", call.info->name,
                      (size_t)(decoder.cursor - copy), request_size);
+        assert_int_equal(wire_measure_request(&call), request_size);
+        visit(wire_visit_request, &call);
         struct wire_encoder encoder = {out, out + request_size};
         if (!wire_encode_request(&encoder, &call) || encoder.cursor != encoder.end)
             fail_msg("%s: encoded to another size", call.info->name);
@@ -54,6 +56,8 @@ static void test_same_bytes(void **state)
             fail_msg("reply of %s: %s at %zu of %zu", call.info->name, guest.reason,
                      (size_t)(guest.cursor - reply_copy), reply_size);
         assert_ptr_equal(guest.cursor, guest.end);
+        assert_int_equal(wire_measure_reply(&call), reply_size);
+        visit(wire_visit_reply, &call);
         struct wire_encoder answer = {reply_out, reply_out + reply_size};
         if (!wire_encode_reply(&answer, &call) || answer.cursor != answer.end)
             fail_msg("reply of %s: encoded to another size", call.info->name);

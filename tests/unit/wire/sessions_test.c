@@ -1,7 +1,7 @@
 // Six recorded sessions of Mesa 25.0.7, 26.1.6 and 26.2.6: what went over the socket, the ring up
 // to its tail, the streams it refers to, and the replies. tests/data/venus/captures.tar.xz,
 // unpacked.
-#include "support.h"
+#include "visiting.h"
 
 struct session {
     const char *folder;
@@ -50,6 +50,8 @@ static void check_reply(struct session *session, struct wire_call *call)
     if (!wire_decode_reply(&decoder, call))
         fail_msg("%s: reply of %s: %s", session->folder, call->info->name, decoder.reason);
     assert_ptr_equal(decoder.cursor, decoder.end);
+    assert_int_equal(wire_measure_reply(call), size);
+    visit(wire_visit_reply, call);
     struct wire_encoder encoder = {out, out + size};
     assert_true(wire_encode_reply(&encoder, call));
     assert_ptr_equal(encoder.cursor, encoder.end);
@@ -72,6 +74,8 @@ static void play(struct session *session, const uint8_t *data, size_t size)
             fail_msg("%s: %s at %zu: %s", session->folder, call.info ? call.info->name : "?",
                      (size_t)(decoder.cursor - copy), decoder.reason);
         size_t length = (size_t)(decoder.cursor - cursor);
+        assert_int_equal(wire_measure_request(&call), length);
+        visit(wire_visit_request, &call);
         struct wire_encoder encoder = {out, out + length};
         assert_true(wire_encode_request(&encoder, &call));
         assert_ptr_equal(encoder.cursor, encoder.end);
