@@ -1,27 +1,8 @@
-// hesper doctor: one line a check, on the standard output.
+// Private to src/cli: what hesper doctor checks.
 #ifndef CLI_DOCTOR_H
 #define CLI_DOCTOR_H
 
-#include "base/json.h"
-#include "cli/cli.h"
-
-enum doctor_result {
-    DOCTOR_GOOD,
-    DOCTOR_NOTE, // worth knowing; nothing that is needed fails
-    DOCTOR_BAD,  // refuses
-};
-
-struct doctor {
-    struct cli_host host; // --as, --gpu
-    const char *qemu;     // --qemu; NULL: as `hesper run` finds it
-    bool json, plain;     // plain: the terminal has no UTF-8
-    struct json_writer out;
-    unsigned good, notes, bad;
-};
-
-// `check` is its name, one word. `remedy` is what to do about it, or NULL.
-void doctor_say(struct doctor *doctor, enum doctor_result result, const char *check,
-                const char *remedy, const char *format, ...) __attribute__((format(printf, 5, 6)));
+#include "cli/doctor_say.h"
 
 // doctor_host.c: this machine. doctor_driver.c: loader, drivers, devices, what guests get of them.
 // doctor_qemu.c: QEMU and displays. doctor_guest.c: a running VM, by its control socket; `path`

@@ -41,37 +41,6 @@ static const char usage[] =
     "\n"
     "Beyond loopback it listens only with a password or TLS.\n";
 
-char *vnc_read_password(const char *path)
-{
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &status) < 0) {
-        log_error("can't read the password file %s: %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return NULL;
-    }
-    char text[256];
-    ssize_t size = 0;
-    const char *problem = NULL;
-    if (!S_ISREG(status.st_mode) || (status.st_uid != getuid() && status.st_uid != 0))
-        problem = "is not a file of yours";
-    else if (status.st_mode & 077)
-        problem = "can be read by others: chmod 600 it";
-    else if ((size = read(fd, text, sizeof(text) - 1)) < 0)
-        problem = strerror(errno);
-    close(fd);
-    text[size > 0 ? size : 0] = 0;
-    text[strcspn(text, "\r\n")] = 0;
-    if (!problem && !*text)
-        problem = "has an empty first line";
-    if (problem)
-        log_error("the password file %s %s", path, problem);
-    char *password = problem ? NULL : strdup(text);
-    memset(text, 0, sizeof(text));
-    return password;
-}
-
 static bool parse_number(const char *text, uint32_t least, uint32_t most, uint32_t *value)
 {
     char *end;
