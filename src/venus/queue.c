@@ -121,23 +121,33 @@ VkResult venus_queue_wait_idle(struct venus_context *context, struct venus_queue
 
 // ---- submissions of the guest -------------------------------------------------------------------
 
-// Takes the queue for a submission. Returns the fence that goes with it: the guest's, or else one
-// of the waiter's, so that a fence of the device process that is asked for later needs no
-// submission of its own.
-static VkFence begin(struct venus_queue *queue, VkFence guests)
+// How a submission is fenced.
+struct fencing {
+    VkFence fence; // goes with it
+    bool ours;     // and is one of the waiter's
+};
+
+// Takes the queue for a submission. It carries the guest's fence, or else one of the waiter's, so
+// that a fence of the device process that is asked for later needs no submission of its own.
+//
+// A submission that signals a timeline does without. Drivers may signal its fence before the
+// timeline has come to its value; but the guest counts its own copy of the timeline up when the
+// fence is retired, and its program may then signal the next value. The fence of a submission of
+// its own comes after both.
+static struct fencing begin(struct venus_queue *queue, VkFence guests, bool signals_timeline)
 {
     pthread_mutex_lock(&queue->lock);
-    if (!guests)
-        return venus_waiter_begin(queue->waiter);
+    if (!guests && !signals_timeline)
+        return (struct fencing){.fence = venus_waiter_begin(queue->waiter), .ours = true};
     venus_waiter_forget_last(queue->waiter);
-    return guests;
+    return (struct fencing){.fence = guests};
 }
 
 // Gives the queue back. Returns what the guest gets for the driver's `result`.
-static VkResult end(struct venus_call *call, struct venus_queue *queue, VkFence guests,
+static VkResult end(struct venus_call *call, struct venus_queue *queue, struct fencing fencing,
                     VkResult result)
 {
-    if (!guests)
+    if (fencing.ours)
         venus_waiter_submitted(queue->waiter, result == VK_SUCCESS);
     pthread_mutex_unlock(&queue->lock);
     // A guest that does not wait for the result has told its program that it is VK_SUCCESS.
@@ -147,6 +157,13 @@ static VkResult end(struct venus_call *call, struct venus_queue *queue, VkFence 
     return result;
 }
 
+static bool signals_values(const void *batch)
+{
+    const VkTimelineSemaphoreSubmitInfo *values =
+        venus_chain_find(batch, VK_STRUCTURE_TYPE_TIMELINE_SEMAPHORE_SUBMIT_INFO);
+    return values && values->signalSemaphoreValueCount;
+}
+
 static bool queue_submit(struct venus_call *call, void *data)
 {
     struct wire_args_vkQueueSubmit *args = data;
@@ -154,10 +171,13 @@ static bool queue_submit(struct venus_call *call, void *data)
     args->ret = VK_ERROR_DEVICE_LOST;
     if (venus_device_lost(call->device))
         return true;
-    VkFence fence = begin(queue, args->fence);
+    bool timeline = false;
+    for (uint32_t i = 0; i < args->submitCount; i++)
+        timeline |= args->pSubmits[i].signalSemaphoreCount && signals_values(&args->pSubmits[i]);
+    struct fencing fencing = begin(queue, args->fence, timeline);
     VkResult result =
-        call->device->vk.QueueSubmit(args->queue, args->submitCount, args->pSubmits, fence);
-    args->ret = end(call, queue, args->fence, result);
+        call->device->vk.QueueSubmit(args->queue, args->submitCount, args->pSubmits, fencing.fence);
+    args->ret = end(call, queue, fencing, result);
     return true;
 }
 
@@ -170,10 +190,16 @@ static bool queue_submit2(struct venus_call *call, void *data)
     args->ret = VK_ERROR_DEVICE_LOST;
     if (venus_device_lost(call->device))
         return true;
-    VkFence fence = begin(queue, args->fence);
-    VkResult result =
-        call->device->vk.QueueSubmit2(args->queue, args->submitCount, args->pSubmits, fence);
-    args->ret = end(call, queue, args->fence, result);
+    bool timeline = false;
+    for (uint32_t i = 0; i < args->submitCount; i++) {
+        const VkSubmitInfo2 *batch = &args->pSubmits[i];
+        for (uint32_t j = 0; j < batch->signalSemaphoreInfoCount; j++)
+            timeline |= batch->pSignalSemaphoreInfos[j].value != 0;
+    }
+    struct fencing fencing = begin(queue, args->fence, timeline);
+    VkResult result = call->device->vk.QueueSubmit2(args->queue, args->submitCount, args->pSubmits,
+                                                    fencing.fence);
+    args->ret = end(call, queue, fencing, result);
     return true;
 }
 
@@ -186,10 +212,13 @@ static bool queue_bind_sparse(struct venus_call *call, void *data)
     args->ret = VK_ERROR_DEVICE_LOST;
     if (venus_device_lost(call->device))
         return true;
-    VkFence fence = begin(queue, args->fence);
-    VkResult result =
-        call->device->vk.QueueBindSparse(args->queue, args->bindInfoCount, args->pBindInfo, fence);
-    args->ret = end(call, queue, args->fence, result);
+    bool timeline = false;
+    for (uint32_t i = 0; i < args->bindInfoCount; i++)
+        timeline |= args->pBindInfo[i].signalSemaphoreCount && signals_values(&args->pBindInfo[i]);
+    struct fencing fencing = begin(queue, args->fence, timeline);
+    VkResult result = call->device->vk.QueueBindSparse(args->queue, args->bindInfoCount,
+                                                       args->pBindInfo, fencing.fence);
+    args->ret = end(call, queue, fencing, result);
     return true;
 }
 

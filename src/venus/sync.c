@@ -105,6 +105,18 @@ static bool get_semaphore_counter_value(struct venus_call *call, void *data)
     return true;
 }
 
+// What waits for the value would wait for ever.
+static bool signal_semaphore(struct venus_call *call, void *data)
+{
+    struct wire_args_vkSignalSemaphore *args = data;
+    if (!call->device->vk.SignalSemaphore)
+        return venus_unsupported(call);
+    args->ret = call->device->vk.SignalSemaphore(args->device, args->pSignalInfo);
+    if (args->ret != VK_SUCCESS && !(call->wire.flags & WIRE_FLAG_REPLY))
+        venus_device_lose(call->device, call->wire.info->name, args->ret);
+    return true;
+}
+
 // The guest has exported the fence's payload as a sync file: afterwards the fence is unsignalled.
 static bool reset_fence_resource(struct venus_call *call, void *data)
 {
@@ -162,6 +174,7 @@ const struct venus_handler_entry venus_sync_handlers[] = {
     {WIRE_vkGetFenceStatus, get_fence_status},
     {WIRE_vkGetEventStatus, get_event_status},
     {WIRE_vkGetSemaphoreCounterValue, get_semaphore_counter_value},
+    {WIRE_vkSignalSemaphore, signal_semaphore},
     {WIRE_vkWaitForFences, wait_for_fences},
     {WIRE_vkWaitSemaphores, wait_semaphores},
     {WIRE_vkResetFenceResourceMESA, reset_fence_resource},

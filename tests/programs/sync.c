@@ -201,7 +201,7 @@ static void submit_timeline(struct sync *s, VkCommandBuffer cmd, VkSemaphore wai
                                 .waitSemaphoreCount = wait ? 1 : 0,
                                 .pWaitSemaphores = &wait,
                                 .pWaitDstStageMask = &stage,
-                                .commandBufferCount = 1,
+                                .commandBufferCount = cmd ? 1 : 0,
                                 .pCommandBuffers = &cmd,
                                 .signalSemaphoreCount = 1,
                                 .pSignalSemaphores = &signal,
@@ -278,6 +278,46 @@ static void timelines(struct sync *s)
     vk.DestroySemaphore(s->app.device, host, NULL);
     vk.DestroySemaphore(s->app.device, gpu, NULL);
     puts("timelines");
+}
+
+enum { TURNS = 300 };
+
+struct turns {
+    struct sync *s;
+    VkSemaphore semaphore;
+};
+
+// Signals every odd value, as soon as the even one before it is there.
+static void *take_turns(void *arg)
+{
+    struct turns *t = arg;
+    for (uint64_t i = 0; i < TURNS; i++) {
+        app_expect(wait_value(t->s, t->semaphore, 2 * i, 10 * SECOND) == VK_SUCCESS,
+                   "the GPU's turn");
+        signal_value(t->s, t->semaphore, 2 * i + 1);
+    }
+    return NULL;
+}
+
+// GPU and host count one semaphore up by turns. The host begins when all is submitted, or while it
+// is.
+static void turns(struct sync *s)
+{
+    for (int late = 0; late < 2; late++) {
+        struct turns t = {s, semaphore_create(s, VK_SEMAPHORE_TYPE_TIMELINE, 0)};
+        pthread_t thread;
+        if (!late && pthread_create(&thread, NULL, take_turns, &t))
+            app_fail("cannot start a thread");
+        for (uint64_t i = 0; i < TURNS; i++)
+            submit_timeline(s, VK_NULL_HANDLE, t.semaphore, 2 * i + 1, t.semaphore, 2 * i + 2);
+        if (late && pthread_create(&thread, NULL, take_turns, &t))
+            app_fail("cannot start a thread");
+        pthread_join(thread, NULL);
+        VK_CHECK(vk.QueueWaitIdle(s->app.queue));
+        app_expect(value_of(s, t.semaphore) == 2 * TURNS, "all turns to be taken");
+        vk.DestroySemaphore(s->app.device, t.semaphore, NULL);
+    }
+    puts("turns");
 }
 
 static void events(struct sync *s)
@@ -406,6 +446,7 @@ int main(void)
     fences(&s);
     batches(&s);
     timelines(&s);
+    turns(&s);
     events(&s);
     queries(&s);
     many(&s);
