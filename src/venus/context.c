@@ -1,18 +1,28 @@
 #include "venus/context.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/log.h"
 #include "venus/device.h"
+#include "venus/ending.h"
 #include "venus/queue.h"
 #include "venus/ring.h"
 #include "venus/tap.h"
 #include "venus/waiter.h"
 
 #define MAX_OBJECTS (4u << 20)
+
+// ending.c calls this.
+static void wake(struct venus_context *context, const char *lost)
+{
+    if (lost) {
+        venus_ring_list_fatal(context->rings);
+        venus_tap_lost(context, lost);
+    } else if (context->rings) {
+        venus_ring_list_wake(context->rings);
+    }
+}
 
 struct venus_context *venus_context_create(const struct link_context_create *info,
                                            struct link *link, struct venus_host *host,
@@ -32,6 +42,7 @@ struct venus_context *venus_context_create(const struct link_context_create *inf
     context->max_memory = info->max_memory;
     context->max_rings = info->max_rings;
     atomic_flag_clear(&context->lost);
+    context->wake = wake;
     pthread_mutex_init(&context->timeline_lock, NULL);
     venus_handlers_fill(&context->handlers);
     venus_stream_init(&context->stream, context, NULL);
@@ -63,45 +74,6 @@ void venus_context_destroy(struct venus_context *context)
     venus_pages_pool_destroy(context->pages);
     pthread_mutex_destroy(&context->timeline_lock);
     free(context);
-}
-
-void venus_context_stop(struct venus_context *context)
-{
-    atomic_store(&context->stopping, true);
-    if (context->rings)
-        venus_ring_list_wake(context->rings);
-}
-
-static void lose(struct venus_context *context, const char *text)
-{
-    if (atomic_flag_test_and_set(&context->lost))
-        return;
-    venus_ring_list_fatal(context->rings);
-    venus_tap_lost(context, text);
-    // The device process writes the log line, with the name of the context.
-    link_send(context->link, LINK_CONTEXT_LOST, text, strlen(text), NULL, 0, NULL, 0);
-    venus_context_stop(context);
-}
-
-void venus_context_lose(struct venus_context *context, const char *format, ...)
-{
-    char text[256];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-    lose(context, text);
-}
-
-void venus_context_end(struct venus_context *context)
-{
-    lose(context, "");
-}
-
-void venus_context_retire(struct venus_context *context, const struct link_fence_retired *fences,
-                          uint32_t count)
-{
-    link_send(context->link, LINK_FENCE_RETIRED, fences, count * sizeof(*fences), NULL, 0, NULL, 0);
 }
 
 void venus_context_fence(struct venus_context *context, uint32_t ring_idx, uint64_t fence_id)

@@ -38,10 +38,11 @@ struct venus_context {
     pthread_mutex_t timeline_lock;
     struct venus_queue *timelines[64];
 
-    // Set once: the guest is gone or broke its stream. Every wait looks at it; venus_context_stop
-    // wakes those who sleep.
+    // ending.h. `wake` ends the sleep of all rings; it tells them and the tracer before if the
+    // context is lost: `lost` is why, else NULL.
     atomic_bool stopping;
     atomic_flag lost;
+    void (*wake)(struct venus_context *context, const char *lost);
 
     // Objects that never came to be, as the guest does not know (failed.h): how many, and a bit for
     // each type that the log has named.
@@ -58,26 +59,8 @@ struct venus_context *venus_context_create(const struct link_context_create *inf
 // Stops all threads, waits for the GPU, destroys what is left.
 void venus_context_destroy(struct venus_context *context);
 
-// Breaks the context: FATAL in every ring, one log line, LINK_CONTEXT_LOST. Only the first call
-// counts. Any thread.
-void venus_context_lose(struct venus_context *context, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-// The same without a line in the log: the guest's program is gone. Any thread.
-void venus_context_end(struct venus_context *context);
-// Wakes and ends every wait, without an error (the guest has gone). Any thread.
-void venus_context_stop(struct venus_context *context);
-static inline bool venus_context_stopping(const struct venus_context *context)
-{
-    return atomic_load_explicit(&context->stopping, memory_order_relaxed);
-}
-
 // A fence of the device process: retired when everything submitted to the timeline's queue so far
 // is done. Context thread.
 void venus_context_fence(struct venus_context *context, uint32_t ring_idx, uint64_t fence_id);
-void venus_context_retire(struct venus_context *context, const struct link_fence_retired *fences,
-                          uint32_t count);
-
-// Waits must end when the context stops: no single wait on the driver is longer than this.
-#define VENUS_WAIT_SLICE_NS 50000000ull
 
 #endif

@@ -1,5 +1,7 @@
 #include "venus/loss.h"
 
+#include "venus/ending.h"
+
 #include "base/log.h"
 
 static const char *result_name(VkResult result)

@@ -9,6 +9,7 @@
 #include "os/notifier.h"
 #include "os/thread.h"
 #include "venus/context.h"
+#include "venus/ending.h"
 #include "venus/ring.h"
 
 // A worker whose device process is gone has this long to put its GPU in order.

@@ -1,5 +1,6 @@
 #include "venus/queue.h"
 
+#include "venus/ending.h"
 #include "venus/loss.h"
 #include "venus/profile.h"
 #include "venus/waiter.h"

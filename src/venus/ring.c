@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "os/clock.h"
 #include "os/thread.h"
+#include "venus/ending.h"
 #include "venus/monitor.h"
 
 #define MAX_BUFFER_SIZE (16u << 20)
@@ -63,11 +64,6 @@ static bool ring_stopping(struct venus_ring *ring)
 bool venus_stream_stopping(const struct venus_stream *stream)
 {
     return stream->ring ? ring_stopping(stream->ring) : venus_context_stopping(stream->context);
-}
-
-uint64_t venus_ring_id(const struct venus_ring *ring)
-{
-    return ring->id;
 }
 
 static void wait_slice(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ns)
@@ -330,6 +326,7 @@ bool venus_ring_create(struct venus_context *context, uint64_t ring_id,
     pthread_cond_init(&ring->wake, NULL);
     pthread_cond_init(&ring->progress, NULL);
     venus_stream_init(&ring->stream, context, ring);
+    ring->stream.ring_id = ring_id;
     if (atomic_load(ring->head) || atomic_load(ring->status)) {
         ring_free(ring);
         *reason = "head or status of a new ring is not 0";

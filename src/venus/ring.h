@@ -26,7 +26,6 @@ bool venus_ring_write_extra(struct venus_context *context, uint64_t ring_id, uin
 // vkWaitRingSeqnoMESA: blocks until head has reached seqno.
 bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno,
                            const char **reason);
-uint64_t venus_ring_id(const struct venus_ring *ring); // as the guest knows it
 // To be called before the ring's thread stays somewhere for long: whoever waits for a seqno sees
 // the newest. NULL: nothing to do.
 void venus_ring_publish(struct venus_ring *ring);

@@ -5,6 +5,7 @@
 #include "os/clock.h"
 #include "venus/context.h"
 #include "venus/device.h"
+#include "venus/ending.h"
 #include "venus/failed.h"
 #include "venus/tap.h"
 

@@ -10,6 +10,7 @@ struct venus_ring;
 struct venus_stream {
     struct venus_context *context;
     struct venus_ring *ring; // NULL: the context stream
+    uint64_t ring_id;        // as the guest knows it; 0: the context stream
     struct arena arena;
     bool indirect; // inside vkExecuteCommandStreamsMESA
     struct {

@@ -1,6 +1,7 @@
 // Fences and semaphores: waits that can be interrupted, and SYNC_FD payloads that live in the
 // guest's kernel, so that the host's objects need none of the kind.
 #include "venus/context.h"
+#include "venus/ending.h"
 #include "venus/loss.h"
 #include "venus/queue.h"
 #include "venus/ring.h"

@@ -8,7 +8,6 @@
 #include "link/link.h"
 #include "link/trace.h"
 #include "os/clock.h"
-#include "venus/ring.h"
 
 #define TAP_PATIENCE_NS 100000000ull
 #define TAP_LAST_PATIENCE_NS 1000000000ull
@@ -153,7 +152,7 @@ void venus_tap_command(struct venus_stream *stream, const struct wire_call *wire
     struct link_trace_command command = {
         .begin_ns = begin_ns,
         .end_ns = os_now_ns(),
-        .stream = stream->ring ? venus_ring_id(stream->ring) : 0,
+        .stream = stream->ring_id,
         .flags = stream->indirect ? LINK_TRACE_NESTED : 0,
     };
     pthread_mutex_lock(&context->tap->lock);

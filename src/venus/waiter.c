@@ -4,6 +4,7 @@
 
 #include "os/clock.h"
 #include "os/thread.h"
+#include "venus/ending.h"
 #include "venus/loss.h"
 
 #define BATCH 16

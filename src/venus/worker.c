@@ -8,6 +8,7 @@
 #include "os/os.h"
 #include "os/sandbox.h"
 #include "venus/context.h"
+#include "venus/ending.h"
 #include "venus/memory.h"
 #include "venus/ring.h"
 #include "venus/tap.h"
