@@ -265,8 +265,8 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     }
     cli_arguments_add(arguments, "-chardev");
     cli_arguments_add(arguments, "socket,id=hesper-monitor,fd=%d", machine->monitor_fd);
-    cli_arguments_add(arguments, "-mon");
-    cli_arguments_add(arguments, "chardev=hesper-monitor,mode=control");
+    cli_arguments_add(arguments, "-qmp");
+    cli_arguments_add(arguments, "chardev:hesper-monitor");
     cli_qemu_add_gpu(arguments, qemu, gpu);
     if (machine->seat)
         cli_seat_add_arguments(machine->seat, arguments, NULL, 0);

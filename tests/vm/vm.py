@@ -87,7 +87,7 @@ class Channel:
 
 
 class Vm:
-    def __init__(self, kernel, disk, profile="native", options=(), qemu_options=(), programs=(), hesper=None, memory="1G"):
+    def __init__(self, kernel, disk, profile="native", options=(), qemu_options=(), programs=(), hesper=None, memory="1G", files=None):
         self.kernel, self.disk, self.profile = kernel, disk, profile
         self.tree = bed.Tree("sid")
         hesper = hesper or os.environ.get("HESPER", os.path.join(bed.BUILD, "hesper"))
@@ -96,6 +96,9 @@ class Vm:
         self.adopt_displays(os.path.dirname(hesper))
         self.folder = tempfile.mkdtemp(prefix="hesper-vm-")
         self.options, self.qemu_options, self.programs, self.memory = options, qemu_options, programs, memory
+        for name, size in (files or {}).items():
+            with open(self.path(name), "wb") as f:
+                f.truncate(size)
         self.process = self.agent = self.monitor = None
         self.boots = []  # seconds in the guest until it was ready, one a boot
 
@@ -206,6 +209,14 @@ class Vm:
 
     def workers(self):
         """Process numbers of the workers of this machine, in the order in which they were started."""
+        return [pid for pid, arguments in self.processes() if b"worker" in arguments[1:2]]
+
+    def children(self, name):
+        """Process numbers of what this machine's hesper has started under that name, or one that begins like it."""
+        return [pid for pid, arguments in self.processes() if os.path.basename(arguments[0]).startswith(name.encode())]
+
+    def processes(self):
+        """(number, arguments) of the children of this machine's hesper, in the order in which they were started."""
         found = []
         for pid in filter(str.isdigit, os.listdir("/proc")):
             try:
@@ -215,9 +226,9 @@ class Vm:
                     fields = f.read().rsplit(b")", 1)[1].split()
             except OSError:
                 continue
-            if int(fields[1]) == self.process.pid and b"worker" in arguments[1:2]:
-                found.append((int(fields[19]), int(pid)))
-        return [pid for _, pid in sorted(found)]
+            if int(fields[1]) == self.process.pid:
+                found.append((int(fields[19]), int(pid), arguments))
+        return [(pid, arguments) for _, pid, arguments in sorted(found)]
 
     # --- the end -------------------------------------------------------------------------------------
 
@@ -239,6 +250,8 @@ class Vm:
 
     def power_off(self):
         """In good order; the exit status of `hesper run`."""
+        if self.process.poll() is not None:
+            return self.process.returncode
         self.send("poweroff -f")
         return self.process.wait(300)
 
