@@ -51,7 +51,7 @@ static VkCommandBuffer begin(struct bench *b, VkCommandBuffer cmd)
     return cmd;
 }
 
-// --- rows: each does one operation, or `COMMANDS` of them -------------------------------------
+// ---- rows: each does one operation, or `COMMANDS` of them -----------------
 
 static void image_format(struct bench *b)
 {
@@ -221,7 +221,7 @@ static void long_dispatch(struct bench *b)
     run(b, b->dispatch);
 }
 
-// --- set-up --------------------------------------------------------------------------------------
+// ---- set-up ---------------------------------------------------------------
 
 // A mebibyte into mapped memory, and out of it.
 static void mapped_memcpy(struct bench *b)
@@ -329,8 +329,7 @@ static void init(struct bench *b)
     VK_CHECK(vk.EndCommandBuffer(b->dispatch));
 }
 
-// --- measuring
-// -------------------------------------------------------------------------------------
+// ---- measuring ------------------------------------------------------------
 
 static const struct row {
     const char *name;

@@ -10,7 +10,12 @@ import tempfile
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CHECK = os.path.join(ROOT, "scripts/check-rooms")
 
+def function(name, body=""):
+    return f"void {name}(void)\n{{\n    {body}\n}}\n"
+
+
 # (what is promised, file, what is written into it, what must be said; None: nothing)
+# More than one file: {file: text}, and None for the text.
 CASES = [
     ("a room includes what is below it", "src/link/x.c", '#include "os/os.h"\n', None),
     ("a room does not include what is above it", "src/os/x.c", '#include "link/link.h"\n', "is not below it"),
@@ -35,6 +40,38 @@ CASES = [
     ("only workers load drivers", "src/front/vtest/x.c", 'void *x = dlopen("libvulkan.so.1", 0);\n', "load drivers"),
     ("600 lines are enough", "src/base/x.c", "int x;\n" * 601, "601 lines"),
     ("600 lines are not too many", "src/base/x.c", "int x;\n" * 600, None),
+    ("a room may be named with its one header", "src/gpu/x.c", '#include "wire/capset.h"\n', None),
+    ("and no other of it is allowed", "src/gpu/x.c", '#include "wire/wire.h"\n', "of src/wire only capset.h"),
+    ("the room itself includes all of its headers", "src/wire/x.c", '#include "wire/wire.h"\n', None),
+    ("a private header is for its room",
+     {"src/os/x.h": "// Private to src/os: x.\n", "src/os/x.c": '#include "os/x.h"\n'}, None, None),
+    ("and for no other",
+     {"src/os/x.h": "// What it is. Private\n// to src/os.\n", "src/link/x.c": '#include "os/x.h"\n'}, None,
+     '"os/x.h" is private to src/os'),
+    ("functions are used in one direction",
+     {"src/os/a.c": function("a", "b();"), "src/os/b.c": function("b")}, None, None),
+    ("and not in a circle",
+     {"src/os/a.c": function("a", "b();"), "src/os/b.c": function("b", "c();"), "src/os/c.c": function("c", "x = a;")},
+     None, "a circle of 3 files: a.c uses b of b.c; b.c uses c of c.c; c.c uses a of a.c"),
+    ("also by way of a function in a header",
+     {"src/os/a.c": function("a", "b();"), "src/os/b.c": function("b"), "src/os/b.h": function("inlined", "a();")}, None,
+     "a circle of 2 files"),
+    ("which a declaration is not",
+     {"src/os/a.c": function("a", "b();"), "src/os/b.c": function("b"), "src/os/b.h": "void a(void);\n"}, None, None),
+    ("nor a member or a structure of that name",
+     {"src/os/a.c": function("a", "b();"), "src/os/b.c": function("b", "x.a = sizeof(struct a) + y->a;")}, None, None),
+    ("nor a static function",
+     {"src/os/a.c": "static " + function("a", "b();"), "src/os/b.c": function("b", "a();")}, None, None),
+    ("nor what is said about it",
+     {"src/os/a.c": function("a", "b();"), "src/os/b.c": function("b", "// a()")}, None, None),
+    ("a circle that is there for a reason",
+     {"src/input/device.c": function("a", "b();"), "src/input/state.c": function("b", "a();")}, None, None),
+    ("sizeof has parentheses", "src/os/x.c", "int x = sizeof y;\n", "x.c:1: sizeof without parentheses"),
+    ("where it has them", "src/os/x.c", "int x = sizeof(y); // sizeof y\n", None),
+    ("a section line", "src/os/x.c", "// ---- name -----\n", None),
+    ("has a name", "src/os/x.c", "// ---------------\n", "a section line is"),
+    ("and ends with dashes", "src/os/x.c", "// ---- name\n", "a section line is"),
+    ("and is not too long", "src/os/x.c", "// ---- name " + "-" * 66 + "\n", "a section line is"),
 ]
 
 
@@ -43,9 +80,10 @@ def try_case(promise, path, text, said):
     try:
         os.makedirs(os.path.join(folder, "docs"))
         shutil.copy(os.path.join(ROOT, "docs/architecture.md"), os.path.join(folder, "docs"))
-        os.makedirs(os.path.join(folder, os.path.dirname(path)))
-        with open(os.path.join(folder, path), "w", encoding="utf-8") as f:
-            f.write(text)
+        for name, content in (path if text is None else {path: text}).items():
+            os.makedirs(os.path.join(folder, os.path.dirname(name)), exist_ok=True)
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
+                f.write(content)
         got = subprocess.run([CHECK, folder], capture_output=True, text=True)
     finally:
         shutil.rmtree(folder)

@@ -34,7 +34,7 @@ static bool grow(struct id_table *table)
 {
     struct id_table larger = {.capacity = table->capacity ? table->capacity * 2 : FIRST_CAPACITY,
                               .count = table->count};
-    if (!larger.capacity || !(larger.slots = calloc(larger.capacity, sizeof *larger.slots)))
+    if (!larger.capacity || !(larger.slots = calloc(larger.capacity, sizeof(*larger.slots))))
         return false;
     for (uint32_t i = 0; i < table->capacity; i++)
         if (table->slots[i].value)

@@ -6,7 +6,7 @@
 
 enum { MAX_DEPTH = 32 };
 
-// ---- writing ------------------------------------------------------------------------------------
+// ---- writing --------------------------------------------------------------
 
 static void put(struct json_writer *writer, const char *text, size_t length)
 {
@@ -119,7 +119,7 @@ void json_finish(struct json_writer *writer)
     *writer = (struct json_writer){0};
 }
 
-// ---- reading ------------------------------------------------------------------------------------
+// ---- reading --------------------------------------------------------------
 
 // Each returns where the thing ends, NULL if it is not there or broken. `end` is the text's.
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// ---- writing ------------------------------------------------------------------------------------
+// ---- writing --------------------------------------------------------------
 
 // {0} is empty. Out of memory is remembered: look at `failed` once, at the end. The text is ended
 // by NUL when there is any.
@@ -26,7 +26,7 @@ void json_string(struct json_writer *writer, const char *key, const char *value)
 void json_number(struct json_writer *writer, const char *key, int64_t value);
 void json_bool(struct json_writer *writer, const char *key, bool value);
 
-// ---- reading ------------------------------------------------------------------------------------
+// ---- reading --------------------------------------------------------------
 
 // A value inside a text that must outlive it. {0} is no value: every function below answers false.
 struct json {

@@ -41,7 +41,7 @@ enum log_level log_get_level(void)
 
 void log_set_tag(const char *text)
 {
-    snprintf(tag, sizeof tag, "%s", text);
+    snprintf(tag, sizeof(tag), "%s", text);
 }
 
 // Text may come from a guest: nothing in it may steer a terminal. C0, DEL, and C1 in its UTF-8
@@ -66,18 +66,18 @@ void log_write(enum log_level level, const char *format, ...)
 
     int saved_errno = errno; // %m of the caller, and its own use afterwards
     char line[1024];
-    int start = snprintf(line, sizeof line, "hesper: %s: %s%s", level_names[level], tag,
+    int start = snprintf(line, sizeof(line), "hesper: %s: %s%s", level_names[level], tag,
                          tag[0] ? ": " : "");
     size_t length = (size_t)start;
     va_list arguments;
     va_start(arguments, format);
     errno = saved_errno;
-    int text = vsnprintf(line + length, sizeof line - length, format, arguments);
+    int text = vsnprintf(line + length, sizeof(line) - length, format, arguments);
     va_end(arguments);
     if (text > 0)
         length += (size_t)text;
-    if (length > sizeof line - 1)
-        length = sizeof line - 1;
+    if (length > sizeof(line) - 1)
+        length = sizeof(line) - 1;
     defuse(line, length);
     line[length++] = '\n'; // takes the place of the NUL
 

@@ -1,7 +1,7 @@
 #include "gpu/capset.h"
 
 #include "gpu/device.h"
-#include "wire/wire.h"
+#include "wire/capset.h"
 
 bool gpu_offers_venus(const struct gpu_device *device)
 {

@@ -119,7 +119,7 @@ int link_fd(const struct link *link)
     return link->fd;
 }
 
-// ---- receiving ---------------------------------------------------------------------------------
+// ---- receiving ------------------------------------------------------------
 
 // Makes room for a message of `needed` bytes at `start`, or for more messages.
 static bool make_room(struct link *link, size_t needed)
@@ -231,7 +231,7 @@ int link_receive(struct link *link, struct link_message *message)
     }
 }
 
-// ---- sending -----------------------------------------------------------------------------------
+// ---- sending --------------------------------------------------------------
 
 static int send_failed(ssize_t error)
 {

@@ -59,7 +59,7 @@ int os_self_path(char *buffer, size_t size)
 void os_thread_set_name(const char *name)
 {
     char shown[16];
-    snprintf(shown, sizeof shown, "%s", name);
+    snprintf(shown, sizeof(shown), "%s", name);
     pthread_setname_np(pthread_self(), shown);
 }
 

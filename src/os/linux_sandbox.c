@@ -70,7 +70,7 @@ static void allow_below(int ruleset, uint64_t handled, const char *base, const c
 {
     char path[4096];
     if (base && base[0] == '/' &&
-        snprintf(path, sizeof path, "%s/%s", base, name) < (int)sizeof path)
+        snprintf(path, sizeof(path), "%s/%s", base, name) < (int)sizeof(path))
         allow(ruleset, handled, path, access);
 }
 
@@ -88,13 +88,13 @@ static void allow_caches(int ruleset, uint64_t handled)
     const char *cache = getenv("XDG_CACHE_HOME");
     char default_cache[4096];
     if ((!cache || !cache[0]) && home &&
-        snprintf(default_cache, sizeof default_cache, "%s/.cache", home) <
-            (int)sizeof default_cache)
+        snprintf(default_cache, sizeof(default_cache), "%s/.cache", home) <
+            (int)sizeof(default_cache))
         cache = default_cache;
-    for (size_t i = 0; i < sizeof below_cache / sizeof below_cache[0]; i++)
+    for (size_t i = 0; i < sizeof(below_cache) / sizeof(below_cache[0]); i++)
         allow_below(ruleset, handled, cache, below_cache[i], access);
     allow_below(ruleset, handled, home, ".nv", access);
-    for (size_t i = 0; i < sizeof variables / sizeof variables[0]; i++) {
+    for (size_t i = 0; i < sizeof(variables) / sizeof(variables[0]); i++) {
         const char *path = getenv(variables[i]);
         if (path && path[0] == '/')
             allow(ruleset, handled, path, access);
@@ -120,7 +120,7 @@ static int enter_landlock(void)
         attributes.handled_net = NET_BIND_TCP | NET_CONNECT_TCP;
     if (abi >= 6)
         attributes.scoped = SCOPE_ABSTRACT_SOCKET | SCOPE_SIGNAL;
-    int ruleset = (int)syscall(CALL_CREATE_RULESET, &attributes, sizeof attributes, 0);
+    int ruleset = (int)syscall(CALL_CREATE_RULESET, &attributes, sizeof(attributes), 0);
     if (ruleset < 0)
         return 0;
 
@@ -150,7 +150,7 @@ int os_sandbox_enter(char *summary, size_t summary_size)
 
     char landlock[32] = "no landlock";
     if (abi)
-        snprintf(landlock, sizeof landlock, "landlock %d", abi);
+        snprintf(landlock, sizeof(landlock), "landlock %d", abi);
     snprintf(summary, summary_size, "%s%s%s", landlock, no_privileges ? ", no-new-privs" : "",
              no_core ? ", no-core" : "");
     return no_core || no_privileges || abi ? 0 : -ENOTSUP;

@@ -171,7 +171,7 @@ void os_loop_destroy(struct os_loop *loop)
 static struct os_source *new_source(struct os_loop *loop, enum kind kind, void *data,
                                     struct os_source **list)
 {
-    struct os_source *source = calloc(1, sizeof *source);
+    struct os_source *source = calloc(1, sizeof(*source));
     if (!source)
         return NULL;
     source->loop = loop;
@@ -215,11 +215,11 @@ struct os_source *os_loop_add_fd(struct os_loop *loop, int fd, unsigned events,
     }
     if (loop->fd_count == loop->fd_capacity) {
         unsigned capacity = loop->fd_capacity * 2;
-        struct pollfd *polls = realloc(loop->polls, capacity * sizeof *polls);
+        struct pollfd *polls = realloc(loop->polls, capacity * sizeof(*polls));
         if (!polls)
             return NULL;
         loop->polls = polls;
-        struct os_source **sources = realloc(loop->fd_sources, capacity * sizeof *sources);
+        struct os_source **sources = realloc(loop->fd_sources, capacity * sizeof(*sources));
         if (!sources)
             return NULL;
         loop->fd_sources = sources;

@@ -63,9 +63,9 @@ void os_native_socket_prepare(int fd)
     // The default buffers of 8 KiB would have each larger message sent in pieces.
     enum { BUFFER = 256 << 10 };
     int on = 1, size = BUFFER;
-    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof on);
-    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size);
-    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof size);
+    setsockopt(fd, SOL_SOCKET, SO_NOSIGPIPE, &on, sizeof(on));
+    setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
+    setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 }
 
 // poll says nothing at all of a descriptor whose `events` are 0, not even that it hung up.

@@ -62,7 +62,7 @@ void os_die_with_parent(void)
 int os_self_path(char *buffer, size_t size)
 {
     char raw[4096];
-    uint32_t raw_size = sizeof raw;
+    uint32_t raw_size = sizeof(raw);
     if (_NSGetExecutablePath(raw, &raw_size) != 0)
         return -ENAMETOOLONG;
     char *resolved = realpath(raw, NULL);

@@ -52,7 +52,7 @@ void os_notifier_signal(const struct os_notifier *notifier)
 {
     int saved = errno;
     uint64_t one = 1;
-    while (write(notifier->write_fd, &one, sizeof one) < 0 && errno == EINTR)
+    while (write(notifier->write_fd, &one, sizeof(one)) < 0 && errno == EINTR)
         ;
     errno = saved;
 }
@@ -62,14 +62,14 @@ void os_notifier_clear(const struct os_notifier *notifier)
     int saved = errno;
     if (notifier->read_fd == notifier->write_fd) { // one read empties an eventfd
         uint64_t count;
-        while (read(notifier->read_fd, &count, sizeof count) < 0 && errno == EINTR)
+        while (read(notifier->read_fd, &count, sizeof(count)) < 0 && errno == EINTR)
             ;
     } else {
         char bytes[512];
         ssize_t got;
         do
-            got = read(notifier->read_fd, bytes, sizeof bytes);
-        while (got == (ssize_t)sizeof bytes || (got < 0 && errno == EINTR));
+            got = read(notifier->read_fd, bytes, sizeof(bytes));
+        while (got == (ssize_t)sizeof(bytes) || (got < 0 && errno == EINTR));
     }
     errno = saved;
 }

@@ -20,7 +20,7 @@ static int posix_create(uint64_t size)
     char name[32];             // macOS: at most 31 characters
     int fd = -1;
     for (int attempt = 0; attempt < 1000; attempt++) {
-        snprintf(name, sizeof name, "/hesper-%ld-%u", (long)getpid(),
+        snprintf(name, sizeof(name), "/hesper-%ld-%u", (long)getpid(),
                  atomic_fetch_add_explicit(&serial, 1, memory_order_relaxed));
         fd = shm_open(name, O_RDWR | O_CREAT | O_EXCL, 0600); // sets close-on-exec
         if (fd >= 0 || errno != EEXIST)

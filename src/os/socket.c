@@ -53,12 +53,12 @@ int os_socket_pair(int fds[2])
 
 static int make_address(const char *path, struct sockaddr_un *address)
 {
-    memset(address, 0, sizeof *address);
+    memset(address, 0, sizeof(*address));
     address->sun_family = AF_UNIX;
     size_t length = strlen(path);
     if (length == 0)
         return -ENOENT;
-    if (length >= (os_is_portable() ? PORTABLE_PATH_SIZE : sizeof address->sun_path))
+    if (length >= (os_is_portable() ? PORTABLE_PATH_SIZE : sizeof(address->sun_path)))
         return -ENAMETOOLONG;
     memcpy(address->sun_path, path, length + 1);
     return 0;
@@ -82,7 +82,7 @@ int os_socket_connect(const char *path)
     int fd = make_socket();
     if (fd < 0)
         return fd;
-    if (connect(fd, (struct sockaddr *)&address, sizeof address) < 0) {
+    if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
         error = -errno;
         close(fd);
         return error;
@@ -103,7 +103,7 @@ static int remove_stale(const struct sockaddr_un *address)
     if (probe < 0)
         return probe;
     os_socket_set_nonblocking(probe, true); // a live server with a full queue must not hold us up
-    int result = connect(probe, (const struct sockaddr *)address, sizeof *address);
+    int result = connect(probe, (const struct sockaddr *)address, sizeof(*address));
     int error = errno;
     close(probe);
     if (result == 0 || error != ECONNREFUSED)
@@ -122,11 +122,11 @@ int os_socket_listen(const char *path)
         return fd;
 
     mode_t mask = umask(0077); // the file's permissions say who may connect
-    int result = bind(fd, (struct sockaddr *)&address, sizeof address);
+    int result = bind(fd, (struct sockaddr *)&address, sizeof(address));
     error = result < 0 ? -errno : 0;
     if (error == -EADDRINUSE) {
         error = remove_stale(&address);
-        if (!error && bind(fd, (struct sockaddr *)&address, sizeof address) < 0)
+        if (!error && bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
             error = -errno;
     }
     umask(mask);
@@ -234,7 +234,7 @@ static bool collect_fds(struct msghdr *header, int *fds, unsigned capacity, unsi
         size_t received = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         for (size_t i = 0; i < received; i++) {
             int fd;
-            memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof fd, sizeof fd);
+            memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(fd), sizeof(fd));
             if (!receive_flags())
                 fcntl(fd, F_SETFD, FD_CLOEXEC);
             if (fits && *count < capacity) {
@@ -257,7 +257,7 @@ ssize_t os_socket_recv(int fd, void *data, size_t size, int *fds, unsigned fd_ca
         .msg_iov = &part,
         .msg_iovlen = 1,
         .msg_control = control.bytes,
-        .msg_controllen = sizeof control.bytes,
+        .msg_controllen = sizeof(control.bytes),
     };
     ssize_t got;
     do

@@ -71,7 +71,7 @@ struct venus_handlers {
 // Fills the tables with thunks overlaid by handlers.
 void venus_handlers_fill(struct venus_handlers *handlers);
 
-// ---- for thunks and handlers --------------------------------------------------------------------
+// ---- for thunks and handlers ----------------------------------------------
 
 // Breaks the stream: the context is lost. `reason` is static text. Returns false.
 bool venus_fail(struct venus_call *call, const char *reason);

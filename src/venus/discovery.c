@@ -13,7 +13,7 @@
 
 #define MAX_MANIFEST (64 << 10)
 
-// ---- one manifest -------------------------------------------------------------------------------
+// ---- one manifest ---------------------------------------------------------
 
 static bool read_all(const char *path, char *text, size_t *length, const char **why)
 {
@@ -66,7 +66,7 @@ bool venus_manifest_read(const char *path, char *library, char *broken, size_t b
     return !why;
 }
 
-// ---- the list -----------------------------------------------------------------------------------
+// ---- the list -------------------------------------------------------------
 
 static bool is_software(const char *path)
 {

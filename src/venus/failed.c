@@ -47,7 +47,7 @@ static int32_t *result_of(const struct venus_call *call, void *args)
     return offset ? (int32_t *)((uint8_t *)args + offset) : NULL;
 }
 
-// ---- what failed --------------------------------------------------------------------------------
+// ---- what failed ----------------------------------------------------------
 
 static void spoil(struct venus_call *call, struct venus_object *object, VkResult result)
 {
@@ -144,7 +144,7 @@ void venus_failed_watch(struct venus_handlers *handlers)
         handlers->carry_out[changes[i]] = change;
 }
 
-// ---- decoding -----------------------------------------------------------------------------------
+// ---- decoding -------------------------------------------------------------
 
 static bool resolve(void *data, enum wire_handle type, uint64_t id, uint64_t *handle,
                     const char **reason)
@@ -199,7 +199,7 @@ bool venus_failed_decode(struct venus_call *call, struct wire_decoder *decoder,
     return true;
 }
 
-// ---- carrying out -------------------------------------------------------------------------------
+// ---- carrying out ---------------------------------------------------------
 
 static bool inner(struct venus_call *call, void *args)
 {

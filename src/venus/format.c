@@ -40,7 +40,7 @@ static const struct venus_physical_device *self(const struct venus_call *call)
     return (const struct venus_physical_device *)call->self;
 }
 
-// ---- what formats can do ------------------------------------------------------------------------
+// ---- what formats can do --------------------------------------------------
 
 static bool get_format_properties(struct venus_call *call, void *data)
 {
@@ -118,7 +118,7 @@ static bool get_format_properties2(struct venus_call *call, void *data)
     return true;
 }
 
-// ---- what images can do -------------------------------------------------------------------------
+// ---- what images can do ---------------------------------------------------
 
 static bool image_is_sane(VkFormat format, VkImageType type, VkImageTiling tiling)
 {
@@ -253,7 +253,7 @@ static bool get_sparse_format_properties2(struct venus_call *call, void *data)
     return true;
 }
 
-// ---- what can cross processes -------------------------------------------------------------------
+// ---- what can cross processes ---------------------------------------------
 
 bool venus_host_imports_buffer(const struct venus_physical_device *physical_device,
                                VkBufferCreateFlags flags, VkBufferUsageFlags usage,

@@ -8,7 +8,7 @@
 #include "os/library.h"
 #include "venus/discovery.h"
 
-// ---- libraries ----------------------------------------------------------------------------------
+// ---- libraries ------------------------------------------------------------
 
 static bool open_loader(struct venus_host *host)
 {
@@ -128,7 +128,7 @@ VkResult venus_host_create_instance(const struct venus_host *host,
     return host->create_instance(&info, NULL, instance);
 }
 
-// ---- devices ------------------------------------------------------------------------------------
+// ---- devices --------------------------------------------------------------
 
 void venus_host_device_name(const struct venus_instance_driver *vk, VkPhysicalDevice device,
                             char *text, size_t size)

@@ -5,7 +5,7 @@
 #include "base/checked.h"
 #include "venus/image.h"
 
-// ---- images -------------------------------------------------------------------------------------
+// ---- images ---------------------------------------------------------------
 
 // A block of one aspect, and what the image's extent is divided by for it.
 struct aspect {
@@ -224,7 +224,7 @@ static bool copy_memory_to_image(struct venus_call *call, void *data)
 
 #endif
 
-// ---- descriptors --------------------------------------------------------------------------------
+// ---- descriptors ----------------------------------------------------------
 
 #ifdef VK_EXT_descriptor_heap
 // Bytes of a descriptor of this type, 0: no such type. Drivers index tables with it.

@@ -5,7 +5,7 @@
 
 #include "venus/profile.h"
 
-// ---- create infos -------------------------------------------------------------------------------
+// ---- create infos ---------------------------------------------------------
 
 // What had to be done to a VkImageCreateInfo before the host may see it.
 struct image_rewrite {
@@ -166,7 +166,7 @@ static VkResult rewrite_buffer(const struct venus_physical_device *physical_devi
     return VK_SUCCESS;
 }
 
-// ---- creation -----------------------------------------------------------------------------------
+// ---- creation -------------------------------------------------------------
 
 static const struct venus_class image_class = {.size = sizeof(struct venus_image),
                                                .release = venus_plain_release};
@@ -277,7 +277,7 @@ static bool create_buffer_view(struct venus_call *call, void *data)
     return true;
 }
 
-// ---- memory requirements ------------------------------------------------------------------------
+// ---- memory requirements --------------------------------------------------
 
 static void restrict_types(const struct venus_call *call, bool external,
                            VkMemoryRequirements *requirements)
@@ -418,7 +418,7 @@ static bool get_device_buffer_requirements(struct venus_call *call, void *data)
     return true;
 }
 
-// ---- layouts ------------------------------------------------------------------------------------
+// ---- layouts --------------------------------------------------------------
 
 // Makes the subresource one that the host's driver can be asked about. False: there is none, the
 // answer is zero.

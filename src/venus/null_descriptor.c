@@ -19,7 +19,7 @@ struct venus_null_descriptor {
     } zero[KINDS];
 };
 
-// ---- the feature --------------------------------------------------------------------------------
+// ---- the feature ----------------------------------------------------------
 
 bool venus_null_descriptor_is_ours(const struct venus_physical_device *physical_device)
 {
@@ -62,7 +62,7 @@ bool venus_null_descriptor_take(const struct venus_physical_device *physical_dev
     return on;
 }
 
-// ---- the zeroes ---------------------------------------------------------------------------------
+// ---- the zeroes -----------------------------------------------------------
 
 static VkResult allocate(const struct venus_device *device,
                          const VkMemoryRequirements *requirements, VkDeviceMemory *memory)
@@ -233,7 +233,7 @@ void venus_null_descriptor_destroy(struct venus_device *device)
     device->nulls = NULL;
 }
 
-// ---- where guests write nothing -----------------------------------------------------------------
+// ---- where guests write nothing -------------------------------------------
 
 static void fill_images(const struct venus_null_descriptor *nulls, VkWriteDescriptorSet *write,
                         int kind)

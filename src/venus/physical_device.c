@@ -12,7 +12,7 @@
 
 #define MAX_PHYSICAL_DEVICES VENUS_MAX_HOST_DEVICES
 
-// ---- memory types -------------------------------------------------------------------------------
+// ---- memory types ---------------------------------------------------------
 
 // A guest maps only pages that we gave the driver, and never flushes: what is not both importable
 // and coherent is not mappable.
@@ -61,7 +61,7 @@ void venus_physical_device_probe(struct venus_physical_device *physical_device)
     pthread_mutex_unlock(&physical_device->probe_lock);
 }
 
-// ---- enumeration --------------------------------------------------------------------------------
+// ---- enumeration ----------------------------------------------------------
 
 void venus_physical_device_forget(struct venus_physical_device *physical_device)
 {
@@ -280,7 +280,7 @@ static bool enumerate_groups(struct venus_call *call, void *data)
     return true;
 }
 
-// ---- queries ------------------------------------------------------------------------------------
+// ---- queries --------------------------------------------------------------
 
 static struct venus_physical_device *self(struct venus_call *call)
 {

@@ -43,7 +43,7 @@ static const struct venus_profile dense_profile = {
     .queue_flags = VK_QUEUE_SPARSE_BINDING_BIT,
 };
 
-// ---- portable: a Mac ----------------------------------------------------------------------------
+// ---- portable: a Mac ------------------------------------------------------
 //
 // What MoltenVK publishes about itself (its runtime guide's list of extensions, and the features
 // that its documentation and Metal's feature set rule out), laid over whatever driver the host has.
@@ -149,7 +149,7 @@ static const struct venus_profile portable_profile = {
     .queue_flags = VK_QUEUE_SPARSE_BINDING_BIT | VK_QUEUE_PROTECTED_BIT,
 };
 
-// ---- applying one -------------------------------------------------------------------------------
+// ---- applying one ---------------------------------------------------------
 
 extern const struct venus_profile venus_profile_moltenvk; // generated
 

@@ -120,7 +120,7 @@ VkResult venus_queue_wait_idle(struct venus_context *context, struct venus_queue
     return venus_device_result(device, "vkWaitForFences", result);
 }
 
-// ---- submissions of the guest -------------------------------------------------------------------
+// ---- submissions of the guest ---------------------------------------------
 
 // How a submission is fenced.
 struct fencing {

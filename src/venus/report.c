@@ -11,7 +11,7 @@
 #include "venus/portability.h"
 #include "venus/profile.h"
 
-// ---- what programs of a guest may miss ----------------------------------------------------------
+// ---- what programs of a guest may miss ------------------------------------
 
 struct features {
     VkPhysicalDeviceFeatures2 core;
@@ -81,7 +81,7 @@ static void report_lacks(struct json_writer *out, const struct venus_physical_de
     json_close(out, ']');
 }
 
-// ---- one device ---------------------------------------------------------------------------------
+// ---- one device -----------------------------------------------------------
 
 static void version_text(uint32_t version, char text[32])
 {

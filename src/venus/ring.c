@@ -208,7 +208,7 @@ static void *ring_main(void *data)
     return NULL;
 }
 
-// ---- creation -----------------------------------------------------------------------------------
+// ---- creation -------------------------------------------------------------
 
 struct region {
     uint64_t offset, size;
@@ -429,7 +429,7 @@ void venus_ring_list_wake(struct venus_ring_list *list)
     pthread_mutex_unlock(&list->lock);
 }
 
-// ---- what the context stream does with rings ----------------------------------------------------
+// ---- what the context stream does with rings ------------------------------
 
 static void notify(struct venus_ring *ring)
 {

@@ -1,6 +1,7 @@
 // What the codec speaks: commands, extensions, the capset made from them.
 #include <stdlib.h>
 
+#include "wire/capset.h"
 #include "wire/table.h"
 
 const struct wire_command_info *wire_command_info(uint32_t number)

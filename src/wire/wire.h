@@ -32,10 +32,6 @@ const struct wire_extension *wire_extensions(uint32_t *count); // sorted by name
 const struct wire_extension *wire_find_extension(const char *name);
 uint32_t wire_vk_xml_version(void); // packed, as the capset carries it
 
-#define WIRE_CAPSET_SIZE 160
-// Virtio-gpu capset 4 ("Venus"), version 0: what this codec covers. 40 little-endian words.
-void wire_capset(uint8_t capset[WIRE_CAPSET_SIZE]);
-
 // ---- decoding -------------------------------------------------------------
 
 // Translates an object id to the host's handle; an id of 0 stands where vk.xml wants an object.

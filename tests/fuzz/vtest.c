@@ -15,6 +15,7 @@
 #include "os/loop.h"
 #include "os/os.h"
 #include "os/shm.h"
+#include "wire/capset.h"
 #include "wire/wire.h"
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);

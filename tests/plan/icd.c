@@ -102,7 +102,7 @@ static void fatal(const char *what)
     exit(2);
 }
 
-// ---- the plan ----------------------------------------------------------------------------------
+// ---- the plan -------------------------------------------------------------
 
 static long result_of(const char *text)
 {
@@ -160,7 +160,7 @@ __attribute__((constructor)) static void start(void)
     free(copy);
 }
 
-// ---- calls -------------------------------------------------------------------------------------
+// ---- calls ----------------------------------------------------------------
 
 static bool same_command(const char *planned, const char *called)
 {
@@ -258,7 +258,7 @@ static PFN_vkVoidFunction wrap(const char *name, PFN_vkVoidFunction real)
     return (PFN_vkVoidFunction)calls[number];
 }
 
-// ---- what a loader asks a driver ---------------------------------------------------------------
+// ---- what a loader asks a driver ------------------------------------------
 
 static PFN_vkVoidFunction get_device_proc(VkDevice device, const char *name)
 {

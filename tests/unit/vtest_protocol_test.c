@@ -20,6 +20,7 @@
 #include "os/shm.h"
 #include "short.h"
 #include "vtest_peer.h"
+#include "wire/capset.h"
 #include "wire/wire.h"
 
 static struct os_loop *loop;

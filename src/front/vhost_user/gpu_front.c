@@ -71,7 +71,7 @@ static int unplace(void *data, uint64_t offset, uint64_t size, uint64_t cookie)
     return or_later(gpu, vhost_aperture_unplace(gpu->aperture, offset, size, cookie));
 }
 
-// ---- what the aperture says -------------------------------------------------
+// ---- what the aperture says -----------------------------------------------
 
 static void placed(void *data, uint64_t cookie, int error)
 {

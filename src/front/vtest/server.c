@@ -10,7 +10,7 @@
 #include "os/clock.h"
 #include "os/os.h"
 #include "os/socket.h"
-#include "wire/wire.h"
+#include "wire/capset.h"
 
 // Connections without a context yet.
 enum { MAX_CALLERS = 256 };

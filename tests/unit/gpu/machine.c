@@ -10,7 +10,7 @@
 #include "base/log.h"
 #include "os/socket.h"
 
-// ---- link/pool.h and link/child.h, played ------------------------------------------------
+// ---- link/pool.h and link/child.h, played ---------------------------------
 
 int link_pool_take(struct link_pool *pool, const struct link_child_callbacks *callbacks, void *data,
                    struct link_child **taken)

@@ -2,6 +2,7 @@
 #include "gpu_test.h"
 
 #include "../short.h"
+#include "wire/capset.h"
 #include "wire/wire.h"
 
 static const struct known {

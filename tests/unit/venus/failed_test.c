@@ -403,7 +403,7 @@ static VkResult submit_commands(void)
         ->ret;
 }
 
-// ---- memory ---------------------------------------------------------------------------------
+// ---- memory ---------------------------------------------------------------
 
 static void memory_that_failed_can_be_freed(void **state)
 {
@@ -469,7 +469,7 @@ static void a_bind_that_the_driver_refuses_fails_the_buffer(void **state)
     assert_true(is_failed(BUFFER));
 }
 
-// ---- pipelines ------------------------------------------------------------------------------
+// ---- pipelines ------------------------------------------------------------
 
 static void what_is_made_from_it_fails(void **state)
 {
@@ -518,7 +518,7 @@ static void dispatches_of_no_pipeline_are_left_out(void **state)
     assert_int_equal(host.submits, 1);
 }
 
-// ---- command buffers ------------------------------------------------------------------------
+// ---- command buffers ------------------------------------------------------
 
 static void a_command_buffer_that_names_it_is_not_submitted(void **state)
 {
@@ -580,7 +580,7 @@ static void a_command_buffer_without_an_end_is_not_submitted(void **state)
     assert_null(fake_find(&f, COMMANDS));
 }
 
-// ---- arrays ---------------------------------------------------------------------------------
+// ---- arrays ---------------------------------------------------------------
 
 static void descriptors_are_not_written_with_it(void **state)
 {
@@ -640,7 +640,7 @@ static void the_other_fences_are_reset(void **state)
                      VK_ERROR_DEVICE_LOST);
 }
 
-// ---- null -----------------------------------------------------------------------------------
+// ---- null -----------------------------------------------------------------
 
 static void null_is_no_object_where_one_is_wanted(void **state)
 {

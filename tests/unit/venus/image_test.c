@@ -415,7 +415,7 @@ static void host_copies_must_fit_their_bytes(void **state)
 
 #define TEST(setup, name) cmocka_unit_test_setup_teardown(name, setup, tear_down)
 
-// ---- sparse resources ------------------------------------------------------
+// ---- sparse resources -----------------------------------------------------
 
 static VKAPI_ATTR void VKAPI_CALL get_sparse_formats(VkPhysicalDevice d, VkFormat format,
                                                      VkImageType type,

@@ -1,6 +1,7 @@
 // The vocabulary and the capset that is made from it. Run with vk.xml 1.4.343 or newer: full; with
 // an older one: what it covers.
 #include "support.h"
+#include "wire/capset.h"
 
 static uint32_t word(const uint8_t *capset, int index)
 {
