@@ -7,7 +7,10 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cli/cli.h"
+#include "cli/driver.h"
 #include "cli/status.h"
+#include "cli/values.h"
 #include "link/pool.h"
 #include "os/clock.h"
 #include "os/os.h"

@@ -4,8 +4,9 @@
 
 #include <getopt.h>
 
-#include "cli/cli.h"
 #include "cli/displays.h"
+#include "cli/host.h"
+#include "cli/janitor.h"
 #include "cli/seat.h"
 #include "front/vhost_user/gpu_front.h"
 #include "os/loop.h"

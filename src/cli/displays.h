@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "cli/cli.h"
+#include "cli/host.h"
 #include "gpu/output.h"
 #include "link/display.h"
 

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cli/cli.h"
+#include "cli/values.h"
 
 static const char usage[] =
     "usage: hesper doctor [OPTIONS]\n"

@@ -1,24 +1,14 @@
 // What hesper doctor checks of Vulkan: the loader, each driver, each device, and what guests get.
 // Nothing is loaded here: workers report (cli/driver.h).
-#include "cli/doctor.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/doctor.h"
 #include "cli/driver.h"
 #include "os/library.h"
 #include "venus/discovery.h"
 #include "venus/profile.h"
-
-static int64_t number(struct json object, const char *key)
-{
-    struct json value;
-    int64_t result = 0;
-    json_member(object, key, &value);
-    json_integer(value, &result);
-    return result;
-}
 
 static bool text(struct json object, const char *key, char *buffer, size_t size)
 {
@@ -52,8 +42,8 @@ static void check_guest_view(struct doctor *doctor, struct json device)
     unsigned mappable = join(list, "; ", names, sizeof(names));
     doctor_say(doctor, DOCTOR_GOOD, "guest", NULL,
                "gets Vulkan %s, %lld extensions, %u of %lld memory types to map: %s", vulkan,
-               (long long)number(device, "extensions"), mappable,
-               (long long)number(device, "memory_types"), names);
+               (long long)doctor_number(device, "extensions"), mappable,
+               (long long)doctor_number(device, "memory_types"), names);
     json_member(device, "lacks", &list);
     for (struct json at = {0}; json_next(list, &at);) {
         text(at, "feature", feature, sizeof(feature));
@@ -75,15 +65,16 @@ static void check_device(struct doctor *doctor, struct json device, bool others)
     if (text(device, "refused", refused, sizeof(refused))) {
         doctor_say(doctor, others ? DOCTOR_NOTE : DOCTOR_BAD, "device",
                    others ? NULL : "a newer driver, or another device",
-                   "%lld: %s is not for guests: %s", (long long)number(device, "number"), name,
-                   refused);
+                   "%lld: %s is not for guests: %s", (long long)doctor_number(device, "number"),
+                   name, refused);
         return;
     }
-    doctor_say(
-        doctor, DOCTOR_GOOD, "device", NULL,
-        "%lld: %s; takes shared memory in %lld of %lld memory types, aligned to %lld bytes",
-        (long long)number(device, "number"), name, (long long)number(device, "importable_types"),
-        (long long)number(device, "memory_types"), (long long)number(device, "import_alignment"));
+    doctor_say(doctor, DOCTOR_GOOD, "device", NULL,
+               "%lld: %s; takes shared memory in %lld of %lld memory types, aligned to %lld bytes",
+               (long long)doctor_number(device, "number"), name,
+               (long long)doctor_number(device, "importable_types"),
+               (long long)doctor_number(device, "memory_types"),
+               (long long)doctor_number(device, "import_alignment"));
     check_guest_view(doctor, device);
 }
 

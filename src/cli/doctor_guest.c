@@ -1,22 +1,12 @@
 // What hesper doctor --guest asks a running VM's device process.
-#include "cli/doctor.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/control.h"
+#include "cli/doctor.h"
 
 enum { MAX_GUESTS = 16 };
-
-static int64_t number(struct json object, const char *key)
-{
-    struct json value;
-    int64_t result = 0;
-    json_member(object, key, &value);
-    json_integer(value, &result);
-    return result;
-}
 
 static bool is_true(struct json object, const char *key)
 {
@@ -75,25 +65,27 @@ static void check_contexts(struct doctor *doctor, struct json gpu)
     if (is_true(gpu, "capset_withheld"))
         doctor_say(doctor, DOCTOR_BAD, "capset", "in the guest: Linux 7.2 and Mesa 26.2.4 or newer",
                    "withheld: the guest's driver can't align memory to this host's larger pages");
-    else if (!number(gpu, "capset_reads"))
+    else if (!doctor_number(gpu, "capset_reads"))
         doctor_say(doctor, DOCTOR_NOTE, "capset",
                    "in the guest: install mesa-vulkan-drivers, run vulkaninfo --summary",
                    "not read yet: no program of the guest has looked for Venus");
     else
         doctor_say(doctor, DOCTOR_GOOD, "capset", NULL, "read %lld times",
-                   (long long)number(gpu, "capset_reads"));
-    doctor_say(doctor, DOCTOR_GOOD, "contexts", NULL,
-               "%lld live, at most %lld; %lld created so far", (long long)number(gpu, "contexts"),
-               (long long)number(gpu, "max_contexts"), (long long)number(gpu, "contexts_created"));
-    if (number(gpu, "contexts_lost"))
+                   (long long)doctor_number(gpu, "capset_reads"));
+    doctor_say(
+        doctor, DOCTOR_GOOD, "contexts", NULL, "%lld live, at most %lld; %lld created so far",
+        (long long)doctor_number(gpu, "contexts"), (long long)doctor_number(gpu, "max_contexts"),
+        (long long)doctor_number(gpu, "contexts_created"));
+    if (doctor_number(gpu, "contexts_lost"))
         doctor_say(doctor, DOCTOR_BAD, "lost", NULL, "%lld contexts were lost; see the errors",
-                   (long long)number(gpu, "contexts_lost"));
+                   (long long)doctor_number(gpu, "contexts_lost"));
     doctor_say(doctor, DOCTOR_GOOD, "resources", NULL,
                "%lld live, at most %lld; %lld MiB of the aperture's %lld in use; %lld outputs on",
-               (long long)number(gpu, "resources"), (long long)number(gpu, "max_resources"),
-               (long long)(number(gpu, "shared_bytes") >> 20),
-               (long long)(number(gpu, "aperture_size") >> 20),
-               (long long)number(gpu, "outputs_enabled"));
+               (long long)doctor_number(gpu, "resources"),
+               (long long)doctor_number(gpu, "max_resources"),
+               (long long)(doctor_number(gpu, "shared_bytes") >> 20),
+               (long long)(doctor_number(gpu, "aperture_size") >> 20),
+               (long long)doctor_number(gpu, "outputs_enabled"));
 }
 
 static void check_errors(struct doctor *doctor, struct json gpu)
@@ -105,9 +97,9 @@ static void check_errors(struct doctor *doctor, struct json gpu)
         json_member(at, "text", &value);
         if (json_copy(value, text, sizeof(text)))
             doctor_say(doctor, DOCTOR_NOTE, "error", NULL, "%lld s ago: %s",
-                       (long long)number(at, "seconds_ago"), text);
+                       (long long)doctor_number(at, "seconds_ago"), text);
     }
-    if (!number(gpu, "complaints"))
+    if (!doctor_number(gpu, "complaints"))
         doctor_say(doctor, DOCTOR_GOOD, "errors", NULL, "none");
 }
 
@@ -124,7 +116,8 @@ static void check_answer(struct doctor *doctor, const char *path, struct json ro
     if (json_member(root, "name", &value))
         json_copy(value, name, sizeof(name));
     doctor_say(doctor, DOCTOR_GOOD, "hesper", NULL, "%s, %s%sprocess %lld, profile %s, at %s",
-               version, name, name[0] ? ", " : "", (long long)number(root, "pid"), profile, path);
+               version, name, name[0] ? ", " : "", (long long)doctor_number(root, "pid"), profile,
+               path);
     if (!is_true(root, "venus"))
         doctor_say(doctor, DOCTOR_NOTE, "host", NULL, "no Vulkan for the guest: --no-venus");
     else if (gpu_name[0])

@@ -1,6 +1,4 @@
 // What hesper doctor checks of the machine itself.
-#include "cli/doctor.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,6 +6,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "cli/doctor.h"
 #include "os/os.h"
 #include "os/places.h"
 #include "os/shm.h"

@@ -1,6 +1,4 @@
 // What hesper doctor checks of QEMU and of the programs that show a guest's screen.
-#include "cli/doctor.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "cli/doctor.h"
 #include "cli/qemu.h"
 #include "os/os.h"
 

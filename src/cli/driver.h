@@ -3,7 +3,7 @@
 #define CLI_DRIVER_H
 
 #include "base/json.h"
-#include "cli/cli.h"
+#include "cli/host.h"
 #include "venus/discovery.h"
 
 struct cli_report {
@@ -23,5 +23,10 @@ bool cli_report_no_loader(const struct cli_report *report);
 // A driver that was found good joins those in host->driver: a loader takes a list of manifests. Of
 // what can't be joined the first stays.
 void cli_driver_take(struct cli_host *host, const struct venus_candidate *candidate);
+
+// After a first worker has ended before it was ready (`status` as of waitpid, -1: not seen): tries
+// out every driver of the machine, each in a process of its own, says which are of no use, and puts
+// those that are into host->driver. False after log lines: there is none, or it was done before.
+bool cli_driver_choose(struct cli_host *host, int status);
 
 #endif

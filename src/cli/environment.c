@@ -42,7 +42,8 @@ static bool lists(const char *text, const char *word)
     return false;
 }
 
-char **environment_for_client(char *const *environment, const char *socket, const char *manifest)
+char **cli_environment_for_client(char *const *environment, const char *socket,
+                                  const char *manifest)
 {
     static const char *const replaced[] = {"VN_DEBUG", "VTEST_SOCKET_NAME", "VK_DRIVER_FILES",
                                            "VK_ICD_FILENAMES"};
@@ -86,13 +87,13 @@ char **environment_for_client(char *const *environment, const char *socket, cons
         wanted++;
     }
     if (used != wanted) {
-        environment_free(result);
+        cli_environment_free(result);
         return NULL;
     }
     return result;
 }
 
-void environment_free(char **environment)
+void cli_environment_free(char **environment)
 {
     if (!environment)
         return;

@@ -4,7 +4,8 @@
 
 // A copy of `environment` (NULL-terminated) with what a client of `socket` needs: VN_DEBUG,
 // VTEST_SOCKET_NAME, VK_DRIVER_FILES, VK_ICD_FILENAMES, MESA_VK_WSI_DEBUG. NULL: out of memory.
-char **environment_for_client(char *const *environment, const char *socket, const char *manifest);
-void environment_free(char **environment);
+char **cli_environment_for_client(char *const *environment, const char *socket,
+                                  const char *manifest);
+void cli_environment_free(char **environment);
 
 #endif

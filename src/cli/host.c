@@ -1,9 +1,10 @@
-// What the command line says about the host, and the workers that are started accordingly.
+#include "cli/host.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
-#include "cli/cli.h"
+#include "cli/values.h"
 #include "os/os.h"
 #include "venus/profile.h"
 

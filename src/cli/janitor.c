@@ -1,5 +1,6 @@
-// hesper janitor: removes a server's socket when the server has ended, however it ended. kill -9
-// leaves nobody else to do it.
+// hesper janitor: removes a server's socket when the server has ended, even by kill -9.
+#include "cli/janitor.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -61,7 +62,7 @@ static void watch_server(struct watch *watch)
 
 // hesper janitor SOCKET [FOLDER], with a socket as descriptor 3 whose other end the server keeps
 // open.
-int cli_janitor_main(int argc, char **argv)
+int cli_janitor(int argc, char **argv)
 {
     struct stat before, after;
     if (argc < 2 || argc > 3 || fcntl(JANITOR_FD, F_GETFD) < 0) {

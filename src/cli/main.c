@@ -33,7 +33,7 @@ static const struct {
     {"vtest", cli_vtest},
     {"doctor", cli_doctor},
     {"worker", cli_worker},
-    {"janitor", cli_janitor_main},
+    {"janitor", cli_janitor},
 };
 
 int main(int argc, char **argv)

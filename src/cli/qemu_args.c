@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/qemu.h"
 #include "cli/seat.h"
+#include "cli/values.h"
 
 static const char usage[] =
     "usage: hesper qemu-args --socket PATH [OPTIONS]\n"

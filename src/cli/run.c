@@ -9,10 +9,13 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/cli.h"
 #include "cli/control.h"
 #include "cli/device.h"
+#include "cli/host.h"
 #include "cli/machine.h"
 #include "cli/monitor.h"
+#include "cli/values.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "os/socket.h"

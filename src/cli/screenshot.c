@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/control.h"
+#include "cli/values.h"
 #include "gpu/output.h"
 
 static const char usage[] =

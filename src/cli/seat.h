@@ -3,7 +3,7 @@
 #define CLI_SEAT_H
 
 #include "base/log.h"
-#include "cli/cli.h"
+#include "cli/janitor.h"
 #include "cli/qemu.h"
 #include "os/process.h"
 

@@ -4,7 +4,10 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cli/cli.h"
 #include "cli/device.h"
+#include "cli/host.h"
+#include "cli/janitor.h"
 #include "cli/qemu.h"
 #include "front/vhost_user/gpu_server.h"
 

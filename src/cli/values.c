@@ -1,4 +1,5 @@
-// Values of options, and options that are none.
+#include "cli/values.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>

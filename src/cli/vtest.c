@@ -14,8 +14,12 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/driver.h"
 #include "cli/environment.h"
-#include "cli/venus_icd.h"
+#include "cli/host.h"
+#include "cli/janitor.h"
+#include "cli/manifest.h"
+#include "cli/values.h"
 #include "front/vtest/server.h"
 #include "link/pool.h"
 #include "os/clock.h"
@@ -92,7 +96,7 @@ static void on_program_end(void *data, pid_t pid, int status)
 static int start_program(struct session *session)
 {
     char **environment =
-        environment_for_client(environ, session->socket_path, session->manifest_path);
+        cli_environment_for_client(environ, session->socket_path, session->manifest_path);
     if (!environment) {
         log_error("out of memory");
         return CLI_FAILED;
@@ -108,7 +112,7 @@ static int start_program(struct session *session)
     pid_t pid = os_spawn(&options);
     if (lowered)
         setrlimit(RLIMIT_NOFILE, &raised);
-    environment_free(environment);
+    cli_environment_free(environment);
     if (pid < 0) {
         log_error("cannot run '%s': %s", session->program[0], strerror(-pid));
         return pid == -ENOENT ? CLI_NOT_FOUND : CLI_NOT_EXECUTABLE;
@@ -388,8 +392,8 @@ static bool find_manifest(struct session *session)
         log_error("--venus-icd: cannot read '%s': %s", session->manifest, strerror(errno));
         return false;
     }
-    if (uname(&machine) == 0 &&
-        venus_icd_find("", machine.machine, session->manifest_path, sizeof(session->manifest_path)))
+    if (uname(&machine) == 0 && cli_manifest_find("", machine.machine, session->manifest_path,
+                                                  sizeof(session->manifest_path)))
         return true;
     log_error("no Venus driver (virtio_icd.json) is installed for '%s' to use: install "
               "mesa-vulkan-drivers 25 or newer "

@@ -5,6 +5,8 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/host.h"
+#include "cli/values.h"
 #include "os/process.h"
 #include "venus/profile.h"
 #include "venus/report.h"

@@ -1,6 +1,6 @@
 // Finds the manifest of Mesa's Venus driver as the Vulkan loader would.
-#ifndef CLI_VENUS_ICD_H
-#define CLI_VENUS_ICD_H
+#ifndef CLI_MANIFEST_H
+#define CLI_MANIFEST_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -8,6 +8,6 @@
 // Path of the best virtio_icd*.json for programs of `machine` ("x86_64", as uname says it) into
 // `path`. Looks at XDG_* and HOME. `root` is put before the folders of the system ("" but in
 // tests). False: there is none.
-bool venus_icd_find(const char *root, const char *machine, char *path, size_t size);
+bool cli_manifest_find(const char *root, const char *machine, char *path, size_t size);
 
 #endif

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "cli/environment.h"
-#include "cli/venus_icd.h"
+#include "cli/manifest.h"
 
 // The value that a program would find: the first one.
 static const char *value(char **environment, const char *name)
@@ -32,7 +32,7 @@ static void a_client_gets_what_it_needs(void **state)
 {
     char *given[] = {"HOME=/home/me", "VK_DRIVER_FILES=/host/lvp.json", "VTEST_SOCKET_NAME=/old",
                      "VN_DEBUGGER=no", NULL};
-    char **result = environment_for_client(given, "/run/x/vtest", "/usr/virtio_icd.json");
+    char **result = cli_environment_for_client(given, "/run/x/vtest", "/usr/virtio_icd.json");
     assert_string_equal(value(result, "HOME"), "/home/me");
     assert_string_equal(value(result, "VN_DEBUG"), "vtest");
     assert_string_equal(value(result, "VN_DEBUGGER"), "no");
@@ -40,7 +40,7 @@ static void a_client_gets_what_it_needs(void **state)
     assert_string_equal(value(result, "VK_DRIVER_FILES"), "/usr/virtio_icd.json");
     assert_string_equal(value(result, "VK_ICD_FILENAMES"), "/usr/virtio_icd.json");
     assert_string_equal(value(result, "MESA_VK_WSI_DEBUG"), "sw");
-    environment_free(result);
+    cli_environment_free(result);
 }
 
 static void what_a_person_set_stays(void **state)
@@ -51,10 +51,10 @@ static void what_a_person_set_stays(void **state)
                                            {"VN_DEBUG=novtest", "novtest,vtest"}};
     for (size_t i = 0; i < 4; i++) {
         char *given[] = {"MESA_VK_WSI_DEBUG=linear", (char *)debug[i][0], NULL};
-        char **result = environment_for_client(given, "s", "m");
+        char **result = cli_environment_for_client(given, "s", "m");
         assert_string_equal(value(result, "MESA_VK_WSI_DEBUG"), "linear");
         assert_string_equal(value(result, "VN_DEBUG"), debug[i][1]);
-        environment_free(result);
+        cli_environment_free(result);
     }
 }
 
@@ -94,7 +94,7 @@ static int tear_down(void **state)
 static const char *found(const char *machine)
 {
     static char path[256];
-    if (!venus_icd_find(root, machine, path, sizeof(path)))
+    if (!cli_manifest_find(root, machine, path, sizeof(path)))
         return NULL;
     assert_memory_equal(path, root, strlen(root));
     return path + strlen(root);

@@ -1,4 +1,4 @@
-#include "cli/venus_icd.h"
+#include "cli/manifest.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -85,7 +85,7 @@ static void search_home(struct search *search, const char *variable, const char 
         search_list(search, "", folder);
 }
 
-bool venus_icd_find(const char *root, const char *machine, char *path, size_t size)
+bool cli_manifest_find(const char *root, const char *machine, char *path, size_t size)
 {
     char found[4096]; // a rejected candidate must not be left in `path`
     struct search search = {.root = root, .machine = machine, .path = found, .size = sizeof(found)};
