@@ -1,4 +1,6 @@
 // One command being carried out, and the handlers that do it.
+//
+// Thread: a call belongs to the thread of its stream.
 #ifndef VENUS_CALL_H
 #define VENUS_CALL_H
 
@@ -26,8 +28,8 @@ struct venus_call {
     const char *reason; // static text
 };
 
-// Carries out a decoded command; results go into `args`. False: the stream is broken (venus_fail
-// was called).
+// Carries out a decoded command; results go into `args`.
+// Errors: false: the stream is broken (venus_fail was called).
 typedef bool (*venus_handler)(struct venus_call *call, void *args);
 
 // Defaults, generated: call the driver, keep the object table. NULL where there is no sensible

@@ -1,4 +1,6 @@
-// Instances, physical devices and devices: the objects with driver tables.
+// Instances, physical devices and devices: the objects with function tables of the host's driver.
+//
+// Thread: any, once they are in the object table.
 #ifndef VENUS_DEVICE_H
 #define VENUS_DEVICE_H
 
@@ -12,15 +14,15 @@ struct venus_instance {
     struct venus_object base;
     const struct venus_host *host;
     struct venus_instance_driver vk;
-    uint32_t api_version; // usable with every device: what the loader offers, at most what the
-                          // codec knows
+    // Usable with every device: what the loader offers, at most what the codec knows.
+    uint32_t api_version;
     pthread_mutex_t enumeration_lock; // around the first enumeration and the binding of ids
     bool enumerated;
-    struct venus_physical_device *
-        *physical_devices;          // in the order shown to the guest; the array is owned
-    uint32_t physical_device_count; // at most 64
-    uint64_t named; // bit per index: the guest has given it an id, so it is a child in the table;
-                    // the others are owned here
+    struct venus_physical_device **physical_devices; // as the guest counts them; the array is owned
+    uint32_t physical_device_count;                  // at most 64
+    // A bit for each: the guest has given it an id, so that it is a child in the table. The others
+    // are owned here.
+    uint64_t named;
 };
 
 struct venus_physical_device {
@@ -28,13 +30,13 @@ struct venus_physical_device {
     struct venus_instance *instance;
     const struct venus_profile *profile;
     VkPhysicalDeviceProperties properties; // of the host, apiVersion capped
-    VkPhysicalDeviceMemoryProperties
-        memory;                // as the guest sees it; valid after venus_physical_device_probe
-    uint32_t importable_types; // bits of memory types into which host pages can be imported; valid
-                               // after venus_physical_device_probe
-    uint64_t import_alignment; // bytes: page size or minImportedHostPointerAlignment, whichever is
-                               // larger; valid likewise
-    bool no_lod_bias;          // the driver's portability subset lacks samplerMipLodBias
+    // Valid after venus_physical_device_probe: memory as the guest sees it; bits of the memory
+    // types that take pages of ours; the alignment of these in bytes, the page size or
+    // minImportedHostPointerAlignment, whichever is larger.
+    VkPhysicalDeviceMemoryProperties memory;
+    uint32_t importable_types;
+    uint64_t import_alignment;
+    bool no_lod_bias; // the driver's portability subset lacks samplerMipLodBias
     bool null_descriptor_is_ours;
     atomic_bool probed;
     pthread_mutex_t probe_lock;

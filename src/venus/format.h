@@ -9,7 +9,7 @@ struct venus_format_info {
     uint8_t block_size; // bytes of a block; 0 has no meaning for multi-planar formats
     uint8_t block_width, block_height, block_depth; // texels; 1 if not compressed
     uint8_t depth_size,
-        stencil_size; // bytes of a texel of the aspect in a buffer; 0: the format lacks it
+        stencil_size; // bytes of a texel in a buffer; 0: the format lacks the aspect
     struct {
         uint8_t size, width_divisor, height_divisor;
     } plane[3];

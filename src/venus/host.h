@@ -1,5 +1,7 @@
 // The host's Vulkan loader or driver library, found at run time. Loaded once per worker, before a
 // guest is served.
+//
+// Thread: the worker's first one, but where another is named.
 #ifndef VENUS_HOST_H
 #define VENUS_HOST_H
 
@@ -31,21 +33,22 @@ struct venus_host {
 // Completes a probe that has been identified, if its device is a known one.
 bool venus_host_recall(const struct venus_host *host, struct venus_probe *probe);
 
-// Does a guest see the device with this number?
+// Does a guest see the device with this number? Thread: any.
 static inline bool venus_host_shows(const struct venus_host *host, uint32_t index)
 {
     return !host->chose || host->chosen == index;
 }
 
-// False: `error` says in one line what is missing and what to do. What was loaded stays loaded
-// until the process ends.
+// What was loaded stays loaded until the process ends.
+// Errors: false: `error` says in one line what is missing and what to do.
 bool venus_host_load(struct venus_host *host, const struct venus_host_options *options, char *error,
                      size_t error_size);
 // Frees what is owned; call it after venus_host_load, whatever that returned.
 void venus_host_finish(struct venus_host *host);
 
 // An instance without layers and extensions (but those that the host needs to show all its
-// drivers). `application` may be NULL; its apiVersion is replaced by the host's. Any thread.
+// drivers). `application` may be NULL; its apiVersion is replaced by the host's.
+// Thread: any.
 VkResult venus_host_create_instance(const struct venus_host *host,
                                     const VkApplicationInfo *application, VkInstance *instance);
 
@@ -54,8 +57,8 @@ void venus_host_device_name(const struct venus_instance_driver *vk, VkPhysicalDe
                             char *text, size_t size);
 
 // Which of `count` names `gpu` means: a number, or part of one name only (upper and lower case are
-// the same; a name that is the same as a whole wins). -1: none or several; `error` says so and
-// lists them.
+// the same; a name that is the same as a whole wins).
+// Errors: -1: none or several; `error` says so and lists them.
 int venus_host_choose(const char *gpu, char names[][256], uint32_t count, char *error,
                       size_t error_size);
 

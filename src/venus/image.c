@@ -258,7 +258,7 @@ static bool create_buffer(struct venus_call *call, void *data)
     return true;
 }
 
-// Formats that nobody knows make drivers read beyond their tables.
+// Drivers read beyond their tables for a format that does not exist.
 static bool create_image_view(struct venus_call *call, void *data)
 {
     struct wire_args_vkCreateImageView *args = data;
@@ -283,7 +283,7 @@ static void restrict_types(const struct venus_call *call, bool external,
                            VkMemoryRequirements *requirements)
 {
     uint32_t types = requirements->memoryTypeBits & call->device->physical_device->importable_types;
-    // No type at all is nothing that a guest is prepared for: then let its allocation fail.
+    // Guests are not prepared for no type at all: then their allocation fails.
     if (external && types)
         requirements->memoryTypeBits = types;
 }

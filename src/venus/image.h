@@ -9,7 +9,7 @@ struct venus_image {
     VkFormat format;
     VkExtent3D extent;
     uint32_t mip_levels, array_layers;
-    bool external; // memory bound to it may leave the context: only importable memory types
+    bool external; // memory bound to it may leave the context: only types that take pages of ours
     bool modifier; // created with a DRM modifier, which is LINEAR
 };
 

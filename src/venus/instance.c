@@ -4,8 +4,8 @@
 #include "base/log.h"
 #include "venus/device.h"
 
-// What is private to Venus; the guest needs nothing else of an instance: windows are its own
-// business.
+// Only what is private to Venus: windows are the guest's own business, and it needs nothing else of
+// an instance.
 static const char *const instance_extensions[] = {"VK_EXT_command_serialization",
                                                   "VK_MESA_venus_protocol"};
 #define INSTANCE_EXTENSION_COUNT (sizeof(instance_extensions) / sizeof(instance_extensions[0]))

@@ -7,8 +7,8 @@
 #include "base/checked.h"
 #include "venus/call.h"
 
-// A guest's kernel rounds blobs up to its own pages, and maps them so: of 16 KiB in many an arm64
-// guest. Sharable memory has room for that on hosts with smaller ones.
+// A guest's kernel rounds blobs up to its own pages and maps them so; many an arm64 guest has pages
+// of 16 KiB. Sharable memory has room for that on hosts with smaller ones.
 enum { GUEST_PAGE = 16384 };
 
 static bool type_is_mappable(const struct venus_physical_device *physical_device, uint32_t type)
@@ -102,7 +102,7 @@ static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *gu
         VkResult result = find_pages(call, &info, import, shared, &memory->pages);
         if (result != VK_SUCCESS)
             return result;
-        // Imported host memory is nobody's dedicated allocation
+        // Imported host memory may not be a dedicated allocation
         // (VUID-VkMemoryAllocateInfo-pNext-02806).
         venus_chain_unlink(&info, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO);
         pointer.pNext = info.pNext;

@@ -10,7 +10,7 @@ struct venus_memory {
     struct venus_pages *pages; // NULL: plain memory of the driver, not mappable, not shared
     bool mappable;             // of a type that the guest sees as HOST_VISIBLE
     bool exportable;           // the guest asked for export handle types
-    bool imported;             // the pages are somebody else's: not counted here
+    bool imported;             // the pages belong to a resource: they are counted there
     atomic_bool exported;      // it is a blob already: once only
 };
 

@@ -1,4 +1,6 @@
 // Shared pages: (file, offset, length), the form in which all memory is shown to a guest.
+//
+// Thread: any.
 #ifndef VENUS_PAGES_H
 #define VENUS_PAGES_H
 

@@ -1,6 +1,8 @@
-// VK_KHR_portability_subset: what a driver lacks of full Vulkan (MoltenVK). No guest can be told so
-// by that extension, which its driver doesn't know: what can be said otherwise is, the rest is for
-// the log and hesper doctor.
+// VK_KHR_portability_subset: what a driver lacks of full Vulkan (MoltenVK). Guests' drivers do not
+// know that extension. What can be said by a limit is said; the rest is for the log and hesper
+// doctor.
+//
+// Thread: any.
 #ifndef VENUS_PORTABILITY_H
 #define VENUS_PORTABILITY_H
 

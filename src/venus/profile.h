@@ -1,8 +1,10 @@
 // What a guest may see of a host's devices besides what the codec knows: tables of things taken
 // away.
 //
-// A profile is data. Queries and vkCreateDevice use the same tables, so what is not shown can't be
-// used either.
+// A profile is data. Queries and vkCreateDevice use the same tables, so that what is not shown
+// cannot be used either.
+//
+// Thread: any.
 #ifndef VENUS_PROFILE_H
 #define VENUS_PROFILE_H
 
@@ -53,7 +55,7 @@ struct venus_profile {
 const struct venus_profile *venus_profile_find(const char *name);
 // Names for messages: "native, portable or moltenvk". Static.
 const char *venus_profile_names(void);
-// The same for a driver that can't bind shared pages to sparse resources.
+// The same for a driver that cannot bind shared pages to sparse resources.
 const struct venus_profile *venus_profile_dense(const struct venus_profile *profile);
 
 // Do guests see sparse resources, if the host has them? All of their features, or none.
@@ -62,7 +64,8 @@ static inline bool venus_profile_has_sparse(const struct venus_profile *profile)
     return !(profile->queue_flags & VK_QUEUE_SPARSE_BINDING_BIT);
 }
 
-// Of the host's: those that Hesper carries out itself (docs/emulation.md) are not asked for here.
+// Is an extension of the host's driver hidden? Those that Hesper carries out itself are not asked
+// for here (docs/emulation.md).
 bool venus_profile_hides_extension(const struct venus_profile *profile, const char *name);
 
 // `features` is an output of the driver with its chain.

@@ -30,7 +30,8 @@ bool venus_resource_table_init(struct venus_resource_table *table, struct venus_
                                uint32_t limit);
 void venus_resource_table_finish(struct venus_resource_table *table);
 
-// Takes over one reference of `pages`, also on failure (false: id 0 or in use, limit, memory).
+// Owns: takes over one reference of `pages`, also on failure.
+// Errors: false: the id is 0 or in use, or there are too many, or no memory.
 bool venus_resource_attach(struct venus_resource_table *table, uint32_t id,
                            enum link_resource_kind kind, struct venus_pages *pages);
 bool venus_resource_detach(struct venus_resource_table *table, uint32_t id);
