@@ -48,13 +48,13 @@ static void enter(struct arena *arena, struct arena_block *block)
 void arena_reset_slow(struct arena *arena)
 {
     size_t kept = 0;
-    struct arena_block **link = &arena->first;
-    while (*link && kept + (*link)->size <= KEPT) {
-        kept += (*link)->size;
-        link = &(*link)->next;
+    struct arena_block **end = &arena->first;
+    while (*end && kept + (*end)->size <= KEPT) {
+        kept += (*end)->size;
+        end = &(*end)->next;
     }
-    free_blocks(*link);
-    *link = NULL;
+    free_blocks(*end);
+    *end = NULL;
     if (!arena->first) {
         arena_init(arena, arena->limit);
         return;

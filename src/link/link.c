@@ -1,6 +1,6 @@
 #include "link/link.h"
 
-#include "base/checked.h"
+#include "base/list.h"
 #include "link/form.h"
 #include "os/socket.h"
 
@@ -21,7 +21,7 @@ enum {
 
 // What the socket did not take, of a non-blocking link.
 struct chunk {
-    struct chunk *next;
+    struct list node;
     size_t size, sent;
     unsigned fd_count;
     int fds[LINK_MAX_FDS]; // our duplicates; gone once the first byte is sent
@@ -45,7 +45,7 @@ struct link {
 
     // Sending: any thread.
     pthread_mutex_t lock;
-    struct chunk *first, **last;
+    struct list chunks;
     atomic_size_t queued;
     bool holding;
     size_t held;
@@ -68,7 +68,7 @@ int link_create(int fd, bool blocking, struct link **created)
     link->blocking = blocking;
     link->buffer = buffer;
     link->capacity = BUFFER_SIZE;
-    link->last = &link->first;
+    list_init(&link->chunks);
     pthread_mutex_init(&link->lock, NULL);
     *created = link;
     return 0;
@@ -102,9 +102,8 @@ void link_destroy(struct link *link)
         return;
     close_unclaimed(link);
     close_fds(link->fds, link->fd_count);
-    while (link->first) {
-        struct chunk *chunk = link->first;
-        link->first = chunk->next;
+    LIST_EACH (node, &link->chunks) {
+        struct chunk *chunk = LIST_ENTRY(node, struct chunk, node);
         close_fds(chunk->fds, chunk->fd_count);
         free(chunk);
     }
@@ -278,8 +277,7 @@ static int enqueue(struct link *link, const struct iovec *parts, unsigned count,
         memcpy(to, parts[i].iov_base, parts[i].iov_len);
         to += parts[i].iov_len;
     }
-    *link->last = chunk;
-    link->last = &chunk->next;
+    list_append(&link->chunks, &chunk->node);
     atomic_fetch_add_explicit(&link->queued, size, memory_order_relaxed);
     return -EAGAIN;
 }
@@ -287,7 +285,7 @@ static int enqueue(struct link *link, const struct iovec *parts, unsigned count,
 static int send_locked(struct link *link, struct iovec *parts, unsigned count, const int *fds,
                        unsigned fd_count)
 {
-    if (link->first)
+    if (!list_is_empty(&link->chunks))
         return enqueue(link, parts, count, fds, fd_count);
     while (count) {
         ssize_t sent = os_socket_send_vector(link->fd, parts, count, fds, fd_count);
@@ -372,8 +370,8 @@ int link_flush(struct link *link)
 {
     int error = 0;
     pthread_mutex_lock(&link->lock);
-    while (link->first && !error) {
-        struct chunk *chunk = link->first;
+    struct chunk *chunk;
+    while (!error && (chunk = LIST_FIRST(&link->chunks, struct chunk, node))) {
         ssize_t sent = os_socket_send(link->fd, chunk->bytes + chunk->sent,
                                       chunk->size - chunk->sent, chunk->fds, chunk->fd_count);
         if (sent == -EAGAIN) {
@@ -386,9 +384,7 @@ int link_flush(struct link *link)
             chunk->sent += (size_t)sent;
             atomic_fetch_sub_explicit(&link->queued, (size_t)sent, memory_order_relaxed);
             if (chunk->sent == chunk->size) {
-                link->first = chunk->next;
-                if (!link->first)
-                    link->last = &link->first;
+                list_remove(&chunk->node);
                 free(chunk);
             }
         }

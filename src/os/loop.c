@@ -1,5 +1,6 @@
 #include "os/loop.h"
 
+#include "base/list.h"
 #include "os/clock.h"
 #include "os/native.h"
 #include "os/notifier.h"
@@ -23,7 +24,7 @@ enum kind { SOURCE_FD, SOURCE_TIMER, SOURCE_CHILD, SOURCE_SIGNAL };
 
 struct os_source {
     struct os_loop *loop;
-    struct os_source *next, **link; // list of its kind (not for descriptors)
+    struct list node; // of the loop's list of its kind (not for descriptors), or of its graveyard
     enum kind kind;
     bool removed;
     void *data;
@@ -56,8 +57,8 @@ struct os_loop {
     struct os_source **fd_sources;
     unsigned fd_count, fd_capacity;
 
-    struct os_source *timers, *children, *signals;
-    struct os_source *graveyard; // removed, freed when no callback can be using them
+    struct list timers, children, signals;
+    struct list graveyard; // removed, freed when no callback can be using them
     bool fds_removed;
 
     int hangups; // of descriptors with no events, where poll is silent about them; -1: it is not
@@ -103,6 +104,10 @@ int os_loop_create(struct os_loop **created)
     struct os_loop *loop = calloc(1, sizeof(*loop));
     if (!loop)
         return -ENOMEM;
+    list_init(&loop->timers);
+    list_init(&loop->children);
+    list_init(&loop->signals);
+    list_init(&loop->graveyard);
     loop->fd_capacity = 16;
     loop->polls = calloc(loop->fd_capacity, sizeof(*loop->polls));
     loop->fd_sources = calloc(loop->fd_capacity, sizeof(struct os_source *));
@@ -124,11 +129,9 @@ int os_loop_create(struct os_loop **created)
 
 static void bury(struct os_loop *loop)
 {
-    while (loop->graveyard) {
-        struct os_source *source = loop->graveyard;
-        loop->graveyard = source->next;
-        free(source);
-    }
+    LIST_EACH (node, &loop->graveyard)
+        free(LIST_ENTRY(node, struct os_source, node));
+    list_init(&loop->graveyard);
     if (!loop->fds_removed)
         return;
     unsigned kept = FIRST_SLOT;
@@ -151,10 +154,10 @@ void os_loop_destroy(struct os_loop *loop)
     for (unsigned i = FIRST_SLOT; i < loop->fd_count; i++)
         if (loop->fd_sources[i])
             os_source_remove(loop->fd_sources[i]);
-    struct os_source **lists[] = {&loop->timers, &loop->children, &loop->signals};
+    struct list *lists[] = {&loop->timers, &loop->children, &loop->signals};
     for (unsigned i = 0; i < 3; i++)
-        while (*lists[i])
-            os_source_remove(*lists[i]);
+        LIST_EACH (node, lists[i])
+            os_source_remove(LIST_ENTRY(node, struct os_source, node));
     bury(loop);
     if (loop->watches_children)
         sigaction(SIGCHLD, &loop->previous_child_action, NULL);
@@ -169,7 +172,7 @@ void os_loop_destroy(struct os_loop *loop)
 }
 
 static struct os_source *new_source(struct os_loop *loop, enum kind kind, void *data,
-                                    struct os_source **list)
+                                    struct list *list)
 {
     struct os_source *source = calloc(1, sizeof(*source));
     if (!source)
@@ -177,13 +180,9 @@ static struct os_source *new_source(struct os_loop *loop, enum kind kind, void *
     source->loop = loop;
     source->kind = kind;
     source->data = data;
-    if (list) {
-        source->next = *list;
-        source->link = list;
-        if (source->next)
-            source->next->link = &source->next;
-        *list = source;
-    }
+    list_init(&source->node);
+    if (list)
+        list_prepend(list, &source->node);
     return source;
 }
 
@@ -308,63 +307,71 @@ void os_source_remove(struct os_source *source)
         loop->polls[source->fd.index].fd = -1; // poll skips it
         loop->fd_sources[source->fd.index] = NULL;
         loop->fds_removed = true;
-    } else {
-        *source->link = source->next;
-        if (source->next)
-            source->next->link = source->link;
     }
-    source->next = loop->graveyard;
-    loop->graveyard = source;
+    list_remove(&source->node);
+    list_append(&loop->graveyard, &source->node);
+}
+
+// A child that has ended, and its status as of waitpid, -1 if somebody else has reaped it.
+static struct os_source *find_ended(struct os_loop *loop, int *status)
+{
+    LIST_EACH (node, &loop->children) {
+        struct os_source *source = LIST_ENTRY(node, struct os_source, node);
+        pid_t pid;
+        do
+            pid = waitpid(source->child.pid, status, WNOHANG);
+        while (pid < 0 && errno == EINTR);
+        if (pid < 0)
+            *status = -1;
+        if (pid)
+            return source;
+    }
+    return NULL;
 }
 
 static void reap_children(struct os_loop *loop)
 {
-    bool again;
-    do { // a callback may add or remove children: start over after each
-        again = false;
-        for (struct os_source *source = loop->children; source; source = source->next) {
-            int status = 0;
-            pid_t pid;
-            do
-                pid = waitpid(source->child.pid, &status, WNOHANG);
-            while (pid < 0 && errno == EINTR);
-            if (pid == 0)
-                continue;
-            if (pid < 0)
-                status = -1;
-            os_child_callback callback = source->child.callback;
-            void *data = source->data;
-            pid_t ended = source->child.pid;
-            os_source_remove(source);
-            callback(data, ended, status);
-            again = true;
-            break;
-        }
-    } while (again);
+    struct os_source *source;
+    int status;
+    // A callback may add or remove children: each search starts over.
+    while ((source = find_ended(loop, &status))) {
+        os_source_remove(source); // freed later
+        source->child.callback(source->data, source->child.pid, status);
+    }
+}
+
+// A signal that has arrived, which is no longer pending then.
+static struct os_source *find_arrived(struct os_loop *loop, unsigned *bits)
+{
+    LIST_EACH (node, &loop->signals) {
+        struct os_source *source = LIST_ENTRY(node, struct os_source, node);
+        *bits = atomic_exchange(&pending_signals[source->signal.number], 0);
+        if (*bits)
+            return source;
+    }
+    return NULL;
 }
 
 static void dispatch_signals(struct os_loop *loop)
 {
     if (loop->watches_children && atomic_exchange(&pending_signals[SIGCHLD], 0))
         reap_children(loop);
-    for (struct os_source *source = loop->signals, *next; source; source = next) {
-        next = source->next;
-        unsigned bits = atomic_exchange(&pending_signals[source->signal.number], 0);
-        if (!bits)
-            continue;
+    struct os_source *source;
+    unsigned bits;
+    // A callback may add or remove signals: each search starts over.
+    while ((source = find_arrived(loop, &bits)))
         source->signal.callback(source->data, source->signal.number, bits & 2u);
-        next = loop->signals; // the callback may have changed the list; what was told is no longer
-                              // pending
-    }
 }
 
 // Milliseconds until the next timer, rounded up so that it is due when poll returns; -1: none.
-static int next_timeout(const struct os_loop *loop)
+static int next_timeout(struct os_loop *loop)
 {
     uint64_t first = 0;
-    for (const struct os_source *source = loop->timers; source; source = source->next)
-        if (source->timer.deadline_ns && (!first || source->timer.deadline_ns < first))
-            first = source->timer.deadline_ns;
+    LIST_EACH (node, &loop->timers) {
+        uint64_t deadline = LIST_ENTRY(node, struct os_source, node)->timer.deadline_ns;
+        if (deadline && (!first || deadline < first))
+            first = deadline;
+    }
     if (!first)
         return -1;
     uint64_t now = os_now_ns();
@@ -374,20 +381,27 @@ static int next_timeout(const struct os_loop *loop)
     return ms > 3600000 ? 3600000 : (int)ms;
 }
 
+static struct os_source *find_due(struct os_loop *loop, uint64_t now)
+{
+    LIST_EACH (node, &loop->timers) {
+        struct os_source *source = LIST_ENTRY(node, struct os_source, node);
+        if (source->timer.deadline_ns && source->timer.deadline_ns <= now)
+            return source;
+    }
+    return NULL;
+}
+
 static void dispatch_timers(struct os_loop *loop)
 {
-    if (!loop->timers)
+    if (list_is_empty(&loop->timers))
         return;
     uint64_t now = os_now_ns();
-    for (struct os_source *source = loop->timers; source;) {
-        if (source->timer.deadline_ns && source->timer.deadline_ns <= now) {
-            source->timer.deadline_ns = 0;
-            source->timer.callback(source->data);
-            source =
-                loop->timers; // the list may have changed; this one is disarmed or in the future
-            continue;
-        }
-        source = source->next;
+    struct os_source *source;
+    // A callback may add, remove or arm timers: each search starts over. One that arms its own for
+    // a time that has passed is due again.
+    while ((source = find_due(loop, now))) {
+        source->timer.deadline_ns = 0;
+        source->timer.callback(source->data);
     }
 }
 
