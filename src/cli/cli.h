@@ -20,6 +20,7 @@ int cli_serve(int argc, char **argv);
 int cli_qemu_args(int argc, char **argv);
 int cli_screenshot(int argc, char **argv);
 int cli_vtest(int argc, char **argv);
+int cli_trace(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_worker(int argc, char **argv);
 int cli_janitor(int argc, char **argv);

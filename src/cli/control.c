@@ -318,7 +318,8 @@ char *cli_control_ask(const char *path, const char *request, char *error, size_t
 
 // ---- where ----------------------------------------------------------------
 
-static const char prefix[] = "hesper-", suffix[] = ".control";
+static const char prefix[] = "hesper-";
+static const char *const suffixes[] = {".control", ".vtest"};
 
 static const char *folder(unsigned index)
 {
@@ -326,25 +327,26 @@ static const char *folder(unsigned index)
     return folders[index] && folders[index][0] == '/' ? folders[index] : NULL;
 }
 
-bool cli_control_default_path(long pid, char *path, size_t size)
+bool cli_control_default_path(enum cli_control_kind kind, long pid, char *path, size_t size)
 {
     for (unsigned i = 0; i < 3; i++) {
         if (folder(i) && access(folder(i), W_OK) == 0 &&
-            snprintf(path, size, "%s/%s%ld%s", folder(i), prefix, pid, suffix) < (int)size)
+            snprintf(path, size, "%s/%s%ld%s", folder(i), prefix, pid, suffixes[kind]) < (int)size)
             return true;
     }
     return false;
 }
 
-unsigned cli_control_list(char paths[][108], unsigned capacity)
+unsigned cli_control_list(enum cli_control_kind kind, char paths[][108], unsigned capacity)
 {
     unsigned count = 0;
+    const char *suffix = suffixes[kind];
     for (unsigned i = 0; i < 3; i++) {
         DIR *directory = folder(i) ? opendir(folder(i)) : NULL;
         for (struct dirent *entry; directory && (entry = readdir(directory));) {
             size_t length = strlen(entry->d_name);
             struct stat status;
-            if (count == capacity || length < sizeof(suffix) ||
+            if (count == capacity || length <= strlen(suffix) ||
                 strncmp(entry->d_name, prefix, strlen(prefix)) ||
                 strcmp(entry->d_name + length - strlen(suffix), suffix) ||
                 snprintf(paths[count], 108, "%s/%s", folder(i), entry->d_name) >= 108)

@@ -1,6 +1,6 @@
-// The control socket of a running VM: a Unix stream socket for this user only. A request is a line,
-// "NAME" or "NAME ARGUMENT"; the answer is a line of JSON, an object; {"error": "..."} if there is
-// nothing better to say.
+// The control socket of a running VM or server of vtest: a Unix stream socket for this user only. A
+// request is a line, "NAME" or "NAME ARGUMENT"; the answer is a line of JSON, an object; {"error":
+// "..."} if there is nothing better to say.
 #ifndef CLI_CONTROL_H
 #define CLI_CONTROL_H
 
@@ -39,11 +39,14 @@ void cli_control_answer_error(struct cli_control_answer *answer, const char *tex
 // `error` says why.
 char *cli_control_ask(const char *path, const char *request, char *error, size_t error_size);
 
-// Where `hesper run` makes its socket: FOLDER/hesper-PID.control in XDG_RUNTIME_DIR, TMPDIR or
+// Whose control socket: of a virtual machine, or of a server of vtest.
+enum cli_control_kind { CLI_CONTROL_MACHINE, CLI_CONTROL_VTEST };
+
+// Where the socket is made: FOLDER/hesper-PID.control, or .vtest, in XDG_RUNTIME_DIR, TMPDIR or
 // /tmp. False: too long a path.
-bool cli_control_default_path(long pid, char *path, size_t size);
-// The sockets of all running VMs of this user in the folder where `hesper run` would make one here.
-// Returns their number.
-unsigned cli_control_list(char paths[][108], unsigned capacity);
+bool cli_control_default_path(enum cli_control_kind kind, long pid, char *path, size_t size);
+// The sockets of this kind and user in the folder where one would be made here. Returns their
+// number.
+unsigned cli_control_list(enum cli_control_kind kind, char paths[][108], unsigned capacity);
 
 #endif

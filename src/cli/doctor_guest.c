@@ -142,7 +142,7 @@ static void check_answer(struct doctor *doctor, const char *path, struct json ro
 
 static const char *find(struct doctor *doctor, char paths[][108])
 {
-    unsigned count = cli_control_list(paths, MAX_GUESTS);
+    unsigned count = cli_control_list(CLI_CONTROL_MACHINE, paths, MAX_GUESTS);
     if (count == 1)
         return paths[0];
     if (!count)

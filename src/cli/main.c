@@ -17,6 +17,7 @@ static const char usage[] =
     "  vtest [--socket PATH]        serve Mesa's Venus driver on a socket, without a virtual "
     "machine\n"
     "  vtest -- PROGRAM [ARGS...]   run one program on a private server\n"
+    "  trace -- PROGRAM [ARGS...]   the Vulkan commands of a program, or of a guest, one a line\n"
     "  doctor                       checks what this machine has for that, and what a guest gets\n"
     "\n"
     "  --help, --version [--verbose]\n"
@@ -31,6 +32,7 @@ static const struct {
     {"qemu-args", cli_qemu_args},
     {"screenshot", cli_screenshot},
     {"vtest", cli_vtest},
+    {"trace", cli_trace},
     {"doctor", cli_doctor},
     {"worker", cli_worker},
     {"janitor", cli_janitor},

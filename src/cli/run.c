@@ -537,7 +537,8 @@ int cli_run(int argc, char **argv)
     run.device.data = &run;
 
     if (!run.device.control_path &&
-        cli_control_default_path((long)getpid(), run.control_path, sizeof(run.control_path)))
+        cli_control_default_path(CLI_CONTROL_MACHINE, (long)getpid(), run.control_path,
+                                 sizeof(run.control_path)))
         run.device.control_path = run.control_path;
     status = cli_device_start(&run.device);
     if (status == CLI_OK && !cli_device_on_signals(&run.device, on_signal, &run))

@@ -25,7 +25,7 @@ static const char usage[] =
 static bool find_machine(char path[108])
 {
     char paths[16][108];
-    unsigned count = cli_control_list(paths, 16);
+    unsigned count = cli_control_list(CLI_CONTROL_MACHINE, paths, 16);
     if (count == 1) {
         strcpy(path, paths[0]);
         return true;

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/contexts.h"
 #include "cli/control.h"
 #include "gpu/status.h"
 #include "link/pool.h"
@@ -126,10 +127,28 @@ static void answer_screenshot(void *data, const char *argument, struct cli_contr
     }
 }
 
+static struct renderers *renderers_of(const struct cli_device *device)
+{
+    return device->gpu ? gpu_device_renderers(vhost_gpu_device(device->gpu)) : NULL;
+}
+
+static void answer_contexts(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    (void)argument;
+    cli_contexts_list(renderers_of(data), answer);
+}
+
+static void answer_trace(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    cli_contexts_trace(renderers_of(data), argument, answer);
+}
+
 // A request is a line here.
 static const struct cli_control_request requests[] = {
     {"status", NULL, answer_status},
     {"screenshot", "OUTPUT FILE", answer_screenshot},
+    {"contexts", NULL, answer_contexts},
+    {"trace", "CONTEXT PATH", answer_trace},
     {0},
 };
 

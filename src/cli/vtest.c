@@ -14,6 +14,7 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/contexts.h"
 #include "cli/driver.h"
 #include "cli/environment.h"
 #include "cli/host.h"
@@ -48,6 +49,11 @@ static const char usage[] =
     "has;\n"
     "                           moltenvk: only what a Mac has\n"
     "  --page-size=SIZE         pretend that pages have this size, like 16k\n"
+    "  --control PATH           a socket for 'hesper trace'; none: without [a server's: made in\n"
+    "                           XDG_RUNTIME_DIR or TMPDIR; with PROGRAM: none]\n"
+    "  --trace PATH             every context is told to the tracer that listens there; 'hesper "
+    "trace'\n"
+    "                           starts programs so\n"
     "  --max-clients N          programs at a time [256]\n"
     "  --max-memory SIZE        shared and host-visible memory per client [the machine's memory]\n"
     "  --max-resources N        blobs per client [16384]\n"
@@ -66,7 +72,8 @@ struct session {
     struct vtest_options options;
     const char *socket; // NULL: choose
     const char *manifest;
-    char **program; // NULL: only serve
+    char **program;           // NULL: only serve
+    const char *control_path; // NULL: choose; "none": without
 
     struct os_loop *loop;
     struct link_pool *pool;
@@ -76,6 +83,9 @@ struct session {
     char socket_path[128];
     char manifest_path[4096];
     struct cli_janitor janitor;
+    char chosen_path[108]; // of the control socket
+    struct cli_control *control;
+    struct cli_janitor control_janitor;
     struct rlimit file_limit; // as it was
     pid_t child;              // 0: not running
 };
@@ -187,12 +197,46 @@ static bool listen_on_socket(struct session *session)
     return true;
 }
 
+static void answer_contexts(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    struct session *session = data;
+    (void)argument;
+    cli_contexts_list(vtest_server_renderers(session->server), answer);
+}
+
+static void answer_trace(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    struct session *session = data;
+    cli_contexts_trace(vtest_server_renderers(session->server), argument, answer);
+}
+
+static bool open_control(struct session *session)
+{
+    static const struct cli_control_request requests[] = {
+        {"contexts", NULL, answer_contexts},
+        {"trace", "CONTEXT PATH", answer_trace},
+        {0},
+    };
+    const char *path = session->control_path;
+    if (!path && !session->program &&
+        cli_control_default_path(CLI_CONTROL_VTEST, (long)getpid(), session->chosen_path,
+                                 sizeof(session->chosen_path)))
+        path = session->chosen_path;
+    if (!path || !strcmp(path, "none"))
+        return true;
+    session->control = cli_control_create(session->loop, path, requests, session);
+    if (!session->control)
+        return false;
+    cli_janitor_start(&session->control_janitor, path, NULL);
+    return true;
+}
+
 static void serve(struct session *session)
 {
     os_source_remove(session->patience);
     session->patience = NULL;
     int status = CLI_OK;
-    if (!listen_on_socket(session)) {
+    if (!listen_on_socket(session) || !open_control(session)) {
         status = CLI_FAILED;
     } else if (session->program) {
         status = start_program(session);
@@ -284,12 +328,14 @@ static int start(struct session *session)
 
 static void finish(struct session *session)
 {
+    cli_control_destroy(session->control);
     vtest_server_destroy(session->server);
     link_pool_destroy(session->pool);
     os_loop_destroy(session->loop);
     if (session->folder[0])
         rmdir(session->folder);
     cli_janitor_stop(&session->janitor);
+    cli_janitor_stop(&session->control_janitor);
 }
 
 // ---- the command line -----------------------------------------------------
@@ -308,7 +354,20 @@ static bool parse_count(const char *option, const char *text, uint32_t *value)
 // CLI_OK with *done: the answer was printed.
 static int parse(struct session *session, int argc, char **argv, bool *done)
 {
-    enum { SOCKET = 256, ICD, GPU, PROFILE, PAGE_SIZE, CLIENTS, MEMORY, RESOURCES, WAIT, HELP };
+    enum {
+        SOCKET = 256,
+        ICD,
+        GPU,
+        PROFILE,
+        PAGE_SIZE,
+        CLIENTS,
+        MEMORY,
+        RESOURCES,
+        WAIT,
+        CONTROL,
+        TRACE,
+        HELP
+    };
     static const struct option options[] = {
         {"socket", required_argument, NULL, SOCKET},
         {"venus-icd", required_argument, NULL, ICD},
@@ -319,6 +378,8 @@ static int parse(struct session *session, int argc, char **argv, bool *done)
         {"max-memory", required_argument, NULL, MEMORY},
         {"max-resources", required_argument, NULL, RESOURCES},
         {"max-wait", required_argument, NULL, WAIT},
+        {"control", required_argument, NULL, CONTROL},
+        {"trace", required_argument, NULL, TRACE},
         {"verbose", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, HELP},
         {0},
@@ -364,6 +425,12 @@ static int parse(struct session *session, int argc, char **argv, bool *done)
             if (!good)
                 log_error("vtest: --max-wait is a number of seconds, not '%s'", optarg);
             break;
+        case CONTROL:
+            session->control_path = optarg;
+            break;
+        case TRACE:
+            session->options.trace_path = optarg;
+            break;
         case 'v':
             session->host.verbose++;
             break;
@@ -404,7 +471,7 @@ static bool find_manifest(struct session *session)
 
 int cli_vtest(int argc, char **argv)
 {
-    struct session session = {.janitor.fd = -1};
+    struct session session = {.janitor.fd = -1, .control_janitor.fd = -1};
     bool done = false;
     int status = parse(&session, argc, argv, &done);
     if (status != CLI_OK || done)

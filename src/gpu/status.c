@@ -43,3 +43,8 @@ const char *gpu_feature_name(unsigned bit)
                                         "RESOURCE_BLOB", "CONTEXT_INIT", "BLOB_ALIGNMENT"};
     return bit < sizeof(names) / sizeof(names[0]) ? names[bit] : NULL;
 }
+
+struct renderers *gpu_device_renderers(const struct gpu_device *device)
+{
+    return device->renderers;
+}

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 struct gpu_device;
+struct renderers;
 
 enum { GPU_STATUS_ERRORS = 8, GPU_STATUS_ERROR_SIZE = 320 };
 
@@ -30,6 +31,9 @@ struct gpu_status {
 };
 
 void gpu_device_status(const struct gpu_device *device, struct gpu_status *status);
+
+// The guest's contexts. Owns: the device. NULL: no Venus.
+struct renderers *gpu_device_renderers(const struct gpu_device *device);
 
 // The name of feature bit `bit` ("VIRTIO_GPU_F_VIRGL"), or NULL. Static.
 const char *gpu_feature_name(unsigned bit);

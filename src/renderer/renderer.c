@@ -13,6 +13,7 @@
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/shm.h"
+#include "os/socket.h"
 
 struct renderers {
     struct os_loop *loop;
@@ -26,6 +27,8 @@ struct renderers {
 struct renderer {
     struct renderers *all;
     struct list node; // in all->alive or all->lost
+    uint32_t context_id;
+    char name[64];
     struct renderer_callbacks callbacks;
     void *data;
     struct link_child *worker; // NULL: its end was told
@@ -404,6 +407,43 @@ static void on_gone(void *data, int status, const char *how)
     lose(data, "its worker ended: %s", how);
 }
 
+// ---- tracers --------------------------------------------------------------
+
+static int trace(struct renderer *renderer, const char *path)
+{
+    int fd = os_socket_connect(path);
+    if (fd < 0)
+        return fd;
+    send(renderer, LINK_TRACE, NULL, 0, NULL, 0, fd);
+    close(fd);
+    return 0;
+}
+
+int renderers_trace(struct renderers *renderers, uint64_t which, const char *path)
+{
+    struct renderer *found = NULL;
+    LIST_EACH (node, &renderers->alive) {
+        struct renderer *renderer = LIST_ENTRY(node, struct renderer, node);
+        if (renderer->context_id == which)
+            return trace(renderer, path);
+        if ((uint64_t)renderer_pid(renderer) == which)
+            found = renderer;
+    }
+    return found ? trace(found, path) : -ESRCH;
+}
+
+void renderers_describe(const struct renderers *renderers,
+                        void (*callback)(void *data, const struct renderer_description *described),
+                        void *data)
+{
+    LIST_EACH (node, &renderers->alive) {
+        const struct renderer *renderer = LIST_ENTRY(node, struct renderer, node);
+        callback(data, &(struct renderer_description){.context_id = renderer->context_id,
+                                                      .pid = renderer_pid(renderer),
+                                                      .name = renderer->name});
+    }
+}
+
 // ---- life -----------------------------------------------------------------
 
 struct renderers *renderers_create(struct os_loop *loop, const struct renderers_options *options)
@@ -444,6 +484,8 @@ struct renderer *renderer_create(struct renderers *renderers, uint32_t context_i
     if (!renderer)
         return NULL;
     renderer->all = renderers;
+    renderer->context_id = context_id;
+    memcpy(renderer->name, name, sizeof(renderer->name));
     renderer->callbacks = *callbacks;
     renderer->data = data;
     list_init(&renderer->blobs);
@@ -464,6 +506,8 @@ struct renderer *renderer_create(struct renderers *renderers, uint32_t context_i
     };
     memcpy(create.name, name, sizeof(create.name));
     send(renderer, LINK_CONTEXT_CREATE, &create, sizeof(create), NULL, 0, -1);
+    if (options->trace_path)
+        trace(renderer, options->trace_path);
     return renderer;
 }
 

@@ -42,12 +42,29 @@ struct renderers_options {
     uint64_t max_wait_ns;
     uint32_t page_size;  // bytes: exported ranges are multiples of it
     uint32_t max_queued; // bytes on their way to a worker from which on renderer_is_full
+    // A tracer that listens at this path is told of every context from its start; NULL: none.
+    const char *trace_path;
 };
 
 // Errors: NULL, out of memory.
 struct renderers *renderers_create(struct os_loop *loop, const struct renderers_options *options);
 // Every renderer must have been destroyed. NULL passes.
 void renderers_destroy(struct renderers *renderers);
+
+// A context that lives, for persons.
+struct renderer_description {
+    uint32_t context_id;
+    long pid; // of its worker
+    const char *name;
+};
+void renderers_describe(const struct renderers *renderers,
+                        void (*callback)(void *data, const struct renderer_description *described),
+                        void *data);
+// The tracer that listens at `path` is told what a context does from now on. `which` is the number
+// of the context, or else the process id of its worker. A tracer that was there before is told no
+// more.
+// Errors: -errno; -ESRCH: there is none.
+int renderers_trace(struct renderers *renderers, uint64_t which, const char *path);
 
 // ---- what a worker owes ---------------------------------------------------
 

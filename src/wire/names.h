@@ -10,10 +10,11 @@
 #include "wire/wire.h"
 
 enum wire_kind {
-    // Private to src/wire: what is nested stands between these two.
+    // These three are of the tables, and never seen by a visitor: what is nested stands between the
+    // first two.
     WIRE_KIND_ENTER,
     WIRE_KIND_LEAVE,
-    WIRE_KIND_STRUCT, // private to src/wire
+    WIRE_KIND_STRUCT,
 
     WIRE_KIND_SIGNED,
     WIRE_KIND_UNSIGNED,

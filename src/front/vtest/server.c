@@ -52,6 +52,7 @@ struct vtest_server *vtest_server_create(struct os_loop *loop, struct link_pool 
                                                    .max_wait_ns = server->options.max_wait_ns,
                                                    .page_size = (uint32_t)os_page_size(),
                                                    .max_queued = server->options.max_queued_bytes,
+                                                   .trace_path = server->options.trace_path,
                                                });
     if (server->renderers)
         return server;
@@ -78,6 +79,11 @@ void vtest_server_destroy(struct vtest_server *server)
         unlink(server->socket_path); // still ours: nobody has put another there
     free(server->socket_path);
     free(server);
+}
+
+struct renderers *vtest_server_renderers(const struct vtest_server *server)
+{
+    return server->renderers;
 }
 
 // Those who have said nothing that costs anything yet are kept apart from those who have a context:

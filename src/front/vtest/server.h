@@ -10,6 +10,7 @@
 
 struct link_pool;
 struct os_loop;
+struct renderers;
 struct vtest_server;
 
 // 0 stands for the default in brackets.
@@ -26,6 +27,7 @@ struct vtest_options {
     // Hears of every connection, and may duplicate the descriptor. See vtest_last_words.
     void (*connected)(void *data, int fd);
     void *connected_data;
+    const char *trace_path; // a tracer that listens there is told of every context; NULL: none
 };
 
 // Owns: `pool` and `loop` stay the caller's and must outlive the server. Errors: NULL, no memory.
@@ -39,6 +41,8 @@ int vtest_server_listen(struct vtest_server *server, const char *path);
 // Serves a connection that was made elsewhere. Owns: `fd` is taken over, also on failure.
 // Errors: false, out of memory.
 bool vtest_server_adopt(struct vtest_server *server, int fd);
+// The contexts of its clients. Owns: the server.
+struct renderers *vtest_server_renderers(const struct vtest_server *server);
 // Tells a client that it is over, and ends the connection. For those who survive the server.
 // Owns: the descriptor stays open, and the caller's.
 void vtest_last_words(int fd);

@@ -1,0 +1,15 @@
+// Requests of the control socket that ask for contexts: which there are, and to have one traced.
+#ifndef CLI_CONTEXTS_H
+#define CLI_CONTEXTS_H
+
+#include "cli/control.h"
+
+struct renderers;
+
+// `renderers` is NULL where there are none.
+void cli_contexts_list(const struct renderers *renderers, struct cli_control_answer *answer);
+// `argument` is "CONTEXT PATH" or "PID PATH".
+void cli_contexts_trace(struct renderers *renderers, const char *argument,
+                        struct cli_control_answer *answer);
+
+#endif
