@@ -77,6 +77,7 @@ void vtest_client_destroy(struct vtest_client *client)
         close(client->blob.fd);
     vtest_last_words(client->fd);
     close(client->fd);
+    free(client->values);
     free(client->resources);
     free(client->free_resources);
     free(client->buffer);

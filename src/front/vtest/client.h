@@ -78,6 +78,8 @@ struct vtest_client {
     uint64_t memory_used;
 
     struct vtest_syncs syncs;
+    struct vtest_sync_value *values; // of the command that is carried out
+    uint32_t value_capacity;
     struct os_notifier
         reached; // signalled for ever: what an already satisfied wait gets; made when needed
     struct os_notifier never; // never signalled: what a wait of no time gets

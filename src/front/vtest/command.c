@@ -15,7 +15,6 @@
 
 enum {
     MAX_NAME = 4096, // bytes of a client's name; only the first 63 are kept
-    MAX_WAIT_SYNCS = 1024,
     MAX_BATCHES = 64,
     MAX_SUBMIT_WORDS = (LINK_MAX_PAYLOAD - 4096) / 4,
 };
@@ -292,27 +291,39 @@ static void sync_write(struct vtest_client *client, const uint8_t *payload, uint
 }
 
 // Triples {id, value low, value high} from word `first` on, which the caller has found to be there.
-static bool read_values(struct vtest_client *client, const uint8_t *payload, uint32_t first,
-                        uint32_t count, struct vtest_sync_value *values)
+// Valid until the next call. NULL: the client has failed.
+static const struct vtest_sync_value *
+read_values(struct vtest_client *client, const uint8_t *payload, uint32_t first, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        values[i].sync = find_sync(client, word(payload, first + i * 3));
-        values[i].value = long_word(payload, first + i * 3 + 1);
-        if (!values[i].sync)
-            return false;
+    if (count > client->value_capacity) {
+        struct vtest_sync_value *larger = realloc(client->values, count * sizeof(*larger));
+        if (!larger) {
+            vtest_client_fail(client, "out of memory");
+            return NULL;
+        }
+        client->values = larger;
+        client->value_capacity = count;
     }
-    return true;
+    for (uint32_t i = 0; i < count; i++) {
+        client->values[i].sync = find_sync(client, word(payload, first + i * 3));
+        client->values[i].value = long_word(payload, first + i * 3 + 1);
+        if (!client->values[i].sync)
+            return NULL;
+    }
+    return client->values;
 }
 
 static void sync_wait(struct vtest_client *client, const uint8_t *payload, uint32_t words)
 {
     uint32_t flags = word(payload, 0), count = (words - 2) / 3;
-    struct vtest_sync_value values[MAX_WAIT_SYNCS];
+    const struct vtest_sync_value *values;
     if ((words - 2) % 3)
         vtest_client_fail(client, "%u words are no list of syncs", words);
     else if (flags & ~(uint32_t)VTEST_WAIT_ANY)
         vtest_client_fail(client, "wait flags 0x%x are not known", flags);
-    else if (read_values(client, payload, 2, count, values))
+    else if (!count)
+        vtest_wait_start(client, NULL, 0, flags & VTEST_WAIT_ANY, word(payload, 1));
+    else if ((values = read_values(client, payload, 2, count)))
         vtest_wait_start(client, values, count, flags & VTEST_WAIT_ANY, word(payload, 1));
 }
 
@@ -341,7 +352,7 @@ static bool read_batch(struct vtest_client *client, const uint8_t *payload, uint
     else if (!checked_range(batch->command_offset, batch->command_size, words))
         vtest_client_fail(client, "commands at %u, %u words, of a submission of %u",
                           batch->command_offset, batch->command_size, words);
-    else if (batch->sync_count > VTEST_FENCE_SYNCS)
+    else if (batch->sync_count > VTEST_MAX_SYNCS)
         vtest_client_fail(client, "%u syncs in a batch", batch->sync_count);
     else if (!checked_range(batch->sync_offset, batch->sync_count * 3ull, words))
         vtest_client_fail(client, "syncs at %u, %u of them, of a submission of %u words",
@@ -356,12 +367,13 @@ static bool read_batch(struct vtest_client *client, const uint8_t *payload, uint
 static bool submit_batch(struct vtest_client *client, const uint8_t *payload,
                          const struct batch *batch)
 {
-    struct vtest_sync_value values[VTEST_FENCE_SYNCS];
     struct renderer_fence *fence = NULL;
     // Without a timeline the syncs are due when the commands are executed, as on timeline 0.
     uint32_t timeline = batch->flags & VTEST_BATCH_RING_IDX ? batch->ring_idx : 0;
     if (batch->sync_count) {
-        if (!read_values(client, payload, batch->sync_offset, batch->sync_count, values))
+        const struct vtest_sync_value *values =
+            read_values(client, payload, batch->sync_offset, batch->sync_count);
+        if (!values)
             return false;
         fence = vtest_fence_create(&client->syncs, values, batch->sync_count);
         if (!fence) {
@@ -416,7 +428,7 @@ static const struct command {
     [VTEST_SYNC_UNREF] = {"SYNC_UNREF", sync_unref, 1, 1, VTEST_CONTEXT, VTEST_CONTEXT},
     [VTEST_SYNC_READ] = {"SYNC_READ", sync_read, 1, 1, VTEST_CONTEXT, VTEST_CONTEXT},
     [VTEST_SYNC_WRITE] = {"SYNC_WRITE", sync_write, 3, 3, VTEST_CONTEXT, VTEST_CONTEXT},
-    [VTEST_SYNC_WAIT] = {"SYNC_WAIT", sync_wait, 2, 2 + 3 * MAX_WAIT_SYNCS, VTEST_CONTEXT,
+    [VTEST_SYNC_WAIT] = {"SYNC_WAIT", sync_wait, 2, 2 + 3 * VTEST_MAX_SYNCS, VTEST_CONTEXT,
                          VTEST_CONTEXT},
     [VTEST_SUBMIT_CMD2] = {"SUBMIT_CMD2", submit_cmd2, 1, MAX_SUBMIT_WORDS, VTEST_CONTEXT,
                            VTEST_CONTEXT},

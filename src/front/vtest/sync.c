@@ -256,7 +256,7 @@ static struct vtest_fence *take_free(struct vtest_syncs *syncs)
 struct renderer_fence *vtest_fence_create(struct vtest_syncs *syncs,
                                           const struct vtest_sync_value *values, uint32_t count)
 {
-    if (count > VTEST_FENCE_SYNCS || syncs->fence_count >= syncs->limits.fences + FENCE_SLACK)
+    if (count > VTEST_MAX_SYNCS || syncs->fence_count >= syncs->limits.fences + FENCE_SLACK)
         return NULL;
     struct vtest_fence *fence = take_free(syncs);
     if (!fence && !(fence = malloc(sizeof(*fence))))

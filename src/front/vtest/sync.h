@@ -69,7 +69,7 @@ bool vtest_wait_add(struct vtest_syncs *syncs, const struct vtest_sync_value *va
                     uint32_t count, bool any, uint64_t deadline_ns,
                     const struct os_notifier *notifier);
 
-enum { VTEST_FENCE_SYNCS = 256 }; // at most this many syncs of one fence
+enum { VTEST_MAX_SYNCS = 1 << 16 }; // of one wait or one fence
 // A fence for renderer_submit, that will raise `values`. Errors: NULL, the limit or no memory.
 struct renderer_fence *vtest_fence_create(struct vtest_syncs *syncs,
                                           const struct vtest_sync_value *values, uint32_t count);
