@@ -186,9 +186,11 @@ bool venus_failed_decode(struct venus_call *call, struct wire_decoder *decoder,
     decoder->resolve = resolve;
     if (!wire_decode(decoder, &call->wire))
         return false;
-    // Binds are about objects of ours that fail with the memory: these are wanted, not handles.
+    // These are about objects of ours that fail with what they name: objects are wanted, not
+    // handles.
     if (call->wire.number != WIRE_vkBindBufferMemory2 &&
-        call->wire.number != WIRE_vkBindImageMemory2)
+        call->wire.number != WIRE_vkBindImageMemory2 &&
+        call->wire.number != WIRE_vkUpdateDescriptorSets)
         return true;
     struct wire_call ids;
     decoder->cursor = start;
@@ -220,6 +222,13 @@ static bool refuse(struct venus_call *call, void *args)
     if (shape->error == VK_ERROR_DEVICE_LOST)
         venus_device_lose(call->device, call->wire.info->name, shape->error);
     return true;
+}
+
+static void spoil_id(struct venus_call *call, enum wire_handle type, uint64_t id)
+{
+    struct venus_object *object = venus_object_find(&call->context->objects, id);
+    if (object && (object->type & ~VENUS_INCOMPLETE) == type)
+        spoil(call, object, VK_ERROR_OUT_OF_DEVICE_MEMORY);
 }
 
 // One bind of several: those whose memory failed are left out, and their image or buffer fails.
@@ -283,20 +292,26 @@ static bool can_write(const VkWriteDescriptorSet *write)
     return true;
 }
 
-// The decoded arrays are private memory of this thread.
+// A set that lacks a descriptor makes drivers crash: it fails. The decoded arrays are private
+// memory of this thread.
 static bool write_descriptors(struct venus_call *call, void *data)
 {
     struct wire_args_vkUpdateDescriptorSets *args = data;
     VkWriteDescriptorSet *writes = (VkWriteDescriptorSet *)(uintptr_t)args->pDescriptorWrites;
     VkCopyDescriptorSet *copies = (VkCopyDescriptorSet *)(uintptr_t)args->pDescriptorCopies;
+    const struct wire_args_vkUpdateDescriptorSets *ids = call->ids;
     uint32_t kept_writes = 0, kept_copies = 0;
     for (uint32_t i = 0; writes && i < args->descriptorWriteCount; i++) {
         if (can_write(&writes[i]))
             writes[kept_writes++] = writes[i];
+        else
+            spoil_id(call, WIRE_HANDLE_DESCRIPTOR_SET, (uint64_t)ids->pDescriptorWrites[i].dstSet);
     }
     for (uint32_t i = 0; copies && i < args->descriptorCopyCount; i++) {
         if (!IS_NOTHING(copies[i].srcSet) && !IS_NOTHING(copies[i].dstSet))
             copies[kept_copies++] = copies[i];
+        else
+            spoil_id(call, WIRE_HANDLE_DESCRIPTOR_SET, (uint64_t)ids->pDescriptorCopies[i].dstSet);
     }
     args->descriptorWriteCount = kept_writes;
     args->descriptorCopyCount = kept_copies;

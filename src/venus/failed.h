@@ -6,7 +6,8 @@
 // names it has a meaning:
 //
 // - Destroying and freeing it does nothing but to forget the id.
-// - What is made from it fails too; what is bound to it fails; descriptors are not written with it.
+// - What is made from it fails too; what is bound to it fails; so does a descriptor set that it is
+//   written to.
 // - A pipeline: draws or dispatches are left out until another one is bound.
 // - Anything else in a command buffer: the command buffer is good for nothing until it is begun
 //   anew.

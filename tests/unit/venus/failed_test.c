@@ -227,6 +227,12 @@ static VKAPI_ATTR VkResult VKAPI_CALL allocate_sets(VkDevice d,
     return VK_SUCCESS;
 }
 
+static VKAPI_ATTR VkResult VKAPI_CALL reset_sets(VkDevice d, VkDescriptorPool pool,
+                                                 VkDescriptorPoolResetFlags flags)
+{
+    return VK_SUCCESS;
+}
+
 static VKAPI_ATTR void VKAPI_CALL update_sets(VkDevice d, uint32_t count,
                                               const VkWriteDescriptorSet *writes, uint32_t copies,
                                               const VkCopyDescriptorSet *copy)
@@ -274,6 +280,7 @@ static PFN_vkVoidFunction more(const char *name)
         ENTRY(vkDestroyDescriptorSetLayout, destroy_any),
         ENTRY(vkAllocateDescriptorSets, allocate_sets),
         ENTRY(vkUpdateDescriptorSets, update_sets),
+        ENTRY(vkResetDescriptorPool, reset_sets),
 #undef ENTRY
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -582,7 +589,7 @@ static void a_command_buffer_without_an_end_is_not_submitted(void **state)
 
 // ---- arrays ---------------------------------------------------------------
 
-static void descriptors_are_not_written_with_it(void **state)
+static void a_descriptor_set_fails_that_it_is_written_to(void **state)
 {
     const VkDescriptorPoolCreateInfo pool_info = {
         .sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO, .maxSets = 1};
@@ -618,8 +625,11 @@ static void descriptors_are_not_written_with_it(void **state)
                                            .pBufferInfo = &buffers[i]};
     SEND(vkUpdateDescriptorSets, ON_DEVICE, .descriptorWriteCount = 2, .pDescriptorWrites = writes);
     assert_int_equal(host.writes, 1);
+    assert_true(is_failed(SET));
     SEND(vkUpdateDescriptorSets, ON_DEVICE, .descriptorWriteCount = 1, .pDescriptorWrites = writes);
     assert_int_equal(host.writes, 1);
+    SEND(vkResetDescriptorPool, ON_DEVICE, .descriptorPool = pool);
+    assert_null(fake_find(&f, SET));
 }
 
 static void the_other_fences_are_reset(void **state)
@@ -694,7 +704,7 @@ int main(int argc, char **argv)
         TEST(a_command_buffer_that_names_it_is_not_submitted),
         TEST(command_buffers_that_failed_can_be_freed),
         TEST(a_command_buffer_without_an_end_is_not_submitted),
-        TEST(descriptors_are_not_written_with_it),
+        TEST(a_descriptor_set_fails_that_it_is_written_to),
         TEST(the_other_fences_are_reset),
         TEST(null_is_no_object_where_one_is_wanted),
         TEST(null_passes_where_it_may_stand),
