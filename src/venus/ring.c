@@ -16,7 +16,10 @@
 // (idleTimeout).
 #define SPIN_NS 2000
 #define YIELD_NS 20000
-#define MAX_NAP_NS 160000
+// A nap lasts no longer than this part of the time that the ring has been dry.
+#define NAP_PART 8
+#define MIN_NAP_NS 10000
+#define MAX_NAP_NS 5000000
 #define NAP_SLACK_NS 2000
 
 struct venus_ring {
@@ -35,14 +38,14 @@ struct venus_ring {
     struct venus_stream stream;
     uint8_t *copy; // the bytes being decoded, out of the guest's reach
     pthread_t thread;
-    atomic_bool stopping;
-    _Atomic(uint32_t) current;  // head, where the guest can't write it
-    atomic_bool sleeping;       // IDLE is set, the thread waits for a notification
-    _Atomic(uint32_t) watchers; // threads that wait for `current` to move
+    _Atomic(uint32_t) current; // head, where the guest can't write it
+    atomic_bool sleeping;      // IDLE is set, the thread waits for a notification
+    atomic_bool watched;       // the context's thread waits for `current` to reach `awaited`
+    _Atomic(uint32_t) awaited;
 
     pthread_mutex_t lock;
     pthread_cond_t wake;     // for the ring's thread: notified, virtqueue_seqno, stopping
-    pthread_cond_t progress; // for watchers
+    pthread_cond_t progress; // for the context's thread
     bool notified;
     uint64_t virtqueue_seqno;
 };
@@ -57,13 +60,8 @@ struct venus_ring_list {
 
 static bool ring_stopping(struct venus_ring *ring)
 {
-    return atomic_load_explicit(&ring->stopping, memory_order_relaxed) ||
+    return atomic_load_explicit(&ring->stream.stopping, memory_order_relaxed) ||
            venus_context_stopping(ring->context);
-}
-
-bool venus_stream_stopping(const struct venus_stream *stream)
-{
-    return stream->ring ? ring_stopping(stream->ring) : venus_context_stopping(stream->context);
 }
 
 static void wait_slice(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ns)
@@ -78,11 +76,24 @@ static void wait_slice(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ns)
     pthread_cond_timedwait(cond, lock, &until);
 }
 
-static void wake_watchers(struct venus_ring *ring)
+static bool reached(const struct venus_ring *ring, uint32_t seqno)
+{
+    return (int32_t)(atomic_load_explicit(&ring->current, memory_order_acquire) - seqno) >= 0;
+}
+
+static void wake_watcher(struct venus_ring *ring)
 {
     pthread_mutex_lock(&ring->lock);
     pthread_cond_broadcast(&ring->progress);
     pthread_mutex_unlock(&ring->lock);
+}
+
+// Is the context's thread waiting for something that has come? Not for each command that brings it
+// nearer.
+static bool must_wake(const struct venus_ring *ring)
+{
+    return atomic_load_explicit(&ring->watched, memory_order_acquire) &&
+           reached(ring, atomic_load_explicit(&ring->awaited, memory_order_relaxed));
 }
 
 // The check after each command has no fence, so it may miss a watcher that just came; this one does
@@ -92,8 +103,8 @@ void venus_ring_publish(struct venus_ring *ring)
     if (!ring)
         return;
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&ring->watchers, memory_order_relaxed))
-        wake_watchers(ring);
+    if (must_wake(ring))
+        wake_watcher(ring);
 }
 
 static void copy_out(struct venus_ring *ring, uint32_t from, uint32_t size)
@@ -118,8 +129,8 @@ static bool run_batch(struct venus_ring *ring, uint32_t size)
         atomic_store_explicit(&ring->current, current, memory_order_release);
         // The guest reads the reply when it sees head move.
         atomic_store_explicit(ring->head, current, memory_order_release);
-        if (atomic_load_explicit(&ring->watchers, memory_order_relaxed))
-            wake_watchers(ring);
+        if (must_wake(ring))
+            wake_watcher(ring);
     }
     venus_ring_publish(ring);
     return true;
@@ -134,7 +145,6 @@ static uint32_t pending(struct venus_ring *ring)
 // Looks for work until idle_timeout_ns after `since`. True: there is some.
 static bool poll_tail(struct venus_ring *ring, uint64_t since)
 {
-    uint64_t nap = 10000;
     for (;;) {
         for (unsigned i = 0; i < 50; i++) {
             if (pending(ring))
@@ -152,8 +162,8 @@ static bool poll_tail(struct venus_ring *ring, uint64_t since)
             sched_yield();
             continue;
         }
-        os_sleep_ns(nap);
-        nap = nap * 2 < MAX_NAP_NS ? nap * 2 : MAX_NAP_NS;
+        uint64_t nap = waited / NAP_PART < MAX_NAP_NS ? waited / NAP_PART : MAX_NAP_NS;
+        os_sleep_ns(nap > MIN_NAP_NS ? nap : MIN_NAP_NS);
     }
 }
 
@@ -204,7 +214,7 @@ static void *ring_main(void *data)
             break;
         active_at = os_now_ns();
     }
-    venus_ring_publish(ring);
+    wake_watcher(ring);
     return NULL;
 }
 
@@ -320,7 +330,8 @@ bool venus_ring_create(struct venus_context *context, uint64_t ring_id,
     ring->extra = base + info->extraOffset;
     ring->extra_size = info->extraSize;
     ring->idle_timeout_ns = info->idleTimeout;
-    ring->priority = priority ? priority->priority : 0;
+    // A guest may be nicer than others, not less nice.
+    ring->priority = priority && priority->priority > 0 ? priority->priority : 0;
     ring->copy = copy;
     pthread_mutex_init(&ring->lock, NULL);
     pthread_cond_init(&ring->wake, NULL);
@@ -366,7 +377,7 @@ static void ring_end(struct venus_ring_list *list, struct venus_ring *ring)
     pthread_mutex_unlock(&list->lock);
 
     venus_monitor_unwatch(list->monitor, ring->status);
-    atomic_store(&ring->stopping, true);
+    atomic_store(&ring->stream.stopping, true);
     wake_ring(ring);
     pthread_join(ring->thread, NULL);
     ring_free(ring);
@@ -462,11 +473,6 @@ bool venus_ring_write_extra(struct venus_context *context, uint64_t ring_id, uin
     return true;
 }
 
-static bool reached(struct venus_ring *ring, uint32_t seqno)
-{
-    return (int32_t)(atomic_load(&ring->current) - seqno) >= 0;
-}
-
 bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno,
                            const char **reason)
 {
@@ -479,7 +485,9 @@ bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint
     if (reached(ring, target))
         return true;
     bool ok = false;
-    atomic_fetch_add(&ring->watchers, 1);
+    atomic_store(&ring->awaited, target);
+    atomic_store(&ring->watched, true);
+    atomic_thread_fence(memory_order_seq_cst);
     pthread_mutex_lock(&ring->lock);
     for (;;) {
         if (reached(ring, target)) {
@@ -502,7 +510,7 @@ bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint
         wait_slice(&ring->progress, &ring->lock, VENUS_WAIT_SLICE_NS);
     }
     pthread_mutex_unlock(&ring->lock);
-    atomic_fetch_sub(&ring->watchers, 1);
+    atomic_store(&ring->watched, false);
     return ok;
 }
 

@@ -61,10 +61,17 @@ static void drop_reply(struct venus_stream *stream)
     stream->reply.resource = NULL;
 }
 
+bool venus_stream_stopping(const struct venus_stream *stream)
+{
+    return atomic_load_explicit(&stream->stopping, memory_order_relaxed) ||
+           venus_context_stopping(stream->context);
+}
+
 static bool fail(struct venus_stream *stream, const char *command, uint64_t offset,
                  const char *reason)
 {
-    if (!venus_context_stopping(stream->context))
+    // A ring that is being destroyed gives up what it waited for: nobody is to blame.
+    if (!venus_stream_stopping(stream))
         venus_context_lose(stream->context, "%s: %s at byte %llu: %s",
                            stream->ring ? "ring" : "context stream", command,
                            (unsigned long long)offset, reason);
@@ -135,7 +142,7 @@ bool venus_stream_run(struct venus_stream *stream, const uint8_t *bytes, size_t 
 {
     const uint8_t *cursor = bytes, *end = bytes + size;
     while (cursor < end) {
-        if (!venus_stream_step(stream, &cursor, end))
+        if (venus_stream_stopping(stream) || !venus_stream_step(stream, &cursor, end))
             return false;
     }
     return true;

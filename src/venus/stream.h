@@ -20,6 +20,7 @@ struct venus_stream {
     } reply;
     uint8_t *copy; // of an indirect stream
     size_t copy_size;
+    atomic_bool stopping;   // its ring is being destroyed
     struct venus_call call; // the command being carried out
 };
 
@@ -34,7 +35,7 @@ bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, cons
 // Runs all of it.
 bool venus_stream_run(struct venus_stream *stream, const uint8_t *bytes, size_t size);
 
-// Must this stream's waits end? (In ring.c: a ring ends for itself or with its context.)
+// Must this stream's waits end? A ring ends for itself or with its context.
 bool venus_stream_stopping(const struct venus_stream *stream);
 
 // Memory that one command may take for its structures.

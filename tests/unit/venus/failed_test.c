@@ -318,7 +318,8 @@ static void *send(uint32_t command, const void *args)
     struct wire_encoder encoder = {.cursor = bytes, .end = bytes + sizeof(bytes)};
     const struct wire_call call = {.number = command, .args = (void *)(uintptr_t)args};
     assert_true(wire_encode_request(&encoder, &call));
-    if (!venus_stream_run(&f.stream, bytes, (size_t)(encoder.cursor - bytes)))
+    const uint8_t *cursor = bytes;
+    if (!venus_stream_step(&f.stream, &cursor, encoder.cursor))
         fail_msg("%s breaks the stream", wire_command_info(command)->name);
     return f.stream.call.wire.args;
 }

@@ -8,8 +8,11 @@
 
 #include <cmocka.h> // needs the four above
 
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "../short.h"
@@ -18,6 +21,7 @@
 #include "os/shm.h"
 #include "os/socket.h"
 #include "venus/context.h"
+#include "venus/ending.h"
 #include "venus/ring.h"
 
 #define RING_RESOURCE 1
@@ -250,6 +254,52 @@ static void a_ring_that_waits_can_be_destroyed(void **state)
     assert_true(run(f, &destroy));
     assert_true(venus_resource_detach(&f->context->resources, RING_RESOURCE));
     assert_false(venus_ring_uses_resource(f->context, RING_RESOURCE));
+    assert_false(venus_context_stopping(f->context)); // only the ring has ended
+    assert_int_equal(atomic_load(STATUS(f)) & VENUS_RING_FATAL, 0);
+}
+
+static uint64_t cpu_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static void a_ring_that_must_not_sleep_hardly_works(void **state)
+{
+    struct fixture *f = *state;
+    start(f, UINT64_MAX);
+    os_sleep_ns(100000000);
+    uint64_t before = cpu_ns();
+    os_sleep_ns(400000000);
+    assert_true(cpu_ns() - before < 8000000); // 2 %
+    struct bytes b = {0};
+    set_reply(&b, 0, 20);
+    put(f, &b);
+    assert_true(becomes(HEAD(f), ~0u, f->tail)); // nobody tells it
+}
+
+static void a_guest_is_not_preferred(void **state)
+{
+    struct fixture *f = *state;
+    struct bytes b = create_ring(&good, 1000000), chained = {0};
+    for (unsigned i = 0; i < 7; i++)
+        u32(&chained, b.words[i]);
+    u64(&chained, 1), u32(&chained, VK_STRUCTURE_TYPE_RING_PRIORITY_INFO_MESA);
+    u64(&chained, 0), u32(&chained, (uint32_t)-20);
+    for (unsigned i = 9; i < b.count; i++)
+        u32(&chained, b.words[i]);
+    assert_true(run(f, &chained));
+    b = (struct bytes){0};
+    set_reply(&b, 0, 20);
+    put(f, &b);
+    assert_true(becomes(HEAD(f), ~0u, f->tail));
+    glob_t threads;
+    assert_int_equal(glob("/proc/self/task/*", 0, NULL, &threads), 0);
+    for (size_t i = 0; i < threads.gl_pathc; i++)
+        assert_true(getpriority(PRIO_PROCESS, (id_t)atoi(strrchr(threads.gl_pathv[i], '/') + 1)) >=
+                    0);
+    globfree(&threads);
 }
 
 static void wrong_layouts_are_refused(void **state)
@@ -352,6 +402,8 @@ int main(int argc, char **argv)
         RING_TEST(waiting_for_what_is_not_in_the_ring_is_fatal),
         RING_TEST(virtqueue_seqnos_hold_a_ring_back),
         RING_TEST(a_ring_that_waits_can_be_destroyed),
+        RING_TEST(a_ring_that_must_not_sleep_hardly_works),
+        RING_TEST(a_guest_is_not_preferred),
         RING_TEST(wrong_layouts_are_refused),
         RING_TEST(overtaking_tails_and_torn_commands_are_fatal),
         RING_TEST(what_is_not_allowed_on_a_ring_is_fatal),
