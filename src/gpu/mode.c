@@ -5,15 +5,18 @@
 struct gpu_outcome gpu_get_display_info(struct gpu_device *device, struct gpu_request *request)
 {
     struct gpu_display_info info = {0};
-    uint32_t x = 0;
+    struct picture_rect places[GPU_MAX_OUTPUTS] = {0};
     for (uint32_t i = 0; i < device->options.outputs; i++) {
-        const struct gpu_output *output = &device->outputs[i];
-        if (!output->width)
-            continue;
-        // Side by side, as a suggestion.
-        info.modes[i].rect = (struct picture_rect){x, 0, output->width, output->height};
-        info.modes[i].enabled = 1;
-        x += output->width;
+        places[i].width = device->outputs[i].width;
+        places[i].height = device->outputs[i].height;
+    }
+    // A suggestion, by modes. Displays place what the guest shows by the same rule.
+    picture_side_by_side(places, device->options.outputs);
+    for (uint32_t i = 0; i < device->options.outputs; i++) {
+        if (places[i].width) {
+            info.modes[i].rect = places[i];
+            info.modes[i].enabled = 1;
+        }
     }
     return gpu_respond(device, request, GPU_RESP_OK_DISPLAY_INFO, &info, sizeof(info));
 }

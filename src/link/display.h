@@ -101,10 +101,13 @@ struct link_output_mode {
 
 enum link_input_device {
     LINK_INPUT_KEYBOARD, // EV_KEY codes of evdev; 1: down, 0: up (the guest repeats by itself)
-    LINK_INPUT_POINTER, // EV_ABS ABS_X and ABS_Y, 0…LINK_INPUT_RANGE over all outputs side by side
-                        // as DISPLAY_INFO has them; EV_KEY BTN_LEFT…; EV_REL wheels
-    LINK_INPUT_TOUCH, // multi-touch, protocol B: EV_ABS ABS_MT_SLOT, ABS_MT_TRACKING_ID,
-                      // ABS_MT_POSITION_X, _Y as above; EV_KEY BTN_TOUCH
+    // EV_ABS ABS_X and ABS_Y, 0…LINK_INPUT_RANGE over the pictures of all outputs that are on, side
+    // by side (picture_side_by_side); EV_KEY BTN_LEFT…; EV_REL wheels. DISPLAY_INFO suggests modes
+    // to the guest by the same rule: the places agree once the guest shows pictures of these sizes.
+    LINK_INPUT_POINTER,
+    // Multi-touch, protocol B: EV_ABS ABS_MT_SLOT, ABS_MT_TRACKING_ID, ABS_MT_POSITION_X, _Y as
+    // above; EV_KEY BTN_TOUCH
+    LINK_INPUT_TOUCH,
     LINK_INPUT_DEVICES
 };
 #define LINK_INPUT_RANGE 32767

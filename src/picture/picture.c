@@ -27,6 +27,19 @@ void picture_rect_join(struct picture_rect *sum, const struct picture_rect *rect
     sum->height = bottom - sum->y;
 }
 
+struct picture_rect picture_side_by_side(struct picture_rect *places, uint32_t count)
+{
+    struct picture_rect all = {0};
+    for (uint32_t i = 0; i < count; i++) {
+        places[i].x = all.width;
+        places[i].y = 0;
+        all.width += places[i].width;
+        if (places[i].width && places[i].height > all.height)
+            all.height = places[i].height;
+    }
+    return all;
+}
+
 // ---- formats --------------------------------------------------------------
 
 bool picture_format_known(uint32_t format)

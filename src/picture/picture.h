@@ -21,6 +21,10 @@ bool picture_rect_fits(const struct picture_rect *rect, uint32_t width, uint32_t
 // fit a picture.
 void picture_rect_join(struct picture_rect *sum, const struct picture_rect *rect);
 
+// Gives `count` outputs, whose sizes are in `places`, their x and y: side by side from the left, in
+// their order. An output of width 0 is off and takes no room. Returns the size of all together.
+struct picture_rect picture_side_by_side(struct picture_rect *places, uint32_t count);
+
 // ---- formats --------------------------------------------------------------
 
 // A name gives the order of a pixel's bytes in memory. The numbers are those of virtio-gpu (virtio
