@@ -97,15 +97,6 @@ void display_input_end(struct display *display, enum link_input_device device)
     display_input(display, device, 0, 0, 0); // EV_SYN, SYN_REPORT
 }
 
-// Where the outputs lie: side by side, those that show nothing have no place.
-static uint32_t width_before(const struct display *display, uint32_t output)
-{
-    uint32_t width = 0;
-    for (uint32_t i = 0; i < output; i++)
-        width += display->outputs[i].enabled ? display->outputs[i].width : 0;
-    return width;
-}
-
 static int32_t scale(double position, uint32_t size)
 {
     double value = size > 1 ? position * LINK_INPUT_RANGE / (size - 1) : 0;
@@ -117,13 +108,15 @@ void display_input_position(struct display *display, enum link_input_device devi
 {
     enum { EV_ABS = 3, ABS_X = 0, ABS_MT_POSITION_X = 0x35 };
     uint16_t code = device == LINK_INPUT_TOUCH ? ABS_MT_POSITION_X : ABS_X;
-    uint32_t height = 0;
-    for (uint32_t i = 0; i < display->output_count; i++)
-        if (display->outputs[i].enabled && display->outputs[i].height > height)
-            height = display->outputs[i].height;
-    uint32_t width = width_before(display, display->output_count);
-    display_input(display, device, EV_ABS, code, scale(width_before(display, output) + x, width));
-    display_input(display, device, EV_ABS, (uint16_t)(code + 1), scale(y, height));
+    struct picture_rect places[LINK_DISPLAY_OUTPUTS] = {0};
+    for (uint32_t i = 0; i < display->output_count; i++) {
+        const struct display_output *shown = &display->outputs[i];
+        if (shown->enabled)
+            places[i] = (struct picture_rect){.width = shown->width, .height = shown->height};
+    }
+    struct picture_rect all = picture_side_by_side(places, display->output_count);
+    display_input(display, device, EV_ABS, code, scale(places[output].x + x, all.width));
+    display_input(display, device, EV_ABS, (uint16_t)(code + 1), scale(y, all.height));
 }
 
 // ---- counters -------------------------------------------------------------
@@ -330,20 +323,22 @@ bool display_dispatch(struct display *display)
 
 // ---- life -----------------------------------------------------------------
 
-struct display *display_create(int fd, const struct display_ops *ops, void *data)
+int display_create(int fd, const struct display_ops *ops, void *data, struct display **created)
 {
     struct display *display = calloc(1, sizeof(*display));
+    *created = NULL;
     if (!display) {
         close(fd);
-        return NULL;
+        return -ENOMEM;
     }
     display->ops = ops;
     display->data = data;
-    if (link_create(fd, false, &display->link)) {
+    int error = link_create(fd, false, &display->link);
+    if (error)
         free(display);
-        return NULL;
-    }
-    return display;
+    else
+        *created = display;
+    return error;
 }
 
 void display_destroy(struct display *display)

@@ -1,10 +1,12 @@
-// The display process's end of the link (link/display.h), shared by all sinks: what each output
-// shows, the cursor, and what a person does, to be sent to the guest.
+// The display process's end of the link (link/display.h), which all display programs share. It
+// knows what each output shows and its cursor, and sends to the guest what a person does.
 //
-// One thread, any poll loop: a sink waits for display_fd to become readable (or writable, while
-// display_wants_write), calls display_dispatch, and is called back. The device process is trusted
-// more than the guest, but pictures are the guest's: their bytes change while they are read, their
-// sizes and offsets are checked here against the file.
+// A program waits until display_fd is readable (or writable, while display_wants_write), calls
+// display_dispatch, and is called back. The device process is trusted more than the guest, but
+// pictures are the guest's: their bytes change while they are read, and their sizes and offsets are
+// checked here against the file.
+//
+// Thread: one; any poll loop.
 #ifndef DISPLAY_DISPLAY_H
 #define DISPLAY_DISPLAY_H
 
@@ -18,16 +20,17 @@
 struct display;
 
 // A file that pictures lie in; the guest flips between a few.
+// Owns: the display closes `fd`, after ops.file_closed.
 struct display_file {
     uint64_t id;
-    int fd; // the display's; closed after ops.file_closed
+    int fd;
     uint64_t size;
-    void *sink; // the sink's, for what it made of the file (an import); NULL at first
+    void *made; // what the program has made of the file (an import); NULL at first
 };
 
 struct display_output {
     struct display_file *file; // NULL: nothing was shown yet
-    uint64_t offset;           // bytes; all of the picture lies in the file
+    uint64_t offset;           // bytes; the whole picture lies in the file
     uint32_t stride;           // bytes
     uint32_t format;           // enum picture_format, a known one
     uint32_t width, height;    // pixels
@@ -42,8 +45,8 @@ struct display_output {
     } cursor;
 };
 
-// Members may be NULL, unless said otherwise. Nothing of the display but display_shown,
-// display_output, display_read and display_count may be called from inside.
+// Members may be NULL, unless said otherwise. They may call display_shown, display_output,
+// display_read and display_count, and no other function of the display.
 struct display_ops {
     void (*setup)(void *data, const struct link_display_setup *setup); // first; must be there
     void (*picture)(void *data, uint32_t output); // it shows another one, or is on or off
@@ -54,13 +57,17 @@ struct display_ops {
     void (*file_closed)(void *data, struct display_file *file); // no output shows it any more
 };
 
-// Takes over `fd`, a connected socket. NULL: errno.
-struct display *display_create(int fd, const struct display_ops *ops, void *data);
-void display_destroy(struct display *display); // calls file_closed for what is open
+// Owns: takes over `fd`, a connected socket.
+// Errors: -errno; `fd` is closed.
+int display_create(int fd, const struct display_ops *ops, void *data, struct display **created);
+// Calls file_closed for files that are open.
+void display_destroy(struct display *display);
 
 int display_fd(const struct display *display);
 bool display_wants_write(const struct display *display);
-// Never blocks. False: the device process is gone (or broke the protocol, after a log line): end.
+// Never blocks.
+// Errors: false, the device process is gone, or broke the protocol (after a log line). The program
+// ends.
 bool display_dispatch(struct display *display);
 
 // What output `index` shows. Valid until display_destroy; its members change in display_dispatch.
@@ -76,18 +83,19 @@ void display_set_mode(struct display *display, uint32_t output, uint32_t width, 
 void display_input(struct display *display, enum link_input_device device, uint16_t type,
                    uint16_t code, int32_t value);
 void display_input_end(struct display *display, enum link_input_device device);
-// x, y: pixels of `output`; becomes ABS_X, ABS_Y of `device` (or ABS_MT_POSITION_X, _Y of
-// LINK_INPUT_TOUCH), over all outputs side by side.
+// `x` and `y` are pixels of `output`. They become ABS_X and ABS_Y of `device` (ABS_MT_POSITION_X
+// and _Y of LINK_INPUT_TOUCH) over all outputs that are on, side by side (picture_side_by_side).
 void display_input_position(struct display *display, enum link_input_device device, uint32_t output,
                             double x, double y);
 void display_flush(struct display *display);
-// For --stats: frames shown, pixel bytes that a CPU has read or written, viewers now.
+// For --stats: frames that were shown, bytes of pixels that a CPU has read or written, and the
+// number of viewers now.
 void display_count(struct display *display, uint64_t frames, uint64_t copied_bytes);
 void display_count_viewers(struct display *display, uint32_t viewers);
 
-// Pixels of a part of the picture, into rows of `stride` bytes, 4 bytes a pixel, A 255. Counts as
-// copied. False: there is no picture or the rectangle is not in it, or the file can't be mapped
-// (mapped once per file, and kept).
+// Reads a part of the picture into rows of `stride` bytes, 4 bytes a pixel, with A 255, and counts
+// it as copied. A file is mapped once, and stays mapped. Errors: false, there is no picture, `rect`
+// is not in it, or its file cannot be mapped.
 bool display_read(struct display *display, uint32_t output, const struct picture_rect *rect,
                   enum picture_order order, uint8_t *pixels, size_t stride);
 // Draws the cursor over pixels of `rect` of the output, as display_read has filled them.

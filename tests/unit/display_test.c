@@ -29,26 +29,22 @@ struct bed {
 
 static void on_setup(void *data, const struct link_display_setup *setup)
 {
-    (void)setup;
     ((struct bed *)data)->setups++;
 }
 
 static void on_picture(void *data, uint32_t output)
 {
-    (void)output;
     ((struct bed *)data)->pictures++;
 }
 
 static void on_frame(void *data, uint32_t output, const struct picture_rect *damage)
 {
-    (void)output;
     ((struct bed *)data)->frames++;
     ((struct bed *)data)->damage = *damage;
 }
 
 static void on_file_closed(void *data, struct display_file *file)
 {
-    (void)file;
     ((struct bed *)data)->closed++;
 }
 
@@ -65,7 +61,7 @@ static int set_up(void **state)
     int pair[2];
     os_socket_pair(pair);
     bed->device = new_link(pair[0], false);
-    bed->display = display_create(pair[1], &ops, bed);
+    assert_int_equal(display_create(pair[1], &ops, bed, &bed->display), 0);
     bed->file = os_shm_create("pictures", SIZE);
     bed->bytes = map_file(bed->file, 0, SIZE);
     for (unsigned i = 0; i < SIZE; i++)
@@ -159,7 +155,6 @@ static void a_closed_file_is_shown_no_more(void **state)
 
 static void pictures_that_do_not_fit_end_the_display(void **state)
 {
-    (void)state;
     struct link_picture bad[8];
     for (unsigned i = 0; i < 8; i++)
         bad[i] = picture();
@@ -218,6 +213,49 @@ static void what_a_person_does_is_sent_in_order(void **state)
 
 #define DISPLAY_TEST(function) cmocka_unit_test_setup_teardown(function, set_up, tear_down)
 
+// ABS_X of the place (`x`, 0) on an output.
+static int32_t place(struct bed *bed, uint32_t output, double x)
+{
+    struct link_message message;
+    display_input_position(bed->display, LINK_INPUT_POINTER, output, x, 0);
+    display_flush(bed->display);
+    assert_int_equal(link_receive(bed->device, &message), 0);
+    const struct link_input *event = (const void *)message.payload;
+    assert_int_equal(event->code, 0);
+    int32_t value = event->value;
+    assert_int_equal(link_receive(bed->device, &message), -EAGAIN); // until the next is sent
+    return value;
+}
+
+static void outputs_that_are_on_lie_side_by_side(void **state)
+{
+    struct bed *bed = *state;
+    struct link_picture second = picture(), first = picture();
+    tell(bed, LINK_PICTURE, &second, sizeof(second), NULL);
+    assert_true(display_dispatch(bed->display));
+    assert_int_equal(place(bed, 1, 0), 0);
+    assert_int_equal(place(bed, 1, W - 1), LINK_INPUT_RANGE);
+
+    first.output = 0;
+    first.width = 2;
+    tell(bed, LINK_PICTURE, &first, sizeof(first), NULL);
+    assert_true(display_dispatch(bed->display));
+    // The guest is told of modes of these sizes by this function.
+    struct picture_rect places[] = {{.width = 2, .height = H}, {.width = W, .height = H}};
+    struct picture_rect all = picture_side_by_side(places, 2);
+    assert_int_equal(all.width, 2 + W);
+    assert_int_equal(all.height, H);
+    assert_int_equal(place(bed, 0, 0), 0);
+    assert_int_equal(place(bed, 1, 0),
+                     (LINK_INPUT_RANGE * places[1].x + all.width / 2) / (all.width - 1));
+    assert_int_equal(place(bed, 1, W - 1), LINK_INPUT_RANGE);
+
+    first.enabled = 0;
+    tell(bed, LINK_PICTURE, &first, sizeof(first), NULL);
+    assert_true(display_dispatch(bed->display));
+    assert_int_equal(place(bed, 1, 0), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +264,7 @@ int main(void)
         DISPLAY_TEST(a_closed_file_is_shown_no_more),
         cmocka_unit_test(pictures_that_do_not_fit_end_the_display),
         DISPLAY_TEST(what_a_person_does_is_sent_in_order),
+        DISPLAY_TEST(outputs_that_are_on_lie_side_by_side),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -72,7 +72,8 @@ static bool write_picture(struct image *image, const char *path)
         display_draw_cursor(image->display, image->output, &all, PICTURE_ORDER_RGBA, rgba, stride);
         good = write_png(path, rgba, shown->width, shown->height);
     } else {
-        log_error("cannot read the screen: %s", strerror(rgba ? errno : ENOMEM));
+        log_error("cannot read the picture: %s",
+                  rgba ? "its file cannot be mapped" : "out of memory");
     }
     free(rgba);
     return good;
@@ -108,7 +109,6 @@ static void on_picture(void *data, uint32_t output)
 static void on_frame(void *data, uint32_t output, const struct picture_rect *damage)
 {
     struct image *image = data;
-    (void)damage;
     char path[4200];
     if (output == image->output && !image->done) {
         if (image->screenshot)
@@ -208,9 +208,9 @@ int main(int argc, char **argv)
     os_die_with_parent();
     if (image.folder && !use_folder(&image))
         return 1;
-    image.display = display_create(fd, &ops, &image);
-    if (!image.display) {
-        log_error("cannot start: %s", strerror(errno));
+    int error = display_create(fd, &ops, &image, &image.display);
+    if (error) {
+        log_error("cannot start: %s", strerror(-error));
         return 1;
     }
     run(&image);

@@ -1,11 +1,10 @@
-// The guest's cursor, as one viewer's process has it.
+// The guest's cursor, in the process of one viewer.
 #ifndef VNC_CURSOR_H
 #define VNC_CURSOR_H
 
+#include <rfb/rfb.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-#include <rfb/rfb.h>
 
 #include "display/vnc/message.h"
 
@@ -17,7 +16,7 @@ struct vnc_cursor {
     rfbCursor rich; // for viewers that draw it; richSource NULL: it is too large for that
 };
 
-// The shape of a VNC_CURSOR; `fd` stays the caller's, -1: none.
+// Takes the shape of a VNC_CURSOR out of `fd`; -1: there is none. Owns: `fd` stays the caller's.
 void vnc_cursor_take(struct vnc_cursor *cursor, const struct vnc_message *message, int fd);
 void vnc_cursor_finish(struct vnc_cursor *cursor);
 

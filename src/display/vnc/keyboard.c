@@ -1,8 +1,8 @@
 #include "display/vnc/keyboard.h"
 
-#include "display/vnc/keys.h"
-
 #include <string.h>
+
+#include "display/vnc/keys.h"
 
 #define SCANCODE 0x80000000u // in a name: no symbol is that high
 
@@ -82,7 +82,7 @@ static void press(struct vnc_keyboard *keyboard, uint32_t name, struct vnc_key k
     keyboard->held[keyboard->held_count++].code = key.code;
     keyboard->send(keyboard->data, key.code, true);
     if (key.code == VNC_KEY_CAPSLOCK)
-        keyboard->caps_lock = !keyboard->caps_lock; // until the guest says by its LED
+        keyboard->caps_lock = !keyboard->caps_lock; // until the guest tells by its LED
 }
 
 static void unpress(struct vnc_keyboard *keyboard, uint32_t name, uint16_t code)
@@ -96,8 +96,8 @@ static void unpress(struct vnc_keyboard *keyboard, uint32_t name, uint16_t code)
     if (index < keyboard->held_count) {
         release(keyboard, index);
     } else if (!is_modifier(code)) {
-        // Pressed by a name that Shift has changed since, and nobody says which: better all up than
-        // one that repeats for ever.
+        // Shift has changed the key's name since it was pressed, so that its release names no key
+        // that is down. All go up: one that stayed down would repeat for ever.
         for (size_t i = keyboard->held_count; i-- > 0;)
             if (!is_modifier(keyboard->held[i].code))
                 release(keyboard, i);
@@ -139,12 +139,4 @@ void vnc_keyboard_leds(struct vnc_keyboard *keyboard, uint32_t leds)
 {
     keyboard->num_lock = leds & 1;
     keyboard->caps_lock = leds & 2;
-}
-
-void vnc_keyboard_release_all(struct vnc_keyboard *keyboard)
-{
-    while (keyboard->held_count)
-        release(keyboard, keyboard->held_count - 1);
-    keyboard->shift[0] = keyboard->shift[1] = false;
-    set_shift(keyboard, false, false);
 }

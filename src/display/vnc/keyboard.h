@@ -1,5 +1,6 @@
-// The keyboard of one viewer: which keys it holds down, and with Shift as each symbol needs it. One
-// thread.
+// The keyboard of one viewer: the keys that it holds down, and Shift as each symbol needs it.
+//
+// Thread: one.
 #ifndef VNC_KEYBOARD_H
 #define VNC_KEYBOARD_H
 
@@ -14,7 +15,7 @@ struct vnc_keyboard {
     void (*send)(void *data, uint16_t code, bool down);
     void *data;
 
-    // Private. What was pressed is released under the name it was pressed by.
+    // Private. A key is released under the name by which it was pressed.
     struct {
         uint32_t name;
         uint16_t code;
@@ -24,12 +25,11 @@ struct vnc_keyboard {
     bool caps_lock, num_lock;      // of the guest
 };
 
-// Zero-initialize, but for `send` and `data`. A key that is down and goes down again is the
-// viewer's repetition: guests repeat by themselves.
+// All members but `send` and `data` begin as 0. A key that is down and goes down again is ignored:
+// it is the viewer's repetition, and guests repeat by themselves.
 void vnc_keyboard_symbol(struct vnc_keyboard *keyboard, uint32_t symbol, bool down);
 void vnc_keyboard_scancode(struct vnc_keyboard *keyboard, uint32_t scancode, bool down);
-// Of struct link_keyboard_leds.
+// `leds` as in struct link_keyboard_leds.
 void vnc_keyboard_leds(struct vnc_keyboard *keyboard, uint32_t leds);
-void vnc_keyboard_release_all(struct vnc_keyboard *keyboard);
 
 #endif

@@ -1,7 +1,7 @@
-// What viewers call a key → which key of the guest's keyboard it is (evdev's codes, as EV_KEY
-// carries them). RFB names symbols, not keys: those are found on a US keyboard, which is what a
-// guest has unless its person has chosen another layout. Viewers with the extension of QEMU name
-// the key itself, and layouts are the guest's matter alone.
+// From a viewer's name of a key to the key of the guest's keyboard (evdev's codes, as EV_KEY
+// carries them). RFB names symbols, not keys. They are looked up on a US keyboard, which a guest
+// has unless its person has chosen another layout. Viewers with QEMU's extension name the key
+// itself, and then the layout matters to the guest alone.
 #ifndef VNC_KEYS_H
 #define VNC_KEYS_H
 
@@ -34,10 +34,11 @@ struct vnc_key {
     uint16_t shift; // enum vnc_shift
 };
 
-// `num_lock`: is it on in the guest? Else digits of the keypad are those of the main row. False: no
-// such key on a US keyboard.
+// `num_lock`: it is on in the guest. If it is off, digits of the keypad become those of the main
+// row. False: a US keyboard has no such key.
 bool vnc_key_of_symbol(uint32_t symbol, bool num_lock, struct vnc_key *key);
-// Of QEMU's extension: PC/XT scan codes, those with the prefix 0xe0 as code + 0x80. 0: unknown.
+// `scancode` is one of QEMU's extension: PC/XT's, with 0x80 added if it has the prefix 0xe0.
+// Returns 0 if it is unknown.
 uint16_t vnc_key_of_scancode(uint32_t scancode);
 
 #endif

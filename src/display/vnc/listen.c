@@ -148,7 +148,7 @@ bool vnc_listen(const char *text, struct vnc_listener *listener)
         snprintf(listener->text, sizeof(listener->text), "%s", text);
         listener->fd = os_socket_listen(text);
         if (listener->fd < 0)
-            log_error("can't listen on %s: %s", text, strerror(-listener->fd));
+            log_error("cannot listen on %s: %s", text, strerror(-listener->fd));
         return listener->fd >= 0;
     }
     struct place place;
@@ -167,7 +167,7 @@ bool vnc_listen(const char *text, struct vnc_listener *listener)
     listener->local = is_loopback(found->ai_addr);
     freeaddrinfo(found);
     if (listener->fd < 0) {
-        log_error("can't listen on %s, port %ld%s: %s", place.address,
+        log_error("cannot listen on %s, port %ld%s: %s", place.address,
                   place.port > 0 ? place.port : VNC_FIRST_PORT,
                   place.port > 0 ? "" : " and those after it", strerror(-listener->fd));
         return false;

@@ -1,4 +1,4 @@
-// Where viewers come to: TCP ports and Unix sockets.
+// Where viewers connect: TCP ports and Unix sockets.
 #ifndef VNC_LISTEN_H
 #define VNC_LISTEN_H
 
@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 #define VNC_FIRST_PORT 5900
-#define VNC_LAST_PORT 5999 // of those that are tried when none was given
+#define VNC_LAST_PORT 5999 // the last that is tried when none was given
 
 struct vnc_listener {
     int fd;         // non-blocking, close-on-exec
@@ -15,13 +15,13 @@ struct vnc_listener {
 };
 
 // `text`: ADDRESS, ADDRESS:PORT, [ADDRESS]:PORT, :PORT, or a path with a slash in it; an address is
-// a name, too. Without one: 127.0.0.1. Without a port: the first that is free. False after a log
-// line.
+// a name, too. The default is 127.0.0.1, and the first port that is free.
+// Errors: false after a log line.
 bool vnc_listen(const char *text, struct vnc_listener *listener);
 
 // The address of `text` alone, without its port; false if `text` is a path.
 bool vnc_listen_address(const char *text, char *address, size_t size);
-// Is the address one of this machine's loopback only, or a path?
+// `local`: the address is on this machine's loopback, or a path. Errors: false after a log line.
 bool vnc_listen_is_local(const char *text, bool *local);
 
 #endif

@@ -1,7 +1,7 @@
-// hesper-vnc: a guest's screen to VNC viewers and browsers. Started by hesper itself.
+// hesper-vnc shows a guest's screen to VNC viewers and browsers. hesper starts it.
 //
-// A program of its own because of LibVNCServer's licence (GPL 2 or later), which the program has
-// with it: hesper and its library stay under MIT.
+// It is a program of its own because LibVNCServer, and so this program, is under the GPL (2 or
+// later). hesper and its library stay under MIT.
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
@@ -27,14 +27,15 @@ static const char usage[] =
     "--display web=PORT of 'hesper run'.\n"
     "\n"
     "  --fd N                   the socket to the device process\n"
-    "  --listen ADDRESS[:PORT]  for viewers; or the path of a socket [127.0.0.1, the first free\n"
-    "                           port from 5900; without it and with --web: not at all]\n"
+    "  --listen ADDRESS[:PORT]  where viewers connect; or the path of a socket [127.0.0.1, the "
+    "first\n"
+    "                           free port from 5900; with --web only: nowhere]\n"
     "  --web [ADDRESS:]PORT     noVNC for browsers [address: that of --listen, 127.0.0.1]\n"
     "  --web-root FOLDER        noVNC's files [" WEB_ROOT "]\n"
-    "  --password-file FILE     what viewers must know: its first line, 8 bytes of it\n"
+    "  --password-file FILE     viewers must know its first line, the first 8 bytes of it\n"
     "  --tls-cert FILE          TLS and nothing else, with this certificate (PEM)\n"
-    "  --tls-key FILE           and its key\n"
-    "  --output N               of the guest's screens, from 0 [0]\n"
+    "  --tls-key FILE           the key of the certificate\n"
+    "  --output N               which of the guest's screens, from 0 [0]\n"
     "  --fps N                  frames per second, at most [60]\n"
     "  --portable               use only what every host has\n"
     "  -v, --verbose            twice: more\n"
@@ -54,11 +55,11 @@ static bool parse_number(const char *text, uint32_t least, uint32_t most, uint32
 
 static bool bad(const char *option, const char *value)
 {
-    log_error("%s can't be '%s'; see 'hesper-vnc --help'", option, value);
+    log_error("%s cannot be '%s'; see 'hesper-vnc --help'", option, value);
     return false;
 }
 
-// 0: go on, else an exit status.
+// False: VNC_USAGE, after a message.
 static bool parse(int argc, char **argv, struct vnc_options *result, bool *help)
 {
     enum { NAME = 256, CLIENT, WEB_CLIENT, LOCAL };
@@ -75,7 +76,7 @@ static bool parse(int argc, char **argv, struct vnc_options *result, bool *help)
         {"portable", no_argument, NULL, 'p'},
         {"verbose", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
-        // Of a viewer's process.
+        // For a viewer's process.
         {"name", required_argument, NULL, NAME},
         {"client", required_argument, NULL, CLIENT},
         {"web-client", no_argument, NULL, WEB_CLIENT},
@@ -157,7 +158,7 @@ static bool parse(int argc, char **argv, struct vnc_options *result, bool *help)
     return true;
 }
 
-// Where to listen: `web` becomes an address with its port. False after a log line.
+// Decides where to listen. `web` gets the web address with its port. False after a log line.
 static bool choose_places(struct vnc_options *options, char *web, size_t web_size)
 {
     if (!options->listen && !options->web)
@@ -238,6 +239,6 @@ int main(int argc, char **argv)
     os_init(&(struct os_options){.portable = options.portable});
     os_die_with_parent();
     if (viewer)
-        return options.client < 0 ? VNC_USAGE : vnc_viewer_main(&options);
+        return options.client < 0 ? VNC_USAGE : vnc_session_main(&options);
     return serve(&options);
 }

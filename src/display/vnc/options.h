@@ -1,15 +1,15 @@
-// What the command line says, for the server and for its viewers' processes alike.
+// The command line of the server, and of its viewers' processes.
 #ifndef VNC_OPTIONS_H
 #define VNC_OPTIONS_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-// Exit status of a command line that can't be carried out.
+// Exit status for a command line that cannot be carried out.
 #define VNC_USAGE 2
 
 struct vnc_options {
-    int fd;                    // the link; of a viewer: its messages
+    int fd;                    // the link; in a viewer's process: the server
     const char *listen;        // ADDRESS[:PORT], a path, "none"
     const char *web;           // [ADDRESS:]PORT; NULL: no web server
     const char *web_root;      // noVNC's files
@@ -19,17 +19,19 @@ struct vnc_options {
     bool portable;
     int verbose;
 
-    // A viewer's.
-    int client;       // its connection
+    // In a viewer's process only.
+    int client;       // the connection
     bool web_client;  // it came to the web port
-    bool local;       // that listens on loopback only
-    const char *name; // of the VM
+    bool local;       // its port listens on loopback only
+    const char *name; // the VM's
 };
 
-// Reads and checks the file. NULL after a log line. The caller frees.
+// Reads and checks the password file.
+// Owns: the caller frees it.
+// Errors: NULL after a log line.
 char *vnc_read_password(const char *path);
 
-// The process of one viewer, to its end.
-int vnc_viewer_main(const struct vnc_options *options);
+// Is the process of one viewer, to its end. Returns the exit status.
+int vnc_session_main(const struct vnc_options *options);
 
 #endif

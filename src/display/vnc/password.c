@@ -1,4 +1,3 @@
-// The password file.
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -13,7 +12,7 @@ char *vnc_read_password(const char *path)
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &status) < 0) {
-        log_error("can't read the password file %s: %s", path, strerror(errno));
+        log_error("cannot read the password file %s: %s", path, strerror(errno));
         if (fd >= 0)
             close(fd);
         return NULL;

@@ -1,5 +1,6 @@
-#include "display/vnc/screen.h"
+#include "display/vnc/picture.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -9,37 +10,37 @@
 
 enum { BAND_ROWS = 32 };
 
-void vnc_screen_finish(struct vnc_screen *screen)
+void vnc_picture_finish(struct vnc_picture *picture)
 {
-    if (screen->pixels)
-        os_shm_unmap(screen->pixels, (uint64_t)screen->width * screen->height * 4);
-    if (screen->fd >= 0)
-        close(screen->fd);
-    free(screen->band);
-    *screen = (struct vnc_screen){.fd = -1};
+    if (picture->pixels)
+        os_shm_unmap(picture->pixels, (uint64_t)picture->width * picture->height * 4);
+    if (picture->fd >= 0)
+        close(picture->fd);
+    free(picture->band);
+    *picture = (struct vnc_picture){.fd = -1};
 }
 
-bool vnc_screen_resize(struct vnc_screen *screen, uint32_t width, uint32_t height)
+int vnc_picture_resize(struct vnc_picture *picture, uint32_t width, uint32_t height)
 {
     uint64_t size = (uint64_t)width * height * 4;
-    struct vnc_screen new = {
+    struct vnc_picture new = {
         .fd = os_shm_create("hesper-vnc", size), .width = width, .height = height};
     if (new.fd < 0)
-        return false;
-    void *pixels;
+        return new.fd;
+    void *pixels = NULL;
     int error = os_shm_map(new.fd, 0, size, &pixels);
     new.pixels = pixels;
     new.band = malloc((size_t)width * BAND_ROWS * 4);
     if (error || !new.band) {
-        vnc_screen_finish(&new);
-        return false;
+        vnc_picture_finish(&new);
+        return error ? error : -ENOMEM;
     }
-    vnc_screen_finish(screen);
-    *screen = new;
-    return true;
+    vnc_picture_finish(picture);
+    *picture = new;
+    return 0;
 }
 
-// The columns of a row that differ: false if none do.
+// Widens left to right to the columns of a row that differ. False: none do.
 static bool row_changed(const uint8_t *old, const uint8_t *new, uint32_t width, uint32_t *left,
                         uint32_t *right)
 {
@@ -58,14 +59,14 @@ static bool row_changed(const uint8_t *old, const uint8_t *new, uint32_t width, 
     return true;
 }
 
-static void update_band(struct vnc_screen *screen, const struct picture_rect *rect,
+static void update_band(struct vnc_picture *picture, const struct picture_rect *rect,
                         vnc_changed changed, void *data)
 {
-    const size_t stride = (size_t)screen->width * 4, row_size = (size_t)rect->width * 4;
+    const size_t stride = (size_t)picture->width * 4, row_size = (size_t)rect->width * 4;
     uint32_t left = rect->width, right = 0, first = rect->height, last = 0;
     for (uint32_t row = 0; row < rect->height; row++) {
-        uint8_t *old = screen->pixels + (rect->y + row) * stride + (size_t)rect->x * 4;
-        const uint8_t *new = screen->band + row *row_size;
+        uint8_t *old = picture->pixels + (rect->y + row) * stride + (size_t)rect->x * 4;
+        const uint8_t *new = picture->band + row *row_size;
         if (!row_changed(old, new, rect->width, &left, &right))
             continue;
         memcpy(old, new, row_size);
@@ -78,20 +79,20 @@ static void update_band(struct vnc_screen *screen, const struct picture_rect *re
                                              last - first});
 }
 
-bool vnc_screen_update(struct vnc_screen *screen, struct display *display, uint32_t output,
-                       const struct picture_rect *rect, vnc_changed changed, void *data)
+bool vnc_picture_update(struct vnc_picture *picture, struct display *display, uint32_t output,
+                        const struct picture_rect *rect, vnc_changed changed, void *data)
 {
-    if (rect->x > screen->width || rect->width > screen->width - rect->x ||
-        rect->y > screen->height || rect->height > screen->height - rect->y)
+    if (rect->x > picture->width || rect->width > picture->width - rect->x ||
+        rect->y > picture->height || rect->height > picture->height - rect->y)
         return false;
     for (uint32_t done = 0; done < rect->height; done += BAND_ROWS) {
         struct picture_rect band = {rect->x, rect->y + done, rect->width, rect->height - done};
         if (band.height > BAND_ROWS)
             band.height = BAND_ROWS;
-        if (!display_read(display, output, &band, PICTURE_ORDER_BGRA, screen->band,
+        if (!display_read(display, output, &band, PICTURE_ORDER_BGRA, picture->band,
                           (size_t)band.width * 4))
             return false;
-        update_band(screen, &band, changed, data);
+        update_band(picture, &band, changed, data);
     }
     return true;
 }
@@ -127,18 +128,18 @@ static const uint8_t glyphs[26][9] = {
 };
 enum { GLYPH_ROWS = 9, GLYPH_COLUMNS = 6, GLYPH_SCALE = 2 };
 
-void vnc_screen_say(struct vnc_screen *screen, const char *text)
+void vnc_picture_say(struct vnc_picture *picture, const char *text)
 {
     static const uint32_t background = 0x101418, foreground = 0x9aa4ae;
-    uint32_t *pixels = (void *)screen->pixels;
-    for (uint64_t i = 0; i < (uint64_t)screen->width * screen->height; i++)
+    uint32_t *pixels = (void *)picture->pixels;
+    for (uint64_t i = 0; i < (uint64_t)picture->width * picture->height; i++)
         pixels[i] = background;
     const uint32_t width = (uint32_t)strlen(text) * GLYPH_COLUMNS * GLYPH_SCALE;
     const uint32_t height = GLYPH_ROWS * GLYPH_SCALE;
-    if (width > screen->width || height > screen->height)
+    if (width > picture->width || height > picture->height)
         return;
-    uint32_t *corner = pixels + (uint64_t)((screen->height - height) / 2) * screen->width +
-                       (screen->width - width) / 2;
+    uint32_t *corner = pixels + (uint64_t)((picture->height - height) / 2) * picture->width +
+                       (picture->width - width) / 2;
     for (uint32_t y = 0; y < height; y++) {
         for (uint32_t x = 0; x < width; x++) {
             char letter = text[x / (GLYPH_COLUMNS * GLYPH_SCALE)];
@@ -146,7 +147,7 @@ void vnc_screen_say(struct vnc_screen *screen, const char *text)
                 continue;
             unsigned column = x / GLYPH_SCALE % GLYPH_COLUMNS;
             if (glyphs[letter - 'a'][y / GLYPH_SCALE] << column & 0x10)
-                corner[(uint64_t)y * screen->width + x] = foreground;
+                corner[(uint64_t)y * picture->width + x] = foreground;
         }
     }
 }

@@ -7,11 +7,12 @@
 
 struct vnc_secure;
 
-// Reads certificate and key. NULL after a log line.
+// Reads certificate and key. Errors: NULL after a log line.
 struct vnc_secure *vnc_secure_create(const struct vnc_options *options);
-// Agrees with the viewer, and begins. The connection as the library shall see it, which behaves as
-// a viewer without TLS from the start; takes over `client`. -1: it is none to be served. Blocks for
-// a bounded time.
+// Agrees with the viewer, and begins. Returns the connection for the library, on which a viewer
+// without TLS seems to call. Blocks for a bounded time.
+// Owns: takes over `client`.
+// Errors: -1, the viewer is not to be served.
 int vnc_secure_begin(struct vnc_secure *secure, const struct vnc_options *options, int client);
 // Sends what is left, and ends. NULL is allowed.
 void vnc_secure_destroy(struct vnc_secure *secure);

@@ -9,8 +9,8 @@
 #include "base/log.h"
 #include "display/display.h"
 #include "display/vnc/keys.h"
-#include "display/vnc/peer.h"
-#include "display/vnc/screen.h"
+#include "display/vnc/picture.h"
+#include "display/vnc/viewer.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/shm.h"
@@ -33,15 +33,17 @@ enum {
 enum { EV_KEY = 1, EV_REL = 2, REL_HWHEEL = 6, REL_WHEEL = 8 };
 static const struct {
     uint16_t type, code;
-    int32_t value; // of a wheel
+    int32_t value; // which way a wheel turns
 } buttons[BUTTON_BITS] = {
-    {EV_KEY, 0x110, 0},                                                    // left
-    {EV_KEY, 0x112, 0},                                                    // middle
-    {EV_KEY, 0x111, 0},                                                    // right
-    {EV_REL, REL_WHEEL, 1},                                                // up
-    {EV_REL, REL_WHEEL, -1},                                               // down
-    {EV_REL, REL_HWHEEL, -1}, {EV_REL, REL_HWHEEL, 1}, {EV_KEY, 0x113, 0}, // side
-    {EV_KEY, 0x114, 0},                                                    // extra
+    {EV_KEY, 0x110, 0},       // left
+    {EV_KEY, 0x112, 0},       // middle
+    {EV_KEY, 0x111, 0},       // right
+    {EV_REL, REL_WHEEL, 1},   // up
+    {EV_REL, REL_WHEEL, -1},  // down
+    {EV_REL, REL_HWHEEL, -1}, // left
+    {EV_REL, REL_HWHEEL, 1},  // right
+    {EV_KEY, 0x113, 0},       // side
+    {EV_KEY, 0x114, 0},       // extra
 };
 
 // What one viewer holds down.
@@ -62,7 +64,7 @@ struct server {
 
     char name[64];
     uint32_t output, outputs;
-    struct vnc_screen screen;
+    struct vnc_picture picture;
     bool has_picture;
     int cursor_fd; // -1: no shape yet
     uint32_t leds;
@@ -70,10 +72,10 @@ struct server {
     uint64_t period_ns, origin_ns;
     bool ticking;
 
-    struct vnc_peer *peers[MAX_JOINED + MAX_STRANGERS];
-    unsigned peer_count, joined;
+    struct vnc_viewer *viewers[MAX_JOINED + MAX_STRANGERS];
+    unsigned viewer_count, joined;
     struct vnc_processes processes;
-    uint8_t held[HELD_KEYS]; // by how many
+    uint8_t held[HELD_KEYS]; // number of viewers that hold the key or button down
 };
 
 // ---- the picture ----------------------------------------------------------
@@ -81,50 +83,49 @@ struct server {
 static void tell_damage(void *data, const struct picture_rect *rect)
 {
     struct server *server = data;
-    for (unsigned i = 0; i < server->peer_count; i++)
-        if (vnc_peer_joined(server->peers[i]))
-            vnc_peer_damage(server->peers[i], rect);
+    for (unsigned i = 0; i < server->viewer_count; i++)
+        if (vnc_viewer_joined(server->viewers[i]))
+            vnc_viewer_damage(server->viewers[i], rect);
 }
 
-static void flush_peers(struct server *server)
+static void flush_viewers(struct server *server)
 {
-    for (unsigned i = 0; i < server->peer_count; i++)
-        vnc_peer_flush(server->peers[i]);
+    for (unsigned i = 0; i < server->viewer_count; i++)
+        vnc_viewer_flush(server->viewers[i]);
 }
 
 static void tell_nobody(void *data, const struct picture_rect *rect)
 {
-    (void)data;
-    (void)rect;
 }
 
-// All of it, for the first viewer that looks.
+// Copies the whole picture, for the first viewer that looks.
 static void refresh(struct server *server)
 {
     const struct display_output *output = display_output(server->display, server->output);
-    const struct picture_rect all = {0, 0, server->screen.width, server->screen.height};
+    const struct picture_rect all = {0, 0, server->picture.width, server->picture.height};
     server->has_picture =
-        output->file && vnc_screen_update(&server->screen, server->display, server->output, &all,
-                                          tell_nobody, NULL);
+        output->file && vnc_picture_update(&server->picture, server->display, server->output, &all,
+                                           tell_nobody, NULL);
     if (!server->has_picture)
-        vnc_screen_say(&server->screen, "the guest has not switched its screen on yet");
+        vnc_picture_say(&server->picture, "the guest has not switched its screen on yet");
 }
 
 static bool resize(struct server *server, uint32_t width, uint32_t height)
 {
     if (width > VNC_MAX_SIZE || height > VNC_MAX_SIZE || !width || !height) {
-        log_warning("a screen of %ux%u can't be shown", width, height);
+        log_warning("a screen of %ux%u cannot be shown", width, height);
         return false;
     }
-    if (!vnc_screen_resize(&server->screen, width, height)) {
-        log_error("no memory for a screen of %ux%u: %s", width, height, strerror(errno));
+    int error = vnc_picture_resize(&server->picture, width, height);
+    if (error) {
+        log_error("no memory for a screen of %ux%u: %s", width, height, strerror(-error));
         return false;
     }
     if (server->joined)
         refresh(server);
-    for (unsigned i = 0; i < server->peer_count; i++)
-        if (vnc_peer_joined(server->peers[i]))
-            vnc_peer_screen(server->peers[i], server->screen.fd, width, height);
+    for (unsigned i = 0; i < server->viewer_count; i++)
+        if (vnc_viewer_joined(server->viewers[i]))
+            vnc_viewer_picture(server->viewers[i], server->picture.fd, width, height);
     return true;
 }
 
@@ -134,7 +135,7 @@ static void on_picture(void *data, uint32_t index)
     const struct display_output *output = display_output(server->display, index);
     if (index != server->output || !output->file)
         return; // the last picture stays
-    if (output->width != server->screen.width || output->height != server->screen.height)
+    if (output->width != server->picture.width || output->height != server->picture.height)
         resize(server, output->width, output->height);
 }
 
@@ -142,12 +143,12 @@ static void on_frame(void *data, uint32_t index, const struct picture_rect *dama
 {
     struct server *server = data;
     if (index == server->output && server->joined) {
-        // Where there was text before, all of it is new.
-        const struct picture_rect all = {0, 0, server->screen.width, server->screen.height};
-        if (vnc_screen_update(&server->screen, server->display, index,
-                              server->has_picture ? damage : &all, tell_damage, server))
+        // After a line of text, the whole picture is new.
+        const struct picture_rect all = {0, 0, server->picture.width, server->picture.height};
+        if (vnc_picture_update(&server->picture, server->display, index,
+                               server->has_picture ? damage : &all, tell_damage, server))
             server->has_picture = true;
-        flush_peers(server);
+        flush_viewers(server);
     }
     if (server->ticking)
         return;
@@ -156,7 +157,7 @@ static void on_frame(void *data, uint32_t index, const struct picture_rect *dama
     os_source_set_deadline(server->tick, server->origin_ns + (gone + 1) * server->period_ns);
 }
 
-// The frame has been copied, or nobody wanted it: the guest may draw the next.
+// The frame has been copied, or no viewer wanted it: the guest may draw the next.
 static void on_tick(void *data)
 {
     struct server *server = data;
@@ -172,20 +173,20 @@ static void on_tick(void *data)
 
 // ---- cursor and LEDs ------------------------------------------------------
 
-static void tell_cursor(struct server *server, struct vnc_peer *peer)
+static void tell_cursor(struct server *server, struct vnc_viewer *viewer)
 {
     const struct display_output *output = display_output(server->display, server->output);
-    vnc_peer_cursor(peer, server->cursor_fd, output->cursor.width, output->cursor.height,
-                    output->cursor.hot_x, output->cursor.hot_y);
+    vnc_viewer_cursor(viewer, server->cursor_fd, output->cursor.width, output->cursor.height,
+                      output->cursor.hot_x, output->cursor.hot_y);
 }
 
-static void tell_cursor_at(struct server *server, struct vnc_peer *peer)
+static void tell_cursor_at(struct server *server, struct vnc_viewer *viewer)
 {
     const struct display_output *output = display_output(server->display, server->output);
-    vnc_peer_cursor_at(peer, output->cursor.visible, output->cursor.x, output->cursor.y);
+    vnc_viewer_cursor_at(viewer, output->cursor.visible, output->cursor.x, output->cursor.y);
 }
 
-// The shape, as a file to be passed on.
+// Puts the shape into a file that viewers can be given.
 static void take_shape(struct server *server)
 {
     const struct display_output *output = display_output(server->display, server->output);
@@ -207,14 +208,14 @@ static void on_cursor(void *data, uint32_t index, bool shape_changed)
         return;
     if (shape_changed)
         take_shape(server);
-    for (unsigned i = 0; i < server->peer_count; i++) {
-        struct vnc_peer *peer = server->peers[i];
-        if (!vnc_peer_joined(peer))
+    for (unsigned i = 0; i < server->viewer_count; i++) {
+        struct vnc_viewer *viewer = server->viewers[i];
+        if (!vnc_viewer_joined(viewer))
             continue;
         if (shape_changed)
-            tell_cursor(server, peer);
-        tell_cursor_at(server, peer);
-        vnc_peer_flush(peer);
+            tell_cursor(server, viewer);
+        tell_cursor_at(server, viewer);
+        vnc_viewer_flush(viewer);
     }
 }
 
@@ -222,16 +223,16 @@ static void on_leds(void *data, uint32_t leds)
 {
     struct server *server = data;
     server->leds = leds;
-    for (unsigned i = 0; i < server->peer_count; i++)
-        if (vnc_peer_joined(server->peers[i]))
-            vnc_peer_leds(server->peers[i], leds);
-    flush_peers(server);
+    for (unsigned i = 0; i < server->viewer_count; i++)
+        if (vnc_viewer_joined(server->viewers[i]))
+            vnc_viewer_leds(server->viewers[i], leds);
+    flush_viewers(server);
 }
 
 // ---- input ----------------------------------------------------------------
 
-// A key, or a button from VNC_KEY_MAX + 1 on. Two viewers may hold the same one: it is up when both
-// have let go.
+// `index` is a key, or a button from VNC_KEY_MAX + 1 on. Two viewers may hold the same one: it goes
+// up when both have let go.
 static void hold(struct server *server, struct hands *hands, unsigned index, bool down)
 {
     if (hands->down[index] == down)
@@ -259,10 +260,10 @@ static void take_pointer(struct server *server, struct hands *hands,
     if (message->x < 0 || message->y < 0)
         return;
     uint32_t x = (uint32_t)message->x, y = (uint32_t)message->y;
-    if (x >= server->screen.width)
-        x = server->screen.width - 1;
-    if (y >= server->screen.height)
-        y = server->screen.height - 1;
+    if (x >= server->picture.width)
+        x = server->picture.width - 1;
+    if (y >= server->picture.height)
+        y = server->picture.height - 1;
     display_input_position(server->display, LINK_INPUT_POINTER, server->output, x, y);
     for (unsigned i = 0; i < BUTTON_BITS; i++) {
         bool down = message->code >> i & 1, was = hands->buttons >> i & 1;
@@ -278,26 +279,26 @@ static void take_pointer(struct server *server, struct hands *hands,
 
 // ---- viewers --------------------------------------------------------------
 
-static void tell_all(struct server *server, struct vnc_peer *peer)
+static void tell_all(struct server *server, struct vnc_viewer *viewer)
 {
     if (server->joined == 1)
         refresh(server);
-    vnc_peer_screen(peer, server->screen.fd, server->screen.width, server->screen.height);
-    tell_cursor(server, peer);
-    tell_cursor_at(server, peer);
-    vnc_peer_leds(peer, server->leds);
+    vnc_viewer_picture(viewer, server->picture.fd, server->picture.width, server->picture.height);
+    tell_cursor(server, viewer);
+    tell_cursor_at(server, viewer);
+    vnc_viewer_leds(viewer, server->leds);
 }
 
-static void on_message(void *data, struct vnc_peer *peer, const struct vnc_message *message)
+static void on_message(void *data, struct vnc_viewer *viewer, const struct vnc_message *message)
 {
     struct server *server = data;
-    struct hands *hands = vnc_peer_data(peer);
+    struct hands *hands = vnc_viewer_data(viewer);
     switch (message->type) {
     case VNC_JOINED:
         server->joined++;
         display_count_viewers(server->display, server->joined);
         log_info("a viewer has joined: %u now", server->joined);
-        tell_all(server, peer);
+        tell_all(server, viewer);
         break;
     case VNC_KEY:
         if (message->code && message->code <= VNC_KEY_MAX) {
@@ -316,46 +317,46 @@ static void on_message(void *data, struct vnc_peer *peer, const struct vnc_messa
     }
 }
 
-static void drop(struct server *server, struct vnc_peer *peer, const char *why)
+static void drop(struct server *server, struct vnc_viewer *viewer, const char *why)
 {
-    struct hands *hands = vnc_peer_data(peer);
+    struct hands *hands = vnc_viewer_data(viewer);
     unsigned index = 0;
-    while (server->peers[index] != peer)
+    while (server->viewers[index] != viewer)
         index++;
-    memmove(&server->peers[index], &server->peers[index + 1],
-            (server->peer_count - index - 1) * sizeof(server->peers[0]));
-    server->peer_count--;
+    memmove(&server->viewers[index], &server->viewers[index + 1],
+            (server->viewer_count - index - 1) * sizeof(server->viewers[0]));
+    server->viewer_count--;
     let_go(server, hands);
     free(hands);
-    if (vnc_peer_joined(peer)) {
+    if (vnc_viewer_joined(viewer)) {
         server->joined--;
         display_count_viewers(server->display, server->joined);
         log_info("a viewer is gone: %s; %u now", why, server->joined);
     }
-    vnc_peer_free(peer);
+    vnc_viewer_free(viewer);
 }
 
-static void on_gone(void *data, struct vnc_peer *peer, const char *why)
+static void on_gone(void *data, struct vnc_viewer *viewer, const char *why)
 {
-    drop(data, peer, why);
+    drop(data, viewer, why);
 }
 
-static unsigned count_strangers(const struct server *server, struct vnc_peer **oldest)
+static unsigned count_strangers(const struct server *server, struct vnc_viewer **oldest)
 {
     unsigned count = 0;
     *oldest = NULL;
-    for (unsigned i = 0; i < server->peer_count; i++)
-        if (!vnc_peer_joined(server->peers[i])) {
+    for (unsigned i = 0; i < server->viewer_count; i++)
+        if (!vnc_viewer_joined(server->viewers[i])) {
             count++;
             if (!*oldest)
-                *oldest = server->peers[i]; // peers are in the order in which they came
+                *oldest = server->viewers[i]; // viewers are in the order in which they came
         }
     return count;
 }
 
 static void admit(struct server *server, int client, bool web)
 {
-    struct vnc_peer *oldest;
+    struct vnc_viewer *oldest;
     if (count_strangers(server, &oldest) == MAX_STRANGERS)
         drop(server, oldest, "too many connections");
     struct hands *hands = calloc(1, sizeof(*hands));
@@ -365,20 +366,20 @@ static void admit(struct server *server, int client, bool web)
         close(client);
         return;
     }
-    struct vnc_peer *peer;
-    int error = vnc_peer_start(
+    struct vnc_viewer *viewer;
+    int error = vnc_viewer_start(
         &server->processes, server->options, client, web, server->listeners[web].local,
         server->name,
-        &(struct vnc_peer_callbacks){.data = server, .message = on_message, .gone = on_gone},
-        &peer);
+        &(struct vnc_viewer_callbacks){.data = server, .message = on_message, .gone = on_gone},
+        &viewer);
     if (error) {
         log_error("no process for a viewer could be started: %s", strerror(-error));
         free(hands);
         return;
     }
-    vnc_peer_set_data(peer, hands);
-    vnc_peer_hold(peer, server->holding);
-    server->peers[server->peer_count++] = peer;
+    vnc_viewer_set_data(viewer, hands);
+    vnc_viewer_hold(viewer, server->holding);
+    server->viewers[server->viewer_count++] = viewer;
 }
 
 static void on_connection(struct server *server, int listener, bool web)
@@ -401,20 +402,21 @@ static void on_web_connection(void *data, int fd, unsigned events)
     on_connection(data, fd, true);
 }
 
-// Drops who never joins, and who has taken too long to read what it was shown.
+// Drops viewers that never join, and those that take too long to read what they were shown.
 static void on_watch(void *data)
 {
     struct server *server = data;
     uint64_t now = os_now_ns();
-    for (unsigned i = server->peer_count; i-- > 0;) {
-        struct vnc_peer *peer = server->peers[i];
-        uint64_t waiting = vnc_peer_waiting_ns(peer);
-        if (!vnc_peer_joined(peer) && now - vnc_peer_since_ns(peer) > JOIN_SECONDS * NS_PER_S)
-            drop(server, peer, "it never joined");
+    for (unsigned i = server->viewer_count; i-- > 0;) {
+        struct vnc_viewer *viewer = server->viewers[i];
+        uint64_t waiting = vnc_viewer_waiting_ns(viewer);
+        if (!vnc_viewer_joined(viewer) &&
+            now - vnc_viewer_since_ns(viewer) > JOIN_SECONDS * NS_PER_S)
+            drop(server, viewer, "it never joined");
         else if (waiting && !server->holding && now - waiting > ANSWER_SECONDS * NS_PER_S)
-            drop(server, peer, "it has stopped reading");
+            drop(server, viewer, "it has stopped reading");
     }
-    display_count(server->display, 0, 0); // tells what has changed since it could tell last
+    display_count(server->display, 0, 0); // sends counters that have changed meanwhile
     os_source_set_deadline(server->watch, now + NS_PER_S);
 }
 
@@ -436,7 +438,7 @@ static void on_setup(void *data, const struct link_display_setup *setup)
     }
 }
 
-// Viewers may come: there is something to show them.
+// Lets viewers come: there is something to show them.
 static bool open_doors(struct server *server)
 {
     static const os_fd_callback callbacks[2] = {on_vnc_connection, on_web_connection};
@@ -462,7 +464,8 @@ static void on_display(void *data, int fd, unsigned events)
         os_loop_stop(server->loop, 0);
 }
 
-// While the device process does not read, neither do we: what viewers send waits with them.
+// While the device process does not read, viewers are not read either: what they send waits in
+// their sockets.
 static void on_idle(void *data)
 {
     struct server *server = data;
@@ -472,22 +475,24 @@ static void on_idle(void *data)
     if (waiting == server->holding)
         return;
     server->holding = waiting;
-    for (unsigned i = 0; i < server->peer_count; i++)
-        vnc_peer_hold(server->peers[i], waiting);
+    for (unsigned i = 0; i < server->viewer_count; i++)
+        vnc_viewer_hold(server->viewers[i], waiting);
 }
 
-static bool begin(struct server *server)
+static int begin(struct server *server)
 {
     static const struct display_ops ops = {.setup = on_setup,
                                            .picture = on_picture,
                                            .frame = on_frame,
                                            .cursor = on_cursor,
                                            .leds = on_leds};
+    list_init(&server->processes.children);
     int error = os_loop_create(&server->loop);
+    if (!error)
+        error = display_create(server->options->fd, &ops, server, &server->display);
+    if (error)
+        return error;
     server->processes.loop = server->loop;
-    server->display = display_create(server->options->fd, &ops, server);
-    if (error || !server->display)
-        return false;
     uint64_t now = os_now_ns();
     server->origin_ns = now;
     server->period_ns = NS_PER_S / server->options->fps;
@@ -496,15 +501,15 @@ static bool begin(struct server *server)
     server->display_source =
         os_loop_add_fd(server->loop, display_fd(server->display), OS_READABLE, on_display, server);
     os_loop_set_idle(server->loop, on_idle, server);
-    return server->tick && server->watch && server->display_source;
+    return server->tick && server->watch && server->display_source ? 0 : -ENOMEM;
 }
 
 static void finish(struct server *server)
 {
-    while (server->peer_count) {
-        struct vnc_peer *peer = server->peers[--server->peer_count];
-        free(vnc_peer_data(peer));
-        vnc_peer_free(peer);
+    while (server->viewer_count) {
+        struct vnc_viewer *viewer = server->viewers[--server->viewer_count];
+        free(vnc_viewer_data(viewer));
+        vnc_viewer_free(viewer);
     }
     for (int i = 0; i < 2; i++) {
         if (server->accepting[i])
@@ -512,7 +517,7 @@ static void finish(struct server *server)
         if (server->listeners[i].fd >= 0)
             close(server->listeners[i].fd);
     }
-    vnc_screen_finish(&server->screen);
+    vnc_picture_finish(&server->picture);
     if (server->cursor_fd >= 0)
         close(server->cursor_fd);
     if (server->display_source)
@@ -528,13 +533,13 @@ int vnc_server_run(const struct vnc_options *options, const struct vnc_listener 
     struct server server = {.options = options,
                             .listeners = {*vnc, *web},
                             .output = options->output,
-                            .screen = {.fd = -1},
+                            .picture = {.fd = -1},
                             .cursor_fd = -1};
-    int status = 1;
-    if (begin(&server))
-        status = os_loop_run(server.loop);
+    int error = begin(&server), status = 1;
+    if (error)
+        log_error("cannot start: %s", strerror(-error));
     else
-        log_error("cannot start: %s", strerror(errno));
+        status = os_loop_run(server.loop);
     finish(&server);
     return status;
 }

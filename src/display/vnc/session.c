@@ -1,16 +1,15 @@
-// The process of one viewer: LibVNCServer with one connection. It gets what is shown from the
-// server (message.h), keeps a picture of its own, so that nothing changes while the library encodes
-// it, and sends what its person does.
+// The process of one viewer: LibVNCServer with one connection. The server (message.h) tells it what
+// is shown. It keeps a picture of its own, so that nothing changes while the library encodes it,
+// and sends to the server what the viewer's person does.
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <rfb/rfb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <rfb/rfb.h>
 
 #include "base/log.h"
 #include "display/vnc/cursor.h"
@@ -35,18 +34,20 @@ enum {
     QEMU_MESSAGE = 255,
 };
 
-struct picture { // the server's
+// The server's, mapped.
+struct picture {
     uint8_t *pixels;
     uint32_t width, height;
 };
 
-struct viewer {
+struct session {
     const struct vnc_options *options;
-    int fd;                                 // to the server
-    int failed;                             // it is gone
-    bool joined;                            // VNC_JOINED was sent
-    bool end;                               // VNC_END was received, and not answered
-    struct vnc_message held[HELD_MESSAGES]; // to be sent
+    int fd;      // to the server
+    bool failed; // the server is gone
+    bool joined; // VNC_JOINED was sent
+    bool end;    // VNC_END was received, and not answered
+    // Messages to be sent.
+    struct vnc_message held[HELD_MESSAGES];
     unsigned held_count;
 
     rfbScreenInfoPtr screen;
@@ -60,38 +61,39 @@ struct viewer {
     struct picture_rect drawn; // where the cursor is in the frame; width 0: it is not
 };
 
-static struct viewer *viewer_of(rfbClientPtr client)
+static struct session *session_of(rfbClientPtr client)
 {
     return client->screen->screenData;
 }
 
 // ---- to the server --------------------------------------------------------
 
-// Waits while the server takes nothing: then the guest doesn't either, and the viewer shall wait.
-static void flush_messages(struct viewer *viewer)
+// Waits while the server takes nothing: the guest takes nothing then, and the viewer shall wait
+// too.
+static void flush_messages(struct session *session)
 {
-    const uint8_t *bytes = (const uint8_t *)viewer->held;
-    size_t size = viewer->held_count * sizeof(viewer->held[0]);
-    viewer->held_count = 0;
-    while (size && !viewer->failed) {
-        ssize_t sent = os_socket_send(viewer->fd, bytes, size, NULL, 0);
+    const uint8_t *bytes = (const uint8_t *)session->held;
+    size_t size = session->held_count * sizeof(session->held[0]);
+    session->held_count = 0;
+    while (size && !session->failed) {
+        ssize_t sent = os_socket_send(session->fd, bytes, size, NULL, 0);
         if (sent > 0) {
             bytes += sent;
             size -= (size_t)sent;
         } else if (sent == -EAGAIN || sent == -EWOULDBLOCK) {
-            struct pollfd wait = {.fd = viewer->fd, .events = POLLOUT};
+            struct pollfd wait = {.fd = session->fd, .events = POLLOUT};
             poll(&wait, 1, -1);
         } else {
-            viewer->failed = 1;
+            session->failed = true;
         }
     }
 }
 
-static void tell(struct viewer *viewer, struct vnc_message message)
+static void tell(struct session *session, struct vnc_message message)
 {
-    if (viewer->held_count == HELD_MESSAGES)
-        flush_messages(viewer);
-    viewer->held[viewer->held_count++] = message;
+    if (session->held_count == HELD_MESSAGES)
+        flush_messages(session);
+    session->held[session->held_count++] = message;
 }
 
 // ---- the frame ------------------------------------------------------------
@@ -113,62 +115,62 @@ static bool clip(int64_t x, int64_t y, int64_t width, int64_t height, uint32_t l
     return true;
 }
 
-static void blend_cursor(struct viewer *viewer, const struct picture_rect *rect)
+static void blend_cursor(struct session *session, const struct picture_rect *rect)
 {
-    size_t stride = (size_t)viewer->screen->width * 4;
-    picture_blend(viewer->cursor.rgba, viewer->cursor.width, viewer->cursor.height,
-                  (int64_t)viewer->cursor.x - rect->x, (int64_t)viewer->cursor.y - rect->y,
-                  PICTURE_ORDER_BGRA, viewer->frame + rect->y * stride + (size_t)rect->x * 4,
+    size_t stride = (size_t)session->screen->width * 4;
+    picture_blend(session->cursor.rgba, session->cursor.width, session->cursor.height,
+                  (int64_t)session->cursor.x - rect->x, (int64_t)session->cursor.y - rect->y,
+                  PICTURE_ORDER_BGRA, session->frame + rect->y * stride + (size_t)rect->x * 4,
                   stride, rect->width, rect->height);
 }
 
-// A part of the picture into the frame, which is smaller or larger when the viewer can't follow the
-// guest's size.
-static void paint(struct viewer *viewer, const struct picture_rect *wanted)
+// Copies a part of the picture into the frame, which is smaller or larger than the picture when the
+// viewer cannot follow the guest's size.
+static void paint(struct session *session, const struct picture_rect *wanted)
 {
-    const struct picture *picture = &viewer->picture;
-    uint32_t width = (uint32_t)viewer->screen->width, height = (uint32_t)viewer->screen->height;
+    const struct picture *picture = &session->picture;
+    uint32_t width = (uint32_t)session->screen->width, height = (uint32_t)session->screen->height;
     struct picture_rect rect;
     if (!clip(wanted->x, wanted->y, wanted->width, wanted->height,
               picture->width < width ? picture->width : width,
               picture->height < height ? picture->height : height, &rect))
         return;
     for (uint32_t y = rect.y; y < rect.y + rect.height; y++)
-        memcpy(viewer->frame + ((size_t)y * width + rect.x) * 4,
+        memcpy(session->frame + ((size_t)y * width + rect.x) * 4,
                picture->pixels + ((size_t)y * picture->width + rect.x) * 4, (size_t)rect.width * 4);
-    if (viewer->drawn.width)
-        blend_cursor(viewer, &rect);
-    rfbMarkRectAsModified(viewer->screen, (int)rect.x, (int)rect.y, (int)(rect.x + rect.width),
+    if (session->drawn.width)
+        blend_cursor(session, &rect);
+    rfbMarkRectAsModified(session->screen, (int)rect.x, (int)rect.y, (int)(rect.x + rect.width),
                           (int)(rect.y + rect.height));
 }
 
 // The library begins with R G B X, and goes back to it with every new frame.
-static void set_format(struct viewer *viewer)
+static void set_format(struct session *session)
 {
-    viewer->screen->serverFormat.redShift = 16;
-    viewer->screen->serverFormat.greenShift = 8;
-    viewer->screen->serverFormat.blueShift = 0;
-    if (viewer->client)
-        viewer->screen->setTranslateFunction(viewer->client);
+    session->screen->serverFormat.redShift = 16;
+    session->screen->serverFormat.greenShift = 8;
+    session->screen->serverFormat.blueShift = 0;
+    if (session->client)
+        session->screen->setTranslateFunction(session->client);
 }
 
-static bool new_frame(struct viewer *viewer, uint32_t width, uint32_t height)
+static bool new_frame(struct session *session, uint32_t width, uint32_t height)
 {
-    uint8_t *frame = calloc((size_t)width * height, 4), *old = viewer->frame;
+    uint8_t *frame = calloc((size_t)width * height, 4), *old = session->frame;
     if (!frame) {
         log_error("no memory for a picture of %ux%u", width, height);
         return false;
     }
-    rfbNewFramebuffer(viewer->screen, (char *)frame, (int)width, (int)height, 8, 3, 4);
-    viewer->frame = frame;
+    rfbNewFramebuffer(session->screen, (char *)frame, (int)width, (int)height, 8, 3, 4);
+    session->frame = frame;
     free(old);
-    set_format(viewer);
+    set_format(session);
     return true;
 }
 
-static bool take_screen(struct viewer *viewer, const struct vnc_message *message, int fd)
+static bool take_picture(struct session *session, const struct vnc_message *message, int fd)
 {
-    struct picture *picture = &viewer->picture;
+    struct picture *picture = &session->picture;
     uint64_t size = (uint64_t)message->width * message->height * 4;
     if (picture->pixels)
         os_shm_unmap(picture->pixels, (uint64_t)picture->width * picture->height * 4);
@@ -180,98 +182,100 @@ static bool take_screen(struct viewer *viewer, const struct vnc_message *message
     picture->height = message->height;
     if (!picture->pixels)
         return false;
-    rfbClientPtr client = viewer->client;
+    rfbClientPtr client = session->client;
     bool follows = client->state != RFB_NORMAL || client->useNewFBSize;
-    if (follows && (viewer->screen->width != (int)message->width ||
-                    viewer->screen->height != (int)message->height || !viewer->frame))
-        return new_frame(viewer, message->width, message->height);
+    if (follows && (session->screen->width != (int)message->width ||
+                    session->screen->height != (int)message->height || !session->frame))
+        return new_frame(session, message->width, message->height);
     if (!follows) { // what the new picture does not cover
-        memset(viewer->frame, 0, (size_t)viewer->screen->width * viewer->screen->height * 4);
-        rfbMarkRectAsModified(viewer->screen, 0, 0, viewer->screen->width, viewer->screen->height);
+        memset(session->frame, 0, (size_t)session->screen->width * session->screen->height * 4);
+        rfbMarkRectAsModified(session->screen, 0, 0, session->screen->width,
+                              session->screen->height);
     }
     return true;
 }
 
 // ---- the cursor -----------------------------------------------------------
 
-// The library gives a viewer that draws cursors itself this one.
+// The library gives this cursor to a viewer that draws cursors itself.
 static rfbCursorPtr get_cursor(rfbClientPtr client)
 {
-    struct viewer *viewer = viewer_of(client);
-    bool fits = viewer->cursor.rich.richSource;
-    return client->enableCursorShapeUpdates && viewer->cursor.visible && fits ? &viewer->cursor.rich
-                                                                              : NULL;
+    struct session *session = session_of(client);
+    bool fits = session->cursor.rich.richSource;
+    return client->enableCursorShapeUpdates && session->cursor.visible && fits
+               ? &session->cursor.rich
+               : NULL;
 }
 
-// Draws it into the frame, or takes it away, where the viewer does not.
-static void update_cursor(struct viewer *viewer)
+// Draws the cursor into the frame, or takes it away, for a viewer that does not draw it itself.
+static void update_cursor(struct session *session)
 {
-    struct picture_rect old = viewer->drawn;
-    bool drawn = viewer->cursor.visible && viewer->cursor.rgba && viewer->frame &&
-                 !(viewer->client->enableCursorShapeUpdates && viewer->cursor.rich.richSource);
-    viewer->drawn = (struct picture_rect){0};
+    struct picture_rect old = session->drawn;
+    bool drawn = session->cursor.visible && session->cursor.rgba && session->frame &&
+                 !(session->client->enableCursorShapeUpdates && session->cursor.rich.richSource);
+    session->drawn = (struct picture_rect){0};
     if (drawn)
-        clip(viewer->cursor.x, viewer->cursor.y, viewer->cursor.width, viewer->cursor.height,
-             (uint32_t)viewer->screen->width, (uint32_t)viewer->screen->height, &viewer->drawn);
-    if (!memcmp(&old, &viewer->drawn, sizeof(old)))
+        clip(session->cursor.x, session->cursor.y, session->cursor.width, session->cursor.height,
+             (uint32_t)session->screen->width, (uint32_t)session->screen->height, &session->drawn);
+    if (!memcmp(&old, &session->drawn, sizeof(old)))
         return;
     if (old.width)
-        paint(viewer, &old);
-    if (viewer->drawn.width)
-        paint(viewer, &viewer->drawn);
+        paint(session, &old);
+    if (session->drawn.width)
+        paint(session, &session->drawn);
 }
 
-static void take_shape(struct viewer *viewer, const struct vnc_message *message, int fd)
+static void take_shape(struct session *session, const struct vnc_message *message, int fd)
 {
-    vnc_cursor_take(&viewer->cursor, message, fd);
+    vnc_cursor_take(&session->cursor, message, fd);
     // A shape of the same size at the same place would look like no change.
-    struct picture_rect old = viewer->drawn;
-    viewer->drawn = (struct picture_rect){0};
+    struct picture_rect old = session->drawn;
+    session->drawn = (struct picture_rect){0};
     if (old.width)
-        paint(viewer, &old);
-    viewer->client->cursorWasChanged = TRUE;
+        paint(session, &old);
+    session->client->cursorWasChanged = TRUE;
 }
 
-static void take_place(struct viewer *viewer, const struct vnc_message *message)
+static void take_place(struct session *session, const struct vnc_message *message)
 {
-    if (viewer->cursor.visible != (bool)message->on)
-        viewer->client->cursorWasChanged = TRUE;
-    viewer->cursor.visible = message->on;
-    viewer->cursor.x = message->x;
-    viewer->cursor.y = message->y;
+    if (session->cursor.visible != (bool)message->on)
+        session->client->cursorWasChanged = TRUE;
+    session->cursor.visible = message->on;
+    session->cursor.x = message->x;
+    session->cursor.y = message->y;
 }
 
 // ---- from the server ------------------------------------------------------
 
-static bool apply(struct viewer *viewer, const struct vnc_message *message, int fd)
+static bool apply(struct session *session, const struct vnc_message *message, int fd)
 {
     switch (message->type) {
-    case VNC_SCREEN:
-        return take_screen(viewer, message, fd);
+    case VNC_PICTURE:
+        return take_picture(session, message, fd);
     case VNC_DAMAGE:
-        if (viewer->frame)
-            paint(viewer, &(struct picture_rect){(uint32_t)message->x, (uint32_t)message->y,
-                                                 message->width, message->height});
+        if (session->frame)
+            paint(session, &(struct picture_rect){(uint32_t)message->x, (uint32_t)message->y,
+                                                  message->width, message->height});
         return true;
     case VNC_CURSOR:
-        take_shape(viewer, message, fd);
+        take_shape(session, message, fd);
         return true;
     case VNC_CURSOR_AT:
-        take_place(viewer, message);
+        take_place(session, message);
         return true;
     case VNC_LEDS:
-        vnc_keyboard_leds(&viewer->keyboard, message->on);
+        vnc_keyboard_leds(&session->keyboard, message->on);
         return true;
     case VNC_END:
-        update_cursor(viewer);
-        viewer->end = true;
+        update_cursor(session);
+        session->end = true;
         return true;
     }
     return false;
 }
 
-// What is there. False: the server is gone.
-static bool receive(struct viewer *viewer)
+// Takes the messages that have come. False: the server is gone.
+static bool receive(struct session *session)
 {
     for (;;) {
         struct vnc_message message;
@@ -279,20 +283,20 @@ static bool receive(struct viewer *viewer)
         int fd = -1;
         unsigned fd_count = 0;
         while (held < sizeof(message)) {
-            ssize_t got = os_socket_recv(viewer->fd, (uint8_t *)&message + held,
+            ssize_t got = os_socket_recv(session->fd, (uint8_t *)&message + held,
                                          sizeof(message) - held, &fd, 1, &fd_count);
             if (got > 0) {
                 held += (size_t)got;
             } else if ((got == -EAGAIN || got == -EWOULDBLOCK) && !held) {
                 return true;
             } else if (got == -EAGAIN || got == -EWOULDBLOCK) {
-                struct pollfd wait = {.fd = viewer->fd, .events = POLLIN};
+                struct pollfd wait = {.fd = session->fd, .events = POLLIN};
                 poll(&wait, 1, -1);
             } else {
                 return false;
             }
         }
-        bool good = apply(viewer, &message, fd);
+        bool good = apply(session, &message, fd);
         if (fd_count)
             close(fd);
         if (!good)
@@ -300,15 +304,16 @@ static bool receive(struct viewer *viewer)
     }
 }
 
-// The viewer is no stranger any more, and is about to be told how large the screen is.
-static bool join(struct viewer *viewer)
+// The viewer is no stranger any more. Gets the picture from the server, for the library is about to
+// tell the viewer its size.
+static bool join(struct session *session)
 {
-    viewer->joined = true;
-    tell(viewer, (struct vnc_message){.type = VNC_JOINED});
-    flush_messages(viewer);
-    while (!viewer->end) {
-        struct pollfd wait = {.fd = viewer->fd, .events = POLLIN};
-        if (viewer->failed || (poll(&wait, 1, -1) < 0 && errno != EINTR) || !receive(viewer))
+    session->joined = true;
+    tell(session, (struct vnc_message){.type = VNC_JOINED});
+    flush_messages(session);
+    while (!session->end) {
+        struct pollfd wait = {.fd = session->fd, .events = POLLIN};
+        if (session->failed || (poll(&wait, 1, -1) < 0 && errno != EINTR) || !receive(session))
             return false;
     }
     return true;
@@ -323,12 +328,12 @@ static void on_key(void *data, uint16_t code, bool down)
 
 static void on_symbol(rfbBool down, rfbKeySym symbol, rfbClientPtr client)
 {
-    vnc_keyboard_symbol(&viewer_of(client)->keyboard, (uint32_t)symbol, down);
+    vnc_keyboard_symbol(&session_of(client)->keyboard, (uint32_t)symbol, down);
 }
 
 static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
 {
-    tell(viewer_of(client),
+    tell(session_of(client),
          (struct vnc_message){.type = VNC_POINTER, .code = (uint32_t)buttons, .x = x, .y = y});
 }
 
@@ -340,13 +345,13 @@ static int on_size(int width, int height, int screens, struct rfbExtDesktopScree
     if (width == client->screen->width && height == client->screen->height)
         client->newFBSizePending = TRUE; // nothing will change, so the answer is now
     else
-        tell(viewer_of(client), (struct vnc_message){.type = VNC_MODE,
-                                                     .width = (uint32_t)width,
-                                                     .height = (uint32_t)height});
+        tell(session_of(client), (struct vnc_message){.type = VNC_MODE,
+                                                      .width = (uint32_t)width,
+                                                      .height = (uint32_t)height});
     return rfbExtDesktopSize_Success;
 }
 
-// A wrong one costs its sender a second, and nobody else.
+// A wrong password costs its sender a second, and no other viewer.
 static rfbBool check_password(rfbClientPtr client, const char *response, int length)
 {
     if (rfbCheckPasswordByList(client, response, length))
@@ -376,9 +381,9 @@ static rfbBool take_key(rfbClientPtr client, void *data, const rfbClientToServer
     uint32_t symbol = (uint32_t)rest[3] << 24 | rest[4] << 16 | rest[5] << 8 | rest[6];
     bool down = rest[1] || rest[2];
     if (code)
-        vnc_keyboard_scancode(&viewer_of(client)->keyboard, code, down);
+        vnc_keyboard_scancode(&session_of(client)->keyboard, code, down);
     else
-        vnc_keyboard_symbol(&viewer_of(client)->keyboard, symbol, down);
+        vnc_keyboard_symbol(&session_of(client)->keyboard, symbol, down);
     return TRUE;
 }
 
@@ -409,8 +414,8 @@ static bool has_more(rfbClientPtr client)
 
 // ---- life -----------------------------------------------------------------
 
-// The library makes a password's challenge of the time and the process's number, unless it has made
-// one before: then what we have sown counts.
+// The library seeds its challenges from the time and the process's number when it makes the first
+// one. That one is made here and thrown away, so that our seed counts for the others.
 static void sow_challenges(void)
 {
     unsigned char none[CHALLENGESIZE];
@@ -423,7 +428,7 @@ static void sow_challenges(void)
         close(fd);
 }
 
-static bool open_screen(struct viewer *viewer)
+static bool open_screen(struct session *session)
 {
     static int encodings[] = {QEMU_KEYS, 0};
     static rfbProtocolExtension keys = {.pseudoEncodings = encodings,
@@ -434,9 +439,9 @@ static bool open_screen(struct viewer *viewer)
     rfbScreenInfoPtr screen = rfbGetScreen(NULL, NULL, 640, 480, 8, 3, 4);
     if (!screen)
         return false;
-    viewer->screen = screen;
-    screen->screenData = viewer;
-    screen->desktopName = viewer->options->name;
+    session->screen = screen;
+    screen->screenData = session;
+    screen->desktopName = session->options->name;
     screen->alwaysShared = TRUE;
     screen->maxClientWait = CLIENT_WAIT_MS;
     screen->deferUpdateTime = 0; // frames come paced
@@ -446,113 +451,113 @@ static bool open_screen(struct viewer *viewer)
     screen->setDesktopSizeHook = on_size;
     screen->getCursorPtr = get_cursor;
     screen->cursor = NULL;
-    if (viewer->passwords[0]) {
+    if (session->passwords[0]) {
         sow_challenges();
-        screen->authPasswdData = viewer->passwords;
+        screen->authPasswdData = session->passwords;
         screen->passwordCheck = check_password;
     }
-    set_format(viewer);
-    return new_frame(viewer, 640, 480);
+    set_format(session);
+    return new_frame(session, 640, 480);
 }
 
-static void take_client(struct viewer *viewer)
+static void take_client(struct session *session)
 {
-    rfbClientPtr client = viewer->client;
+    rfbClientPtr client = session->client;
     for (int i = 0; i < EVENTS && has_more(client); i++) {
         rfbProcessClientMessage(client);
-        // Its next message is answered by the size of the screen.
-        if (!viewer->joined && client->sock != RFB_INVALID_SOCKET &&
-            (client->state == RFB_INITIALISATION || client->state == RFB_NORMAL) && !join(viewer))
-            viewer->failed = 1;
-        if (viewer->failed)
+        // The library answers its next message with the size of the picture.
+        if (!session->joined && client->sock != RFB_INVALID_SOCKET &&
+            (client->state == RFB_INITIALISATION || client->state == RFB_NORMAL) && !join(session))
+            session->failed = true;
+        if (session->failed)
             return;
     }
 }
 
-static void serve(struct viewer *viewer)
+static void serve(struct session *session)
 {
-    rfbClientPtr client = viewer->client;
-    while (!viewer->failed && client->sock != RFB_INVALID_SOCKET) {
-        if (viewer->end) {
-            viewer->end = false;
-            tell(viewer, (struct vnc_message){.type = VNC_TAKEN});
+    rfbClientPtr client = session->client;
+    while (!session->failed && client->sock != RFB_INVALID_SOCKET) {
+        if (session->end) {
+            session->end = false;
+            tell(session, (struct vnc_message){.type = VNC_TAKEN});
         }
-        flush_messages(viewer);
-        struct pollfd waits[2] = {{.fd = viewer->fd, .events = POLLIN},
+        flush_messages(session);
+        struct pollfd waits[2] = {{.fd = session->fd, .events = POLLIN},
                                   {.fd = client->sock, .events = POLLIN}};
         bool more = client->wsctx && webSocketsHasDataInBuffer(client);
         if (poll(waits, 2, more ? 0 : -1) < 0 && errno != EINTR)
             return;
-        if (waits[0].revents && !receive(viewer))
+        if (waits[0].revents && !receive(session))
             return;
         if (waits[1].revents || more)
-            take_client(viewer);
-        if (client->sock != RFB_INVALID_SOCKET && !viewer->failed) {
-            update_cursor(viewer);
+            take_client(session);
+        if (client->sock != RFB_INVALID_SOCKET && !session->failed) {
+            update_cursor(session);
             rfbUpdateClient(client);
         }
     }
 }
 
-static void finish(struct viewer *viewer)
+static void finish(struct session *session)
 {
-    rfbClientPtr client = viewer->client;
+    rfbClientPtr client = session->client;
     if (client) {
         if (client->sock != RFB_INVALID_SOCKET)
             rfbCloseClient(client);
         rfbClientConnectionGone(client);
     }
-    if (viewer->screen)
-        rfbScreenCleanup(viewer->screen);
-    free(viewer->frame);
-    vnc_cursor_finish(&viewer->cursor);
-    if (viewer->picture.pixels)
-        os_shm_unmap(viewer->picture.pixels,
-                     (uint64_t)viewer->picture.width * viewer->picture.height * 4);
-    free(viewer->passwords[0]);
+    if (session->screen)
+        rfbScreenCleanup(session->screen);
+    free(session->frame);
+    vnc_cursor_finish(&session->cursor);
+    if (session->picture.pixels)
+        os_shm_unmap(session->picture.pixels,
+                     (uint64_t)session->picture.width * session->picture.height * 4);
+    free(session->passwords[0]);
 }
 
-// From the first byte that the library sees to the last.
-static void show(struct viewer *viewer, int client)
+// Serves the connection from the first byte that the library sees to the last.
+static void show(struct session *session, int client)
 {
-    const struct vnc_options *options = viewer->options;
+    const struct vnc_options *options = session->options;
     if (options->web_client && !vnc_web_serve(options, client)) {
         close(client);
         return;
     }
-    if (!open_screen(viewer)) {
+    if (!open_screen(session)) {
         log_error("out of memory");
         return;
     }
-    viewer->client = rfbNewClient(viewer->screen, client);
-    if (!viewer->client)
+    session->client = rfbNewClient(session->screen, client);
+    if (!session->client)
         return;
-    set_format(viewer);
-    // The library speaks WebSocket to whoever begins with it; a page of any site could, if the port
-    // were not one whose callers vnc_web_serve has looked at.
-    if (!viewer->client->wsctx || options->web_client)
-        serve(viewer);
+    set_format(session);
+    // The library speaks WebSocket with any caller that begins so, such as a page of some other
+    // site. Only callers that vnc_web_serve has let through may.
+    if (!session->client->wsctx || options->web_client)
+        serve(session);
 }
 
-int vnc_viewer_main(const struct vnc_options *options)
+int vnc_session_main(const struct vnc_options *options)
 {
-    struct viewer viewer = {.options = options, .fd = options->fd};
+    struct session session = {.options = options, .fd = options->fd};
     struct vnc_secure *secure = NULL;
     char summary[128];
-    viewer.keyboard.send = on_key;
-    viewer.keyboard.data = &viewer;
+    session.keyboard.send = on_key;
+    session.keyboard.data = &session;
     if (options->password_file &&
-        !(viewer.passwords[0] = vnc_read_password(options->password_file)))
+        !(session.passwords[0] = vnc_read_password(options->password_file)))
         return 1;
     if (options->tls_certificate && !(secure = vnc_secure_create(options)))
         return 1;
     if (!os_sandbox_enter(summary, sizeof(summary)))
         log_debug("sandbox: %s", summary);
-    os_socket_set_nonblocking(viewer.fd, true);
+    os_socket_set_nonblocking(session.fd, true);
     int client = secure ? vnc_secure_begin(secure, options, options->client) : options->client;
     if (client >= 0)
-        show(&viewer, client);
-    finish(&viewer);
+        show(&session, client);
+    finish(&session);
     vnc_secure_destroy(secure);
     return 0;
 }

@@ -1,4 +1,4 @@
-#include "display/vnc/peer.h"
+#include "display/vnc/viewer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/list.h"
 #include "base/log.h"
 #include "os/clock.h"
 #include "os/os.h"
@@ -21,12 +22,12 @@ enum {
 };
 
 struct vnc_child {
-    struct vnc_child *next, **link; // link: what points to it
-    struct vnc_peer *peer;          // NULL: its viewer was forgotten
+    struct list node;
+    struct vnc_viewer *viewer; // NULL: the viewer was forgotten
 };
 
-struct vnc_peer {
-    struct vnc_peer_callbacks callbacks;
+struct vnc_viewer {
+    struct vnc_viewer_callbacks callbacks;
     void *data;
     struct vnc_child *child;
     pid_t pid;
@@ -36,93 +37,92 @@ struct vnc_peer {
     bool joined, gone;
 
     uint8_t bytes[READ_MESSAGES * sizeof(struct vnc_message)];
-    size_t held; // of a message that has not come whole
+    size_t held; // bytes of a message that has not come whole
 
     // To be sent.
-    int screen_fd, cursor_fd; // -1: no news
-    uint32_t screen_width, screen_height;
+    int picture_fd, cursor_fd; // -1: no news
+    uint32_t picture_width, picture_height;
     struct picture_rect damage[MAX_DAMAGE];
     unsigned damage_count;
     struct vnc_message cursor, at, leds;
     bool cursor_new, at_new, leds_new;
 };
 
-static void lost(struct vnc_peer *peer, const char *why)
+static void lost(struct vnc_viewer *viewer, const char *why)
 {
-    if (peer->gone)
+    if (viewer->gone)
         return;
-    peer->gone = true;
-    os_source_remove(peer->source);
-    peer->source = NULL;
-    peer->callbacks.gone(peer->callbacks.data, peer, why);
+    viewer->gone = true;
+    os_source_remove(viewer->source);
+    viewer->source = NULL;
+    viewer->callbacks.gone(viewer->callbacks.data, viewer, why);
 }
 
 static void forget(struct vnc_child *child)
 {
-    *child->link = child->next;
-    if (child->next)
-        child->next->link = child->link;
+    list_remove(&child->node);
     free(child);
 }
 
 void vnc_processes_finish(struct vnc_processes *processes)
 {
-    while (processes->first)
-        forget(processes->first);
+    LIST_EACH (node, &processes->children)
+        forget(LIST_ENTRY(node, struct vnc_child, node));
 }
 
 static void on_child(void *data, pid_t pid, int status)
 {
     struct vnc_child *child = data;
-    if (child->peer) {
+    if (child->viewer) {
         // What it said last is still in the socket, and its end is read there.
-        child->peer->child = NULL;
+        child->viewer->child = NULL;
         log_debug("viewer %ld ended with status %d", (long)pid, status);
     }
     forget(child);
 }
 
-static bool receive(struct vnc_peer *peer)
+static bool receive(struct vnc_viewer *viewer)
 {
     unsigned fd_count = 0;
-    ssize_t got = os_socket_recv(peer->fd, peer->bytes + peer->held,
-                                 sizeof(peer->bytes) - peer->held, NULL, 0, &fd_count);
+    ssize_t got = os_socket_recv(viewer->fd, viewer->bytes + viewer->held,
+                                 sizeof(viewer->bytes) - viewer->held, NULL, 0, &fd_count);
     if (got == -EAGAIN || got == -EWOULDBLOCK)
         return true;
     if (got <= 0) {
-        lost(peer, "it left");
+        lost(viewer, "it left");
         return false;
     }
-    peer->held += (size_t)got;
+    viewer->held += (size_t)got;
 
     size_t at = 0;
-    for (; peer->held - at >= sizeof(struct vnc_message); at += sizeof(struct vnc_message)) {
+    for (; viewer->held - at >= sizeof(struct vnc_message); at += sizeof(struct vnc_message)) {
         struct vnc_message message;
-        memcpy(&message, peer->bytes + at, sizeof(message));
-        bool first = message.type == VNC_JOINED && !peer->joined;
-        if (message.type == VNC_TAKEN && peer->waiting_ns) {
-            peer->waiting_ns = 0;
-        } else if (first || (peer->joined && message.type >= VNC_KEY && message.type <= VNC_MODE)) {
-            peer->joined = true;
-            peer->callbacks.message(peer->callbacks.data, peer, &message);
+        memcpy(&message, viewer->bytes + at, sizeof(message));
+        bool first = message.type == VNC_JOINED && !viewer->joined;
+        if (message.type == VNC_TAKEN && viewer->waiting_ns) {
+            viewer->waiting_ns = 0;
+        } else if (first ||
+                   (viewer->joined && message.type >= VNC_KEY && message.type <= VNC_MODE)) {
+            viewer->joined = true;
+            viewer->callbacks.message(viewer->callbacks.data, viewer, &message);
         } else {
-            lost(peer, "its process sent what it must not");
+            lost(viewer, "its process sent what it must not");
             return false;
         }
     }
-    peer->held -= at;
-    memmove(peer->bytes, peer->bytes + at, peer->held);
+    viewer->held -= at;
+    memmove(viewer->bytes, viewer->bytes + at, viewer->held);
     return true;
 }
 
 static void on_socket(void *data, int fd, unsigned events)
 {
-    struct vnc_peer *peer = data;
-    if (receive(peer))
-        vnc_peer_flush(peer);
+    struct vnc_viewer *viewer = data;
+    if (receive(viewer))
+        vnc_viewer_flush(viewer);
 }
 
-// NULL-terminated. Strings are the options'.
+// `arguments` is ended by NULL. Its strings belong to `options` and to the caller.
 static void command_line(const struct vnc_options *options, bool web, bool local, char *self,
                          char *name, char **arguments)
 {
@@ -158,15 +158,15 @@ static void command_line(const struct vnc_options *options, bool web, bool local
     arguments[count] = NULL;
 }
 
-int vnc_peer_start(struct vnc_processes *processes, const struct vnc_options *options, int client,
-                   bool web, bool local, const char *name,
-                   const struct vnc_peer_callbacks *callbacks, struct vnc_peer **started)
+int vnc_viewer_start(struct vnc_processes *processes, const struct vnc_options *options, int client,
+                     bool web, bool local, const char *name,
+                     const struct vnc_viewer_callbacks *callbacks, struct vnc_viewer **started)
 {
-    struct vnc_peer *peer = calloc(1, sizeof(*peer));
+    struct vnc_viewer *viewer = calloc(1, sizeof(*viewer));
     struct vnc_child *child = calloc(1, sizeof(*child));
     char self[4096], *arguments[MAX_ARGUMENTS];
     int pair[2] = {-1, -1}, error = -ENOMEM;
-    if (!peer || !child)
+    if (!viewer || !child)
         goto fail;
     error = os_self_path(self, sizeof(self));
     if (!error)
@@ -187,28 +187,24 @@ int vnc_peer_start(struct vnc_processes *processes, const struct vnc_options *op
     pair[1] = -1;
     close(client);
     client = -1;
-    *peer = (struct vnc_peer){.callbacks = *callbacks,
-                              .child = child,
-                              .pid = pid,
-                              .fd = pair[0],
-                              .since_ns = os_now_ns(),
-                              .screen_fd = -1,
-                              .cursor_fd = -1};
-    child->peer = peer;
-    peer->source = os_loop_add_fd(processes->loop, peer->fd, OS_READABLE, on_socket, peer);
-    if (!os_loop_add_child(processes->loop, pid, on_child, child) || !peer->source) {
+    *viewer = (struct vnc_viewer){.callbacks = *callbacks,
+                                  .child = child,
+                                  .pid = pid,
+                                  .fd = pair[0],
+                                  .since_ns = os_now_ns(),
+                                  .picture_fd = -1,
+                                  .cursor_fd = -1};
+    child->viewer = viewer;
+    viewer->source = os_loop_add_fd(processes->loop, viewer->fd, OS_READABLE, on_socket, viewer);
+    if (!os_loop_add_child(processes->loop, pid, on_child, child) || !viewer->source) {
         kill(pid, SIGKILL); // out of memory: it stays a zombie until we end
-        if (peer->source)
-            os_source_remove(peer->source);
+        if (viewer->source)
+            os_source_remove(viewer->source);
         error = -ENOMEM;
         goto fail;
     }
-    child->next = processes->first;
-    child->link = &processes->first;
-    if (child->next)
-        child->next->link = &child->next;
-    processes->first = child;
-    *started = peer;
+    list_append(&processes->children, &child->node);
+    *started = viewer;
     return 0;
 
 fail:
@@ -218,50 +214,50 @@ fail:
         close(pair[0]);
     if (pair[1] >= 0)
         close(pair[1]);
-    free(peer);
+    free(viewer);
     free(child);
     return error;
 }
 
-void vnc_peer_free(struct vnc_peer *peer)
+void vnc_viewer_free(struct vnc_viewer *viewer)
 {
-    if (peer->source)
-        os_source_remove(peer->source);
-    if (peer->child) {
-        kill(peer->pid, SIGKILL); // it may be waiting for its stranger
-        peer->child->peer = NULL;
+    if (viewer->source)
+        os_source_remove(viewer->source);
+    if (viewer->child) {
+        kill(viewer->pid, SIGKILL); // it may be waiting for its stranger
+        viewer->child->viewer = NULL;
     }
-    close(peer->fd);
-    if (peer->screen_fd >= 0)
-        close(peer->screen_fd);
-    if (peer->cursor_fd >= 0)
-        close(peer->cursor_fd);
-    free(peer);
+    close(viewer->fd);
+    if (viewer->picture_fd >= 0)
+        close(viewer->picture_fd);
+    if (viewer->cursor_fd >= 0)
+        close(viewer->cursor_fd);
+    free(viewer);
 }
 
-void *vnc_peer_data(const struct vnc_peer *peer)
+void *vnc_viewer_data(const struct vnc_viewer *viewer)
 {
-    return peer->data;
+    return viewer->data;
 }
 
-void vnc_peer_set_data(struct vnc_peer *peer, void *data)
+void vnc_viewer_set_data(struct vnc_viewer *viewer, void *data)
 {
-    peer->data = data;
+    viewer->data = data;
 }
 
-bool vnc_peer_joined(const struct vnc_peer *peer)
+bool vnc_viewer_joined(const struct vnc_viewer *viewer)
 {
-    return peer->joined;
+    return viewer->joined;
 }
 
-uint64_t vnc_peer_since_ns(const struct vnc_peer *peer)
+uint64_t vnc_viewer_since_ns(const struct vnc_viewer *viewer)
 {
-    return peer->since_ns;
+    return viewer->since_ns;
 }
 
-uint64_t vnc_peer_waiting_ns(const struct vnc_peer *peer)
+uint64_t vnc_viewer_waiting_ns(const struct vnc_viewer *viewer)
 {
-    return peer->waiting_ns;
+    return viewer->waiting_ns;
 }
 
 static void replace_fd(int *held, int fd)
@@ -271,24 +267,13 @@ static void replace_fd(int *held, int fd)
     *held = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
 }
 
-void vnc_peer_screen(struct vnc_peer *peer, int fd, uint32_t width, uint32_t height)
+void vnc_viewer_picture(struct vnc_viewer *viewer, int fd, uint32_t width, uint32_t height)
 {
-    replace_fd(&peer->screen_fd, fd);
-    peer->screen_width = width;
-    peer->screen_height = height;
-    peer->damage[0] = (struct picture_rect){0, 0, width, height};
-    peer->damage_count = 1;
-}
-
-static struct picture_rect unite(const struct picture_rect *a, const struct picture_rect *b)
-{
-    uint32_t left = a->x < b->x ? a->x : b->x, top = a->y < b->y ? a->y : b->y;
-    uint32_t right = a->x + a->width, bottom = a->y + a->height;
-    if (b->x + b->width > right)
-        right = b->x + b->width;
-    if (b->y + b->height > bottom)
-        bottom = b->y + b->height;
-    return (struct picture_rect){left, top, right - left, bottom - top};
+    replace_fd(&viewer->picture_fd, fd);
+    viewer->picture_width = width;
+    viewer->picture_height = height;
+    viewer->damage[0] = (struct picture_rect){0, 0, width, height};
+    viewer->damage_count = 1;
 }
 
 static uint64_t area(const struct picture_rect *rect)
@@ -296,60 +281,62 @@ static uint64_t area(const struct picture_rect *rect)
     return (uint64_t)rect->width * rect->height;
 }
 
-// What of the union is in neither: pixels encoded for nothing.
+// Pixels of the union that are in neither: they would be encoded for nothing.
 static int64_t waste(const struct picture_rect *a, const struct picture_rect *b)
 {
-    struct picture_rect both = unite(a, b);
+    struct picture_rect both = *a;
+    picture_rect_join(&both, b);
     return (int64_t)area(&both) - (int64_t)area(a) - (int64_t)area(b);
 }
 
-void vnc_peer_damage(struct vnc_peer *peer, const struct picture_rect *rect)
+void vnc_viewer_damage(struct vnc_viewer *viewer, const struct picture_rect *rect)
 {
     if (!rect->width || !rect->height)
         return;
     unsigned best = 0;
     int64_t least = INT64_MAX;
-    for (unsigned i = 0; i < peer->damage_count; i++) {
-        int64_t more = waste(&peer->damage[i], rect);
+    for (unsigned i = 0; i < viewer->damage_count; i++) {
+        int64_t more = waste(&viewer->damage[i], rect);
         if (more < least) {
             least = more;
             best = i;
         }
     }
-    if (least <= (int64_t)(area(rect) / 4) || peer->damage_count == MAX_DAMAGE)
-        peer->damage[best] = unite(&peer->damage[best], rect);
+    if (least <= (int64_t)(area(rect) / 4) || viewer->damage_count == MAX_DAMAGE)
+        picture_rect_join(&viewer->damage[best], rect);
     else
-        peer->damage[peer->damage_count++] = *rect;
+        viewer->damage[viewer->damage_count++] = *rect;
 }
 
-void vnc_peer_cursor(struct vnc_peer *peer, int fd, uint32_t width, uint32_t height, uint32_t hot_x,
-                     uint32_t hot_y)
+void vnc_viewer_cursor(struct vnc_viewer *viewer, int fd, uint32_t width, uint32_t height,
+                       uint32_t hot_x, uint32_t hot_y)
 {
-    replace_fd(&peer->cursor_fd, fd);
-    peer->cursor = (struct vnc_message){.type = VNC_CURSOR,
-                                        .width = width,
-                                        .height = height,
-                                        .x = (int32_t)hot_x,
-                                        .y = (int32_t)hot_y};
-    peer->cursor_new = true;
+    replace_fd(&viewer->cursor_fd, fd);
+    viewer->cursor = (struct vnc_message){.type = VNC_CURSOR,
+                                          .width = width,
+                                          .height = height,
+                                          .x = (int32_t)hot_x,
+                                          .y = (int32_t)hot_y};
+    viewer->cursor_new = true;
 }
 
-void vnc_peer_cursor_at(struct vnc_peer *peer, bool visible, int32_t x, int32_t y)
+void vnc_viewer_cursor_at(struct vnc_viewer *viewer, bool visible, int32_t x, int32_t y)
 {
-    peer->at = (struct vnc_message){.type = VNC_CURSOR_AT, .on = visible, .x = x, .y = y};
-    peer->at_new = true;
+    viewer->at = (struct vnc_message){.type = VNC_CURSOR_AT, .on = visible, .x = x, .y = y};
+    viewer->at_new = true;
 }
 
-void vnc_peer_leds(struct vnc_peer *peer, uint32_t leds)
+void vnc_viewer_leds(struct vnc_viewer *viewer, uint32_t leds)
 {
-    peer->leds = (struct vnc_message){.type = VNC_LEDS, .on = leds};
-    peer->leds_new = true;
+    viewer->leds = (struct vnc_message){.type = VNC_LEDS, .on = leds};
+    viewer->leds_new = true;
 }
 
 // A batch is smaller than any socket's buffer, which the viewer has emptied before.
-static bool put(struct vnc_peer *peer, const struct vnc_message *message, int *fd)
+static bool put(struct vnc_viewer *viewer, const struct vnc_message *message, int *fd)
 {
-    ssize_t sent = os_socket_send(peer->fd, message, sizeof(*message), fd, fd && *fd >= 0 ? 1 : 0);
+    ssize_t sent =
+        os_socket_send(viewer->fd, message, sizeof(*message), fd, fd && *fd >= 0 ? 1 : 0);
     if (fd && *fd >= 0) {
         close(*fd);
         *fd = -1;
@@ -357,54 +344,54 @@ static bool put(struct vnc_peer *peer, const struct vnc_message *message, int *f
     return sent == (ssize_t)sizeof(*message);
 }
 
-void vnc_peer_flush(struct vnc_peer *peer)
+void vnc_viewer_flush(struct vnc_viewer *viewer)
 {
-    if (peer->gone || !peer->joined || peer->waiting_ns)
+    if (viewer->gone || !viewer->joined || viewer->waiting_ns)
         return;
     bool news = false, sent = true;
-    if (peer->screen_fd >= 0) {
-        struct vnc_message screen = {
-            .type = VNC_SCREEN, .width = peer->screen_width, .height = peer->screen_height};
-        sent = sent && put(peer, &screen, &peer->screen_fd);
+    if (viewer->picture_fd >= 0) {
+        struct vnc_message picture = {
+            .type = VNC_PICTURE, .width = viewer->picture_width, .height = viewer->picture_height};
+        sent = sent && put(viewer, &picture, &viewer->picture_fd);
         news = true;
     }
-    for (unsigned i = 0; i < peer->damage_count; i++) {
+    for (unsigned i = 0; i < viewer->damage_count; i++) {
         struct vnc_message damage = {.type = VNC_DAMAGE,
-                                     .x = (int32_t)peer->damage[i].x,
-                                     .y = (int32_t)peer->damage[i].y,
-                                     .width = peer->damage[i].width,
-                                     .height = peer->damage[i].height};
-        sent = sent && put(peer, &damage, NULL);
+                                     .x = (int32_t)viewer->damage[i].x,
+                                     .y = (int32_t)viewer->damage[i].y,
+                                     .width = viewer->damage[i].width,
+                                     .height = viewer->damage[i].height};
+        sent = sent && put(viewer, &damage, NULL);
         news = true;
     }
-    peer->damage_count = 0;
-    if (peer->cursor_new) {
-        if (peer->cursor_fd < 0)
-            peer->cursor.width = peer->cursor.height = 0;
-        sent = sent && put(peer, &peer->cursor, &peer->cursor_fd);
-        peer->cursor_new = false;
+    viewer->damage_count = 0;
+    if (viewer->cursor_new) {
+        if (viewer->cursor_fd < 0)
+            viewer->cursor.width = viewer->cursor.height = 0;
+        sent = sent && put(viewer, &viewer->cursor, &viewer->cursor_fd);
+        viewer->cursor_new = false;
         news = true;
     }
-    if (peer->at_new) {
-        sent = sent && put(peer, &peer->at, NULL);
-        peer->at_new = false;
+    if (viewer->at_new) {
+        sent = sent && put(viewer, &viewer->at, NULL);
+        viewer->at_new = false;
         news = true;
     }
-    if (peer->leds_new) {
-        sent = sent && put(peer, &peer->leds, NULL);
-        peer->leds_new = false;
+    if (viewer->leds_new) {
+        sent = sent && put(viewer, &viewer->leds, NULL);
+        viewer->leds_new = false;
         news = true;
     }
     if (!news)
         return;
     struct vnc_message end = {.type = VNC_END};
-    peer->waiting_ns = os_now_ns();
-    if (!sent || !put(peer, &end, NULL))
-        log_debug("viewer %ld takes no messages", (long)peer->pid); // it is about to be gone
+    viewer->waiting_ns = os_now_ns();
+    if (!sent || !put(viewer, &end, NULL))
+        log_debug("viewer %ld takes no messages", (long)viewer->pid); // it is about to be gone
 }
 
-void vnc_peer_hold(struct vnc_peer *peer, bool hold)
+void vnc_viewer_hold(struct vnc_viewer *viewer, bool hold)
 {
-    if (peer->source)
-        os_source_set_events(peer->source, hold ? 0 : OS_READABLE);
+    if (viewer->source)
+        os_source_set_events(viewer->source, hold ? 0 : OS_READABLE);
 }

@@ -1,65 +1,68 @@
-// A viewer as the server sees it: a process that serves one connection. What has changed since it
-// was told last is gathered here. On the loop's thread.
-#ifndef VNC_PEER_H
-#define VNC_PEER_H
+// A viewer as the server sees it: a process (session.c) that serves one connection. Changes since
+// the process was last told are gathered here.
+//
+// Thread: the loop's.
+#ifndef VNC_VIEWER_H
+#define VNC_VIEWER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/list.h"
 #include "display/vnc/message.h"
 #include "display/vnc/options.h"
 #include "os/loop.h"
 #include "picture/picture.h"
 
-struct vnc_peer;
-struct vnc_child;
+struct vnc_viewer;
 
-// The processes that were started and not yet reaped. Zero-initialize, but for `loop`.
+// The processes that were started and not yet reaped. The owner sets `loop` and calls list_init.
 struct vnc_processes {
     struct os_loop *loop;
-    struct vnc_child *first; // private
+    struct list children;
 };
-// Forgets those that are left. No peer may.
+// Forgets those that are left. Every viewer must have been freed.
 void vnc_processes_finish(struct vnc_processes *processes);
 
-struct vnc_peer_callbacks {
+struct vnc_viewer_callbacks {
     void *data;
-    // Of what a viewer sends; everything in it is its. Its type is VNC_JOINED (once), VNC_KEY,
-    // VNC_POINTER or VNC_MODE.
-    void (*message)(void *data, struct vnc_peer *peer, const struct vnc_message *message);
-    // It is gone, for `why`. Call vnc_peer_free.
-    void (*gone)(void *data, struct vnc_peer *peer, const char *why);
+    // The type is VNC_JOINED (once), VNC_KEY, VNC_POINTER or VNC_MODE. Everything else in it is
+    // what a stranger sent.
+    void (*message)(void *data, struct vnc_viewer *viewer, const struct vnc_message *message);
+    // The viewer is gone, for the reason `why`. Call vnc_viewer_free.
+    void (*gone)(void *data, struct vnc_viewer *viewer, const char *why);
 };
 
-// Starts the process. `options` are those of the server; `local`: the port that the viewer came to
-// listens on loopback only; `web`: it is the web port; `name`: of the VM.
+// Starts the process. `local`: the viewer came to a port that listens on loopback only; `web`: it
+// came to the web port; `name`: the VM's name.
 // Owns: takes over `client`, the connection.
 // Errors: -errno.
-int vnc_peer_start(struct vnc_processes *processes, const struct vnc_options *options, int client,
-                   bool web, bool local, const char *name,
-                   const struct vnc_peer_callbacks *callbacks, struct vnc_peer **started);
-// Ends the process and forgets it. No callback comes any more.
-void vnc_peer_free(struct vnc_peer *peer);
+int vnc_viewer_start(struct vnc_processes *processes, const struct vnc_options *options, int client,
+                     bool web, bool local, const char *name,
+                     const struct vnc_viewer_callbacks *callbacks, struct vnc_viewer **started);
+// Ends the process. No callback comes any more.
+void vnc_viewer_free(struct vnc_viewer *viewer);
 
-// The server's, for what it keeps with a viewer.
-void *vnc_peer_data(const struct vnc_peer *peer);
-void vnc_peer_set_data(struct vnc_peer *peer, void *data);
-bool vnc_peer_joined(const struct vnc_peer *peer);
-uint64_t vnc_peer_since_ns(const struct vnc_peer *peer); // when it came
+// What the server keeps with a viewer.
+void *vnc_viewer_data(const struct vnc_viewer *viewer);
+void vnc_viewer_set_data(struct vnc_viewer *viewer, void *data);
+bool vnc_viewer_joined(const struct vnc_viewer *viewer);
+uint64_t vnc_viewer_since_ns(const struct vnc_viewer *viewer); // when it came
 // Since when a batch waits for its answer; 0: none does.
-uint64_t vnc_peer_waiting_ns(const struct vnc_peer *peer);
+uint64_t vnc_viewer_waiting_ns(const struct vnc_viewer *viewer);
 
-// What it must be told: descriptors stay the caller's and are duplicated. Sent by vnc_peer_flush.
-void vnc_peer_screen(struct vnc_peer *peer, int fd, uint32_t width, uint32_t height);
-void vnc_peer_damage(struct vnc_peer *peer, const struct picture_rect *rect);
-// fd -1: it has none.
-void vnc_peer_cursor(struct vnc_peer *peer, int fd, uint32_t width, uint32_t height, uint32_t hot_x,
-                     uint32_t hot_y);
-void vnc_peer_cursor_at(struct vnc_peer *peer, bool visible, int32_t x, int32_t y);
-void vnc_peer_leds(struct vnc_peer *peer, uint32_t leds);
-// Sends all that, unless the last batch was not answered yet: then it will go when it is.
-void vnc_peer_flush(struct vnc_peer *peer);
-// Stop or go on reading what it sends.
-void vnc_peer_hold(struct vnc_peer *peer, bool hold);
+// What it must be told, when vnc_viewer_flush is called.
+// Owns: descriptors stay the caller's and are duplicated.
+void vnc_viewer_picture(struct vnc_viewer *viewer, int fd, uint32_t width, uint32_t height);
+void vnc_viewer_damage(struct vnc_viewer *viewer, const struct picture_rect *rect);
+// `fd` -1: there is no shape.
+void vnc_viewer_cursor(struct vnc_viewer *viewer, int fd, uint32_t width, uint32_t height,
+                       uint32_t hot_x, uint32_t hot_y);
+void vnc_viewer_cursor_at(struct vnc_viewer *viewer, bool visible, int32_t x, int32_t y);
+void vnc_viewer_leds(struct vnc_viewer *viewer, uint32_t leds);
+// Sends all that now, or when the last batch has been answered.
+void vnc_viewer_flush(struct vnc_viewer *viewer);
+// Stops reading what it sends, or goes on.
+void vnc_viewer_hold(struct vnc_viewer *viewer, bool hold);
 
 #endif

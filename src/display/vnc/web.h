@@ -7,8 +7,8 @@
 
 #include "display/vnc/options.h"
 
-// Answers requests for files, one connection after the other's end. True: a WebSocket is asked for
-// next, by a page of ours; the request was not read. False: the connection has ended.
+// Answers requests for files. True: a page of ours asks for a WebSocket next; that request was not
+// read. False: the connection has ended.
 bool vnc_web_serve(const struct vnc_options *options, int client);
 
 // ---- its parts, for tests -------------------------------------------------
@@ -21,11 +21,12 @@ struct vnc_request {
     char host[256], origin[300]; // "" if there is none
 };
 
-// `text`: a whole header, with the empty line. 0, or a status of HTTP that says what is wrong.
+// `text` is a whole header, with the empty line. Returns 0, or a status of HTTP that says what is
+// wrong.
 int vnc_request_parse(const char *text, size_t size, struct vnc_request *request);
-// May the page that the request's origin names use the WebSocket? One from here may; where only
-// programs of this machine can come, "here" must have a name of this machine, for a name that is
-// anybody's may be made to lead here.
+// Whether the page named by the request's origin may use the WebSocket: only a page from this port
+// may. Where only programs of this machine can connect, the origin must also be a name of this
+// machine, for any other name can be made to lead here.
 bool vnc_request_may_join(const struct vnc_request *request, bool local);
 
 #endif

@@ -24,7 +24,7 @@ void window_import_release(struct window_import *import)
 
 void window_import_forget(struct display_file *file)
 {
-    struct window_import_file *entry = file->sink;
+    struct window_import_file *entry = file->made;
     if (!entry)
         return;
     for (struct window_import *import = entry->imports, *next; import; import = next) {
@@ -35,7 +35,7 @@ void window_import_forget(struct display_file *file)
     if (entry->next)
         entry->next->previous = entry->previous;
     free(entry);
-    file->sink = NULL;
+    file->made = NULL;
 }
 
 void window_import_forget_all(struct window_vulkan *vk)
@@ -46,15 +46,15 @@ void window_import_forget_all(struct window_vulkan *vk)
 
 static struct window_import_file *entry_of(struct window_vulkan *vk, struct display_file *file)
 {
-    struct window_import_file *entry = file->sink ? file->sink : calloc(1, sizeof(*entry));
-    if (!entry || file->sink)
+    struct window_import_file *entry = file->made ? file->made : calloc(1, sizeof(*entry));
+    if (!entry || file->made)
         return entry;
     *entry = (struct window_import_file){
         .next = vk->import_files, .previous = &vk->import_files, .file = file};
     if (entry->next)
         entry->next->previous = &entry->next;
     vk->import_files = entry;
-    file->sink = entry;
+    file->made = entry;
     return entry;
 }
 

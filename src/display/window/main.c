@@ -1,13 +1,12 @@
 // hesper-window: a guest's screens as windows on the person's desktop. Started by hesper itself.
+#include <SDL.h>
+#include <SDL_vulkan.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <SDL.h>
-#include <SDL_vulkan.h>
 
 #include "base/log.h"
 #include "display/display.h"
@@ -532,11 +531,12 @@ static bool start(struct app *app)
     log_info("windows by SDL %u.%u.%u, %s", sdl.major, sdl.minor, sdl.patch,
              SDL_GetCurrentVideoDriver());
     app->settings.event = SDL_RegisterEvents(1);
-    app->display = display_create(app->options.fd, &ops, app);
+    int error = display_create(app->options.fd, &ops, app, &app->display);
     app->settings.display = app->display;
     app->settings.input = &app->input;
     app->input.display = app->display;
-    int error = app->display ? os_notifier_init(&app->wake) : -ENOMEM;
+    if (!error)
+        error = os_notifier_init(&app->wake);
     if (!error)
         error = os_notifier_init(&app->to_watcher);
     if (!error)

@@ -1,10 +1,9 @@
 // A window's pictures by Vulkan. Each window has a thread, which may wait for the screen (FIFO)
 // while the main thread goes on with input and other windows.
+#include <SDL_vulkan.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <SDL_vulkan.h>
 
 #include "base/log.h"
 #include "display/window/import.h"

@@ -3,13 +3,12 @@
 #define WINDOW_VULKAN_H
 
 #define VK_NO_PROTOTYPES
+#include <SDL.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <vulkan/vulkan_core.h>
-
-#include <SDL.h>
 
 #include "link/display.h"
 
