@@ -1,5 +1,9 @@
-// Bump allocator: memory for one decoded command, given back all at once. One owner thread, no
-// locks. Blocks are kept over resets, so that a stream in steady state allocates nothing.
+// Bump allocator: memory for one decoded command, given back all at once. Blocks are kept over
+// resets, so that a stream in steady state allocates nothing.
+//
+// Thread: one; nothing is locked.
+// Owns: all that it hands out, until arena_reset or arena_finish.
+// Errors: NULL: the limit or the memory of the system is exhausted.
 #ifndef BASE_ARENA_H
 #define BASE_ARENA_H
 
@@ -18,14 +22,14 @@ struct arena {
     size_t limit; // an allocation that would pass this fails
 };
 
-// `limit` in bytes bounds what one command may take. No allocation happens before the first use.
+// `limit`, in bytes, bounds what one command may take. Nothing is allocated before the first use.
 void arena_init(struct arena *arena, size_t limit);
 void arena_finish(struct arena *arena);
 
-// Slow path of the next: several blocks are in use.
+// Slow path of arena_reset: several blocks are in use.
 void arena_reset_slow(struct arena *arena);
 
-// Forgets everything allocated. Blocks beyond the first few hundred KiB are returned to the system.
+// Forgets all that was allocated. Blocks beyond the first few hundred KiB return to the system.
 static inline void arena_reset(struct arena *arena)
 {
     arena->cursor = arena->start;
@@ -33,11 +37,10 @@ static inline void arena_reset(struct arena *arena)
         arena_reset_slow(arena);
 }
 
-// Slow path of the two below: takes a new block or returns NULL at the limit or without memory.
+// Slow path of the two below: takes a new block.
 void *arena_alloc_slow(struct arena *arena, size_t size);
 
-// Uninitialized, 16-byte aligned; NULL if the limit or memory is exhausted. size 0 gives a valid
-// pointer.
+// Uninitialized, 16-byte aligned. A size of 0 gives a valid pointer.
 static inline void *arena_alloc_raw(struct arena *arena, size_t size)
 {
     size_t left = (size_t)(arena->end - arena->cursor);
@@ -48,6 +51,7 @@ static inline void *arena_alloc_raw(struct arena *arena, size_t size)
     return p;
 }
 
+// Zeroed, 16-byte aligned.
 static inline void *arena_alloc(struct arena *arena, size_t size)
 {
     uint8_t *p = arena_alloc_raw(arena, size);
@@ -55,7 +59,7 @@ static inline void *arena_alloc(struct arena *arena, size_t size)
         return p;
     if (size > 256) {
         memset(p, 0, size);
-    } else { // small ones are the rule: no call; the rounded size is ours
+    } else { // most are small: no call. All of the rounded size belongs to this allocation
         for (size_t i = 0; i < size; i += 16)
             memset(p + i, 0, 16);
     }

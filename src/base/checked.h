@@ -1,5 +1,7 @@
-// Arithmetic on numbers that a guest chose. Every function returns false on overflow and leaves
-// *out alone.
+// Arithmetic on numbers that a guest chose. A function with `out` returns false on overflow, and
+// leaves *out alone.
+//
+// Thread: any.
 #ifndef BASE_CHECKED_H
 #define BASE_CHECKED_H
 
@@ -16,11 +18,6 @@ static inline bool checked_add_u64(uint64_t a, uint64_t b, uint64_t *out)
     return true;
 }
 
-static inline bool checked_mul_size(size_t a, size_t b, size_t *out)
-{
-    return !__builtin_mul_overflow(a, b, out);
-}
-
 // Is [offset, offset + size) inside [0, limit)?
 static inline bool checked_range(uint64_t offset, uint64_t size, uint64_t limit)
 {
@@ -32,7 +29,7 @@ static inline bool is_power_of_two_u64(uint64_t v)
     return v && !(v & (v - 1));
 }
 
-// `alignment` is a power of two. Returns false if the rounded value does not fit.
+// Rounds up; `alignment` is a power of two.
 static inline bool checked_align_u64(uint64_t v, uint64_t alignment, uint64_t *out)
 {
     uint64_t sum;

@@ -1,5 +1,8 @@
-// Numbers that a peer chose → our objects. Open addressing; lookups take a multiplication and,
-// mostly, one cache line. Owns nothing but its slots. One thread at a time.
+// From numbers that a peer chose to objects of ours. Open addressing: a look-up takes a
+// multiplication and, mostly, one cache line.
+//
+// Thread: one at a time.
+// Owns: its slots; the objects are the caller's.
 #ifndef BASE_ID_TABLE_H
 #define BASE_ID_TABLE_H
 
@@ -19,16 +22,18 @@ struct id_table {
     uint32_t count;
 };
 
-void id_table_finish(struct id_table *table); // empty again; the values are the caller's
+// Empty again, without memory.
+void id_table_finish(struct id_table *table);
 
 // NULL: no such id. Any number is an id.
 void *id_table_find(const struct id_table *table, uint64_t id);
-// `value` is not NULL, `id` is not in the table. False: no memory, nothing changed.
+// `value` is not NULL, `id` is not in the table.
+// Errors: false: no memory, nothing changed.
 bool id_table_insert(struct id_table *table, uint64_t id, void *value);
 // What was removed, or NULL.
 void *id_table_remove(struct id_table *table, uint64_t id);
-// Walks over all values in no order; start with *cursor = 0, NULL at the end. Nothing may be
-// inserted or removed meanwhile.
+// All values one after another, in no order: start with *cursor = 0; NULL after the last. Nothing
+// may be inserted or removed meanwhile.
 void *id_table_next(const struct id_table *table, uint32_t *cursor);
 
 #endif

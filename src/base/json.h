@@ -1,4 +1,7 @@
 // JSON (RFC 8259), small: a writer into memory, and a reader that looks up values in text.
+//
+// Thread: one at a time for a writer; any for the reader.
+// Owns: a writer has its text until json_finish; a value points into a text of the caller.
 #ifndef BASE_JSON_H
 #define BASE_JSON_H
 
@@ -8,8 +11,8 @@
 
 // ---- writing --------------------------------------------------------------
 
-// {0} is empty. Out of memory is remembered: look at `failed` once, at the end. The text is ended
-// by NUL when there is any.
+// {0} is empty. A lack of memory is remembered: look at `failed` once, at the end. If there is any
+// text, NUL ends it.
 struct json_writer {
     char *text;
     size_t length, capacity;
@@ -28,21 +31,21 @@ void json_bool(struct json_writer *writer, const char *key, bool value);
 
 // ---- reading --------------------------------------------------------------
 
-// A value inside a text that must outlive it. {0} is no value: every function below answers false.
+// A value inside a text that must outlive it. {0} is no value: every function below says false.
 struct json {
     const char *at, *end;
 };
 
 // The only value of a text; false if the text is not JSON, or nested more than 32 deep.
 bool json_parse(const char *text, size_t length, struct json *value);
-// Of an object; false: no such member. The first one counts.
+// A member of an object; false: there is none of that name. If there are more, the first counts.
 bool json_member(struct json object, const char *key, struct json *value);
-// Of an array: the first for {0}, then the one behind *item.
+// The item of an array behind *item; the first if *item is {0}. False: there is none.
 bool json_next(struct json array, struct json *item);
 bool json_is(struct json value, char first); // '{', '[', '"', 't', 'f', 'n'; '0': a number
-// Copies a string; false if it is none, holds a NUL or does not fit.
+// Copies a string; false if the value is none, holds a NUL or does not fit.
 bool json_copy(struct json value, char *text, size_t size);
-// An integer; false if it is none.
+// False if the value is no integer.
 bool json_integer(struct json value, int64_t *number);
 
 #endif

@@ -1,5 +1,7 @@
-// One line per event on stderr: "hesper: LEVEL: text". Thread-safe; never blocks on anything but
-// stderr.
+// One line per event on stderr: "hesper: LEVEL: text". A line is one write, which waits for nothing
+// but stderr.
+//
+// Thread: any, but for what says otherwise.
 #ifndef BASE_LOG_H
 #define BASE_LOG_H
 
@@ -8,12 +10,13 @@
 
 enum log_level { LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 
-// Process-wide; set once before threads start. Default: LOG_WARNING;
-// HESPER_LOG=error|warning|info|debug overrides.
+// The level of the whole process. Default: LOG_WARNING; HESPER_LOG=error|warning|info|debug
+// overrides.
+// Thread: before others start.
 void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
 
-// A short tag put in every line of this process ("worker 3"). Copied, at most 31 bytes.
+// A short tag in every line of this process ("worker 3"). Copied, at most 31 bytes.
 void log_set_tag(const char *tag);
 
 void log_write(enum log_level level, const char *format, ...) __attribute__((format(printf, 2, 3)));
@@ -27,13 +30,14 @@ void log_write(enum log_level level, const char *format, ...) __attribute__((for
             log_write(LOG_DEBUG, __VA_ARGS__);                                                     \
     } while (0)
 
-// Lets through `burst` lines per `period_ns` for what a guest can cause at will. Zero-initialize.
+// For what a guest can cause at will: lets `burst` lines through per `period_ns`. Zero-initialize.
 struct log_limit {
     uint64_t window_start_ns;
     uint32_t count;
     uint32_t suppressed;
 };
-// True if the caller may log now. `now_ns` from os_now_ns(). Not thread-safe: one owner.
+// True if the caller may log now. `now_ns` is os_now_ns().
+// Thread: one at a time for a limit.
 int log_limit_allows(struct log_limit *limit, uint64_t now_ns, uint32_t burst, uint64_t period_ns);
 
 #endif

@@ -119,7 +119,7 @@ static void dispatch_messages(struct link_child *child)
             break;
         if (child->watcher->message(child->watcher_data, child, &message))
             continue;
-        if (!child->taken) { // nobody asked it anything
+        if (!child->taken) { // it was asked for nothing yet
             error = -EPROTO;
             break;
         }

@@ -7,11 +7,11 @@
 #ifndef LINK_CHILD_H
 #define LINK_CHILD_H
 
-#include "link/link.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "link/link.h"
 
 struct link_child;
 

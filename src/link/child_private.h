@@ -2,11 +2,11 @@
 #ifndef LINK_CHILD_PRIVATE_H
 #define LINK_CHILD_PRIVATE_H
 
+#include <sys/types.h>
+
 #include "base/list.h"
 #include "link/child.h"
 #include "os/loop.h"
-
-#include <sys/types.h>
 
 // Told before the owner is.
 struct link_child_watcher {

@@ -4,7 +4,8 @@
 // A picture is a range of a file that the guest, or its GPU, may be writing to. For each output the
 // device sends LINK_PICTURE when it is another one, then LINK_FRAME, and no further frame of that
 // output until LINK_FRAME_SHOWN answers it: what happens meanwhile is gathered into the next. So a
-// display has at most one frame per output to show, always the newest, and a slow one slows nobody.
+// display has at most one frame per output to show, always the newest, and a slow display slows
+// nothing else.
 #ifndef LINK_DISPLAY_H
 #define LINK_DISPLAY_H
 
@@ -46,7 +47,7 @@ struct link_display_setup {
 
 struct link_file_open {
     uint64_t file_id; // never 0, never used twice
-    uint64_t size;    // bytes; the file can't shrink
+    uint64_t size;    // bytes; the file cannot shrink
 };
 
 struct link_file_close {

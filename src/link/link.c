@@ -1,9 +1,5 @@
 #include "link/link.h"
 
-#include "base/list.h"
-#include "link/form.h"
-#include "os/socket.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -11,6 +7,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/list.h"
+#include "link/form.h"
+#include "os/socket.h"
 
 enum {
     BUFFER_SIZE = 64 << 10, // one recvmsg takes as many small messages as fit

@@ -7,11 +7,11 @@
 #ifndef LINK_POOL_H
 #define LINK_POOL_H
 
-#include "link/child.h"
-#include "os/loop.h"
-
 #include <stdbool.h>
 #include <stdint.h>
+
+#include "link/child.h"
+#include "os/loop.h"
 
 struct link_pool;
 

@@ -1,7 +1,7 @@
 // Messages from a worker to whoever traces its commands (hesper trace), over a socket of their own
 // that the worker gets with LINK_TRACE. The tracer sends nothing.
 //
-// A worker may have been taken over by its guest: what it tells is shown, and believed by nobody.
+// A worker may have been taken over by its guest: what it tells is shown, and nothing relies on it.
 #ifndef LINK_TRACE_H
 #define LINK_TRACE_H
 

@@ -3,8 +3,8 @@
 #include <errno.h>
 #include <time.h>
 
-// A clock that stands still while the machine sleeps, so that nobody's patience ends meanwhile.
-// CLOCK_MONOTONIC is one on Linux. On macOS it is not, and counts microseconds; there this is
+// A clock that stands still while the machine is suspended, so that no deadline passes meanwhile.
+// On Linux CLOCK_MONOTONIC does. On macOS it does not, and counts microseconds; CLOCK_UPTIME_RAW is
 // Mach's absolute time.
 #ifdef CLOCK_UPTIME_RAW
 #define CLOCK CLOCK_UPTIME_RAW

@@ -1,6 +1,5 @@
 // Landlock by raw system calls: the headers of the build machine may be older than the kernel that
 // runs.
-#include "os/os.h"
 #include "os/sandbox.h"
 
 #include <errno.h>
@@ -14,6 +13,8 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "os/os.h"
 
 // The same numbers on every architecture.
 enum { CALL_CREATE_RULESET = 444, CALL_ADD_RULE = 445, CALL_RESTRICT_SELF = 446 };

@@ -1,10 +1,5 @@
 #include "os/loop.h"
 
-#include "base/list.h"
-#include "os/clock.h"
-#include "os/native.h"
-#include "os/notifier.h"
-
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -13,6 +8,11 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include "base/list.h"
+#include "os/clock.h"
+#include "os/native.h"
+#include "os/notifier.h"
 
 enum {
     BUSY_ROUNDS = 4,  // without sleep, before `idle` is called nevertheless

@@ -82,7 +82,7 @@ int os_native_hangups_create(void)
 void os_native_hangups_watch(int hangups, int fd, bool on)
 {
     struct kevent change;
-    // EV_CLEAR: data that nobody reads for now wakes the loop once, not all the time.
+    // EV_CLEAR: data that is not read for now wakes the loop once, not all the time.
     EV_SET(&change, fd, EVFILT_READ, on ? EV_ADD | EV_CLEAR : EV_DELETE, 0, 0, NULL);
     kevent(hangups, &change, 1, NULL, 0, NULL);
 }

@@ -1,8 +1,5 @@
 // Processes and threads.
-#include "os/native.h"
-#include "os/os.h"
 #include "os/process.h"
-#include "os/thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,6 +12,10 @@
 #include <stdlib.h>
 #include <sys/event.h>
 #include <unistd.h>
+
+#include "os/native.h"
+#include "os/os.h"
+#include "os/thread.h"
 
 bool os_native_spawn_close_from(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
                                 short *flags, const int *keep, unsigned keep_count, int first_fd)

@@ -1,6 +1,6 @@
 // Shared memory is POSIX's here (shm.c). What the kernel's source (xnu 11417) says of it, and this
-// relies on: an object is sized once, so it can't be cut short; it is memory that is zeroed when it
-// is first touched, and may be larger than the machine has; fstat gives it no file type and no
+// relies on: an object is sized once, so it cannot be cut short; it is memory that is zeroed when
+// it is first touched, and may be larger than the machine has; fstat gives it no file type and no
 // inode; it is mapped MAP_SHARED or not at all; F_PUNCHHOLE is for files only.
 #include "os/native.h"
 
@@ -36,8 +36,8 @@ static void zero_present(uint8_t *from, uint64_t size, uint64_t page)
     }
 }
 
-// Zeroes first: of a page that is only given back nobody knows whether it is zero or as it was,
-// until the kernel has taken it.
+// Zeroes first: a page that is only given back may read as zero or as it was, until the kernel has
+// taken it.
 int os_native_shm_punch(int fd, void *address, uint64_t offset, uint64_t size)
 {
     uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);

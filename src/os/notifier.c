@@ -1,12 +1,12 @@
 #include "os/notifier.h"
 
-#include "os/native.h"
-#include "os/os.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
 #include <unistd.h>
+
+#include "os/native.h"
+#include "os/os.h"
 
 static int portable_pipe(int fds[2])
 {

@@ -1,10 +1,13 @@
 // Where the platform's Vulkan drivers may lie.
+//
+// Thread: any.
+// Owns: nothing; all of it is static.
 #ifndef OS_PLACES_H
 #define OS_PLACES_H
 
-// Folders: each of the list (parts between colons) that the environment variable holds, or, if it
-// is not set or empty, of `otherwise`; with `below` behind it. A leading "~" is HOME, a leading "@"
-// the folder of this program. A place without a base is none.
+// Folders: a list with colons between its parts, from an environment variable, or from `otherwise`
+// if that is not set or empty. `below` is appended to each part. A leading "~" is HOME, a leading
+// "@" the folder of this program. A place whose list is empty is skipped.
 struct os_place {
     const char *variable;  // NULL: no variable
     const char *otherwise; // NULL: nothing
@@ -12,9 +15,9 @@ struct os_place {
 };
 
 // Folders of driver manifests (*.json), in the order to search them. The Vulkan loader searches the
-// first of them itself. Static; ended by `below` NULL.
+// first of them itself. A `below` of NULL ends them.
 const struct os_place *os_manifest_places(void);
-// Drivers that come as a library without a manifest: folders, and the names in them to try. Static.
+// Drivers that come as a library without a manifest: folders, and the names in them to try.
 const struct os_place *os_driver_places(void);
 const char *const *os_driver_names(void);
 

@@ -1,13 +1,13 @@
 #include "os/process.h"
 
-#include "os/native.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "os/native.h"
 
 extern char **environ;
 

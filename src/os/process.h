@@ -1,4 +1,6 @@
 // Child processes by posix_spawn, never fork.
+//
+// Thread: any.
 #ifndef OS_PROCESS_H
 #define OS_PROCESS_H
 
@@ -22,12 +24,15 @@ struct os_spawn_options {
     bool shielded;    // in our process group, for the terminal's sake, but deaf to its signals
 };
 
-// Returns the pid or -errno. Default signal dispositions and an empty signal mask in the child,
-// but for the terminal's signals if it is shielded from them.
+// The child has default signal dispositions and an empty signal mask, but for the terminal's
+// signals if it is shielded from them.
+// Owns: the caller waits for the child.
+// Errors: -errno, else the pid. -EMFILE also if the limit of descriptors is too low for `fds`.
 pid_t os_spawn(const struct os_spawn_options *options);
 
-// Has this process killed when its parent ends (on Linux: when the thread that started it does).
-// Best effort: a child must also end when its socket closes. macOS: a thread that waits for it.
+// From now on this process is killed when its parent ends (on Linux: when the thread that started
+// it ends; on macOS a thread of this process waits for that). Best effort: a child must also end
+// when its socket closes.
 void os_die_with_parent(void);
 
 #endif

@@ -1,4 +1,6 @@
 // Takes away from a worker what a Vulkan driver does not need.
+//
+// Thread: the first one of a worker.
 #ifndef OS_SANDBOX_H
 #define OS_SANDBOX_H
 

@@ -1,8 +1,5 @@
 #include "os/shm.h"
 
-#include "os/native.h"
-#include "os/os.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdatomic.h>
@@ -12,8 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-// A named object that loses its name at once. It can't be sealed; macOS lets a shared-memory object
-// be sized only once, which does.
+#include "os/native.h"
+#include "os/os.h"
+
+// A named object that loses its name at once. It cannot be sealed; macOS lets a shared-memory
+// object be sized only once, which does.
 static int posix_create(uint64_t size)
 {
     static atomic_uint serial; // makes names differ between threads, nothing else

@@ -1,4 +1,4 @@
-// Anonymous shared memory: a file that nobody else can open, passed as a descriptor. Linux: memfd.
+// Anonymous shared memory: a file without a name, passed as a descriptor. Linux: memfd.
 // POSIX: shm_open, unlinked at once.
 //
 // Thread: any.
@@ -23,8 +23,8 @@ void os_shm_unmap(void *address, uint64_t size);
 // range in this process, or NULL (some platforms need it).
 int os_shm_punch(int fd, void *address, uint64_t offset, uint64_t size);
 
-// Can nobody make this file of another process shorter? Else touching a mapping of it may end in a
-// signal. True as well where it can't be told (POSIX shared memory on Linux can be cut short).
+// True: this file of another process cannot be made shorter, or the platform does not say (POSIX
+// shared memory on Linux can be cut short). False: touching a mapping of it may end in a signal.
 bool os_shm_is_fixed(int fd);
 
 // Size in bytes of any file that can be mapped.

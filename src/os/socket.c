@@ -1,8 +1,5 @@
 #include "os/socket.h"
 
-#include "os/native.h"
-#include "os/os.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
@@ -11,6 +8,9 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "os/native.h"
+#include "os/os.h"
 
 enum { PORTABLE_PATH_SIZE = 104 }; // macOS's; Linux has 108 bytes
 
@@ -90,8 +90,8 @@ int os_socket_connect(const char *path)
     return fd;
 }
 
-// What stands in the way of binding `path`: 0 if it was a socket that nobody serves any more (now
-// removed), else -errno.
+// What stands in the way of binding `path`: 0 if it was a socket without a server (now removed),
+// else -errno.
 static int remove_stale(const struct sockaddr_un *address)
 {
     struct stat status;
@@ -162,7 +162,7 @@ union control {
 };
 
 // As many descriptors as a message can carry anywhere (Linux: 253; macOS: 2 KiB of them). With less
-// room macOS would leave those that don't fit open in this process, and tell nobody their numbers.
+// room macOS would leave those that do not fit open in this process, without telling their numbers.
 union received_control {
     char bytes[CMSG_SPACE(sizeof(int) * 512)];
     struct cmsghdr alignment;

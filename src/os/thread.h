@@ -1,11 +1,14 @@
 // What pthreads leave to the platform.
+//
+// Thread: any.
 #ifndef OS_THREAD_H
 #define OS_THREAD_H
 
 #include <pthread.h>
 
-// pthread_create with a stack that holds a Vulkan driver, whatever the platform's default is. 0 or
-// -errno; the thread is the caller's to join or detach.
+// pthread_create with a stack that holds a Vulkan driver, whatever the platform's default is.
+// Owns: the caller joins or detaches the thread.
+// Errors: -errno.
 int os_thread_create(pthread_t *thread, void *(*run)(void *data), void *data);
 
 // Names the calling thread for debuggers (at most 15 bytes are shown on Linux).
