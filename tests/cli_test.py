@@ -189,14 +189,20 @@ class Cli(unittest.TestCase):
         self.assertEqual(status, 0)
         self.assertRegex(err, "^hesper: warning: boot entries are lost when the machine ends.*\n$")
 
+    @unittest.skipIf(os.getuid() == 0, "root may write anywhere")
     def test_boot_entries_that_cannot_be_kept(self):
         code, disk = self.make("OVMF_CODE.fd", ""), self.make("disk", "x")
         self.make("OVMF_VARS.fd", "x")
-        os.mkdir(disk + ".efivars.fd")
+        os.chmod(self.make("disk.efivars.fd", "x"), 0o400)
         status, _, err = self.run_machine("--disk", disk, "--firmware", code)
-        if os.getuid() != 0:  # who may write anywhere learns it from QEMU
-            self.assertEqual(status, 1)
-            self.assertRegex(err, "^hesper: error: --firmware: cannot write")
+        self.assertEqual(status, 1)
+        self.assertRegex(err, "^hesper: error: --firmware: cannot write")
+        os.remove(self.path("disk.efivars.fd"))
+        os.chmod(self.folder, 0o500)
+        status, _, err = self.run_machine("--disk", disk, "--firmware", code)
+        os.chmod(self.folder, 0o700)
+        self.assertEqual(status, 1)
+        self.assertRegex(err, "^hesper: error: --firmware: cannot make .*, where the machine's boot entries are kept")
 
     def test_names(self):
         """That of the file that it boots from, or what its person says."""
