@@ -68,9 +68,9 @@ static struct gpu_outcome create_shm(struct gpu_device *device, struct gpu_reque
     if (checked_align_u64(resource->size, device->options.page_size, &size) &&
         checked_range(device->shm_bytes, size, device->options.aperture_size) &&
         (!limit || checked_range(context->shm_bytes, size, limit))) {
-        resource->file = gpu_file_create("hesper-shm", size, false);
-        attachment = resource->file ? gpu_attachment_create(context, resource) : NULL;
-        why = strerror(errno);
+        int error = gpu_file_create("hesper-shm", size, false, &resource->file);
+        attachment = error ? NULL : gpu_attachment_create(context, resource);
+        why = strerror(error ? -error : ENOMEM);
     }
     if (!attachment || !keep(device, request, context, resource)) {
         drop(device, resource);
@@ -177,10 +177,9 @@ void gpu_blob_answered(struct gpu_context *context, struct renderer_blob *blob, 
     resource->creator = NULL;
     resource->exporter = NULL;
     if (!error && memory) {
-        resource->file = gpu_file_adopt(device, memory->fd);
+        error = gpu_file_adopt(device, memory->fd, &resource->file);
         resource->offset = memory->offset;
         resource->map_info = memory->map_info;
-        error = resource->file ? 0 : -errno;
     }
     if (error) {
         outcome =

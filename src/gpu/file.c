@@ -15,63 +15,65 @@ static struct gpu_file **bucket_of(struct gpu_device *device, uint64_t inode)
     return &device->files[inode % GPU_FILE_BUCKETS];
 }
 
-struct gpu_file *gpu_file_create(const char *label, uint64_t size, bool mapped)
+int gpu_file_create(const char *label, uint64_t size, bool mapped, struct gpu_file **created)
 {
+    void *address = NULL;
+    *created = NULL;
     struct gpu_file *file = malloc(sizeof(*file));
     if (!file)
-        return NULL;
-    void *address = NULL;
+        return -ENOMEM;
     int fd = os_shm_create(label, size), error = fd < 0 ? fd : 0;
-    *file = (struct gpu_file){.references = 1, .fd = fd, .size = size};
     if (mapped && !error)
         error = os_shm_map(fd, 0, size, &address);
-    file->address = address;
-    if (!error)
-        return file;
-    if (fd >= 0)
-        close(fd);
-    free(file);
-    errno = -error;
-    return NULL;
+    if (error) {
+        if (fd >= 0)
+            close(fd);
+        free(file);
+        return error;
+    }
+    *file = (struct gpu_file){.references = 1, .fd = fd, .size = size, .address = address};
+    *created = file;
+    return 0;
 }
 
-struct gpu_file *gpu_file_adopt(struct gpu_device *device, int fd)
+// The file, known already or new; a known one leaves `fd` unused.
+static int adopt(struct gpu_device *device, int fd, struct gpu_file **adopted)
 {
     struct stat status;
-    int64_t size = -EBADF;
-    if (fstat(fd, &status) < 0 || (size = os_shm_size(fd)) < 0) {
-        int error = size < 0 && size != -EBADF ? (int)-size : errno;
-        close(fd);
-        errno = error;
-        return NULL;
-    }
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    int64_t size = os_shm_size(fd);
+    if (size < 0)
+        return (int)size;
     uint64_t id_device = (uint64_t)status.st_dev, inode = (uint64_t)status.st_ino;
-    for (struct gpu_file *file = inode ? *bucket_of(device, inode) : NULL; file;
-         file = file->next) {
+    struct gpu_file **bucket = bucket_of(device, inode);
+    for (struct gpu_file *file = inode ? *bucket : NULL; file; file = file->next)
         if (file->inode == inode && file->device == id_device) {
-            close(fd);
-            return gpu_file_ref(file);
+            *adopted = gpu_file_ref(file);
+            return 0;
         }
-    }
-    struct gpu_file *file = NULL;
     if (!os_shm_is_fixed(fd))
-        errno = EPERM;
-    else
-        file = malloc(sizeof(*file));
-    if (!file) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return NULL;
-    }
+        return -EPERM;
+    struct gpu_file *file = malloc(sizeof(*file));
+    if (!file)
+        return -ENOMEM;
     *file = (struct gpu_file){
         .references = 1, .fd = fd, .device = id_device, .inode = inode, .size = (uint64_t)size};
     if (inode) {
-        struct gpu_file **bucket = bucket_of(device, inode);
         file->next = *bucket;
         *bucket = file;
     }
-    return file;
+    *adopted = file;
+    return 0;
+}
+
+int gpu_file_adopt(struct gpu_device *device, int fd, struct gpu_file **adopted)
+{
+    *adopted = NULL;
+    int error = adopt(device, fd, adopted);
+    if (error || (*adopted)->fd != fd)
+        close(fd);
+    return error;
 }
 
 struct gpu_file *gpu_file_ref(struct gpu_file *file)

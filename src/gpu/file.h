@@ -18,16 +18,19 @@ struct gpu_file {
     uint8_t *address; // all of it, if it is ours and mapped; else NULL
 };
 
-// A new file of `size` bytes, mapped if wanted. NULL: errno.
-struct gpu_file *gpu_file_create(const char *label, uint64_t size, bool mapped);
-// Takes over `fd`, also on failure. NULL: errno; EPERM: the file could still be cut short by who
-// sent it.
-struct gpu_file *gpu_file_adopt(struct gpu_device *device, int fd);
+// A new file of `size` bytes, mapped if wanted.
+// Errors: -errno; *created is NULL then.
+int gpu_file_create(const char *label, uint64_t size, bool mapped, struct gpu_file **created);
+// The file of `fd`, which is kept open once.
+// Owns: takes over `fd`, also when it fails.
+// Errors: -errno; -EPERM: its sender could still cut the file short. *adopted is NULL then.
+int gpu_file_adopt(struct gpu_device *device, int fd, struct gpu_file **adopted);
 struct gpu_file *gpu_file_ref(struct gpu_file *file); // NULL passes
 void gpu_file_unref(struct gpu_device *device, struct gpu_file *file);
 
 // Maps [offset, offset + size) of a file for reading; *mapping and *mapping_size are for
-// os_shm_unmap (NULL: nothing to unmap). NULL: errno.
+// os_shm_unmap (NULL: nothing to unmap).
+// Errors: NULL.
 const uint8_t *gpu_file_map(const struct gpu_file *file, uint64_t offset, uint64_t size,
                             void **mapping, uint64_t *mapping_size);
 

@@ -127,9 +127,9 @@ static int make_shadow(struct gpu_device *device, struct gpu_output *output, uin
     uint64_t size = (uint64_t)width * height * 4;
     if (!gpu_charge(device, size))
         return -ENOMEM;
-    struct gpu_file *shadow = gpu_file_create("hesper-scanout", size, true);
-    if (!shadow) {
-        int error = -errno;
+    struct gpu_file *shadow;
+    int error = gpu_file_create("hesper-scanout", size, true, &shadow);
+    if (error) {
         gpu_uncharge(device, size);
         return error;
     }

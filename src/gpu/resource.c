@@ -105,10 +105,10 @@ struct gpu_outcome gpu_resource_create_2d(struct gpu_device *device, struct gpu_
     const char *why = "host copies of 2D resources have reached their limit";
     if (gpu_charge(device, resource->size)) {
         // In a file, so that whoever shows it needs no copy.
-        resource->file = gpu_file_create("hesper-2d", resource->size, true);
-        if (resource->file)
+        int error = gpu_file_create("hesper-2d", resource->size, true, &resource->file);
+        if (!error)
             return GPU_OK;
-        why = strerror(errno);
+        why = strerror(-error);
         gpu_uncharge(device, resource->size);
     }
     gpu_resource_destroy(device, resource);
