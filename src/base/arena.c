@@ -1,6 +1,5 @@
 #include "base/arena.h"
 
-#include <stdbool.h>
 #include <stdlib.h>
 
 struct arena_block {
@@ -12,20 +11,43 @@ struct arena_block {
 #define FIRST_BLOCK ((size_t)64 << 10)
 #define KEPT ((size_t)512 << 10) // over a reset
 
+bool arena_budget_take(struct arena_budget *budget, size_t size)
+{
+    size_t used = atomic_load_explicit(&budget->used, memory_order_relaxed);
+    do {
+        if (size > budget->limit - used)
+            return false;
+    } while (!atomic_compare_exchange_weak(&budget->used, &used, used + size));
+    return true;
+}
+
+void arena_budget_give(struct arena_budget *budget, size_t size)
+{
+    atomic_fetch_sub(&budget->used, size);
+}
+
 void arena_init(struct arena *arena, size_t limit)
+{
+    arena_init_shared(arena, limit, NULL);
+}
+
+void arena_init_shared(struct arena *arena, size_t limit, struct arena_budget *budget)
 {
     memset(arena, 0, sizeof(*arena));
     arena->limit = limit;
+    arena->budget = budget;
     // Not NULL, so that the fast path never does arithmetic on a null pointer. Never written: there
     // is no room in it.
     static const _Alignas(16) uint8_t nothing[16];
     arena->cursor = arena->end = arena->start = (uint8_t *)(uintptr_t)nothing;
 }
 
-static void free_blocks(struct arena_block *block)
+static void free_blocks(struct arena *arena, struct arena_block *block)
 {
     while (block) {
         struct arena_block *next = block->next;
+        if (arena->budget)
+            arena_budget_give(arena->budget, block->size);
         free(block);
         block = next;
     }
@@ -33,8 +55,8 @@ static void free_blocks(struct arena_block *block)
 
 void arena_finish(struct arena *arena)
 {
-    free_blocks(arena->first);
-    arena_init(arena, arena->limit);
+    free_blocks(arena, arena->first);
+    arena_init_shared(arena, arena->limit, arena->budget);
 }
 
 static void enter(struct arena *arena, struct arena_block *block)
@@ -53,10 +75,10 @@ void arena_reset_slow(struct arena *arena)
         kept += (*end)->size;
         end = &(*end)->next;
     }
-    free_blocks(*end);
+    free_blocks(arena, *end);
     *end = NULL;
     if (!arena->first) {
-        arena_init(arena, arena->limit);
+        arena_init_shared(arena, arena->limit, arena->budget);
         return;
     }
     arena->used = 0;
@@ -72,9 +94,18 @@ static bool append(struct arena *arena, size_t size)
         block_size = left;
     if (block_size < size)
         block_size = size;
+    if (arena->budget && !arena_budget_take(arena->budget, block_size)) {
+        // No more than what is needed, then: blocks that double are a courtesy.
+        block_size = size;
+        if (!arena_budget_take(arena->budget, block_size))
+            return false;
+    }
     struct arena_block *block = malloc(sizeof(*block) + block_size);
-    if (!block)
+    if (!block) {
+        if (arena->budget)
+            arena_budget_give(arena->budget, block_size);
         return false;
+    }
     block->next = NULL;
     block->size = block_size;
     if (arena->current) {

@@ -11,6 +11,19 @@
 #include <stdint.h>
 #include <string.h>
 
+#include <stdatomic.h>
+#include <stdbool.h>
+
+// What several arenas may take together. Zero-initialize `used`; it outlives them.
+// Thread: any.
+struct arena_budget {
+    atomic_size_t used; // bytes
+    size_t limit;
+};
+// False: it would pass the limit.
+bool arena_budget_take(struct arena_budget *budget, size_t size);
+void arena_budget_give(struct arena_budget *budget, size_t size);
+
 struct arena_block;
 
 struct arena {
@@ -18,12 +31,15 @@ struct arena {
     uint8_t *end;
     uint8_t *start; // of the first block
     struct arena_block *first, *current;
-    size_t used;  // bytes in the blocks before the current one since the last reset
-    size_t limit; // an allocation that would pass this fails
+    size_t used;                 // bytes in the blocks before the current one since the last reset
+    size_t limit;                // an allocation that would pass this fails
+    struct arena_budget *budget; // blocks are taken from it; NULL: there is none
 };
 
 // `limit`, in bytes, bounds what one command may take. Nothing is allocated before the first use.
 void arena_init(struct arena *arena, size_t limit);
+// The same, bounded by a budget that it shares with others, which may be NULL.
+void arena_init_shared(struct arena *arena, size_t limit, struct arena_budget *budget);
 void arena_finish(struct arena *arena);
 
 // Slow path of arena_reset: several blocks are in use.

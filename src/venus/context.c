@@ -40,6 +40,7 @@ struct venus_context *venus_context_create(const struct link_context_create *inf
     context->link = link;
     context->host = host;
     context->max_memory = info->max_memory;
+    context->commands.limit = VENUS_COMMAND_MEMORY;
     context->max_rings = info->max_rings;
     atomic_flag_clear(&context->lost);
     context->wake = wake;

@@ -48,6 +48,7 @@ struct venus_context {
     // each type that the log has named.
     atomic_uint_fast64_t failures, failures_told;
 
+    struct arena_budget commands; // VENUS_COMMAND_MEMORY
     uint64_t max_memory;
     atomic_uint_fast64_t memory_used; // bytes of mappable memory
     uint32_t max_rings;

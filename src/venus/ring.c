@@ -271,6 +271,7 @@ static void ring_free(struct venus_ring *ring)
     pthread_cond_destroy(&ring->progress);
     pthread_mutex_destroy(&ring->lock);
     free(ring->copy);
+    arena_budget_give(&ring->context->commands, ring->buffer_size);
     free(ring);
 }
 
@@ -309,9 +310,12 @@ bool venus_ring_create(struct venus_context *context, uint64_t ring_id,
         return false;
     }
 
-    struct venus_ring *ring = calloc(1, sizeof(*ring));
-    uint8_t *copy = malloc(info->bufferSize);
+    bool affordable = arena_budget_take(&context->commands, info->bufferSize);
+    struct venus_ring *ring = affordable ? calloc(1, sizeof(*ring)) : NULL;
+    uint8_t *copy = affordable ? malloc(info->bufferSize) : NULL;
     if (!ring || !copy) {
+        if (affordable)
+            arena_budget_give(&context->commands, info->bufferSize);
         free(ring);
         free(copy);
         venus_resource_unref(resource);

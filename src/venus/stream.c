@@ -13,7 +13,7 @@ void venus_stream_init(struct venus_stream *stream, struct venus_context *contex
                        struct venus_ring *ring)
 {
     *stream = (struct venus_stream){.context = context, .ring = ring};
-    arena_init(&stream->arena, VENUS_COMMAND_MEMORY);
+    arena_init_shared(&stream->arena, VENUS_COMMAND_MEMORY, &context->commands);
 }
 
 void venus_stream_finish(struct venus_stream *stream)
@@ -22,6 +22,7 @@ void venus_stream_finish(struct venus_stream *stream)
     stream->reply.resource = NULL;
     arena_finish(&stream->arena);
     free(stream->copy);
+    arena_budget_give(&stream->context->commands, stream->copy_size);
 }
 
 // Id → host handle, while decoding. The first object decides about the device that the others must

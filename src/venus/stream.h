@@ -38,7 +38,9 @@ bool venus_stream_run(struct venus_stream *stream, const uint8_t *bytes, size_t 
 // Must this stream's waits end? A ring ends for itself or with its context.
 bool venus_stream_stopping(const struct venus_stream *stream);
 
-// Memory that one command may take for its structures.
-#define VENUS_COMMAND_MEMORY (256u << 20)
+// Bytes that the commands of a context may take together while they are carried out: their bytes,
+// structures and results, in all streams. One image of 8192 by 8192 of the largest format is half
+// of it.
+#define VENUS_COMMAND_MEMORY ((size_t)2 << 30)
 
 #endif

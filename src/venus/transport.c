@@ -7,8 +7,9 @@
 #include "venus/ring.h"
 
 #define MAX_INDIRECT_STREAMS 4096
-// A copy buffer larger than this is given back after use.
-#define KEPT_COPY_SIZE (1u << 20)
+// A copy buffer larger than this is given back after use. Taking it anew costs a page fault for
+// every page, which is most of what a stream of a few MiB costs.
+#define KEPT_COPY_SIZE (16u << 20)
 
 static bool set_reply_stream(struct venus_call *call, void *data)
 {
@@ -52,6 +53,27 @@ static bool seek_reply_stream(struct venus_call *call, void *data)
            venus_fail(call, "no reply stream is set, or the position lies outside");
 }
 
+static void drop_copy(struct venus_stream *stream)
+{
+    free(stream->copy);
+    arena_budget_give(&stream->context->commands, stream->copy_size);
+    stream->copy = NULL;
+    stream->copy_size = 0;
+}
+
+static bool grow_copy(struct venus_stream *stream, size_t size)
+{
+    drop_copy(stream);
+    if (!arena_budget_take(&stream->context->commands, size))
+        return false;
+    stream->copy = malloc(size);
+    if (stream->copy)
+        stream->copy_size = size;
+    else
+        arena_budget_give(&stream->context->commands, size);
+    return stream->copy;
+}
+
 // The bytes are copied out before they are decoded: the guest can change them at any time.
 static const char *copy_range(struct venus_stream *stream,
                               const VkCommandStreamDescriptionMESA *range)
@@ -64,17 +86,8 @@ static const char *copy_range(struct venus_stream *stream,
     else if (!checked_range(range->offset, range->size, resource->pages->size) ||
              range->offset % 4 || range->size % 4)
         error = "a stream lies outside its resource or is not a multiple of 4";
-    else if (range->size > VENUS_COMMAND_MEMORY)
-        error = "a stream is too large";
-    if (!error && range->size > stream->copy_size) {
-        uint8_t *copy = realloc(stream->copy, range->size);
-        if (copy) {
-            stream->copy = copy;
-            stream->copy_size = range->size;
-        } else {
-            error = "out of memory";
-        }
-    }
+    else if (range->size > stream->copy_size && !grow_copy(stream, range->size))
+        error = "out of memory";
     if (!error)
         memcpy(stream->copy, (const uint8_t *)resource->pages->address + range->offset,
                range->size);
@@ -120,11 +133,8 @@ static bool execute_streams(struct venus_call *call, void *data)
     }
     stream->indirect = false;
 
-    if (stream->copy_size > KEPT_COPY_SIZE) {
-        free(stream->copy);
-        stream->copy = NULL;
-        stream->copy_size = 0;
-    }
+    if (stream->copy_size > KEPT_COPY_SIZE)
+        drop_copy(stream);
     if (ranges != &one_range)
         free(ranges);
     if (positions != &one_position)

@@ -3,7 +3,7 @@
 //   large descriptors   updates of thousands of descriptors in one call
 //   large regions       a copy of 40 000 regions; 64 KiB updates by the dozen
 //   large shader        shader modules of 3 MB
-//   large cache         a pipeline cache of 5 MB given, caches read in pieces and merged
+//   large cache         pipeline caches of 5 and 300 MB given, caches read in pieces and merged
 //   large recording     50 000 commands in one command buffer, recorded again and again
 #include "app.h"
 
@@ -380,7 +380,7 @@ static void *cache_data(struct app *app, VkPipelineCache cache, size_t *size)
 
 static void cache(struct app *app, const char *path)
 {
-    enum { PIPELINES = 12, BIG = 5 << 20 };
+    enum { PIPELINES = 12, BIG = 5 << 20, HUGE = 300 << 20 };
     (void)path;
     struct mixer m = mixer_create(app);
     VkPipelineCache caches[2] = {cache_create(app, 0, NULL), cache_create(app, 0, NULL)};
@@ -422,6 +422,16 @@ static void cache(struct app *app, const char *path)
         vk.DestroyPipeline(app->device, pipelines[i], NULL);
     }
     printf("cache of %d bytes, %d pipelines\n", BIG, PIPELINES);
+    char *huge = calloc(1, HUGE);
+    if (!huge)
+        app_fail("out of memory");
+    memcpy(huge, big, BIG);
+    VkPipelineCache fourth = cache_create(app, HUGE, huge);
+    vk.DestroyPipelineCache(app->device, fourth, NULL);
+    free(huge);
+    size = 0;
+    VK_CHECK(vk.GetPipelineCacheData(app->device, third, &size, NULL)); // it has been carried out
+    printf("cache of %d bytes\n", HUGE);
     free(big);
     free(merged);
     free(data[0]);

@@ -164,6 +164,8 @@ def inflight(rules):
     """Many submissions under way: what is said to be done is done, whatever the driver runs out of."""
 
     def run(bench, side):
+        if rules and bench.tree.suite != "sid":
+            raise Skip("this Mesa makes its program's fences on the host, and does not wait for the result")
         copy = bench.tree.adopt(os.path.join(bed.BUILD, "tests/programs/inflight"))
         got = side.run([copy], bed.plan(bench.tree, rules), timeout=120)
         expect(got.status == 0, got.why())

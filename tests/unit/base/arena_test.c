@@ -18,6 +18,24 @@ static void test_limit(void **state)
     arena_finish(&arena);
 }
 
+static void test_a_budget_is_shared(void **state)
+{
+    struct arena_budget budget = {.limit = 1 << 20};
+    struct arena one, other;
+    arena_init_shared(&one, 1 << 20, &budget);
+    arena_init_shared(&other, 1 << 20, &budget);
+    assert_non_null(arena_alloc(&one, 700000));
+    assert_null(arena_alloc(&other, 700000));
+    assert_non_null(arena_alloc(&other, 100000));
+    assert_true(arena_budget_take(&budget, 10000)); // for something else
+    assert_false(arena_budget_take(&budget, 500000));
+    arena_finish(&one);
+    assert_non_null(arena_alloc(&other, 500000));
+    arena_finish(&other);
+    arena_budget_give(&budget, 10000);
+    assert_int_equal(budget.used, 0);
+}
+
 static void test_limit_over_blocks(void **state)
 {
     struct arena arena;
@@ -87,6 +105,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_limit),
+        cmocka_unit_test(test_a_budget_is_shared),
         cmocka_unit_test(test_limit_over_blocks),
         cmocka_unit_test(test_zeroed_and_aligned),
         cmocka_unit_test(test_blocks_are_kept),
