@@ -9,7 +9,7 @@ _hesper()
     fi
     for ((i = 2; i < COMP_CWORD; i++)); do
         if [[ ${COMP_WORDS[i]} == -- ]]; then # what follows is another program's
-            [[ ${COMP_WORDS[1]} == vtest ]] && declare -F _command_offset >/dev/null && _command_offset $((i + 1))
+            [[ ${COMP_WORDS[1]} == vtest || ${COMP_WORDS[1]} == trace ]] && declare -F _command_offset >/dev/null && _command_offset $((i + 1))
             return
         fi
     done

@@ -159,6 +159,17 @@ class Hesper(Side):
         return super().start(argv, {**reports.environment(), **(env or {})}, **popen)
 
 
+class Traced(Hesper):
+    """A program under hesper trace, which writes to the file `path`."""
+
+    def __init__(self, side, options, path):
+        super().__init__(side.tree, side.profile, side.hesper)
+        self.options, self.path = options, path
+
+    def command(self, argv):
+        return [self.hesper, "trace", f"--host-profile={self.profile}", "-o", self.path, *self.options, "--"] + argv
+
+
 class Server(Hesper):
     """One hesper vtest that many clients use; its log is a file."""
 

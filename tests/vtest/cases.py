@@ -174,6 +174,54 @@ def inflight(rules):
     return run
 
 
+# --- hesper trace ---------------------------------------------------------------------------------
+
+
+def traced(bench, side, *options):
+    """The lines that hesper trace has for a program that draws a picture."""
+    copy = bench.tree.adopt(os.path.join(bed.BUILD, "tests/programs/offscreen"))
+    path = os.path.join(bench.tree.work, f"{side.name}-trace.txt")
+    picture = os.path.join(bench.tree.work, f"{side.name}-traced.ppm")
+    got = bed.Traced(side, options, path).run([copy, picture])
+    expect(got.status == 0 and not got.err, got.why())
+    expect(read(picture).startswith(b"P6"), "the program has drawn nothing")
+    return read(path).decode().splitlines()
+
+
+def trace(bench, side):
+    """Each command is told by name and in words; chosen ones are, and no other; a table has their sums."""
+    if side.native:
+        return None
+    lines = traced(bench, side)
+    for what in (
+        r"ring1 vkCreateInstance\(.*pApplicationName = \"hesper-test\".* = VK_SUCCESS <0\.\d+>$",
+        r"ring1 vkCreateGraphicsPipelines\(.*topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST.*VK_SHADER_STAGE_FRAGMENT_BIT"
+        r"|ring1 vkCreateGraphicsPipelines\(.*VK_SHADER_STAGE_FRAGMENT_BIT.*topology = VK_PRIMITIVE_TOPOLOGY_TRIANGLE_LIST",
+        r"ring1 vkCreateImage\(.*usage = \w+\|\w+.*pImage = Image#\d+\) = VK_SUCCESS",
+        r"ring1 vkQueueSubmit2?\(queue = Queue#\d+, submitCount = 1, pSubmits = \[\{.*CommandBuffer#\d+.* = VK_SUCCESS",
+        r"ring1 vkGetPhysicalDeviceProperties2?\(.*deviceType = VK_PHYSICAL_DEVICE_TYPE_CPU",
+        r"context vkCreateRingMESA\(",
+    ):
+        expect(any(re.search(what, l) for l in lines), "no line like " + what)
+    expect(not [l for l in lines if "cannot be read" in l], "a command cannot be read")
+    expect(not [l for l in lines if "not shown" in l] or bed.busy(), "commands are missing")
+
+    chosen = [l for l in traced(bench, side, "--only", "vkQueue*", "--only", "vkCreateI*") if l[0] != "#"]
+    names = {re.search(r"vk\w+", l)[0] for l in chosen}
+    expect(names and all(n.startswith(("vkQueue", "vkCreateI")) for n in names), f"chosen: {names}")
+
+    rows = [l.split() for l in traced(bench, side, "--stats")[1:]]
+    rows = [r for r in rows if len(r) == 6]
+    counts = {r[5]: int(r[0]) for r in rows}
+    bytes_ = {r[5]: int(r[1]) for r in rows}
+    expect(counts.get("vkCreateInstance") == 1, f"a table without vkCreateInstance: {rows}")
+    for column in (counts, bytes_):
+        expect(column["all"] == sum(column.values()) - column["all"], f"other sums: {rows}")
+    times = [float(r[2]) for r in rows if r[5] != "all"]
+    expect(times == sorted(times, reverse=True), "the table is not sorted by time")
+    return f"{counts['all']} commands"
+
+
 # --- vulkaninfo -----------------------------------------------------------------------------------
 
 
@@ -471,6 +519,7 @@ CASES = {
     "lost-device": lost("device", "vkQueueSubmit 5 VK_ERROR_OUT_OF_DEVICE_MEMORY"),
     "lost-semaphore": lost("semaphore", "vkQueueSubmit 5 VK_ERROR_DEVICE_LOST"),
     "lost-counter": lost("counter", "vkQueueSubmit 5 VK_ERROR_DEVICE_LOST"),
+    "trace": trace,
     "vkcube": vkcube,
     "vkmark": vkmark,
     "zink-glxinfo": zink_info,
