@@ -59,11 +59,6 @@ struct venus_device {
     struct venus_null_descriptor *nulls; // owned; NULL: the host's own, or not asked for
 };
 
-static inline VkDevice venus_device_handle(const struct venus_device *device)
-{
-    return (VkDevice)(uintptr_t)device->base.handle;
-}
-
 // Finds out all that a guest may know of it: base.handle, instance, profile and probe_lock are set.
 // NULL, or why guests cannot use it (static). Forget it in either case.
 const char *venus_physical_device_load(struct venus_physical_device *physical_device);

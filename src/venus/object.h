@@ -66,6 +66,12 @@ static inline bool venus_object_failed(const struct venus_object *object)
     return atomic_load_explicit(&object->lacks, memory_order_relaxed) == VENUS_LACKS_ALL;
 }
 
+// The host's handle of a device, which begins with its object.
+static inline VkDevice venus_device_handle(const struct venus_device *device)
+{
+    return (VkDevice)(uintptr_t)((const struct venus_object *)device)->handle;
+}
+
 struct venus_object_table {
     pthread_mutex_t lock;
     _Atomic(struct venus_object_buckets *) buckets;

@@ -101,7 +101,7 @@ def program(name, *args, output=None, optional=False, plan=None):
 REFUSED = [
     "vkAllocateMemory 9", "vkBindBufferMemory2", "vkBindImageMemory2", "vkCreateImageView", "vkCreateSampler",
     "vkCreateShaderModule", "vkCreateGraphicsPipelines", "vkCreatePipelineLayout", "vkCreateDescriptorSetLayout",
-    "vkCreateDescriptorPool", "vkAllocateDescriptorSets", "vkCreateCommandPool", "vkAllocateCommandBuffers",
+    "vkCreateDescriptorPool", "vkAllocateDescriptorSets", "vkCreateCommandPool 2", "vkAllocateCommandBuffers",
     "vkBeginCommandBuffer", "vkEndCommandBuffer", "vkCreateRenderPass", "vkCreateFramebuffer",
 ]
 
