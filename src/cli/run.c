@@ -212,9 +212,9 @@ static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *c
     int gpu = new_connection(QEMU_GPU_FD, fds, count);
     if (gpu < 0)
         return false;
-    run->gpu = vhost_gpu_create(loop, gpu, &run->device.options, on_gpu_end, run);
-    if (!run->gpu) {
-        log_error("cannot start the GPU: %s", strerror(errno));
+    int error = vhost_gpu_create(loop, gpu, &run->device.options, on_gpu_end, run, &run->gpu);
+    if (error) {
+        log_error("cannot start the GPU: %s", strerror(-error));
         return false;
     }
     if (run->qemu.carrier != CLI_CARRIER_NONE) {

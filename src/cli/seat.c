@@ -74,10 +74,10 @@ static bool serve(struct cli_seat_device *device, int fd)
 {
     static const struct vhost_input_ops ops = {.leds = on_leds, .closed = on_closed};
     enum input_kind kind = (enum input_kind)device->kind;
-    device->input = vhost_input_create(device->seat->loop, fd, kind, &ops, device);
-    if (!device->input)
-        log_error("cannot serve a %s: %s", input_kind_name(kind), strerror(errno));
-    return device->input;
+    int error = vhost_input_create(device->seat->loop, fd, kind, &ops, device, &device->input);
+    if (error)
+        log_error("cannot serve a %s: %s", input_kind_name(kind), strerror(-error));
+    return !error;
 }
 
 bool cli_seat_connect(struct cli_seat *seat, struct os_loop *loop, struct os_fd_pass *fds,

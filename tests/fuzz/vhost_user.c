@@ -323,7 +323,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     m.memory = map_file(m.memory_fd, 0, GUEST);
     struct vhost_user_device device = {"fuzz", 0x1f, 2, 20, 64, 1, APERTURE, &ops, &m};
     struct vhost_aperture_options options = {APERTURE, 4, NULL};
-    m.vhost = vhost_user_create(m.loop, sockets[1], &device);
+    vhost_user_create(m.loop, sockets[1], &device, &m.vhost);
     m.aperture = vhost_aperture_create(m.loop, &options, &aperture_ops, &m);
     vhost_aperture_set_device(m.aperture, m.vhost);
     uint64_t protocol =

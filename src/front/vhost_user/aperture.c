@@ -1,7 +1,13 @@
 #include "front/vhost_user/aperture.h"
 
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/checked.h"
 #include "base/log.h"
+#include "base/queue.h"
 #include "front/vhost_user/placer_link.h"
 #include "front/vhost_user/vhost_user.h"
 #include "os/clock.h"
@@ -9,15 +15,10 @@
 #include "os/os.h"
 #include "os/shm.h"
 
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
 enum {
-    QEMU_RANGES = 480,  // mappings of its own that QEMU 11.1 survives; 512 and more can abort it
+    QEMU_RANGES = 480,  // mappings of its own that QEMU 11.1 survives: 512 and more can abort it
     UNBIND_SECONDS = 1, // QEMU and the VM wait for us meanwhile
-    CHECKS = 4,         // after a stop, whether it was a reset: 0.25, 1, 4, 16 s
+    CHECKS = 4,         // whether a stop was a reset, at 0.25, 1, 4 and 16 s
 };
 
 enum state {
@@ -51,11 +52,12 @@ struct vhost_aperture {
     bool said_placer, said_ranges;
     struct log_limit limit;
 
-    struct pending {
-        uint64_t cookie;
-        bool removal;
-    } * pending;                     // sent to the placer; ring buffer
-    unsigned first, count, capacity; // capacity: power of two
+    struct queue pending; // struct pending: sent to the placer, which answers in order
+};
+
+struct pending {
+    uint64_t cookie;
+    bool removal;
 };
 
 static void on_timer(void *data);
@@ -67,8 +69,12 @@ struct vhost_aperture *vhost_aperture_create(struct os_loop *loop,
     struct vhost_aperture *aperture = calloc(1, sizeof(*aperture));
     if (!aperture)
         return NULL;
-    *aperture = (struct vhost_aperture){
-        .loop = loop, .options = *options, .ops = ops, .data = data, .file = -1};
+    *aperture = (struct vhost_aperture){.loop = loop,
+                                        .options = *options,
+                                        .ops = ops,
+                                        .data = data,
+                                        .file = -1,
+                                        .pending = QUEUE_OF(struct pending)};
     if (!aperture->options.max_ranges)
         aperture->options.max_ranges = QEMU_RANGES;
     aperture->timer = os_loop_add_timer(loop, 0, on_timer, aperture);
@@ -87,7 +93,7 @@ void vhost_aperture_destroy(struct vhost_aperture *aperture)
     os_source_remove(aperture->timer);
     if (aperture->file >= 0)
         close(aperture->file);
-    free(aperture->pending);
+    queue_finish(&aperture->pending);
     free(aperture);
 }
 
@@ -106,24 +112,6 @@ static int tell_placer(struct vhost_aperture *aperture, enum placer_type type,
     return aperture->placer ? vhost_placer_send(aperture->placer, type, &copy, fd) : -ENOTCONN;
 }
 
-static bool push_pending(struct vhost_aperture *aperture, struct pending pending)
-{
-    if (aperture->count == aperture->capacity) {
-        unsigned capacity = aperture->capacity ? aperture->capacity * 2 : 64;
-        struct pending *larger = malloc(capacity * sizeof(*larger));
-        if (!larger)
-            return false;
-        for (unsigned i = 0; i < aperture->count; i++)
-            larger[i] = aperture->pending[(aperture->first + i) & (aperture->capacity - 1)];
-        free(aperture->pending);
-        aperture->pending = larger;
-        aperture->capacity = capacity;
-        aperture->first = 0;
-    }
-    aperture->pending[(aperture->first + aperture->count++) & (aperture->capacity - 1)] = pending;
-    return true;
-}
-
 static void settle(struct vhost_aperture *aperture, struct pending pending, int error)
 {
     if (pending.removal ? !error : error)
@@ -133,8 +121,8 @@ static void settle(struct vhost_aperture *aperture, struct pending pending, int 
 
 static void settle_first(struct vhost_aperture *aperture, int error)
 {
-    struct pending pending = aperture->pending[aperture->first++ & (aperture->capacity - 1)];
-    aperture->count--;
+    struct pending pending = *(struct pending *)queue_first(&aperture->pending);
+    queue_drop(&aperture->pending);
     settle(aperture, pending, error);
 }
 
@@ -205,8 +193,8 @@ static int map_file(struct vhost_aperture *aperture)
 {
     if (aperture->file >= 0)
         close(aperture->file);
-    // A new one each time: the placer must not mistake a mapping of the last driver, which QEMU has
-    // yet to unmap, for this one.
+    // A new file each time: QEMU may not yet have unmapped the last driver's, and the placer must
+    // not mistake that mapping for this one.
     aperture->file = os_shm_create("hesper-aperture", aperture->options.size);
     if (aperture->file < 0)
         return aperture->file;
@@ -221,7 +209,7 @@ bool vhost_aperture_start(struct vhost_aperture *aperture, bool resumed)
     os_source_set_deadline(aperture->timer, 0);
     if (!aperture->options.size || (resumed && aperture->state == FAILED))
         return true;
-    if (resumed && aperture->state != PAUSED) { // can't be: what was stopped is paused
+    if (resumed && aperture->state != PAUSED) { // impossible: what was stopped is paused
         fail(aperture, "resumed without having been stopped", -EINVAL);
         return true;
     }
@@ -293,7 +281,7 @@ static void on_timer(void *data)
         vhost_placer_destroy(aperture->placer);
         aperture->placer = NULL;
         aperture->bound = false;
-        while (aperture->count)
+        while (aperture->pending.count)
             settle_first(aperture, -EIO);
         paused(aperture);
         aperture->ops->stopped(aperture->data);
@@ -310,8 +298,8 @@ void vhost_aperture_reset(struct vhost_aperture *aperture)
     aperture->file = -1;
     aperture->bound = false;
     aperture->live = 0;
-    aperture->count = 0;
-    aperture->generation++; // answers under way are nobody's
+    aperture->pending.count = 0;
+    aperture->generation++; // answers under way are ignored
     aperture->state = IDLE;
 }
 
@@ -326,7 +314,7 @@ static void on_answer(void *data, enum placer_type type, const struct placer_rep
     switch (type) {
     case PLACER_PLACE:
     case PLACER_UNPLACE:
-        if (aperture->count)
+        if (aperture->pending.count)
             settle_first(aperture, error);
         return;
     case PLACER_BIND:
@@ -375,7 +363,7 @@ static void on_placer_closed(void *data)
     enum state state = aperture->state;
     aperture->placer_ended = true;
     aperture->bound = false;
-    for (unsigned left = aperture->count; left && aperture->count; left--)
+    for (unsigned left = aperture->pending.count; left && aperture->pending.count; left--)
         settle_first(aperture, -EIO);
     if (state == BINDING || state == RESUMING) {
         start_failed(aperture, "the placer in QEMU has ended", -EPIPE);
@@ -394,8 +382,7 @@ bool vhost_aperture_set_placer(struct vhost_aperture *aperture, int fd)
     }
     vhost_placer_destroy(aperture->placer);
     aperture->placer_ended = false;
-    aperture->placer = vhost_placer_create(aperture->loop, fd, &ops, aperture);
-    return aperture->placer != NULL;
+    return !vhost_placer_create(aperture->loop, fd, &ops, aperture, &aperture->placer);
 }
 
 bool vhost_aperture_has_placer(const struct vhost_aperture *aperture)
@@ -431,11 +418,13 @@ static int by_placer(struct vhost_aperture *aperture, enum placer_type type,
         return -EINVAL;
     if (type == PLACER_PLACE && hello->max_placements && aperture->live >= hello->max_placements)
         return -ENOSPC;
-    if (!push_pending(aperture, (struct pending){request->cookie, type == PLACER_UNPLACE}))
+    struct pending *pending = queue_push(&aperture->pending);
+    if (!pending)
         return -ENOMEM;
+    *pending = (struct pending){request->cookie, type == PLACER_UNPLACE};
     int error = tell_placer(aperture, type, request, fd);
     if (error)
-        aperture->count--;
+        aperture->pending.count--; // the one that was just pushed
     else if (type == PLACER_PLACE)
         aperture->live++;
     return error;

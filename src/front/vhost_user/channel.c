@@ -1,15 +1,15 @@
 #include "front/vhost_user/channel.h"
 
-#include "os/loop.h"
-#include "os/socket.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-// What the socket did not take.
+#include "os/loop.h"
+#include "os/socket.h"
+
+// Bytes that the socket has not taken yet.
 struct chunk {
     struct chunk *next;
     size_t size, sent;
@@ -34,24 +34,25 @@ struct vhost_channel {
 
 static void on_socket(void *data, int fd, unsigned events);
 
-struct vhost_channel *vhost_channel_create(struct os_loop *loop, int fd,
-                                           const struct vhost_channel_ops *ops, void *data)
+int vhost_channel_create(struct os_loop *loop, int fd, const struct vhost_channel_ops *ops,
+                         void *data, struct vhost_channel **created)
 {
     struct vhost_channel *channel = calloc(1, sizeof(*channel));
     int error = channel ? os_socket_set_nonblocking(fd, true) : -ENOMEM;
+    *created = NULL;
     if (!error)
         channel->source = os_loop_add_fd(loop, fd, OS_READABLE, on_socket, channel);
-    if (!channel || !channel->source) {
-        errno = error ? -error : ENOMEM;
+    if (error || !channel->source) {
         free(channel);
         close(fd);
-        return NULL;
+        return error ? error : -ENOMEM;
     }
     channel->fd = fd;
     channel->ops = ops;
     channel->data = data;
     channel->last = &channel->first;
-    return channel;
+    *created = channel;
+    return 0;
 }
 
 static void close_fds(struct vhost_message *message)
@@ -201,8 +202,8 @@ static void flush(struct vhost_channel *channel)
 
 // ---- receiving ------------------------------------------------------------
 
-// Reads up to `size` bytes; counts them in `got`. 1: read some; 0: not now; -1: the socket is
-// closed (callback made).
+// Reads up to `size` bytes and counts them in `got`. 1: it read some; 0: there are none now; -1:
+// the socket is closed, and the callback was called.
 static int receive(struct vhost_channel *channel, void *to, size_t size)
 {
     struct vhost_message *message = &channel->message;
@@ -219,8 +220,8 @@ static int receive(struct vhost_channel *channel, void *to, size_t size)
     return -1;
 }
 
-// Header and payload are read apart: descriptors come with a message's first byte, and so belong to
-// one message only.
+// Header and payload are read apart. Descriptors come with a message's first byte, so those that
+// are received with a header belong to its message.
 static int receive_message(struct vhost_channel *channel)
 {
     struct vhost_message *message = &channel->message;
@@ -248,7 +249,6 @@ static int receive_message(struct vhost_channel *channel)
 
 static void on_socket(void *data, int fd, unsigned events)
 {
-    (void)fd;
     struct vhost_channel *channel = data;
     channel->busy = true;
     if (events & OS_WRITABLE)

@@ -1,11 +1,11 @@
 #include "front/vhost_user/gpu_front.h"
 
-#include "front/vhost_user/aperture.h"
-#include "front/vhost_user/vhost_user.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "front/vhost_user/aperture.h"
+#include "front/vhost_user/vhost_user.h"
 
 enum {
     SHMID_HOST_VISIBLE = 1,     // virtio 1.2 §5.7
@@ -19,7 +19,7 @@ struct vhost_gpu {
     struct gpu_device *device;
     struct vhost_user *vhost;
     struct vhost_aperture *aperture;
-    bool stopped; // the VM is paused, or the driver is gone: the aperture waits for what comes
+    bool stopped; // the VM is paused, or the driver is gone
     void (*closed)(void *data);
     void *data;
 };
@@ -34,7 +34,6 @@ static void *guest_memory(void *data, uint64_t address, uint64_t size)
 
 static void complete(void *data, void *token, uint32_t written)
 {
-    (void)data;
     vhost_user_complete(token, written);
 }
 
@@ -51,7 +50,8 @@ static void config_changed(void *data)
         vhost_user_config_changed(gpu->vhost);
 }
 
-// What can't be carried out while the driver is stopped waits for gpu_device_resumed or a reset.
+// A placement that cannot be carried out while the driver is stopped waits for gpu_device_resumed
+// or a reset.
 static int or_later(const struct vhost_gpu *gpu, int error)
 {
     return error == -ENODEV && gpu->stopped ? -EAGAIN : error;
@@ -161,17 +161,17 @@ static void closed(void *data)
 
 // ---- the whole ------------------------------------------------------------
 
-struct vhost_gpu *vhost_gpu_create(struct os_loop *loop, int fd,
-                                   const struct vhost_gpu_options *options,
-                                   void (*closed_callback)(void *data), void *data)
+int vhost_gpu_create(struct os_loop *loop, int fd, const struct vhost_gpu_options *options,
+                     void (*closed_callback)(void *data), void *data, struct vhost_gpu **created)
 {
     static const struct vhost_user_ops ops = {read_config, write_config, start, stop,
                                               reset,       request,      closed};
     static const struct vhost_aperture_ops aperture_ops = {placed, started, stopped, gone};
     struct vhost_gpu *gpu = calloc(1, sizeof(*gpu));
+    *created = NULL;
     if (!gpu) {
         close(fd);
-        return NULL;
+        return -ENOMEM;
     }
     gpu->closed = closed_callback;
     gpu->data = data;
@@ -189,11 +189,10 @@ struct vhost_gpu *vhost_gpu_create(struct os_loop *loop, int fd,
     gpu->aperture = vhost_aperture_create(loop, &aperture, &aperture_ops, gpu);
     gpu->device = gpu->aperture ? gpu_device_create(loop, &options->device, &front) : NULL;
     if (!gpu->device) {
-        int error = errno;
+        int error = gpu->aperture ? -errno : -ENOMEM;
         close(fd);
         vhost_gpu_destroy(gpu);
-        errno = error;
-        return NULL;
+        return error;
     }
     uint64_t features = gpu_device_features(gpu->device);
     struct vhost_user_device device = {
@@ -207,15 +206,14 @@ struct vhost_gpu *vhost_gpu_create(struct os_loop *loop, int fd,
         .ops = &ops,
         .data = gpu,
     };
-    gpu->vhost = vhost_user_create(loop, fd, &device);
-    if (!gpu->vhost) {
-        int error = errno;
+    int error = vhost_user_create(loop, fd, &device, &gpu->vhost);
+    if (error) {
         vhost_gpu_destroy(gpu);
-        errno = error;
-        return NULL;
+        return error;
     }
     vhost_aperture_set_device(gpu->aperture, gpu->vhost);
-    return gpu;
+    *created = gpu;
+    return 0;
 }
 
 void vhost_gpu_destroy(struct vhost_gpu *gpu)

@@ -1,13 +1,13 @@
 #include "front/vhost_user/gpu_server.h"
 
-#include "base/log.h"
-#include "os/loop.h"
-#include "os/socket.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/log.h"
+#include "os/loop.h"
+#include "os/socket.h"
 
 struct listener {
     char *path;
@@ -38,7 +38,6 @@ static void on_end(void *data)
 static void on_front_end(void *data, int listener, unsigned events)
 {
     struct vhost_gpu_server *server = data;
-    (void)events;
     int fd = os_socket_accept(listener);
     if (fd < 0)
         return;
@@ -48,9 +47,9 @@ static void on_front_end(void *data, int listener, unsigned events)
         close(fd);
         return;
     }
-    server->gpu = vhost_gpu_create(server->loop, fd, &server->options, on_end, server);
-    if (!server->gpu) {
-        log_error("cannot serve a VM: %s", strerror(errno));
+    int error = vhost_gpu_create(server->loop, fd, &server->options, on_end, server, &server->gpu);
+    if (error) {
+        log_error("cannot serve a VM: %s", strerror(-error));
         return;
     }
     if (server->waiting_placer >= 0) {
@@ -66,7 +65,6 @@ static void on_front_end(void *data, int listener, unsigned events)
 static void on_placer(void *data, int listener, unsigned events)
 {
     struct vhost_gpu_server *server = data;
-    (void)events;
     int fd = os_socket_accept(listener);
     if (fd < 0)
         return;
@@ -79,7 +77,6 @@ static void on_placer(void *data, int listener, unsigned events)
     server->waiting_placer = fd;
 }
 
-// 0 or -errno.
 static int listen_at(struct vhost_gpu_server *server, struct listener *listener, const char *path,
                      os_fd_callback callback)
 {

@@ -1,5 +1,7 @@
-// Sockets at which QEMU finds the GPU: one for vhost-user, one for the placer. Serves one VM at a
-// time, and the next when that has ended.
+// Sockets at which QEMU finds the GPU: one for vhost-user, one for the placer. They serve one VM at
+// a time, and the next when that has ended.
+//
+// Thread: the loop's.
 #ifndef VHOST_USER_GPU_SERVER_H
 #define VHOST_USER_GPU_SERVER_H
 

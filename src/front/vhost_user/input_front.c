@@ -1,12 +1,12 @@
 #include "front/vhost_user/input_front.h"
 
-#include "front/vhost_user/vhost_user.h"
-#include "os/clock.h"
-#include "os/loop.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
+
+#include "front/vhost_user/vhost_user.h"
+#include "os/clock.h"
+#include "os/loop.h"
 
 struct vhost_input {
     struct input_device *device;
@@ -20,7 +20,6 @@ struct vhost_input {
 
 static void complete(void *data, void *token, uint32_t written)
 {
-    (void)data;
     vhost_user_complete(token, written);
 }
 
@@ -39,7 +38,6 @@ static void leds(void *data, uint32_t leds)
 
 static uint64_t now(void *data)
 {
-    (void)data;
     return os_now_ns();
 }
 
@@ -72,7 +70,6 @@ static void write_config(void *data, uint32_t offset, const void *bytes, uint32_
 static bool start(void *data, uint64_t features, bool resumed)
 {
     struct vhost_input *input = data;
-    (void)features, (void)resumed;
     input_device_start(input->device);
     return true;
 }
@@ -107,15 +104,17 @@ static void closed(void *data)
 
 // ---- the whole ------------------------------------------------------------
 
-struct vhost_input *vhost_input_create(struct os_loop *loop, int fd, enum input_kind kind,
-                                       const struct vhost_input_ops *input_ops, void *data)
+int vhost_input_create(struct os_loop *loop, int fd, enum input_kind kind,
+                       const struct vhost_input_ops *input_ops, void *data,
+                       struct vhost_input **created)
 {
     static const struct vhost_user_ops ops = {read_config, write_config, start, stop,
                                               reset,       request,      closed};
     struct vhost_input *input = calloc(1, sizeof(*input));
+    *created = NULL;
     if (!input) {
         close(fd);
-        return NULL;
+        return -ENOMEM;
     }
     input->ops = *input_ops;
     input->data = data;
@@ -130,8 +129,7 @@ struct vhost_input *vhost_input_create(struct os_loop *loop, int fd, enum input_
     if (!input->device || !input->timer) {
         close(fd);
         vhost_input_destroy(input);
-        errno = ENOMEM;
-        return NULL;
+        return -ENOMEM;
     }
     struct vhost_user_device device = {
         .name = input_kind_name(kind),
@@ -141,14 +139,12 @@ struct vhost_input *vhost_input_create(struct os_loop *loop, int fd, enum input_
         .ops = &ops,
         .data = input,
     };
-    input->vhost = vhost_user_create(loop, fd, &device);
-    if (!input->vhost) {
-        int error = errno;
+    int error = vhost_user_create(loop, fd, &device, &input->vhost);
+    if (error)
         vhost_input_destroy(input);
-        errno = error;
-        return NULL;
-    }
-    return input;
+    else
+        *created = input;
+    return error;
 }
 
 void vhost_input_destroy(struct vhost_input *input)

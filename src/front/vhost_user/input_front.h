@@ -1,5 +1,7 @@
-// An input device behind a vhost-user socket: the device model (src/input) and its virtqueues, for
-// one VM.
+// An input device of one VM behind a vhost-user socket: the device model (src/input) and its
+// virtqueues.
+//
+// Thread: the loop's.
 #ifndef VHOST_USER_INPUT_FRONT_H
 #define VHOST_USER_INPUT_FRONT_H
 
@@ -9,18 +11,20 @@ struct os_loop;
 struct vhost_input;
 
 struct vhost_input_ops {
-    void (*leds)(void *data, uint32_t leds); // as of struct input_front; may be NULL
-    // The front end has ended; the device may be destroyed inside.
+    void (*leds)(void *data, uint32_t leds); // as in struct input_front; may be NULL
+    // The front end has ended. The device may be destroyed inside.
     void (*closed)(void *data);
 };
 
-// Serves the front end connected to `fd`, which is taken over. `ops` is copied. NULL: errno.
-struct vhost_input *vhost_input_create(struct os_loop *loop, int fd, enum input_kind kind,
-                                       const struct vhost_input_ops *ops, void *data);
-// For QEMU this is the loss of its device, which it does not survive.
+// Serves the front end that is connected to `fd`.
+// Owns: takes over `fd` in any case; `ops` is copied.
+// Errors: -errno.
+int vhost_input_create(struct os_loop *loop, int fd, enum input_kind kind,
+                       const struct vhost_input_ops *ops, void *data, struct vhost_input **created);
+// QEMU does not survive the loss of its device.
 void vhost_input_destroy(struct vhost_input *input);
 
-// For those who have events; the front's.
+// The device, which takes events. Owns: the front.
 struct input_device *vhost_input_device(const struct vhost_input *input);
 
 #endif

@@ -1,15 +1,15 @@
 #include "front/vhost_user/memory.h"
 
-#include "base/checked.h"
-#include "base/log.h"
-#include "os/os.h"
-#include "os/shm.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/checked.h"
+#include "base/log.h"
+#include "os/os.h"
+#include "os/shm.h"
 
 bool vhost_file_identify(int fd, struct vhost_file_id *id)
 {
@@ -21,7 +21,7 @@ bool vhost_file_identify(int fd, struct vhost_file_id *id)
     return true;
 }
 
-// How much of the file must be mapped so that [0, needed) is there; 0: the file is too short.
+// The size to map so that [0, needed) is there; 0: the file is too short.
 static uint64_t extent(int fd, uint64_t needed)
 {
     int64_t size = os_shm_size(fd);
@@ -45,7 +45,6 @@ static int find_mapping(const struct vhost_memory *memory, const struct vhost_ma
     return -1;
 }
 
-// 0 or -errno.
 static int try_to_map(int fd)
 {
     uint64_t page = os_page_size();
@@ -55,7 +54,7 @@ static int try_to_map(int fd)
     return error;
 }
 
-// Index of a mapping that covers the region, or -errno.
+// Returns the index of a mapping that covers the region, or -errno.
 static int note_region(struct vhost_memory *memory, const struct vhost_memory_region *region,
                        int fd)
 {
@@ -83,7 +82,7 @@ static int note_region(struct vhost_memory *memory, const struct vhost_memory_re
     return (int)memory->mapping_count++;
 }
 
-// Where the block is, from now on.
+// Maps the block's file if it is not mapped. NULL: it cannot be mapped.
 static uint8_t *map_block(struct vhost_memory *memory, struct vhost_block *block)
 {
     struct vhost_mapping *mapping = &memory->mappings[block->mapping];
@@ -141,8 +140,8 @@ static int make_blocks(struct vhost_memory *memory, const struct vhost_memory_ta
     return (int)count;
 }
 
-// Those that the table does not name; with `also_mapped` false, of these the ones that nobody has
-// looked into.
+// Drops mappings that the table does not name. If `also_mapped` is false, those that are mapped
+// stay.
 static void forget_mappings(struct vhost_memory *memory, bool also_mapped)
 {
     unsigned kept = 0;

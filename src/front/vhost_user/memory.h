@@ -1,19 +1,22 @@
-// Guest memory as the front end's memory table describes it. Each file is mapped once, as a whole,
-// when an address in it is used: sections that QEMU splits or moves cost no new mapping, pointers
-// given out stay valid until vhost_memory_trim, and what other devices have put into the guest's
-// address space (a GPU's aperture) costs nothing and is held no longer than the table names it.
+// Guest memory, as the front end's memory table describes it. Each file is mapped once, as a whole,
+// when an address in it is used. So sections that QEMU splits or moves cost no new mapping, and
+// pointers that were given out stay valid until vhost_memory_trim. What other devices have put into
+// the guest's address space (a GPU's aperture) costs nothing, and is held only while the table
+// names it.
+//
+// Thread: the loop's.
 #ifndef VHOST_USER_MEMORY_H
 #define VHOST_USER_MEMORY_H
-
-#include "front/vhost_user/protocol.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "front/vhost_user/protocol.h"
+
 enum { VHOST_MAX_MAPPINGS = 64 };
 
-// Tells two files apart. Both are 0 where shared memory has no inode (macOS, the portable flavour);
-// nothing is known then.
+// Tells two files apart. Where shared memory has no inode (macOS, the portable flavour) both
+// members are 0, and files cannot be told apart.
 struct vhost_file_id {
     dev_t device;
     ino_t inode;
@@ -37,27 +40,29 @@ struct vhost_memory {
         struct vhost_file_id id;
         uint64_t base, size; // `base`: front-end address of the file's first byte
         void *address;       // NULL: not mapped (yet)
-        int fd;              // to map it by; -1: done
+        int fd;              // to map the file by; -1: it was used
     } mappings[VHOST_MAX_MAPPINGS];
     unsigned mapping_count;
 };
 
-// Replaces the table; 0 or -errno, and then the old one stands. `fds` stay the caller's; regions
-// whose fd is -1 are left out.
+// Replaces the table. Regions whose fd is -1 are left out.
+// Owns: `fds` stay the caller's.
+// Errors: -errno, and the old table stays.
 int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_table *table,
                      const int *fds);
-// Unmaps what the table does not name (any more). Pointers into it must be gone.
+// Unmaps files that the table no longer names. There must be no pointers into them.
 void vhost_memory_trim(struct vhost_memory *memory);
 void vhost_memory_finish(struct vhost_memory *memory);
 
 // Whether a file whose first byte the front end has at `base` was in a table since the last trim.
 bool vhost_memory_knows(const struct vhost_memory *memory, uint64_t base);
 
-// Host address of a guest-physical one, and at *available how many of `size` bytes lie there in one
-// piece. NULL: not guest memory.
+// Host address of a guest-physical address; `available` gets how many of `size` bytes lie there in
+// one piece.
+// Errors: NULL, it is not guest memory.
 void *vhost_memory_at(struct vhost_memory *memory, uint64_t address, uint64_t size,
                       uint64_t *available);
-// Host address of `size` bytes at a front-end address (of a ring), or NULL.
+// Host address of `size` bytes at a front-end address (of a ring). Errors: NULL.
 void *vhost_memory_user(struct vhost_memory *memory, uint64_t address, uint64_t size);
 
 #endif

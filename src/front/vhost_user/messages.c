@@ -1,20 +1,18 @@
-// What the front end asks on the main socket. Every message is answered, and the socket is never
-// closed by us: QEMU aborts when it loses its back end.
-#include "front/vhost_user/private.h"
-
-#include "base/checked.h"
-#include "base/log.h"
-#include "os/clock.h"
-#include "os/socket.h"
-
+// Messages of the front end on the main socket. Every one is answered, and we never close the
+// socket: QEMU aborts when it loses its back end.
 #include <string.h>
 #include <unistd.h>
 
-// What a handler did. ACKNOWLEDGED and REFUSED are told to a front end that wants to know.
+#include "base/checked.h"
+#include "base/log.h"
+#include "front/vhost_user/private.h"
+#include "os/clock.h"
+#include "os/socket.h"
+
+// What a handler did. A front end that asks for it is told of ACKNOWLEDGED and REFUSED.
 enum outcome { ACKNOWLEDGED = 0, REFUSED = 1, ANSWERED };
 
-// ANSWERED is also right where the front end waits for an answer of the message's own and none can
-// be sent.
+// A message with an answer of its own is ANSWERED, even if the answer cannot be sent.
 static enum outcome answer(struct vhost_user *vhost, uint32_t type, const void *payload,
                            uint32_t size)
 {
@@ -87,8 +85,8 @@ static enum outcome set_memory_table(struct vhost_user *vhost, struct vhost_mess
         message->fd_count != table.count)
         return REFUSED;
 
-    // What the device itself put into the guest's address space is not guest memory: a worker may
-    // cut such a file short at any time.
+    // Files that the device itself has put into the guest's address space are not guest memory: a
+    // worker may cut such a file short at any time.
     int fds[VHOST_MAX_FDS];
     vhost_shmem_begin_table(vhost);
     for (uint32_t i = 0; i < table.count; i++)
@@ -148,8 +146,8 @@ static enum outcome set_address(struct vhost_user *vhost, const struct vhost_mes
     struct vhost_queue *queue = queue_of(vhost, address.index);
     if (!queue)
         return REFUSED;
-    // A running queue keeps its rings; QEMU only switches dirty logging in that way, which was not
-    // offered.
+    // A running queue keeps its rings. QEMU sends this for one only to switch dirty logging, which
+    // was not offered.
     if (queue->running)
         return address.descriptors == queue->descriptors_at &&
                        address.available == queue->available_at && address.used == queue->used_at
@@ -201,8 +199,8 @@ static enum outcome set_enable(struct vhost_user *vhost, const struct vhost_mess
     return ACKNOWLEDGED;
 }
 
-// SET_VRING_KICK, CALL and ERR: the queue, and its descriptor in *fd (the caller's now), -1 if the
-// front end has none.
+// For SET_VRING_KICK, CALL and ERR. Returns the queue; `fd` gets its descriptor, or -1 if the front
+// end has none. Owns: the descriptor becomes the caller's.
 static struct vhost_queue *vring_fd(struct vhost_user *vhost, struct vhost_message *message,
                                     int *fd)
 {
@@ -255,13 +253,13 @@ static enum outcome set_error(struct vhost_user *vhost, struct vhost_message *me
     if (!vring_fd(vhost, message, &fd))
         return REFUSED;
     if (fd >= 0)
-        close(fd); // what is wrong with a queue goes to the log
+        close(fd); // errors of a queue go to the log
     return ACKNOWLEDGED;
 }
 
 // ---- configuration space --------------------------------------------------
 
-// The part of the request that the device has; false: malformed.
+// `inside` gets how much of the range the device has. False: the message is malformed.
 static bool config_range(const struct vhost_user *vhost, const struct vhost_message *message,
                          struct vhost_config *config, uint32_t *inside)
 {

@@ -1,12 +1,13 @@
 #include "front/vhost_user/placer_link.h"
 
-#include "base/checked.h"
-#include "base/log.h"
-#include "front/vhost_user/channel.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "base/checked.h"
+#include "base/log.h"
+#include "front/vhost_user/channel.h"
 
 struct vhost_placer {
     struct vhost_channel *channel;
@@ -55,29 +56,30 @@ static void on_message(void *data, struct vhost_message *message)
 static void on_closed(void *data, int error)
 {
     struct vhost_placer *placer = data;
-    (void)error;
     placer->greeted = false;
     if (!placer->failed)
         placer->ops->closed(placer->data);
 }
 
-struct vhost_placer *vhost_placer_create(struct os_loop *loop, int fd,
-                                         const struct vhost_placer_ops *ops, void *data)
+int vhost_placer_create(struct os_loop *loop, int fd, const struct vhost_placer_ops *ops,
+                        void *data, struct vhost_placer **created)
 {
     static const struct vhost_channel_ops channel_ops = {.message = on_message,
                                                          .closed = on_closed};
     struct vhost_placer *placer = calloc(1, sizeof(*placer));
-    struct vhost_channel *channel = vhost_channel_create(loop, fd, &channel_ops, placer);
-    if (!placer || !channel) {
-        vhost_channel_destroy(channel);
-        free(placer);
-        errno = ENOMEM;
-        return NULL;
+    *created = NULL;
+    if (!placer) {
+        close(fd);
+        return -ENOMEM;
     }
-    placer->channel = channel;
     placer->ops = ops;
     placer->data = data;
-    return placer;
+    int error = vhost_channel_create(loop, fd, &channel_ops, placer, &placer->channel);
+    if (error)
+        free(placer);
+    else
+        *created = placer;
+    return error;
 }
 
 void vhost_placer_destroy(struct vhost_placer *placer)

@@ -2,6 +2,7 @@
 #ifndef VHOST_USER_PRIVATE_H
 #define VHOST_USER_PRIVATE_H
 
+#include "base/queue.h"
 #include "front/vhost_user/channel.h"
 #include "front/vhost_user/memory.h"
 #include "front/vhost_user/queue.h"
@@ -17,7 +18,7 @@ enum vhost_state {
     VHOST_CLOSED,
 };
 
-// What the front end has mapped for us.
+// A range that the front end has mapped for us.
 struct vhost_shmem_range {
     uint64_t offset, size;
     struct vhost_file_id file;
@@ -38,15 +39,15 @@ struct vhost_operation {
 };
 
 struct vhost_shmem {
-    struct vhost_operation *operations; // to be carried out one by one; ring buffer
-    unsigned first, count, capacity;    // capacity: power of two
-    uint32_t begun;          // the message whose first byte was sent, and no more; 0: none
+    struct queue operations; // struct vhost_operation: to be carried out one by one
+    uint32_t begun;          // the message of which only the first byte was sent; 0: none
     uint64_t begun_at;       // os_now_ns
     struct os_source *timer; // to see whether it was read
     uint32_t awaited;        // the message that is to be answered; 0: none
-    bool committing; // the first operation is a mapping that was accepted, and the barrier is
-                     // awaited
-    bool orphaned;   // what is begun or awaited is nobody's any more
+    // The first operation is a mapping that QEMU has accepted and that the guest may not see yet.
+    bool committing;
+    // The operation of the message that is begun or awaited was cancelled.
+    bool orphaned;
     struct vhost_shmem_range *ranges;
     unsigned range_count, range_capacity;
     bool in_table; // the last memory table names one of the ranges
@@ -89,23 +90,23 @@ void vhost_user_handle(struct vhost_user *vhost, struct vhost_message *message);
 void vhost_user_answer_base(struct vhost_user *vhost);
 
 // vhost_user.c
-// A queue may have become usable: starts what can be started. `kicked`: the driver has asked for
-// something.
+// Starts queues that have become usable. `kicked`: the driver has asked for something.
 void vhost_user_advance(struct vhost_user *vhost, bool kicked);
 bool vhost_user_set_kick(struct vhost_user *vhost, struct vhost_queue *queue, int fd);
-// The front end stops a queue, and with it the device. True if it may have its answer now.
+// The front end stops a queue, and with it the device. True: it may have its answer now.
 bool vhost_user_halt(struct vhost_user *vhost);
 
 // shmem.c
 bool vhost_shmem_init(struct vhost_user *vhost);
 void vhost_shmem_finish(struct vhost_shmem *shmem);
 bool vhost_shmem_set_channel(struct vhost_user *vhost, int fd);
-// Goes on with what could not be sent while the device was stopped.
+// Sends what could not be sent while the device was stopped.
 void vhost_shmem_advance(struct vhost_user *vhost);
-// All mappings are gone, and nobody waits for answers.
+// All mappings are gone. Answers that are under way are ignored.
 void vhost_shmem_forget(struct vhost_user *vhost);
-// A memory table is being set. Of each region: is it one of our mappings, and not guest memory?
+// A memory table is being set.
 void vhost_shmem_begin_table(struct vhost_user *vhost);
+// Whether a region of it is one of our mappings, not guest memory.
 bool vhost_shmem_owns(struct vhost_user *vhost, const struct vhost_memory_region *region, int fd);
 
 #endif

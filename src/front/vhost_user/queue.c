@@ -1,11 +1,11 @@
 #include "front/vhost_user/queue.h"
 
-#include "os/clock.h"
-
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "os/clock.h"
 
 enum { DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4 };
 enum { AVAIL_NO_INTERRUPT = 1, USED_NO_NOTIFY = 1 };
@@ -138,7 +138,7 @@ static bool reserve(struct iovec **parts, unsigned *capacity, unsigned count)
     return true;
 }
 
-// Appends to the last part what follows it directly.
+// Appends a range to the last part if it follows it directly, or else makes it a part of its own.
 static bool append(struct iovec **parts, unsigned *count, unsigned *capacity, void *at, size_t size)
 {
     if (*count) {
@@ -187,7 +187,8 @@ static bool add(struct vhost_queue *queue, struct vhost_user_request *request, u
 
 static bool take_chain(struct vhost_queue *queue, struct vhost_user_request *request)
 {
-    const uint8_t *table = (const uint8_t *)queue->descriptors; // an indirect one may lie anywhere
+    // Bytes: an indirect table may lie at any address.
+    const uint8_t *table = (const uint8_t *)queue->descriptors;
     uint32_t count = queue->size, index = request->head, steps = 0;
     bool nested = false, writable = false;
     for (;;) {
@@ -197,7 +198,7 @@ static bool take_chain(struct vhost_queue *queue, struct vhost_user_request *req
             return complain(queue, "a loop of descriptors");
         struct vring_descriptor d;
         memcpy(&d, table + index * sizeof(d), sizeof(d));
-        atomic_signal_fence(memory_order_seq_cst); // checked and used is this copy
+        atomic_signal_fence(memory_order_seq_cst); // this copy is checked, and used
         if (d.flags & DESC_INDIRECT) {
             if (!queue->indirect || nested || (d.flags & DESC_NEXT))
                 return complain(queue, "an indirect descriptor where none may be");
@@ -238,7 +239,7 @@ static bool prepare_response(struct vhost_user_request *request)
     return true;
 }
 
-// Takes the request at `head`; one that makes no sense goes back unanswered.
+// Takes the request at `head`. One that makes no sense goes back without an answer.
 static void take(struct vhost_queue *queue, uint16_t head)
 {
     struct vhost_user_request *request = queue->free;
@@ -308,7 +309,7 @@ bool vhost_queue_process(struct vhost_queue *queue)
             queue->next++;
             taken++;
             take(queue, head);
-            if (!queue->running) // the device had it stopped
+            if (!queue->running) // the device has stopped it
                 return false;
         }
         if (taken == queue->size)

@@ -1,31 +1,32 @@
-// One split virtqueue (virtio 1.2 §2.7). Everything in it is the guest's and may change at any
-// time: descriptors are copied, then checked, then used; chains are bounded; the answer is written
-// to a private buffer and copied out when the request completes, so that nothing is written to
-// guest memory once the driver is gone.
+// One split virtqueue (virtio 1.2 §2.7). The guest may change everything in it at any time, so
+// descriptors are copied, then checked, then used, and chains are bounded. A response is written to
+// a private buffer and copied out when the request completes, so that nothing is written to guest
+// memory once the driver is gone.
+//
+// Thread: the loop's.
 #ifndef VHOST_USER_QUEUE_H
 #define VHOST_USER_QUEUE_H
+
+#include <stdatomic.h>
 
 #include "base/log.h"
 #include "front/vhost_user/memory.h"
 #include "front/vhost_user/vhost_user.h"
 
-#include <stdatomic.h>
-
-enum {
-    VHOST_MAX_CHAIN = 16384
-}; // descriptors of an indirect table; Linux builds them longer than the queue
+// Descriptors of an indirect table. Linux builds tables that are longer than the queue.
+enum { VHOST_MAX_CHAIN = 16384 };
 
 struct vhost_queue;
 
 struct vhost_user_request {
     struct vhost_queue *queue;
-    struct vhost_user_request *next; // in the free list or among the held ones
+    struct vhost_user_request *next; // in `free` or `held` of the queue
     bool busy;
     uint16_t head;
-    uint32_t size, written; // of the response
+    uint32_t size, written; // bytes of the response
     uint8_t *response;
     uint32_t capacity;
-    struct iovec *segments; // guest memory that takes the response
+    struct iovec *segments; // guest memory for the response
     unsigned segment_count, segment_capacity;
 };
 
@@ -59,7 +60,7 @@ struct vring_used {
 
 struct vhost_queue {
     struct vhost_user *vhost;
-    unsigned index; // of the queue
+    unsigned index; // this queue's
     const char *name;
     struct vhost_memory *memory;
     struct vhost_scratch *scratch;
@@ -81,10 +82,10 @@ struct vhost_queue {
     const struct vring_descriptor *descriptors;
     struct vring_available *available;
     struct vring_used *used;
-    uint16_t used_index; // of the next entry, told to the guest up to `published`
-    uint16_t published;
+    uint16_t used_index;     // of the next entry
+    uint16_t published;      // the used index that the guest has been told
     uint16_t interrupted_at; // used index at the last interrupt
-    bool interrupt_due;      // whatever the guest says
+    bool interrupt_due;      // even if the guest asks for none
     struct log_limit limit;
 
     struct vhost_user_request *requests; // `request_count` of them
@@ -96,18 +97,19 @@ struct vhost_queue {
 void vhost_queue_init(struct vhost_queue *queue);
 void vhost_queue_finish(struct vhost_queue *queue);
 
-// Finds the rings in guest memory. False: they are not there, or there is no memory.
+// Finds the rings in guest memory.
+// Errors: false, they are not there, or out of memory.
 bool vhost_queue_start(struct vhost_queue *queue, uint64_t features);
-// Delivers what was held back and, at most `size` at a time, what the guest has made available.
-// True: there may be more.
+// Delivers responses that were held back, and takes requests that the guest has made available, at
+// most `size` of them. True: there may be more.
 bool vhost_queue_process(struct vhost_queue *queue);
-// Nothing of the rings is touched afterwards.
+// The rings are not touched afterwards.
 void vhost_queue_stop(struct vhost_queue *queue);
 // Requests that were not completed are void.
 void vhost_queue_forget(struct vhost_queue *queue);
 
 void vhost_queue_complete(struct vhost_user_request *request, uint32_t written);
-// Tells the guest what was completed since the last call.
+// Tells the guest of requests that were completed since the last call.
 void vhost_queue_flush(struct vhost_queue *queue);
 
 #endif

@@ -1,21 +1,21 @@
 // The back-end channel: our requests to the front end, above all shared-memory mappings.
-#include "front/vhost_user/private.h"
-
-#include "base/checked.h"
-#include "os/clock.h"
-#include "os/loop.h"
-#include "os/os.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/checked.h"
+#include "front/vhost_user/private.h"
+#include "os/clock.h"
+#include "os/loop.h"
+#include "os/os.h"
+
 static void on_timer(void *data);
 
 bool vhost_shmem_init(struct vhost_user *vhost)
 {
+    vhost->shmem.operations = QUEUE_OF(struct vhost_operation);
     vhost->shmem.timer = os_loop_add_timer(vhost->loop, 0, on_timer, vhost);
     return vhost->shmem.timer != NULL;
 }
@@ -23,12 +23,12 @@ bool vhost_shmem_init(struct vhost_user *vhost)
 void vhost_shmem_finish(struct vhost_shmem *shmem)
 {
     os_source_remove(shmem->timer);
-    for (unsigned i = 0; i < shmem->count; i++) {
-        int fd = shmem->operations[(shmem->first + i) & (shmem->capacity - 1)].fd;
-        if (fd >= 0)
-            close(fd);
+    for (uint32_t i = 0; i < shmem->operations.count; i++) {
+        const struct vhost_operation *operation = queue_at(&shmem->operations, i);
+        if (operation->fd >= 0)
+            close(operation->fd);
     }
-    free(shmem->operations);
+    queue_finish(&shmem->operations);
     free(shmem->ranges);
     *shmem = (struct vhost_shmem){0};
 }
@@ -57,7 +57,7 @@ static bool add_range(struct vhost_shmem *shmem, const struct vhost_shmem_range 
     return true;
 }
 
-// The one added last, if several claim the place: it is the one that the front end refused.
+// If several claim the place, the one added last goes: it is the one that the front end refused.
 static void remove_range(struct vhost_shmem *shmem, uint64_t offset)
 {
     for (unsigned i = shmem->range_count; i-- > 0;) {
@@ -83,7 +83,8 @@ bool vhost_shmem_owns(struct vhost_user *vhost, const struct vhost_memory_region
     struct vhost_file_id id;
     if (!shmem->range_count || !vhost_file_identify(fd, &id))
         return false;
-    // Where shared memory has no inode: what came after the mapping and looks like it.
+    // Where shared memory has no inode, a region that came after the mapping and looks like it is
+    // it.
     uint64_t base = region->user_address - region->file_offset;
     bool unknown = !id.inode && !vhost_memory_knows(&vhost->memory, base);
     bool owns = false;
@@ -117,19 +118,20 @@ uint64_t vhost_user_shmem_guest_address(const struct vhost_user *vhost, uint64_t
 
 // ---- one operation at a time ----------------------------------------------
 //
-// QEMU ends with a segmentation fault when it comes to a shared-memory message after the device was
-// stopped, and a stop overtakes what it has not read yet. So a message is sent in two pieces. The
-// first is its first byte, with the descriptor. When QEMU has read that, its main loop waits for
-// the rest and holds its big lock: the device neither starts nor stops until it has the rest, and
-// whether it is stopped is known, because QEMU had our answers to all that a stop consists of. If
-// it is, the rest makes another message of it, of a type that does not exist, and QEMU only
-// complains.
+// QEMU ends with a segmentation fault when it reads a shared-memory message after it has stopped
+// the device, and a stop overtakes messages that it has not read yet. So a message is sent in two
+// pieces. The first is its first byte, with the descriptor. When QEMU has read that byte, its main
+// loop waits for the rest and holds its big lock: until it has the rest, the device neither starts
+// nor stops. And we know whether the device is stopped, because QEMU has had our answers to every
+// message of a stop. If it is stopped, the rest turns the message into one of a type that does not
+// exist, and QEMU only complains.
 //
-// QEMU answers a mapping before the guest can see it, and does nothing else until the guest can:
-// the answer to the look-up of an object that nobody has shows it.
+// QEMU answers a mapping before the guest can see it, and does nothing else until the guest can. So
+// each mapping is followed by a request to look up an object that does not exist: when that is
+// answered, the guest can see the mapping.
 
-// A driver runs, or is about to run or to stop: what is asked for now can be sent soon, or is
-// cancelled.
+// Whether a driver runs, or is about to run or to stop. An operation that is asked for now will be
+// sent soon, or cancelled.
 static bool may_ask(const struct vhost_user *vhost)
 {
     return vhost->backend && vhost->protocol & VHOST_PROTOCOL_SHMEM &&
@@ -144,42 +146,23 @@ static bool may_send(const struct vhost_user *vhost)
     for (unsigned i = 0; i < vhost->device.queue_count; i++) {
         const struct vhost_queue *queue = &vhost->queues[i];
         any |= queue->running;
-        if (queue->kick >= 0 &&
-            !queue->running) // QEMU is about to stop the device, or not done with starting it
+        // QEMU is about to stop the device, or has not finished starting it.
+        if (queue->kick >= 0 && !queue->running)
             return false;
     }
     return any;
 }
 
-static struct vhost_operation *head(struct vhost_shmem *shmem)
+static struct vhost_operation *first(const struct vhost_shmem *shmem)
 {
-    return shmem->count ? &shmem->operations[shmem->first & (shmem->capacity - 1)] : NULL;
+    return queue_first(&shmem->operations);
 }
 
-static bool push(struct vhost_shmem *shmem, const struct vhost_operation *operation)
-{
-    if (shmem->count == shmem->capacity) {
-        unsigned capacity = shmem->capacity ? shmem->capacity * 2 : 64;
-        struct vhost_operation *larger = malloc(capacity * sizeof(*larger));
-        if (!larger)
-            return false;
-        for (unsigned i = 0; i < shmem->count; i++)
-            larger[i] = shmem->operations[(shmem->first + i) & (shmem->capacity - 1)];
-        free(shmem->operations);
-        shmem->operations = larger;
-        shmem->capacity = capacity;
-        shmem->first = 0;
-    }
-    shmem->operations[(shmem->first + shmem->count++) & (shmem->capacity - 1)] = *operation;
-    return true;
-}
-
-static void finish_head(struct vhost_user *vhost, int error)
+static void finish_first(struct vhost_user *vhost, int error)
 {
     struct vhost_shmem *shmem = &vhost->shmem;
-    struct vhost_operation operation = *head(shmem);
-    shmem->first++;
-    shmem->count--;
+    struct vhost_operation operation = *first(shmem);
+    queue_drop(&shmem->operations);
     if (operation.fd >= 0)
         close(operation.fd);
     if (operation.done)
@@ -213,8 +196,8 @@ static bool send_rest(struct vhost_user *vhost, uint32_t type, const void *paylo
 
 static void step(struct vhost_user *vhost);
 
-// QEMU waits for the rest of the message: it is the first operation, or nothing if that can't be
-// carried out now.
+// QEMU waits for the rest of the message: that is the first operation, or nothing if the operation
+// cannot be carried out now.
 static void finish_message(struct vhost_user *vhost)
 {
     struct vhost_shmem *shmem = &vhost->shmem;
@@ -224,7 +207,7 @@ static void finish_message(struct vhost_user *vhost)
         shmem->orphaned = send_rest(vhost, begun | VHOST_BACKEND_NOTHING, NULL, 0);
         return;
     }
-    struct vhost_operation *operation = head(shmem);
+    struct vhost_operation *operation = first(shmem);
     struct vhost_shmem_map message = {
         .shmid = vhost->device.shmid,
         .file_offset = operation->range.file_offset,
@@ -232,24 +215,24 @@ static void finish_message(struct vhost_user *vhost)
         .size = operation->range.size,
         .flags = operation->writable ? VHOST_SHMEM_WRITABLE : 0,
     };
-    // Counted from here on: a memory table with it arrives before the answer.
+    // It counts from here on: a memory table that names it arrives before the answer.
     bool map = begun == VHOST_BACKEND_SHMEM_MAP;
     if (map && !add_range(shmem, &operation->range)) {
         shmem->orphaned = send_rest(vhost, begun | VHOST_BACKEND_NOTHING, NULL, 0);
-        finish_head(vhost, -ENOMEM);
+        finish_first(vhost, -ENOMEM);
     } else if (!send_rest(vhost, begun, &message, sizeof(message))) {
         if (map)
             remove_range(shmem, operation->range.offset);
-        finish_head(vhost, -EIO);
+        finish_first(vhost, -EIO);
     }
 }
 
-// It usually reads within some ten microseconds; while it is busy, it is looked after less often.
+// QEMU usually reads within some ten microseconds. While it is busy, we look less often.
 static void await_reader(struct vhost_user *vhost)
 {
     struct vhost_shmem *shmem = &vhost->shmem;
     uint64_t now = os_now_ns();
-    if (vhost_channel_unread(vhost->backend) != 1) // or can't be known
+    if (vhost_channel_unread(vhost->backend) != 1) // or that cannot be known
         finish_message(vhost);
     else
         os_source_set_deadline(shmem->timer,
@@ -267,11 +250,11 @@ static void on_timer(void *data)
 static void step(struct vhost_user *vhost)
 {
     struct vhost_shmem *shmem = &vhost->shmem;
-    while (shmem->count && !shmem->awaited && !shmem->begun && may_send(vhost)) {
-        struct vhost_operation *operation = head(shmem);
-        uint8_t first = (uint8_t)operation->type;
-        if (!vhost_channel_send_bytes(vhost->backend, &first, 1, operation->fd)) {
-            finish_head(vhost, -EIO);
+    while (shmem->operations.count && !shmem->awaited && !shmem->begun && may_send(vhost)) {
+        struct vhost_operation *operation = first(shmem);
+        uint8_t byte = (uint8_t)operation->type;
+        if (!vhost_channel_send_bytes(vhost->backend, &byte, 1, operation->fd)) {
+            finish_first(vhost, -EIO);
             continue;
         }
         shmem->begun = operation->type;
@@ -286,13 +269,13 @@ static void operation_answered(struct vhost_user *vhost, uint32_t type, uint64_t
     bool map = type == VHOST_BACKEND_SHMEM_MAP;
     if (shmem->committing) {
         shmem->committing = false;
-        finish_head(vhost, 0);
+        finish_first(vhost, 0);
     } else {
         if (map == (result != 0)) // a mapping refused or a removal carried out
-            remove_range(shmem, head(shmem)->range.offset);
+            remove_range(shmem, first(shmem)->range.offset);
         shmem->committing = map && result == 0 && look_up(vhost);
         if (!shmem->committing)
-            finish_head(vhost, result ? -EIO : 0);
+            finish_first(vhost, result ? -EIO : 0);
     }
     step(vhost);
 }
@@ -306,7 +289,7 @@ static void on_reply(void *data, struct vhost_message *message)
     if (!shmem->awaited || !(header->flags & VHOST_REPLY) || header->type != shmem->awaited ||
         header->size != sizeof(result) || message->skipped) {
         if (log_limit_allows(&vhost->limit, os_now_ns(), 5, 10000000000ull))
-            log_warning("%s: an answer on the back-end channel that nobody waits for (message %u)",
+            log_warning("%s: an answer on the back-end channel that was not asked for (message %u)",
                         vhost->device.name, (unsigned)header->type);
         return;
     }
@@ -329,14 +312,13 @@ static void cancel_operations(struct vhost_user *vhost)
 {
     vhost->shmem.committing = false;
     vhost->shmem.orphaned = vhost->shmem.awaited || vhost->shmem.begun;
-    for (unsigned left = vhost->shmem.count; left; left--)
-        finish_head(vhost, -ECANCELED);
+    for (uint32_t left = vhost->shmem.operations.count; left; left--)
+        finish_first(vhost, -ECANCELED);
 }
 
 static void on_closed(void *data, int error)
 {
     struct vhost_user *vhost = data;
-    (void)error;
     vhost_channel_destroy(vhost->backend);
     vhost->backend = NULL;
     cancel_operations(vhost);
@@ -347,8 +329,8 @@ static void on_closed(void *data, int error)
 bool vhost_shmem_set_channel(struct vhost_user *vhost, int fd)
 {
     static const struct vhost_channel_ops ops = {.message = on_reply, .closed = on_closed};
-    struct vhost_channel *channel = vhost_channel_create(vhost->loop, fd, &ops, vhost);
-    if (!channel)
+    struct vhost_channel *channel;
+    if (vhost_channel_create(vhost->loop, fd, &ops, vhost, &channel))
         return false;
     on_closed(vhost, 0); // the one before
     vhost->backend = channel;
@@ -364,8 +346,10 @@ void vhost_shmem_forget(struct vhost_user *vhost)
 
 static int begin(struct vhost_user *vhost, const struct vhost_operation *operation)
 {
-    if (!push(&vhost->shmem, operation))
+    struct vhost_operation *last = queue_push(&vhost->shmem.operations);
+    if (!last)
         return -ENOMEM;
+    *last = *operation;
     step(vhost);
     return 0;
 }

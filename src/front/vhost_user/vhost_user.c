@@ -1,14 +1,13 @@
-// The life of a device: which driver runs, which queues are served.
-#include "front/vhost_user/private.h"
-
-#include "base/log.h"
-#include "os/clock.h"
-#include "os/loop.h"
-
+// The life of a device: which driver runs, and which queues are served.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/log.h"
+#include "front/vhost_user/private.h"
+#include "os/clock.h"
+#include "os/loop.h"
 
 // ---- queues ---------------------------------------------------------------
 
@@ -48,8 +47,8 @@ static void on_kick(void *data, int fd, unsigned events)
 {
     struct vhost_queue *queue = data;
     struct vhost_user *vhost = queue->vhost;
-    uint8_t
-        bytes[512]; // an eventfd gives 8, a pipe what it has; if more is left, the loop comes again
+    // An eventfd gives 8 bytes, a pipe what it has. If it has more, the loop calls again.
+    uint8_t bytes[512];
     ssize_t got;
     do
         got = read(fd, bytes, sizeof(bytes));
@@ -97,8 +96,8 @@ static bool usable(const struct vhost_user *vhost, const struct vhost_queue *que
            (queue->enabled || !(vhost->features & VHOST_F_PROTOCOL_FEATURES));
 }
 
-// Is it the driver that was stopped, with its queues where we left them? After a reset QEMU has
-// forgotten our mappings, and a queue begins at 0.
+// Whether this is the driver that was stopped, with its queues where we left them. After a reset
+// QEMU has forgotten our mappings, and a queue begins at 0.
 static bool is_same_driver(const struct vhost_user *vhost)
 {
     if (!vhost->had_driver || vhost->features != vhost->last_features)
@@ -174,8 +173,8 @@ void vhost_user_advance(struct vhost_user *vhost, bool kicked)
         if (!vhost->resumed)
             forget_driver(vhost);
     }
-    // A paused driver may wait for answers that were kept back. A new one has time until it asks:
-    // only then is QEMU sure to be ready for shared memory.
+    // A paused driver may wait for responses that were kept back. A new one is started when it asks
+    // for something: only then is QEMU certain to be ready for shared memory.
     if (!vhost->resumed && !kicked)
         return;
     vhost->state = VHOST_STARTING;
@@ -260,23 +259,22 @@ static void on_message(void *data, struct vhost_message *message)
 static void on_closed(void *data, int error)
 {
     struct vhost_user *vhost = data;
-    (void)error;
     vhost_user_halt(vhost);
     vhost->state = VHOST_CLOSED;
     vhost->device.ops->closed(vhost->device.data);
 }
 
-struct vhost_user *vhost_user_create(struct os_loop *loop, int fd,
-                                     const struct vhost_user_device *device)
+int vhost_user_create(struct os_loop *loop, int fd, const struct vhost_user_device *device,
+                      struct vhost_user **created)
 {
     static const struct vhost_channel_ops ops = {.message = on_message, .closed = on_closed};
     bool possible = device->queue_count && device->queue_count <= VHOST_USER_MAX_QUEUES &&
                     device->config_size <= VHOST_MAX_CONFIG;
     struct vhost_user *vhost = possible ? calloc(1, sizeof(*vhost)) : NULL;
+    *created = NULL;
     if (!vhost) {
         close(fd);
-        errno = possible ? ENOMEM : EINVAL;
-        return NULL;
+        return possible ? -ENOMEM : -EINVAL;
     }
     vhost->loop = loop;
     vhost->device = *device;
@@ -294,14 +292,14 @@ struct vhost_user *vhost_user_create(struct os_loop *loop, int fd,
         vhost_queue_init(queue);
     }
     vhost->again = os_loop_add_timer(loop, 0, process_all, vhost);
-    vhost->main = vhost_channel_create(loop, fd, &ops, vhost);
-    if (!vhost_shmem_init(vhost) || !vhost->again || !vhost->main) {
-        int error = errno;
+    int error = vhost_channel_create(loop, fd, &ops, vhost, &vhost->main);
+    if (!error && (!vhost_shmem_init(vhost) || !vhost->again))
+        error = -ENOMEM;
+    if (error)
         vhost_user_destroy(vhost);
-        errno = error;
-        return NULL;
-    }
-    return vhost;
+    else
+        *created = vhost;
+    return error;
 }
 
 void vhost_user_destroy(struct vhost_user *vhost)

@@ -42,8 +42,8 @@ static int setup(void **state)
     close(f->socket);
     assert_int_equal(os_socket_pair(sockets), 0);
     f->socket = sockets[0];
-    seat.input = vhost_input_create(f->loop, sockets[1], INPUT_KEYBOARD, &ops, &seat);
-    assert_non_null(seat.input);
+    assert_int_equal(
+        vhost_input_create(f->loop, sockets[1], INPUT_KEYBOARD, &ops, &seat, &seat.input), 0);
     uint64_t protocol = front_get_u64(f, VHOST_GET_PROTOCOL_FEATURES);
     assert_true(protocol & VHOST_PROTOCOL_CONFIG);
     assert_false(protocol & VHOST_PROTOCOL_SHMEM);

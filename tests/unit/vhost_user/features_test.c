@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "os/socket.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ static void a_device_without_aperture_and_configuration_offers_neither(void **st
     device.shmem_size = 0;
     assert_int_equal(os_socket_pair(fds), 0);
     vhost_user_destroy(f->vhost);
-    f->vhost = vhost_user_create(f->loop, fds[1], &device);
+    assert_int_equal(vhost_user_create(f->loop, fds[1], &device, &f->vhost), 0);
     close(f->socket);
     f->socket = fds[0];
     assert_int_equal(front_get_u64(f, VHOST_GET_PROTOCOL_FEATURES),
@@ -41,13 +42,15 @@ static void impossible_devices_are_refused(void **state)
     int fds[2];
     assert_int_equal(os_socket_pair(fds), 0);
     device.queue_count = 0;
-    assert_null(vhost_user_create(f->loop, fds[1], &device)); // and the descriptor is closed
+    struct vhost_user *none;
+    assert_int_equal(vhost_user_create(f->loop, fds[1], &device, &none), -EINVAL);
+    assert_null(none); // and the descriptor is closed
     char byte;
     assert_int_equal(read(fds[0], &byte, 1), 0);
     close(fds[0]);
     assert_int_equal(os_socket_pair(fds), 0);
     device.queue_count = VHOST_USER_MAX_QUEUES + 1;
-    assert_null(vhost_user_create(f->loop, fds[1], &device));
+    assert_int_equal(vhost_user_create(f->loop, fds[1], &device, &none), -EINVAL);
     close(fds[0]);
 }
 

@@ -224,8 +224,7 @@ struct front_end *front_create(uint64_t protocol_features)
         .ops = &ops,
         .data = f,
     };
-    f->vhost = vhost_user_create(f->loop, sockets[1], &f->device);
-    assert_non_null(f->vhost);
+    assert_int_equal(vhost_user_create(f->loop, sockets[1], &f->device, &f->vhost), 0);
 
     uint64_t offered = front_get_u64(f, VHOST_GET_PROTOCOL_FEATURES) & protocol_features;
     front_send(f, VHOST_SET_PROTOCOL_FEATURES, 0, &offered, sizeof(offered), NULL, 0);
