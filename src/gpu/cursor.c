@@ -34,10 +34,11 @@ static int read_shape(struct gpu_device *device, const struct gpu_resource *reso
     }
     void *mapping;
     uint64_t mapping_size;
-    const uint8_t *pixels =
-        gpu_file_map(resource->file, resource->offset, size, &mapping, &mapping_size);
-    if (!pixels)
-        return -errno;
+    const uint8_t *pixels;
+    int error =
+        gpu_file_map(resource->file, resource->offset, size, &pixels, &mapping, &mapping_size);
+    if (error)
+        return error;
     picture_convert(format, pixels, PICTURE_ORDER_RGBA, rgba, width * height, false);
     os_shm_unmap(mapping, mapping_size);
     return 0;

@@ -100,15 +100,19 @@ void gpu_file_unref(struct gpu_device *device, struct gpu_file *file)
     free(file);
 }
 
-const uint8_t *gpu_file_map(const struct gpu_file *file, uint64_t offset, uint64_t size,
-                            void **mapping, uint64_t *mapping_size)
+int gpu_file_map(const struct gpu_file *file, uint64_t offset, uint64_t size, const uint8_t **bytes,
+                 void **mapping, uint64_t *mapping_size)
 {
     *mapping = NULL;
     *mapping_size = 0;
-    if (file->address)
-        return file->address + offset;
+    if (file->address) {
+        *bytes = file->address + offset;
+        return 0;
+    }
     uint64_t start = offset & ~(uint64_t)(os_page_size() - 1);
     *mapping_size = offset - start + size;
     int error = os_shm_map(file->fd, start, *mapping_size, mapping);
-    return error ? NULL : (const uint8_t *)*mapping + (offset - start);
+    if (!error)
+        *bytes = (const uint8_t *)*mapping + (offset - start);
+    return error;
 }

@@ -30,8 +30,8 @@ void gpu_file_unref(struct gpu_device *device, struct gpu_file *file);
 
 // Maps [offset, offset + size) of a file for reading; *mapping and *mapping_size are for
 // os_shm_unmap (NULL: nothing to unmap).
-// Errors: NULL.
-const uint8_t *gpu_file_map(const struct gpu_file *file, uint64_t offset, uint64_t size,
-                            void **mapping, uint64_t *mapping_size);
+// Errors: -errno.
+int gpu_file_map(const struct gpu_file *file, uint64_t offset, uint64_t size, const uint8_t **bytes,
+                 void **mapping, uint64_t *mapping_size);
 
 #endif
