@@ -66,7 +66,7 @@ void os_thread_set_name(const char *name)
 
 void os_thread_set_nice(int nice)
 {
-    setpriority(PRIO_PROCESS, (id_t)syscall(SYS_gettid), nice);
+    setpriority(PRIO_PROCESS, 0, nice); // 0: this thread
 }
 
 void os_thread_set_timer_slack(unsigned long ns)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "os/os.h"
+#include "os/seccomp.h"
 
 // The same numbers on every architecture.
 enum { CALL_CREATE_RULESET = 444, CALL_ADD_RULE = 445, CALL_RESTRICT_SELF = 446 };
@@ -71,11 +72,14 @@ static void allow_below(int ruleset, uint64_t handled, const char *base, const c
 {
     char path[4096];
     if (base && base[0] == '/' &&
-        snprintf(path, sizeof(path), "%s/%s", base, name) < (int)sizeof(path))
+        snprintf(path, sizeof(path), "%s/%s", base, name) < (int)sizeof(path)) {
+        mkdir(path,
+              0700); // it is there already, or there is no place for it: then no cache is kept
         allow(ruleset, handled, path, access);
+    }
 }
 
-// Shader caches of the drivers. Only those that exist: drivers make theirs while they are loaded.
+// Shader caches of the drivers, which could not be made later.
 static void allow_caches(int ruleset, uint64_t handled)
 {
     static const char *const below_cache[] = {"mesa_shader_cache", "mesa_shader_cache_db",
@@ -148,11 +152,17 @@ int os_sandbox_enter(char *summary, size_t summary_size)
     bool no_core = setrlimit(RLIMIT_CORE, &none) == 0;
     bool no_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
     int abi = no_privileges ? enter_landlock() : 0;
+    bool calls = no_privileges && os_seccomp_enter() == 0;
 
     char landlock[32] = "no landlock";
     if (abi)
         snprintf(landlock, sizeof(landlock), "landlock %d", abi);
-    snprintf(summary, summary_size, "%s%s%s", landlock, no_privileges ? ", no-new-privs" : "",
-             no_core ? ", no-core" : "");
+    snprintf(summary, summary_size, "%s%s%s%s", landlock, calls ? ", seccomp" : "",
+             no_privileges ? ", no-new-privs" : "", no_core ? ", no-core" : "");
     return no_core || no_privileges || abi ? 0 : -ENOTSUP;
+}
+
+void os_sandbox_close(void)
+{
+    os_seccomp_close();
 }

@@ -44,3 +44,7 @@ int os_sandbox_enter(char *summary, size_t summary_size)
         forget(error);
     return entered || no_core ? 0 : -ENOTSUP;
 }
+
+void os_sandbox_close(void)
+{
+}

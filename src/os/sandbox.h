@@ -6,11 +6,15 @@
 
 #include <stddef.h>
 
-// Called in a worker after its driver is loaded and before it reads a guest's byte. Irrevocable. No
-// core dumps, no new privileges; Linux with Landlock, macOS with Seatbelt: no file may be created,
-// written or executed any more except below the driver's cache folders and device nodes; no TCP.
-// Best effort, says in `summary` what is in force ("landlock 4, no-new-privs").
-// Errors: -errno only if nothing could be applied.
+// Called in a worker before its driver is loaded, so that the driver's threads are bound as well.
+// Irrevocable. No core dumps, no new privileges. Linux with Landlock and seccomp, macOS with
+// Seatbelt: no file is created, written or executed any more except below the driver's cache
+// folders and device nodes; no process is started, reached or limited; no network. What is refused
+// fails with EPERM or EACCES. Best effort: `summary` says what is in force ("landlock 4, seccomp,
+// no-new-privs"). Errors: -errno only if nothing could be applied.
 int os_sandbox_enter(char *summary, size_t summary_size);
+// Called when the driver is loaded and before a guest's byte is read: no connection is made any
+// more.
+void os_sandbox_close(void);
 
 #endif

@@ -129,14 +129,15 @@ int venus_worker_main(int fd, const struct venus_worker_options *options)
         return 1;
     os_raise_file_limit();
     int result = 1;
+    if (!os_sandbox_enter(text, sizeof(text)))
+        log_debug("sandbox: %s", text);
     if (!venus_host_load(&host, &options->host, text, sizeof(text))) {
         if (options->tentative)
             result = VENUS_WORKER_NO_DRIVER;
         else
             link_send(link, LINK_CONTEXT_LOST, text, strlen(text), NULL, 0, NULL, 0);
     } else {
-        if (!os_sandbox_enter(text, sizeof(text)))
-            log_debug("sandbox: %s", text);
+        os_sandbox_close();
         link_send(link, LINK_WORKER_READY, host.devices, strlen(host.devices), NULL, 0, NULL, 0);
         result = serve(link, &host, options->profile);
     }
