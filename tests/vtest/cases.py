@@ -142,6 +142,8 @@ def lost(way, rules):
     called done that is not; a new device works, natively too."""
 
     def run(bench, side):
+        if bench.tree.suite != "sid" and way in ("status", "semaphore", "counter"):
+            raise Skip("this Mesa looks at memory that only the GPU writes")
         name = os.path.join(bed.BUILD, "tests/programs/loss")
         got = side.run([bench.tree.adopt(name), way], bed.plan(bench.tree, rules), timeout=60)
         said = got.out.decode().splitlines()

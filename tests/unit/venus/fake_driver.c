@@ -427,12 +427,14 @@ bool fake_call(struct fake_context *f, uint32_t command, void *args,
 {
     struct venus_call *call = &f->stream.call;
     arena_reset(&f->stream.arena);
-    *call =
-        (struct venus_call){.context = &f->context,
-                            .stream = &f->stream,
-                            .instance = f->context.instance,
-                            .object_count = count,
-                            .wire = {.number = command, .flags = WIRE_FLAG_REPLY, .args = args}};
+    *call = (struct venus_call){.context = &f->context,
+                                .stream = &f->stream,
+                                .instance = f->context.instance,
+                                .object_count = count,
+                                .wire = {.info = wire_command_info(command),
+                                         .number = command,
+                                         .flags = fake.unheard ? 0 : WIRE_FLAG_REPLY,
+                                         .args = args}};
     for (unsigned i = 0; i < count; i++)
         call->objects[i] = objects[i];
     if (count) {

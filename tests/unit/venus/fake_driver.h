@@ -16,6 +16,8 @@ struct fake_driver {
     uint32_t host_types;                          // memory types that take host pointers
     uint32_t refused_types; // of these, the ones whose import fails all the same
 
+    bool unheard; // of the guest: it does not wait for the results of fake_call
+
     // What it was asked last.
     char extensions[32][64]; // of vkCreateDevice
     uint32_t extension_count;

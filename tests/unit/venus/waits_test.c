@@ -1,0 +1,357 @@
+// Waits: a fence of the device process is retired when its work is done, however the work was
+// submitted and whatever the driver runs out of; a device that is lost says so everywhere.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h> // needs the four above
+
+#include <poll.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "../short.h"
+#include "fake_driver.h"
+#include "os/clock.h"
+#include "os/os.h"
+#include "os/socket.h"
+#include "venus/loss.h"
+#include "venus/queue.h"
+
+enum { DEVICE = 3, RING_IDX = 5, MAX_FENCES = 64 };
+
+// One queue whose work goes on for as long as the test likes.
+static struct {
+    pthread_mutex_t lock;
+    unsigned fences, fences_left;
+    bool pending[MAX_FENCES + 1];
+    bool done;        // all that was submitted
+    VkResult answer;  // of submissions
+    VkResult refused; // of looking at fences; VK_SUCCESS: none is
+    unsigned submissions;
+} host = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+static struct fake_context f;
+static struct link *device_end; // of the device process
+static struct venus_queue *queue;
+
+static VKAPI_ATTR VkResult VKAPI_CALL create_fence(VkDevice d, const VkFenceCreateInfo *info,
+                                                   const VkAllocationCallbacks *a, VkFence *fence)
+{
+    pthread_mutex_lock(&host.lock);
+    bool ok = host.fences_left && host.fences < MAX_FENCES;
+    if (ok) {
+        host.fences_left--;
+        *fence = (VkFence)(uintptr_t)++host.fences;
+    }
+    pthread_mutex_unlock(&host.lock);
+    return ok ? VK_SUCCESS : VK_ERROR_OUT_OF_HOST_MEMORY;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL get_fence_status(VkDevice d, VkFence fence)
+{
+    pthread_mutex_lock(&host.lock);
+    VkResult result = host.refused                                  ? host.refused
+                      : host.pending[(uintptr_t)fence] && host.done ? VK_SUCCESS
+                                                                    : VK_NOT_READY;
+    pthread_mutex_unlock(&host.lock);
+    return result;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL wait_for_fences(VkDevice d, uint32_t count,
+                                                      const VkFence *fences, VkBool32 all,
+                                                      uint64_t timeout)
+{
+    os_sleep_ns(1000000);
+    VkResult result = get_fence_status(d, fences[0]);
+    return result == VK_NOT_READY ? VK_TIMEOUT : result;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL reset_fences(VkDevice d, uint32_t count,
+                                                   const VkFence *fences)
+{
+    pthread_mutex_lock(&host.lock);
+    host.pending[(uintptr_t)fences[0]] = false;
+    pthread_mutex_unlock(&host.lock);
+    return VK_SUCCESS;
+}
+
+static VkResult submitted(VkFence fence)
+{
+    pthread_mutex_lock(&host.lock);
+    host.submissions++;
+    if (host.answer == VK_SUCCESS)
+        host.pending[(uintptr_t)fence] = true;
+    VkResult result = host.answer;
+    pthread_mutex_unlock(&host.lock);
+    return result;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL submit(VkQueue q, uint32_t count, const VkSubmitInfo *infos,
+                                             VkFence fence)
+{
+    return submitted(fence);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL submit2(VkQueue q, uint32_t count, const VkSubmitInfo2 *infos,
+                                              VkFence fence)
+{
+    return submitted(fence);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL bind_sparse(VkQueue q, uint32_t count,
+                                                  const VkBindSparseInfo *infos, VkFence fence)
+{
+    return submitted(fence);
+}
+
+static PFN_vkVoidFunction more(const char *name)
+{
+    static const struct {
+        const char *name;
+        PFN_vkVoidFunction function;
+    } table[] = {
+#define ENTRY(name, function) {#name, (PFN_vkVoidFunction)function}
+        ENTRY(vkCreateFence, create_fence),
+        ENTRY(vkGetFenceStatus, get_fence_status),
+        ENTRY(vkWaitForFences, wait_for_fences),
+        ENTRY(vkResetFences, reset_fences),
+        ENTRY(vkQueueSubmit, submit),
+        ENTRY(vkQueueSubmit2, submit2),
+        ENTRY(vkQueueBindSparse, bind_sparse),
+#undef ENTRY
+    };
+    for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+        if (strcmp(table[i].name, name) == 0)
+            return table[i].function;
+    }
+    return NULL;
+}
+
+static void nothing_to_wake(struct venus_context *context, const char *lost)
+{
+}
+
+static VkResult start(unsigned fences)
+{
+    const char *reason;
+    int fds[2];
+    pthread_mutex_lock(&host.lock);
+    host.fences = host.submissions = 0;
+    host.fences_left = fences;
+    host.done = false;
+    host.answer = host.refused = VK_SUCCESS;
+    memset(host.pending, 0, sizeof(host.pending));
+    pthread_mutex_unlock(&host.lock);
+    fake_reset();
+    fake.more = more;
+    fake.unheard = true;
+    fake_context_init(&f, false);
+    assert_int_equal(os_socket_pair(fds), 0);
+    f.context.link = new_link(fds[0], true);
+    f.context.tells_loss = true;
+    f.context.wake = nothing_to_wake;
+    device_end = new_link(fds[1], true);
+    fake_instance(&f);
+    VkResult result = fake_device(&f, NULL, 0, NULL);
+    if (result != VK_SUCCESS)
+        return result;
+    queue = ((struct venus_device *)fake_find(&f, DEVICE))->queues;
+    assert_true(venus_queue_bind(&f.context, queue, RING_IDX, &reason));
+    return VK_SUCCESS;
+}
+
+static void finish(void)
+{
+    fake_context_finish(&f);
+    link_destroy(f.context.link);
+    link_destroy(device_end);
+}
+
+// Submissions as a guest makes them that does not wait for the result.
+static VkResult by_submit(void)
+{
+    struct wire_args_vkQueueSubmit args = {.queue = (VkQueue)(uintptr_t)queue->base.handle};
+    assert_true(
+        fake_call(&f, WIRE_vkQueueSubmit, &args, (struct venus_object *[]){&queue->base}, 1, NULL));
+    return args.ret;
+}
+
+static VkResult by_submit2(void)
+{
+    struct wire_args_vkQueueSubmit2 args = {.queue = (VkQueue)(uintptr_t)queue->base.handle};
+    assert_true(fake_call(&f, WIRE_vkQueueSubmit2, &args, (struct venus_object *[]){&queue->base},
+                          1, NULL));
+    return args.ret;
+}
+
+static VkResult by_bind_sparse(void)
+{
+    struct wire_args_vkQueueBindSparse args = {.queue = (VkQueue)(uintptr_t)queue->base.handle};
+    assert_true(fake_call(&f, WIRE_vkQueueBindSparse, &args,
+                          (struct venus_object *[]){&queue->base}, 1, NULL));
+    return args.ret;
+}
+
+static VkResult (*const paths[])(void) = {by_submit, by_submit2, by_bind_sparse};
+
+static bool heard(int timeout_ms)
+{
+    struct pollfd poll_fd = {.fd = link_fd(device_end), .events = POLLIN};
+    return poll(&poll_fd, 1, timeout_ms) == 1;
+}
+
+// The next fences to be retired are `first` and those after it, with these flags.
+static void expect_retired(uint64_t first, uint64_t count, uint32_t flags)
+{
+    while (count) {
+        struct link_message message;
+        assert_int_equal(link_receive(device_end, &message), 0);
+        assert_int_equal(message.type, LINK_FENCE_RETIRED);
+        const struct link_fence_retired *retired = (const void *)message.payload;
+        for (uint32_t i = 0; i < message.size / sizeof(*retired); i++, count--) {
+            assert_int_equal(retired[i].fence_id, first++);
+            assert_int_equal(retired[i].ring_idx, RING_IDX);
+            assert_int_equal(retired[i].flags, flags);
+        }
+    }
+}
+
+static void set_done(bool done)
+{
+    pthread_mutex_lock(&host.lock);
+    host.done = done;
+    pthread_mutex_unlock(&host.lock);
+}
+
+static void work_with(unsigned fences)
+{
+    for (size_t path = 0; path < sizeof(paths) / sizeof(paths[0]); path++) {
+        assert_int_equal(start(fences), VK_SUCCESS);
+        for (uint64_t i = 1; i <= 20; i++) {
+            assert_int_equal(paths[path](), VK_SUCCESS);
+            venus_context_fence(&f.context, RING_IDX, i);
+        }
+        assert_false(heard(30)); // nothing is done
+        set_done(true);
+        expect_retired(1, 20, 0);
+        finish();
+    }
+}
+
+static void fences_wait_for_their_work(void **state)
+{
+    work_with(MAX_FENCES);
+}
+
+static void a_driver_without_fences_makes_them_late(void **state)
+{
+    work_with(3);
+    work_with(1); // that of the device
+}
+
+static void without_even_one_there_is_no_device(void **state)
+{
+    assert_int_equal(start(0), VK_ERROR_OUT_OF_HOST_MEMORY);
+    assert_null(fake_find(&f, DEVICE));
+    finish();
+}
+
+static void a_driver_that_cannot_look_makes_them_late(void **state)
+{
+    assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+    host.refused = VK_ERROR_OUT_OF_HOST_MEMORY;
+    assert_int_equal(by_submit(), VK_SUCCESS);
+    venus_context_fence(&f.context, RING_IDX, 1);
+    set_done(true);
+    assert_false(heard(30));
+    pthread_mutex_lock(&host.lock);
+    host.refused = VK_SUCCESS;
+    pthread_mutex_unlock(&host.lock);
+    expect_retired(1, 1, 0);
+    finish();
+}
+
+static void no_work_is_done_at_once(void **state)
+{
+    assert_int_equal(start(1), VK_SUCCESS);
+    venus_context_fence(&f.context, RING_IDX, 1);
+    expect_retired(1, 1, 0);
+    finish();
+}
+
+static void every_way_to_submit_may_lose_the_device(void **state)
+{
+    for (size_t path = 0; path < sizeof(paths) / sizeof(paths[0]); path++) {
+        for (int i = 0; i < 2; i++) {
+            assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+            struct venus_device *device = queue->base.device;
+            assert_int_equal(paths[path](), VK_SUCCESS);
+            venus_context_fence(&f.context, RING_IDX, 1);
+            host.answer = i ? VK_ERROR_DEVICE_LOST : VK_ERROR_OUT_OF_DEVICE_MEMORY;
+            assert_int_equal(paths[path](), host.answer);
+            assert_true(venus_device_lost(device));
+            expect_retired(1, 1, LINK_FENCE_LOST); // its work may never be done
+            host.answer = VK_SUCCESS;
+            unsigned before = host.submissions;
+            for (size_t other = 0; other < sizeof(paths) / sizeof(paths[0]); other++)
+                assert_int_equal(paths[other](), VK_ERROR_DEVICE_LOST);
+            assert_int_equal(host.submissions, before); // the driver is not asked again
+            venus_context_fence(&f.context, RING_IDX, 2);
+            expect_retired(2, 1, LINK_FENCE_LOST);
+            finish();
+        }
+    }
+}
+
+static void a_lost_device_is_noticed_while_waiting(void **state)
+{
+    assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+    assert_int_equal(by_submit(), VK_SUCCESS);
+    venus_context_fence(&f.context, RING_IDX, 1);
+    assert_false(heard(10));
+    pthread_mutex_lock(&host.lock);
+    host.refused = VK_ERROR_DEVICE_LOST;
+    pthread_mutex_unlock(&host.lock);
+    expect_retired(1, 1, LINK_FENCE_LOST);
+    assert_true(venus_device_lost(queue->base.device));
+    struct wire_args_vkDeviceWaitIdle idle = {0};
+    struct venus_object *device = fake_find(&f, DEVICE);
+    assert_true(fake_call(&f, WIRE_vkDeviceWaitIdle, &idle, &device, 1, NULL));
+    assert_int_equal(idle.ret, VK_ERROR_DEVICE_LOST);
+    struct wire_args_vkGetFenceStatus status = {0};
+    assert_true(fake_call(&f, WIRE_vkGetFenceStatus, &status, &device, 1, NULL));
+    assert_int_equal(status.ret, VK_ERROR_DEVICE_LOST);
+    finish();
+}
+
+static void where_nobody_can_be_told_the_context_is_lost(void **state)
+{
+    assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+    f.context.tells_loss = false;
+    host.answer = VK_ERROR_DEVICE_LOST;
+    by_submit();
+    struct link_message message;
+    assert_int_equal(link_receive(device_end, &message), 0);
+    assert_int_equal(message.type, LINK_CONTEXT_LOST);
+    assert_non_null(memmem(message.payload, message.size, "vkQueueSubmit", 13));
+    finish();
+}
+
+int main(int argc, char **argv)
+{
+    const struct os_options options = {.portable = argc > 1};
+    os_init(&options);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(fences_wait_for_their_work),
+        cmocka_unit_test(a_driver_without_fences_makes_them_late),
+        cmocka_unit_test(without_even_one_there_is_no_device),
+        cmocka_unit_test(a_driver_that_cannot_look_makes_them_late),
+        cmocka_unit_test(no_work_is_done_at_once),
+        cmocka_unit_test(every_way_to_submit_may_lose_the_device),
+        cmocka_unit_test(a_lost_device_is_noticed_while_waiting),
+        cmocka_unit_test(where_nobody_can_be_told_the_context_is_lost),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
