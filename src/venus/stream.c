@@ -79,15 +79,15 @@ static bool fail(struct venus_stream *stream, const char *command, uint64_t offs
     return false;
 }
 
-bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, const uint8_t *end)
+// *wire is the command with its results.
+static inline __attribute__((always_inline)) bool step(struct venus_stream *stream,
+                                                       const uint8_t **cursor, const uint8_t *end,
+                                                       struct wire_call *wire)
 {
     struct venus_context *context = stream->context;
     struct venus_call *call = &stream->call;
     const uint8_t *start = *cursor;
-    uint64_t traced_ns = 0; // since when; 0: nobody traces
 
-    if (__builtin_expect(atomic_load_explicit(&context->traced, memory_order_acquire), 0))
-        traced_ns = os_now_ns();
     if (__builtin_expect(
             stream->reply.resource &&
                 atomic_load_explicit(&stream->reply.resource->detached, memory_order_relaxed),
@@ -121,22 +121,43 @@ bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, cons
     if (!handler)
         return fail(stream, call->wire.info->name, 0, "this renderer does not carry it out");
     // Nested streams overwrite *call: keep what is needed afterwards.
-    struct wire_call wire = call->wire;
-    if (!handler(call, wire.args))
-        return fail(stream, wire.info->name, 0, call->reason ? call->reason : "failed");
+    *wire = call->wire;
+    if (!handler(call, wire->args))
+        return fail(stream, wire->info->name, 0, call->reason ? call->reason : "failed");
 
-    if (wire.flags & WIRE_FLAG_REPLY) {
+    if (wire->flags & WIRE_FLAG_REPLY) {
         if (!stream->reply.resource)
-            return fail(stream, wire.info->name, 0, "it wants a reply, but no reply stream is set");
+            return fail(stream, wire->info->name, 0,
+                        "it wants a reply, but no reply stream is set");
         struct wire_encoder encoder = {.cursor = stream->reply.base + stream->reply.cursor,
                                        .end = stream->reply.base + stream->reply.size};
-        if (!wire_encode_reply(&encoder, &wire))
-            return fail(stream, wire.info->name, 0, "the reply does not fit into the reply stream");
+        if (!wire_encode_reply(&encoder, wire))
+            return fail(stream, wire->info->name, 0,
+                        "the reply does not fit into the reply stream");
         stream->reply.cursor = (uint64_t)(encoder.cursor - stream->reply.base);
     }
-    if (__builtin_expect(traced_ns != 0, 0))
-        venus_tap_command(stream, &wire, start, (size_t)(*cursor - start), traced_ns);
     return true;
+}
+
+// A function of its own, so that tracing costs the others one look at a flag.
+static __attribute__((noinline, cold)) bool step_traced(struct venus_stream *stream,
+                                                        const uint8_t **cursor, const uint8_t *end)
+{
+    struct wire_call wire;
+    const uint8_t *start = *cursor;
+    uint64_t begin_ns = os_now_ns();
+    if (!step(stream, cursor, end, &wire))
+        return false;
+    venus_tap_command(stream, &wire, start, (size_t)(*cursor - start), begin_ns);
+    return true;
+}
+
+bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, const uint8_t *end)
+{
+    struct wire_call wire;
+    if (__builtin_expect(atomic_load_explicit(&stream->context->traced, memory_order_acquire), 0))
+        return step_traced(stream, cursor, end);
+    return step(stream, cursor, end, &wire);
 }
 
 bool venus_stream_run(struct venus_stream *stream, const uint8_t *bytes, size_t size)
