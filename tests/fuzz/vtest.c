@@ -154,7 +154,7 @@ static void run_step(struct stage *stage, struct input *input)
         break;
     case 6:
         if (peer_worker && number(input, 1) == 0)
-            peer_worker->callbacks.gone(peer_worker->data, "fuzz");
+            peer_worker->callbacks.gone(peer_worker->data, -1, "fuzz");
         break;
     case 7: // the worker reads
         for (struct link_message message;
