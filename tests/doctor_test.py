@@ -98,12 +98,12 @@ class Doctor(unittest.TestCase):
             ("empty.json", "", "not JSON"),
             ("other.json", '{"layer": {}}', "names no library"),
             ("number.json", '{"ICD": {"library_path": 7}}', "names no library"),
-            ("text.json", '{"ICD": {"library_path": "./text.json"}}', "can't be loaded"),
+            ("text.json", '{"ICD": {"library_path": "./text.json"}}', "cannot be loaded"),
         ):
             self.make(name, content)
             status, checks = self.doctor(drivers=[self.path(name)])
             found = [text for check, result, text in checks if (check, result) == ("driver", "bad") and name in text]
-            if why == "can't be loaded" and not found:
+            if why == "cannot be loaded" and not found:
                 continue  # a loader passes over it without a word
             self.assertEqual(status, 1)
             self.assertEqual(len(found), 1, checks)

@@ -224,7 +224,7 @@ static bool get_device_queue2(struct venus_call *call, void *data)
     return true;
 }
 
-// Without a timeline the guest could never fence it.
+// The guest could never fence a queue without a timeline.
 static bool get_device_queue(struct venus_call *call, void *data)
 {
     (void)data;

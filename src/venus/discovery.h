@@ -3,7 +3,7 @@
 //
 // A driver is named by a text: "loader": what the Vulkan loader finds, as its environment says;
 // "manifest:PATH[:PATH...]": those and no others, through the loader, or directly if there is none
-// (then the first); "library:PATH": a driver's own library. A path with a colon can't be named.
+// (then the first); "library:PATH": a driver's own library. A path with a colon cannot be named.
 #ifndef VENUS_DISCOVERY_H
 #define VENUS_DISCOVERY_H
 

@@ -20,7 +20,8 @@ static const char *const guest_extensions[] = {
     "VK_EXT_tooling_info",
 };
 
-// In the vocabulary, but not of a device, or without meaning once their counterpart is emulated.
+// These are in the vocabulary, but not of a device, or mean nothing once their counterpart is
+// emulated.
 static const char *const withheld_extensions[] = {
     "VK_EXT_command_serialization",
     "VK_MESA_venus_protocol",

@@ -63,7 +63,7 @@ void venus_failed_add(struct venus_call *call, struct venus_object *parent, enum
                                              .release = venus_plain_release};
     if (!id || waits(call))
         return;
-    // Without memory to remember it by, it ends the context when it is used.
+    // If there is no memory to remember it by, its first use ends the context.
     struct venus_object *object = venus_object_alloc(&call->context->objects, &class, type);
     if (!object)
         return;

@@ -27,7 +27,7 @@ static bool open_driver(struct venus_host *host, const char *path, char *error, 
     typedef VkResult(VKAPI_PTR * negotiate_version)(uint32_t * version);
     host->library = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!host->library) {
-        snprintf(error, error_size, "the driver can't be loaded: %s", dlerror());
+        snprintf(error, error_size, "the driver cannot be loaded: %s", dlerror());
         return false;
     }
     negotiate_version negotiate =
@@ -138,7 +138,7 @@ void venus_host_device_name(const struct venus_instance_driver *vk, VkPhysicalDe
     VkPhysicalDeviceProperties2 properties = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2, .pNext = &driver};
     vk->GetPhysicalDeviceProperties(device, &properties.properties);
-    // Older drivers don't fill the driver's name; those of Vulkan 1.0 have no such query.
+    // Older drivers do not fill the driver's name; those of Vulkan 1.0 have no such query.
     if (properties.properties.apiVersion >= VK_API_VERSION_1_1 && vk->GetPhysicalDeviceProperties2)
         vk->GetPhysicalDeviceProperties2(device, &properties);
     if (driver.driverName[0])

@@ -165,7 +165,7 @@ static void record_zeroes(const struct venus_device *device, VkCommandBuffer com
                            VK_PIPELINE_STAGE_ALL_COMMANDS_BIT, 0, 1, &visible, 0, NULL, 0, NULL);
 }
 
-// The queue is new: nobody else uses it, and waiting for it is waiting for this.
+// The queue is new: nothing else is submitted to it, so that its idleness is the end of this.
 static bool clear(const struct venus_device *device, const struct venus_queue *queue)
 {
     const struct venus_device_driver *vk = &device->vk;

@@ -36,7 +36,7 @@ struct venus_class {
 #define VENUS_INCOMPLETE 0x80000000u
 
 enum venus_lacks {
-    // Of a command buffer: the pipeline that was bound last never came to be.
+    // A command buffer's: the pipeline that was bound last never came to be.
     VENUS_LACKS_GRAPHICS = 1,
     VENUS_LACKS_COMPUTE = 2,
     VENUS_LACKS_RAY_TRACING = 4,

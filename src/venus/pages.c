@@ -255,7 +255,7 @@ void venus_pages_unref(struct venus_pages_pool *pool, struct venus_pages *pages)
         os_shm_unmap(pages->address, pages->size);
         close(pages->fd);
     } else {
-        // The next owner must see zeroes: a range that can't be emptied is cleared by hand.
+        // The next owner must see zeroes: a range that cannot be emptied is cleared by hand.
         if (os_shm_punch(arena->fd, pages->address, pages->offset, pages->size))
             memset(pages->address, 0, pages->size);
         pthread_mutex_lock(&pool->lock);

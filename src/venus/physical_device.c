@@ -105,13 +105,13 @@ const char *venus_physical_device_load(struct venus_physical_device *physical_de
                                                physical_device->queue_families);
 
     if (!venus_extensions_load(physical_device))
-        return "its extensions can't be read";
+        return "its extensions cannot be read";
     if (!venus_extension_of_host(physical_device, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME))
-        return "its driver lacks VK_EXT_external_memory_host, without which a guest can't map "
+        return "its driver lacks VK_EXT_external_memory_host, without which a guest cannot map "
                "memory";
     venus_physical_device_probe(physical_device);
     if (!has_mappable_type(&physical_device->memory))
-        return "its driver takes shared memory in no coherent memory type, so that a guest can't "
+        return "its driver takes shared memory in no coherent memory type, so that a guest cannot "
                "map any";
     const char *lacking[VENUS_PORTABILITY_FEATURES];
     for (unsigned i = venus_portability_lacks(physical_device, lacking); i-- > 0;)
@@ -348,10 +348,10 @@ static bool get_features2(struct venus_call *call, void *data)
     return true;
 }
 
-// For the programs of a virtual machine this is its graphics card, even if the host has no other
-// than its CPU. OpenGL by zink, compositors and games pass over devices of type CPU, and Xorg over
-// any whose name holds that of Mesa's OpenGL in software. On the same kernel the device stands
-// beside those of the same machine, and is called what it is.
+// A virtual machine's programs take this for its graphics card, even if the host has nothing but
+// its CPU. OpenGL by zink, compositors and games pass over devices of type CPU, and Xorg over any
+// whose name holds that of Mesa's OpenGL in software. On the same kernel the device stands beside
+// those of the same machine, and is called what it is.
 static void describe(const struct venus_call *call, VkPhysicalDeviceProperties *properties)
 {
     if (call->context->same_kernel || properties->deviceType != VK_PHYSICAL_DEVICE_TYPE_CPU)

@@ -48,7 +48,7 @@ static const struct venus_profile dense_profile = {
 // What MoltenVK publishes about itself (its runtime guide's list of extensions, and the features
 // that its documentation and Metal's feature set rule out), laid over whatever driver the host has.
 // Nothing here names a descriptor of the kernel: external memory, semaphores and fences by fd,
-// modifiers and the bus address don't exist on a Mac.
+// modifiers and the bus address do not exist on a Mac.
 
 static const char *const portable_extensions[] = {
     // clang-format off

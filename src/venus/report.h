@@ -13,7 +13,7 @@
 //   vulkan      what the loader offers, like "1.4.343"
 //   portability whether drivers of a subset of Vulkan are asked for
 //   sandbox     what is in force around a worker; null: nothing
-//   devices     number, name, refused (null, or why guests can't use it), vulkan, extensions
+//   devices     number, name, refused (null, or why guests cannot use it), vulkan, extensions
 //   (count),
 //               memory_types (count), importable_types (count), import_alignment (bytes), memory
 //               (array of flags of those that a guest can map), portability (what full Vulkan has

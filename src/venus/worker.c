@@ -13,8 +13,8 @@
 #include "venus/ring.h"
 #include "venus/tap.h"
 
-// link_receive has checked lengths and descriptors. False with *reason: the device process asks for
-// what can't be.
+// link_receive has checked lengths and descriptors.
+// Errors: false: *reason says what the device process asks for that cannot be.
 
 static void submit(struct venus_context *context, const struct link_submit *submit)
 {
@@ -31,7 +31,7 @@ static bool attach(struct venus_context *context, const struct link_resource_att
     struct venus_pages *pages;
     if (venus_pages_adopt(fd, attach->offset, attach->size, &pages) ||
         !venus_resource_attach(&context->resources, attach->resource_id, attach->kind, pages)) {
-        *reason = "a resource that can't be mapped, or is there already";
+        *reason = "a resource that cannot be mapped, or is there already";
         return false;
     }
     if (attach->flags & LINK_ATTACH_ANSWER) {

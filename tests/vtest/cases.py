@@ -479,6 +479,7 @@ CASES = {
     "memory": program("memory"),
     "refused-memory": program("refused", "memory", plan="vkAllocateMemory 9 VK_ERROR_OUT_OF_DEVICE_MEMORY"),
     "refused-any": refused_any,
+    "refused-buffer": program("refused", "buffer", plan="vkAllocateMemory 9 VK_ERROR_OUT_OF_DEVICE_MEMORY"),
     "refused-pipeline": program("refused", "pipeline", plan="vkCreateComputePipelines 1 VK_ERROR_OUT_OF_HOST_MEMORY"),
     "threads": program("threads"),
     "interop-image": program("interop", "image", output="image.ppm"),
