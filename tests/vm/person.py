@@ -37,15 +37,20 @@ def viewer(encodings=(rfb.RAW, rfb.DESKTOP_SIZE)):
             time.sleep(0.3)
 
 
-def screenshot(machine, output=0):
-    """(width, height, RGB bytes) by `hesper screenshot`."""
+def take(machine, output=0):
+    """Where `hesper screenshot` has written its picture, and what it said."""
     path = machine.path("shot.png")
     done = subprocess.run(
         [machine.hesper, "screenshot", "--control", machine.path("control"), "--output", str(output), path],
         env=machine.tree.environment(), stderr=subprocess.PIPE, timeout=PATIENCE,
     )
     trials.expect(done.returncode == 0, f"hesper screenshot ends with {done.returncode}: {done.stderr.decode()}")
-    shot = screen.read_png(path)
+    return path, done.stderr.decode()
+
+
+def screenshot(machine, output=0):
+    """(width, height, RGB bytes) by `hesper screenshot`."""
+    shot = screen.read_png(take(machine, output)[0])
     return shot.width, shot.height, shot.rgb
 
 
@@ -160,10 +165,23 @@ def second_output(_natives, machine):
     trials.expect(screenshot(machine, 1)[:2] == screenshot(machine, 0)[:2], "the console is on both")
 
 
+def switched_off(_natives, machine):
+    """A picture of a screen that is off says so."""
+    words = "has switched this screen off"
+    trials.expect(words not in take(machine)[1], "it says so of a screen that is on")
+    blank = "echo {} >/sys/class/graphics/fb0/blank"
+    got = machine.run(blank.format(4))
+    trials.expect(got.status == 0, got.why())
+    until(lambda: words in take(machine)[1], "the picture says that the screen is off")
+    machine.run(blank.format(0))
+    until(lambda: words not in take(machine)[1], "the screen is on again")
+
+
 CASES = {
     "console": console,
     "typing": typing,
     "outputs": second_output,
+    "switched-off": switched_off,
     "resizes": resizes(50),
     "killed": killed,
 }
