@@ -49,7 +49,7 @@ char *cli_option_value(const char *text)
         return NULL;
     for (; *text; text++) {
         *to++ = *text;
-        if (*text == ',') // QEMU's way to say that this is no end of a value
+        if (*text == ',') // for QEMU, two commas are one that does not end the value
             *to++ = ',';
     }
     *to = 0;

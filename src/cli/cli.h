@@ -4,11 +4,11 @@
 
 #include <stdbool.h>
 
-// Exit statuses of our own; a program that was started passes on its own.
+// Our own exit statuses. Of a program that hesper starts, the status is passed on.
 enum {
     CLI_OK = 0,
-    CLI_FAILED = 1,           // the host or the peer: one line on stderr says what and why
-    CLI_USAGE = 2,            // the command line
+    CLI_FAILED = 1,           // the host or the peer fails: one line on stderr says what and why
+    CLI_USAGE = 2,            // the command line is wrong
     CLI_NOT_EXECUTABLE = 126, // as in a shell
     CLI_NOT_FOUND = 127,
     CLI_SIGNALLED = 128, // + number of the signal

@@ -23,9 +23,9 @@ struct client {
     struct os_source *source;
     char request[MAX_REQUEST];
     size_t used;
-    char *answer; // what the socket has not taken yet
+    char *answer; // the part that the socket has not taken yet
     size_t answer_at, answer_size;
-    struct cli_control_answer *owed; // no more requests are read before it is given
+    struct cli_control_answer *owed; // until it is given, no more requests are read
     bool taking;                     // inside take_requests
 };
 
@@ -163,7 +163,7 @@ static void take_requests(struct client *client)
         char *end = memchr(client->request, '\n', client->used), line[MAX_REQUEST];
         if (!end) {
             if (client->used == sizeof(client->request))
-                drop(client); // no request is so long
+                drop(client); // no request is as long as that
             break;
         }
         size_t length = (size_t)(end - client->request);
@@ -209,7 +209,6 @@ static void on_client(void *data, int fd, unsigned events)
 static void on_connection(void *data, int listener, unsigned events)
 {
     struct cli_control *control = data;
-    (void)events;
     int fd = os_socket_accept(listener);
     if (fd < 0)
         return;

@@ -19,23 +19,24 @@
 #define NS_PER_S 1000000000ull
 
 const char cli_device_usage[] =
-    "  --aperture-size SIZE       of the guest's view of host memory, a power of two [8G]\n"
+    "  --aperture-size SIZE     size of the guest's view of host memory, a power of two [8G]\n"
     "  --display KIND           where the guest's screen is shown; may be repeated:\n"
     "                             window; vnc[=ADDRESS[:PORT]]; web=PORT (in a browser);\n"
     "                             image=FOLDER (PNG files); none\n"
-    "  --resolution WxH         of the guest's screen [1280x800]\n"
-    "  --outputs N              screens of the guest, 1 to 16 [1]\n"
-    "  --input LIST             of keyboard, pointer, touch; or none [keyboard,pointer]\n"
+    "  --resolution WxH         size of the guest's screen [1280x800]\n"
+    "  --outputs N              number of the guest's screens, 1 to 16 [1]\n"
+    "  --input LIST             any of keyboard, pointer, touch; or none [keyboard,pointer]\n"
     "  --stats                  say every second what was shown, and what a CPU had to copy\n"
     "  --max-contexts N         Vulkan instances in the guest at a time [256]\n"
     "  --max-resources N        resources of the guest [65536]\n"
     "  --max-memory SIZE        mappable memory of one context [no limit but the aperture]\n"
-    "  --max-wait SECONDS       after which a GPU that doesn't answer is lost to its context; 0: "
+    "  --max-wait SECONDS       after which a GPU that does not answer is lost to its context; 0: "
     "never [60]\n"
-    "  --no-venus               no Vulkan in the guest, only its screen; needs no driver\n"
+    "  --no-venus               no Vulkan in the guest, only its screen: needs no driver\n"
     "  --control PATH           a socket for 'hesper doctor --guest'; none: without [run: made in\n"
     "                           XDG_RUNTIME_DIR or TMPDIR; serve: none]\n"
-    "  --name NAME              of the machine: in titles, for VNC viewers, in 'hesper doctor'\n"
+    "  --name NAME              the machine's name: in titles, for VNC viewers, in 'hesper "
+    "doctor'\n"
     "  --gpu NAME|N             the only device that guests see, by (part of) its name or its "
     "number;\n"
     "                           'hesper doctor' lists them [all]\n"
@@ -67,7 +68,7 @@ void cli_device_set_name(struct cli_device *device, const char *name, size_t len
 {
     char *to = device->displays.setup.name;
     size_t room = sizeof(device->displays.setup.name) - 1;
-    if (length > room) // not in the middle of a character of UTF-8
+    if (length > room) // do not cut a character of UTF-8 in its middle
         for (length = room; length && ((unsigned char)name[length] & 0xc0) == 0x80;)
             length--;
     memset(to, 0, room + 1);
@@ -240,7 +241,7 @@ void cli_device_attach(struct cli_device *device, struct vhost_gpu *gpu)
     cli_displays_attach(&device->displays, gpu ? vhost_gpu_device(gpu) : NULL);
 }
 
-// Is there another driver that works?
+// Looks for another driver that works.
 static bool try_others(struct cli_device *device, int status)
 {
     struct cli_worker_command command;

@@ -16,7 +16,7 @@ struct link_pool;
 
 struct cli_device {
     struct cli_host host;
-    struct cli_displays displays;     // its callbacks are the owner's
+    struct cli_displays displays;
     struct cli_seat seat;             // gets what displays send
     struct vhost_gpu_options options; // `device.pool` is set by cli_device_start
     struct os_loop *loop;
@@ -25,15 +25,15 @@ struct cli_device {
     void (*closed)(void *data); // a person has closed a window and means the VM; may be NULL
     void *data;
     struct os_source *patience;
-    const char *control_path; // of the control socket; NULL or "none": there is none
+    const char *control_path; // NULL or "none": there is no control socket
     struct cli_control *control;
     struct cli_janitor control_janitor;
-    struct vhost_gpu *gpu; // of the VM that is connected, for the control socket
+    struct vhost_gpu *gpu; // the connected VM's; NULL: there is none
 };
 
 void cli_device_init(struct cli_device *device);
 
-// For the table of getopt_long, and what it returns then.
+// The values of CLI_DEVICE_OPTIONS, entries for the table of getopt_long.
 enum {
     CLI_DEVICE_APERTURE = 512,
     CLI_DEVICE_RESOLUTION,
@@ -74,19 +74,21 @@ enum {
 // clang-format on
 extern const char cli_device_usage[];
 
-// The first `length` bytes of `name`, as far as there is room.
+// Takes the first `length` bytes of `name`, or as many as there is room for.
 void cli_device_set_name(struct cli_device *device, const char *name, size_t length);
 
-// What getopt_long returned: false if it is none of these or its value is bad, after a log line.
+// Takes an option that getopt_long has returned.
+// Errors: false after a log line, it is none of these or its value is bad.
 bool cli_device_option(struct cli_device *device, const char *command, int option, char **argv);
 
-// Loop, workers, displays; `ready` is called when the first worker has shown that the host has a
-// Vulkan driver. If it has none, the loop is stopped with CLI_FAILED after a log line. CLI_OK or a
-// status.
+// Makes the loop and starts workers, then displays. `ready` is called when the first worker has
+// shown that the host has a Vulkan driver, and displays are open. If that fails, the loop is
+// stopped with CLI_FAILED after a log line. Errors: an exit status other than CLI_OK.
 int cli_device_start(struct cli_device *device);
-// The GPU of a VM that has connected, for displays; NULL before it goes.
+// Shows the GPU of a VM that has connected; NULL, before that is destroyed.
 void cli_device_attach(struct cli_device *device, struct vhost_gpu *gpu);
-// SIGINT, SIGTERM, SIGHUP, SIGQUIT, unless this process was started with them ignored.
+// Calls back for SIGINT, SIGTERM, SIGHUP and SIGQUIT, but not for those that this process was
+// started to ignore. Errors: false after a log line.
 bool cli_device_on_signals(struct cli_device *device, os_signal_callback callback, void *data);
 // Every GPU must have been destroyed.
 void cli_device_finish(struct cli_device *device);

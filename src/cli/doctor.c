@@ -1,5 +1,5 @@
-// hesper doctor: checks every layer from the host's driver to the guest and names the one that
-// refuses.
+// hesper doctor: checks every layer from the host's driver to the guest, and names the one that
+// fails.
 #include "cli/doctor.h"
 
 #include <getopt.h>
@@ -16,15 +16,16 @@
 static const char usage[] =
     "usage: hesper doctor [OPTIONS]\n"
     "\n"
-    "Checks what guests need of this machine, one line a check, and says what to do where it is\n"
-    "not there. Drivers are tried out in processes of their own. Exit status 1 if something that\n"
-    "is there doesn't work, or something needed is missing.\n"
+    "Checks what guests need from this machine, one line a check, and says what to do if it is\n"
+    "missing. Drivers are tried out in processes of their own. Exit status 1 if something does "
+    "not\n"
+    "work, or something needed is missing.\n"
     "\n"
-    "  --guest[=PATH]           a running virtual machine instead, by its control socket "
+    "  --guest[=PATH]           checks a running virtual machine, by its control socket "
     "(--control\n"
-    "                           of 'hesper serve'); of 'hesper run' it is found\n"
+    "                           of 'hesper serve'); that of 'hesper run' is found\n"
     "  --as PROFILE             what guests would get on such a host: portable, moltenvk\n"
-    "  --gpu NAME|N             of only this device\n"
+    "  --gpu NAME|N             checks only this device\n"
     "  --qemu PROGRAM           [qemu-system-MACHINE in PATH]\n"
     "  --json                   the same for programs\n"
     "  --help\n";

@@ -19,7 +19,7 @@ static bool text(struct json object, const char *key, char *buffer, size_t size)
 
 // ---- devices --------------------------------------------------------------
 
-// The strings of an array, put together.
+// Joins the strings of an array. Returns their number.
 static unsigned join(struct json array, const char *separator, char *buffer, size_t size)
 {
     unsigned count = 0;
@@ -97,7 +97,7 @@ static void check_devices(struct doctor *doctor, const struct cli_report *report
 
 // ---- drivers --------------------------------------------------------------
 
-// Those whose hardware is not here: distributions install them all.
+// Drivers whose hardware is not in this machine: distributions install them all.
 struct idle {
     char names[600];
     unsigned count;
@@ -111,7 +111,7 @@ static void add_idle(struct idle *idle, const char *path)
              slash ? slash + 1 : path);
 }
 
-// Of one driver. True: guests can use it.
+// Checks one driver. True: guests can use it.
 static bool check_driver(struct doctor *doctor, const struct venus_candidate *candidate,
                          struct idle *idle)
 {

@@ -26,7 +26,7 @@ static bool lists(struct json object, const char *key, const char *wanted)
     return false;
 }
 
-// What a guest's kernel must have taken for Mesa's Venus.
+// Checks that the guest's kernel has taken the features that Mesa's Venus needs.
 static void check_features(struct doctor *doctor, struct json gpu)
 {
     static const char *const needed[] = {"VIRGL", "RESOURCE_BLOB", "CONTEXT_INIT"};
@@ -64,7 +64,7 @@ static void check_contexts(struct doctor *doctor, struct json gpu)
 {
     if (is_true(gpu, "capset_withheld"))
         doctor_say(doctor, DOCTOR_BAD, "capset", "in the guest: Linux 7.2 and Mesa 26.2.4 or newer",
-                   "withheld: the guest's driver can't align memory to this host's larger pages");
+                   "withheld: the guest's driver cannot align memory to this host's larger pages");
     else if (!doctor_number(gpu, "capset_reads"))
         doctor_say(doctor, DOCTOR_NOTE, "capset",
                    "in the guest: install mesa-vulkan-drivers, run vulkaninfo --summary",

@@ -13,7 +13,7 @@
 #include "wire/wire.h"
 
 enum { ENOUGH_FILES = 4096, NEEDED_FILES = 256, ENOUGH_MAPPINGS = 65000 };
-#define WINDOW_SIZE (8ull << 30) // the default
+#define APERTURE_SIZE (8ull << 30) // the default
 
 static void check_version(struct doctor *doctor)
 {
@@ -26,19 +26,18 @@ static void check_version(struct doctor *doctor)
                name.sysname, name.release, name.machine);
 }
 
-// All that a guest maps is such a file: a sparse one of the aperture's size, whose pages can be
-// given back.
+// Guests map such files: sparse, of the aperture's size, with pages that can be given back.
 static void check_memory(struct doctor *doctor)
 {
     size_t page = os_page_size();
-    int fd = os_shm_create("hesper-doctor", WINDOW_SIZE);
+    int fd = os_shm_create("hesper-doctor", APERTURE_SIZE);
     void *mapping;
-    int error = fd < 0 ? fd : os_shm_map(fd, WINDOW_SIZE / 2, page, &mapping);
+    int error = fd < 0 ? fd : os_shm_map(fd, APERTURE_SIZE / 2, page, &mapping);
     bool returned = false;
     if (!error) {
         volatile unsigned char *first = mapping;
         *first = 1;
-        returned = !os_shm_punch(fd, mapping, WINDOW_SIZE / 2, page) && *first == 0;
+        returned = !os_shm_punch(fd, mapping, APERTURE_SIZE / 2, page) && *first == 0;
         os_shm_unmap(mapping, page);
     }
     if (fd >= 0)
@@ -46,7 +45,8 @@ static void check_memory(struct doctor *doctor)
     if (error)
         doctor_say(doctor, DOCTOR_BAD, "memory",
                    "give this user shared memory (a container may need --shm-size)",
-                   "no shared memory of %llu GiB, sparse: %s", WINDOW_SIZE >> 30, strerror(-error));
+                   "no shared memory of %llu GiB, sparse: %s", APERTURE_SIZE >> 30,
+                   strerror(-error));
     else if (!returned)
         doctor_say(doctor, DOCTOR_NOTE, "memory", NULL,
                    "shared memory in pages of %zu bytes; what a guest frees stays taken", page);
@@ -72,7 +72,7 @@ static void check_space(struct doctor *doctor)
     struct rlimit space, locked;
     unsigned long mappings = os_mapping_limit();
     if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY &&
-        space.rlim_cur < 2 * WINDOW_SIZE)
+        space.rlim_cur < 2 * APERTURE_SIZE)
         doctor_say(doctor, DOCTOR_BAD, "space", "ulimit -v unlimited, or a smaller --aperture-size",
                    "the address space is limited to %llu MiB, less than the aperture needs",
                    (unsigned long long)(space.rlim_cur >> 20));

@@ -22,7 +22,7 @@ static bool ran(int status)
     return status >= 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
-// The first line that says something, without our own "hesper: error: ".
+// The first line that is not empty, without our own "hesper: error: ".
 static const char *first_line(char *output)
 {
     static const char own[] = "hesper: error: ";
@@ -40,7 +40,7 @@ static bool is_darwin(void)
 
 // ---- the CPU --------------------------------------------------------------
 
-// macOS lets only those use its hypervisor whose signature says so.
+// On macOS only programs whose signature says so may use the hypervisor.
 static void check_signature(struct doctor *doctor, const char *program, char *output)
 {
     char path[4096], *which[] = {"/usr/bin/which", (char *)program, NULL};
@@ -131,7 +131,7 @@ static bool check_version(struct doctor *doctor, const char *program, char *outp
     }
     if (major < 11 || (major == 11 && minor < 1)) {
         doctor_say(doctor, DOCTOR_BAD, "qemu", qemu_remedy,
-                   "%s is version %u.%u: it can't share host memory with a guest over vhost-user",
+                   "%s is version %u.%u: it cannot share host memory with a guest over vhost-user",
                    program, major, minor);
         return false;
     }

@@ -15,7 +15,7 @@ enum { OUTPUT_SIZE = 256 << 10 };
 
 // ---- one driver -----------------------------------------------------------
 
-// What a driver wrote last before it ended is the best that is known about why.
+// The last line that a driver wrote before it ended says best why it did.
 static void last_line(const char *output, char *line, size_t size)
 {
     size_t length = strlen(output);
@@ -27,7 +27,7 @@ static void last_line(const char *output, char *line, size_t size)
     snprintf(line, size, "%.*s", (int)(length - start), output + start);
 }
 
-// It has devices, and guests can use none of them: why is said of the first.
+// The driver has devices, and guests can use none of them. Says why of the first.
 static void explain_refusal(struct cli_report *report)
 {
     struct json devices, device = {0}, value;
@@ -55,7 +55,7 @@ static void explain(struct cli_report *report, int status)
     }
     last_line(report->output, line, sizeof(line));
     if (status < 0)
-        snprintf(report->error, sizeof(report->error), "it can't be tried out: %s",
+        snprintf(report->error, sizeof(report->error), "it cannot be tried out: %s",
                  strerror(-status));
     else if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL)
         snprintf(report->error, sizeof(report->error), "it does not answer");
@@ -74,7 +74,7 @@ void cli_driver_report(const struct cli_host *host, const char *driver, struct c
     *report = (struct cli_report){.output = malloc(OUTPUT_SIZE)};
     snprintf(wanted.driver, sizeof(wanted.driver), "%s", driver);
     if (!report->output || !cli_worker_command(&command, &wanted)) {
-        snprintf(report->error, sizeof(report->error), "it can't be tried out");
+        snprintf(report->error, sizeof(report->error), "it cannot be tried out");
         return;
     }
     const char **end = command.arguments;
@@ -111,7 +111,7 @@ void cli_report_finish(struct cli_report *report)
 
 // ---- choosing -------------------------------------------------------------
 
-// What the loader finds, as the environment says. `why` not, if it is of no use.
+// Tries the loader with the environment as it is. `why` gets the reason if that does not work.
 static bool try_loader(struct cli_host *host, char *why, size_t why_size)
 {
     struct cli_report report;
@@ -134,11 +134,11 @@ void cli_driver_take(struct cli_host *host, const struct venus_candidate *candid
         snprintf(host->driver + used, sizeof(host->driver) - used, ":%s", candidate->name + 9);
 }
 
-// What was tried in vain, for the one line in the end.
+// What was tried in vain, for one line at the end.
 struct refused {
     char text[1200];
     size_t used;
-    char gpu[600]; // of a driver that lacks the device that a person asks for
+    char gpu[600]; // what a driver said that lacks the device that --gpu asks for
 };
 
 static void refuse(struct refused *refused, const char *path, const char *why)
@@ -149,11 +149,11 @@ static void refuse(struct refused *refused, const char *path, const char *why)
                              "; of no use is %s: %s", path, why);
 }
 
-// Which of them work? `chosen`: those that the environment names, or the others.
+// Tries each candidate that the environment names (`chosen`), or each of the others.
 static void try_each(struct cli_host *host, const struct venus_candidates *candidates, bool chosen,
                      struct refused *refused)
 {
-    struct cli_host alone = *host; // host->driver grows meanwhile
+    struct cli_host alone = *host; // because host->driver grows meanwhile
     for (unsigned i = 0; i < candidates->count; i++) {
         const struct venus_candidate *candidate = &candidates->items[i];
         const char *path = strchr(candidate->name, ':') + 1;
@@ -185,10 +185,10 @@ static bool choose(struct cli_host *host, const struct venus_candidates *candida
 {
     char why[600], rest[600];
     struct refused refused = {.text = ""};
-    // Twice is a chance; and it says why not.
+    // A second try may succeed, and says why if it does not.
     if (try_loader(host, why, sizeof(why)))
         return true;
-    // The loader has failed as it is told to work; maybe only one of its drivers is to blame.
+    // The loader fails with this environment. Maybe only one of its drivers is to blame.
     try_each(host, candidates, true, &refused);
     bool strayed = !host->driver[0] && (named("VK_DRIVER_FILES") || named("VK_ICD_FILENAMES"));
     if (strayed) {
@@ -214,7 +214,7 @@ static bool choose(struct cli_host *host, const struct venus_candidates *candida
 bool cli_driver_choose(struct cli_host *host, int status)
 {
     if (status != -1 && WIFEXITED(status) && WEXITSTATUS(status) != VENUS_WORKER_NO_DRIVER)
-        return false; // it has said what it suffers from
+        return false; // the worker has said why
     if (host->driver[0] || status == -1) {
         log_error("the worker did not start: %s", status == -1 ? "it could not be run"
                                                   : WIFSIGNALED(status)

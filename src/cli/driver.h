@@ -1,4 +1,4 @@
-// The drivers of this machine, tried out: each in a process of its own, which it may end.
+// Tries out the drivers of this machine, each in a process of its own, which the driver may end.
 #ifndef CLI_DRIVER_H
 #define CLI_DRIVER_H
 
@@ -7,26 +7,28 @@
 #include "venus/discovery.h"
 
 struct cli_report {
-    char *output;     // of the worker; owned
-    struct json root; // of venus/report.h; {0}: there is none
+    char *output;     // what the worker wrote; the report owns it
+    struct json root; // the report of venus/report.h; {0}: there is none
     bool usable;      // a guest could use one of the devices
-    char error[600];  // why not, in one line: what the driver said, or how it ended; else empty
+    char error[600];  // why it is not usable, in one line; empty if it is
 };
 
-// Has a worker report on `driver` (venus/discovery.h) as `host` says: profile, GPU, page size.
+// Has a worker report on `driver` (venus/discovery.h) with the profile, GPU and page size of
+// `host`.
 void cli_driver_report(const struct cli_host *host, const char *driver, struct cli_report *report);
 void cli_report_finish(struct cli_report *report);
-// It works, but finds no device; there is no loader.
+// The driver works, but finds no device.
 bool cli_report_no_device(const struct cli_report *report);
+// There is no loader.
 bool cli_report_no_loader(const struct cli_report *report);
 
-// A driver that was found good joins those in host->driver: a loader takes a list of manifests. Of
-// what can't be joined the first stays.
+// Adds a driver that was found good to host->driver: a loader takes a list of manifests. If it
+// cannot be added to those that are there, they stay.
 void cli_driver_take(struct cli_host *host, const struct venus_candidate *candidate);
 
-// After a first worker has ended before it was ready (`status` as of waitpid, -1: not seen): tries
-// out every driver of the machine, each in a process of its own, says which are of no use, and puts
-// those that are into host->driver. False after log lines: there is none, or it was done before.
+// To be called when a first worker has ended before it was ready (`status` is that of waitpid, -1:
+// not seen). Tries out every driver of the machine, logs which do not work, and puts those that do
+// into host->driver. Errors: false after log lines, none works or this was done before.
 bool cli_driver_choose(struct cli_host *host, int status);
 
 #endif

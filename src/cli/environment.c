@@ -14,7 +14,7 @@ static char *join(const char *name, const char *first, const char *second)
     return entry;
 }
 
-// The value of `name` in `entry`, or NULL.
+// Returns the value if `entry` is that of `name`, or else NULL.
 static const char *value_of(const char *entry, const char *name)
 {
     size_t length = strlen(name);
@@ -29,7 +29,7 @@ static const char *lookup(char *const *environment, const char *name)
     return value;
 }
 
-// Is `word` one of the comma-separated ones?
+// Whether `word` is one of the comma-separated words of `text`.
 static bool lists(const char *text, const char *word)
 {
     size_t length = strlen(word);
@@ -79,8 +79,8 @@ char **cli_environment_for_client(char *const *environment, const char *socket,
     result[used] = join("VK_ICD_FILENAMES", manifest, ""); // loaders before 1.3.207
     used += result[used] != NULL;
     wanted += REPLACED;
-    // Over vtest there is no zero-copy in any case, and without this Mesa finds no device that can
-    // present on an X server without DRI3.
+    // Without this, Mesa finds no device that can present on an X server without DRI3. It costs
+    // nothing: over vtest there is no zero-copy in any case.
     if (!lookup(environment, "MESA_VK_WSI_DEBUG")) {
         result[used] = join("MESA_VK_WSI_DEBUG", "sw", "");
         used += result[used] != NULL;

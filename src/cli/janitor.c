@@ -21,8 +21,7 @@
 
 enum { JANITOR_FD = 3, MAX_CONNECTIONS = 1023 };
 
-// [0] is the server, the others are its connections; `events` stays 0 for them: only their end is
-// of interest.
+// [0] is the server. The others are its connections, whose `events` stay 0: only their end matters.
 struct watch {
     struct pollfd fds[1 + MAX_CONNECTIONS];
     unsigned count;
@@ -70,11 +69,11 @@ int cli_janitor(int argc, char **argv)
         return CLI_USAGE;
     }
     if (stat(argv[1], &before) < 0)
-        return CLI_OK; // the server has come to its end already, and cleaned up
+        return CLI_OK; // the server has ended already, and cleaned up
     static const int survived[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
     for (size_t i = 0; i < sizeof(survived) / sizeof(survived[0]); i++)
         signal(survived[i], SIG_IGN);
-    // Holds nothing that somebody may wait for the end of.
+    // Others may wait for the end of these.
     close(STDIN_FILENO);
     close(STDOUT_FILENO);
     close(STDERR_FILENO);
@@ -116,7 +115,7 @@ void cli_janitor_start(struct cli_janitor *janitor, const char *socket, const ch
 
 void cli_janitor_watch(struct cli_janitor *janitor, int connection)
 {
-    if (janitor->fd >= 0) // if it does not take it, it does not: nothing waits for a janitor
+    if (janitor->fd >= 0) // it may be lost: nothing waits for a janitor
         os_socket_send(janitor->fd, "", 1, &connection, 1);
 }
 

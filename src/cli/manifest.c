@@ -7,8 +7,8 @@
 
 enum { WRONG_MACHINE = 1, ANY_MACHINE, SAME_MACHINE };
 
-// How well the file suits: virtio_icd.json and virtio_icd.<machine>.json are what Mesa's packages
-// install. 0: some other driver.
+// Rates how well a file suits: Mesa's packages install virtio_icd.json or
+// virtio_icd.<machine>.json. 0: it is another driver's.
 static int rate(const char *name, const char *machine)
 {
     static const char prefix[] = "virtio_icd", suffix[] = ".json";
@@ -95,6 +95,6 @@ bool cli_manifest_find(const char *root, const char *machine, char *path, size_t
     search_home(&search, "XDG_DATA_HOME", "/.local/share");
     search_variable(&search, "XDG_DATA_DIRS", "/usr/local/share:/usr/share");
     search_list(&search, root, "/usr/local/share:/usr/share");
-    // One for another machine is no use: the loader would drop it without a word.
+    // One for another machine is of no use: the loader would ignore it silently.
     return search.best > WRONG_MACHINE && snprintf(path, size, "%s", found) < (int)size;
 }

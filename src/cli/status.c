@@ -53,7 +53,6 @@ static void answer_status(void *data, const char *argument, struct cli_control_a
 {
     struct cli_device *device = data;
     struct json_writer json = {0};
-    (void)argument;
     json_open(&json, NULL, '{');
     json_string(&json, "hesper", HESPER_VERSION);
     json_number(&json, "pid", getpid());
@@ -134,7 +133,6 @@ static struct renderers *renderers_of(const struct cli_device *device)
 
 static void answer_contexts(void *data, const char *argument, struct cli_control_answer *answer)
 {
-    (void)argument;
     cli_contexts_list(renderers_of(data), answer);
 }
 
@@ -143,7 +141,6 @@ static void answer_trace(void *data, const char *argument, struct cli_control_an
     cli_contexts_trace(renderers_of(data), argument, answer);
 }
 
-// A request is a line here.
 static const struct cli_control_request requests[] = {
     {"status", NULL, answer_status},
     {"screenshot", "OUTPUT FILE", answer_screenshot},

@@ -4,7 +4,7 @@
 
 #include "cli/device.h"
 
-// Opens the control socket, if there is to be one. False after a log line.
+// Opens the control socket, if there is to be one. Errors: false after a log line.
 bool cli_status_open(struct cli_device *device);
 void cli_status_close(struct cli_device *device);
 

@@ -1,4 +1,4 @@
-// hesper worker: one context of one guest, with the host's Vulkan driver. Started by hesper itself.
+// hesper worker: one context of one guest, with the host's Vulkan driver. hesper starts it.
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -90,7 +90,7 @@ int cli_worker(int argc, char **argv)
     }
     cli_host_apply(&host);
     os_die_with_parent();
-    // Meant for the client's side. The host's loader may know Venus too, and would come back to us.
+    // These are meant for clients. The host's loader may know Venus too, and would come back to us.
     unsetenv("VN_DEBUG");
     unsetenv("VTEST_SOCKET_NAME");
     return report ? venus_report_main(&worker) : venus_worker_main((int)fd, &worker);

@@ -1,7 +1,7 @@
-// What the devices are, as the configuration space shows it.
-#include "input/private.h"
-
+// The configuration space: what the devices are.
 #include <string.h>
+
+#include "input/private.h"
 
 enum select {
     SELECT_ID_NAME = 0x01,
@@ -76,7 +76,7 @@ bool input_kind_takes(enum input_kind kind, uint16_t type, uint16_t code)
     case INPUT_EV_ABS:
         return has(kind, type, code);
     default:
-        return false; // LEDs go the other way
+        return false; // the driver sends LEDs, it does not get them
     }
 }
 

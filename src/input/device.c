@@ -1,12 +1,12 @@
 // Events on their way to the driver, its LEDs on their way back.
-#include "input/private.h"
-
 #include <stdlib.h>
 #include <string.h>
 
+#include "input/private.h"
+
 enum { MAX_BUFFERS = 1024 }; // the longest queue there is; a power of two
 
-// What a group takes, and how many may come at once.
+// The time that a group takes, and how many groups may come at once.
 static const uint64_t pace_ns[INPUT_KINDS] = {
     [INPUT_KEYBOARD] = 4000000, [INPUT_POINTER] = 2000000, [INPUT_TOUCH] = 4000000};
 enum { AT_ONCE = 8 };
@@ -86,8 +86,8 @@ static void fall_behind(struct input_device *device)
     device->behind = true;
 }
 
-// Room for whatever comes of a group; if there is none the driver is too slow, or has stopped
-// reading.
+// Makes sure that `pending` has room for anything a group becomes. If it has none, the driver is
+// too slow, or has stopped reading.
 static void make_sure_of_room(struct input_device *device)
 {
     if (device->behind || device->pending_count + INPUT_MOST_EMITTED <= device->most_pending)
@@ -109,7 +109,7 @@ static void catch_up(struct input_device *device)
     device->last_motion = UINT64_MAX;
 }
 
-// May the next event be given now?
+// Whether the next event may be given now.
 static bool is_time(struct input_device *device)
 {
     uint64_t pace = pace_ns[device->kind];
@@ -188,9 +188,9 @@ static void commit(struct input_device *device)
     input_state_apply(device, device->group, device->group_size);
     device->group_size = 0;
     if (!device->open)
-        return; // it has changed nothing, or nobody is to hear of it
+        return; // it has changed nothing, or the driver is not told
     input_device_end_group(device);
-    // Does the group before it wait too, and is it a motion?
+    // The group before it waits too, and is a motion.
     if (moves && before != UINT64_MAX && before >= device->taken)
         merge_motions(device, before);
     device->last_motion = moves ? device->last_group : UINT64_MAX;
@@ -247,8 +247,8 @@ void input_device_start(struct input_device *device)
     deliver(device);
 }
 
-// What is pending stays: the driver may only be paused. What comes now does not: nobody wants all
-// clicks on a picture that stood still to be carried out later.
+// Pending events stay: the driver may only be paused. Events that come now are not kept: clicks on
+// a picture that stands still should not be carried out later.
 void input_device_stop(struct input_device *device)
 {
     device->running = false;
@@ -279,7 +279,7 @@ static void take_buffer(struct input_device *device, void *response, uint32_t si
     deliver(device);
 }
 
-// Copies `size` bytes once; false: there are not so many.
+// Copies `size` bytes once. False: there are not so many.
 static bool gather(const struct iovec *parts, unsigned count, uint8_t *to, size_t size)
 {
     for (unsigned i = 0; i < count && size; i++) {
@@ -298,7 +298,7 @@ static void take_status(struct input_device *device, const struct iovec *parts, 
         return;
     unsigned type = event[0] | event[1] << 8, code = event[2] | event[3] << 8;
     if (type != INPUT_EV_LED || code > INPUT_LED_SCROLLL)
-        return; // how fast it repeats keys, for example
+        return; // the rate of key repeats, for example
     bool on = event[4] | event[5] | event[6] | event[7];
     set_leds(device, (device->leds & ~(1u << code)) | (uint32_t)on << code);
 }

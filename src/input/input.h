@@ -1,19 +1,19 @@
-// Virtio input devices (virtio 1.2 §5.8): a keyboard, an absolute pointer, a touch screen. Pure: a
-// front brings the driver's requests and carries the answers, whoever has a person's hands in front
-// of him brings events.
+// Virtio input devices (virtio 1.2 §5.8): a keyboard, an absolute pointer, a touch screen. They are
+// pure: a front brings the driver's requests and carries the responses, and displays bring the
+// events of a person.
 //
-// What is held down is the device's to know. Events wait for the driver's buffers, up to
-// INPUT_MAX_PENDING; what happens while there is no driver, while the VM is paused, or beyond that,
-// is not kept: when the driver reads again it is told what has come to be different (keys and
-// buttons down or up, positions, contacts), so that no key hangs. An event that changes nothing is
-// not passed on.
+// The device knows what is held down. Events wait for the driver's buffers, up to
+// INPUT_MAX_PENDING. Events beyond that, and those that come while there is no driver or the VM is
+// paused, are not kept. When the driver reads again, it is told what differs from what it knows
+// (keys and buttons down or up, positions, contacts), so that no key hangs. An event that changes
+// nothing is not passed on.
 //
-// Nothing is given to the driver faster than hands would: Linux keeps as little as 64 events for a
-// program that is not reading at the moment, and drops them all when there are more. What a person
-// does is not slowed by that; a text that is pasted as keys takes its time, and positions of the
-// pointer that have to wait are merged.
+// The driver gets events no faster than hands make them: Linux keeps as few as 64 events for a
+// program that is not reading at the moment, and drops them all when there are more. This does not
+// slow a person. Text that is pasted as keys takes its time, and positions of the pointer that have
+// to wait are merged.
 //
-// One thread; nothing blocks.
+// Thread: one. Nothing blocks.
 #ifndef INPUT_INPUT_H
 #define INPUT_INPUT_H
 
@@ -51,35 +51,37 @@ struct input_event {
 
 struct input_front {
     void *data;
-    // The request's response has `written` bytes.
+    // Ends the request; its response has `written` bytes.
     void (*complete)(void *data, void *token, uint32_t written);
-    void (*flush)(void *data); // tell the driver of what was completed
+    void (*flush)(void *data); // tell the driver of requests that were completed
     // The driver has switched LEDs: bit n is LED n. May be NULL.
     void (*leds)(void *data, uint32_t leds);
     uint64_t (*now)(void *data);              // ns, any epoch
     void (*wake)(void *data, uint64_t at_ns); // call input_device_wake then; replaces earlier ones
 };
 
-// NULL: no memory. `front` is copied.
+// Owns: `front` is copied.
+// Errors: NULL, out of memory.
 struct input_device *input_device_create(enum input_kind kind, const struct input_front *front);
-// Calls nothing back.
+// No callback comes.
 void input_device_destroy(struct input_device *device);
 
 const char *input_kind_name(enum input_kind kind); // "keyboard", "pointer", "touch"
-// Does a device of this kind take such events (SYN_REPORT included)?
+// Whether a device of this kind takes such events (SYN_REPORT included).
 bool input_kind_takes(enum input_kind kind, uint16_t type, uint16_t code);
 
 // ---- the driver's side ----------------------------------------------------
 
-// Inside INPUT_CONFIG_SIZE.
+// The range must lie inside INPUT_CONFIG_SIZE.
 void input_device_read_config(const struct input_device *device, uint32_t offset, void *bytes,
                               uint32_t size);
 void input_device_write_config(struct input_device *device, uint32_t offset, const void *bytes,
                                uint32_t size);
-// A driver runs; stops being served (it is paused, or gone); was gone: its requests are void and
-// the next one knows nothing yet.
+// A driver runs.
 void input_device_start(struct input_device *device);
+// The driver is not served from now on: it is paused, or gone.
 void input_device_stop(struct input_device *device);
+// The driver was gone: its requests are void, and the next driver knows nothing yet.
 void input_device_reset(struct input_device *device);
 // `readable` is guest memory, which may change at any time, valid until `reset`; `response` is
 // private.
@@ -89,15 +91,15 @@ void input_device_request(struct input_device *device, unsigned queue, const str
 
 // ---- the person's side ----------------------------------------------------
 
-// Groups ended by SYN_REPORT, in pieces of any size. Values out of range are brought into it.
-// High-resolution and plain wheel events make each other; BTN_TOUCH, ABS_X and ABS_Y of a touch
-// screen follow from its contacts and needn't be sent. Returns how many events were ignored because
-// such a device has none.
+// Takes events in pieces of any size; SYN_REPORT ends a group. Values are clamped to their range.
+// High-resolution and plain wheel events make each other. BTN_TOUCH, ABS_X and ABS_Y of a touch
+// screen follow from its contacts and need not be sent. Returns how many events were ignored
+// because the device has no such events.
 size_t input_device_send(struct input_device *device, const struct input_event *events,
                          size_t count);
-// Time has come for what had to wait.
+// The time given to `wake` has come.
 void input_device_wake(struct input_device *device);
-// Nothing is held down any more; a group begun is dropped.
+// Nothing is held down any more. A group that has begun is dropped.
 void input_device_release(struct input_device *device);
 
 #endif

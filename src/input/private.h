@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "input/input.h"
 
-// What is down and where things are: of the person's hands, or as a driver knows it.
+// What is down and where things are, for the person's hands or as a driver knows it.
 struct input_state {
     uint8_t down[INPUT_KEY_LIMIT / 8]; // a bit a code
     int32_t x, y;                      // -1: not said yet
@@ -13,8 +13,8 @@ struct input_state {
         int32_t id; // -1: none
         int32_t x, y;
     } contacts[INPUT_CONTACTS];
-    int32_t slot;  // that events are for; -1: none that exists
-    int32_t first; // contact that ABS_X and ABS_Y follow; -1: none
+    int32_t slot;  // the contact that events are for; -1: none that exists
+    int32_t first; // the contact that ABS_X and ABS_Y follow; -1: none
 };
 
 struct input_device {
@@ -24,24 +24,25 @@ struct input_device {
     uint32_t leds;
 
     bool running; // there is a driver, and it reads
-    // Events change `state` only; `told` is what the driver will know when it has read all that is
-    // pending. Otherwise both are the same, and `told` is not kept.
+    // Events change only `state`, and `told` is what the driver will know when it has read
+    // everything that is pending. While the device is not behind, both are the same, and `told` is
+    // not kept.
     bool behind;
     struct input_state state, told;
-    int32_t clicks[2]; // of a fine wheel, vertical and horizontal: what is less than a click
+    int32_t clicks[2]; // vertical, horizontal: what a fine wheel has turned beyond whole clicks
 
     struct input_event group[INPUT_MAX_GROUP]; // until its SYN_REPORT
     size_t group_size;
 
     struct input_event *pending; // ring of INPUT_MAX_PENDING
     uint32_t pending_first, pending_count;
-    uint32_t most_pending; // INPUT_MAX_PENDING; a fuzzer has no time for so many
+    uint32_t most_pending; // INPUT_MAX_PENDING; smaller in a fuzzer, which has no time for so many
     bool open;             // the group at the end of `pending` has no SYN_REPORT yet
-    // Counting all events that ever were in `pending`: how many have left it; where its last group
-    // begins, and where it does if that only moves the pointer (UINT64_MAX: it does not).
+    // These count all events that ever were in `pending`: how many have left it; where its last
+    // group begins; the same if that group only moves the pointer, or else UINT64_MAX.
     uint64_t taken, last_group, last_motion;
     bool in_group;     // the driver has some of a group, and not its SYN_REPORT
-    uint64_t paid_for; // ns: groups given so far would have taken hands until then
+    uint64_t paid_for; // ns: hands would have taken until then for the groups given so far
 
     struct input_buffer {
         void *token;
@@ -51,7 +52,7 @@ struct input_device {
     struct log_limit limit;
 };
 
-// config.c: what a selection shows; returns its size.
+// config.c: puts what a selection shows into `bytes`, and returns its size.
 uint8_t input_config_bytes(enum input_kind kind, uint8_t select, uint8_t subselect,
                            uint8_t bytes[128]);
 
@@ -61,20 +62,20 @@ static inline bool input_state_is_down(const struct input_state *state, unsigned
 {
     return state->down[code / 8] >> code % 8 & 1;
 }
-// Carries a group out on device->state, and says what it changes with input_device_emit.
+// Carries a group out on device->state, and emits what it changes.
 void input_state_apply(struct input_device *device, const struct input_event *group, size_t count);
-// Says with input_device_emit what leads from `from` to device->state.
+// Emits what leads from `from` to device->state.
 void input_state_difference(struct input_device *device, const struct input_state *from);
-// Lets go of all.
+// Releases everything.
 void input_state_release(struct input_device *device);
 enum {
-    // More than a group, a difference or a release can become, with all that is added.
+    // An upper bound of the events that a group, a difference or a release becomes.
     INPUT_MOST_EMITTED = 2 * INPUT_MAX_GROUP + INPUT_KEY_LIMIT + 8 * INPUT_CONTACTS
 };
 
 // device.c
 void input_device_emit(struct input_device *device, uint16_t type, uint16_t code, int32_t value);
-// With a SYN_REPORT, if anything was said.
+// Ends a group with SYN_REPORT, if anything was emitted.
 void input_device_end_group(struct input_device *device);
 
 #endif

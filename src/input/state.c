@@ -1,8 +1,8 @@
-// What is held down: what a group of events changes in it, and what leads from one state to
+// What is held down: how a group of events changes it, and which events lead from one state to
 // another.
-#include "input/private.h"
-
 #include <string.h>
+
+#include "input/private.h"
 
 void input_state_clear(struct input_state *state)
 {
@@ -51,7 +51,7 @@ static void apply_touch(struct input_device *device, const struct input_event *e
     if (event->code == INPUT_ABS_MT_TRACKING_ID) {
         int32_t id = event->value < 0 ? -1 : event->value & INPUT_MAX_TRACKING;
         if (id != contact->id && id >= 0)
-            contact->x = contact->y = -1; // of a new contact both are said
+            contact->x = contact->y = -1; // so that both are told of a new contact
         set_position(device, event->code, &contact->id, id);
     } else if (contact->id >= 0) {
         bool x = event->code == INPUT_ABS_MT_POSITION_X;
@@ -62,7 +62,7 @@ static void apply_touch(struct input_device *device, const struct input_event *e
 
 // ---- what follows from a group --------------------------------------------
 
-// Old programs know one finger only: where the first contact is, while it lasts, and then another.
+// Old programs know one finger: the first contact while it lasts, then another.
 static void follow_contacts(struct input_device *device)
 {
     struct input_state *state = &device->state;
@@ -83,14 +83,14 @@ static void follow_contacts(struct input_device *device)
 
 struct wheel {
     uint16_t code, fine_code;
-    int32_t clicks, fine; // of the group
+    int32_t clicks, fine; // the sums of the group
     bool has_clicks, has_fine;
 };
 
 static void turn(struct input_device *device, struct wheel *wheel, int32_t *rest)
 {
     if (wheel->has_fine && !wheel->has_clicks) {
-        // What a change of direction finds left over would delay it.
+        // A rest of the other direction would delay the turn.
         if (((int64_t)wheel->fine > 0) != (*rest > 0))
             *rest = 0;
         *rest += wheel->fine;
@@ -130,7 +130,7 @@ void input_state_apply(struct input_device *device, const struct input_event *gr
         const struct input_event *event = &group[i];
         switch (event->type) {
         case INPUT_EV_KEY:
-            // Repeats (2) are the driver's; the touch of a screen follows from its contacts.
+            // The driver makes repeats (2). The touch of a screen follows from its contacts.
             if ((event->value == 0 || event->value == 1) && event->code != INPUT_BTN_TOUCH)
                 set_key(device, event->code, event->value);
             break;
@@ -196,7 +196,7 @@ static void contacts_difference(struct input_device *device, const struct input_
         say_slot(device, &slot, i);
         input_device_emit(device, INPUT_EV_ABS, INPUT_ABS_MT_TRACKING_ID, -1);
     }
-    input_device_end_group(device); // libraries don't expect an end and a beginning in one
+    input_device_end_group(device); // libraries do not expect an end and a beginning in one
     for (int i = 0; i < INPUT_CONTACTS; i++) {
         const struct input_contact *old = &from->contacts[i], *new = &to->contacts[i];
         bool fresh = new->id != old->id;
@@ -237,7 +237,7 @@ void input_state_difference(struct input_device *device, const struct input_stat
 {
     const struct input_state *to = &device->state;
     contacts_difference(device, from);
-    // First where, then what is pressed there.
+    // The position first, then the keys that are pressed there.
     say(device, INPUT_ABS_X, to->x, to->x != from->x);
     say(device, INPUT_ABS_Y, to->y, to->y != from->y);
     keys_difference(device, from);

@@ -28,8 +28,7 @@ int hypervisor_begin(struct hypervisor *hypervisor, void *address, uint64_t gues
                         "it would not see what is placed\n");
         return 0;
     }
-    // Under another accelerator the process has no virtual machine of this hypervisor's, and it
-    // refuses.
+    // Under another accelerator this hypervisor has no virtual machine in the process, and refuses.
     if (hypervisor->unmap(guest, (size_t)size))
         return 0;
     hypervisor->active = true;

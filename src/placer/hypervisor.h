@@ -1,6 +1,6 @@
-// A hypervisor that keeps a picture of its own of what is mapped (Apple's Hypervisor.framework) has
-// to hear of every change. Nothing is linked: its functions are looked up in the process. Where
-// they are not, which is everywhere but in QEMU on macOS, nothing here does anything.
+// A hypervisor that keeps mappings of its own (Apple's Hypervisor.framework) must be told of every
+// change. Nothing is linked: its functions are looked up in the process. Everywhere but in QEMU on
+// macOS there are none, and nothing here does anything.
 #ifndef PLACER_HYPERVISOR_H
 #define PLACER_HYPERVISOR_H
 
@@ -18,10 +18,10 @@ struct hypervisor {
     bool active; // it runs this virtual machine
 };
 
-// At a new aperture, mapped at `address` here and at `guest` in the guest (0: unknown): is there
-// such a hypervisor, and is it at work? If so it now has the aperture as it is. 0 or -errno.
+// Looks for such a hypervisor at work, and if there is one, tells it of a new aperture, which is
+// mapped at `address` here and at `guest` in the guest (0: unknown). Errors: -errno.
 int hypervisor_begin(struct hypervisor *hypervisor, void *address, uint64_t guest, uint64_t size);
-// The range has been mapped anew. 0 or -errno: the guest does not see it.
+// The range has been mapped anew. Errors: -errno, and the guest does not see it.
 int hypervisor_renew(const struct hypervisor *hypervisor, void *address, uint64_t guest,
                      uint64_t size);
 

@@ -55,14 +55,14 @@ struct placer {
     uint64_t page_size;
 
     bool bound;          // ranges may be mapped
-    uint64_t generation; // of the aperture known last; 0: none
+    uint64_t generation; // the last aperture's; 0: none
     uint8_t *aperture;   // its address in this process
     uint64_t size;
     int file;
     bool by_address; // it was not found in `maps`, which are not looked at then
     struct hypervisor hypervisor;
-    struct file_id
-        *files; // what may be mapped in the aperture: its own file and those placed; sorted
+    // The files that may be mapped in the aperture, its own and those placed; sorted.
+    struct file_id *files;
     size_t file_count, file_capacity;
 
     uint8_t replies[64][REPLY_SIZE]; // not sent yet
@@ -156,17 +156,18 @@ static bool inspect(void *data, const struct mapping *mapping)
     return inspection->at < inspection->end;
 }
 
-// Is every page of the aperture still as we left it?
+// Whether every page of the aperture is still as we left it.
 static bool stands(const struct placer *placer)
 {
     uint64_t start = (uintptr_t)placer->aperture;
     struct inspection inspection = {placer, start, start + placer->size};
     if (placer->by_address)
-        return true; // can't be known: the device process knows by the memory table
+        return true; // it cannot be known here: the device process knows by the memory table
     return platform_walk(placer->maps, inspect, &inspection) && inspection.at >= inspection.end;
 }
 
-// Does somebody else's mapping lie at `address`? False also where that can't be said quickly.
+// Whether a mapping that is not ours lies at `address`. False also where that cannot be told
+// quickly.
 static bool is_foreign(const struct placer *placer, const void *address)
 {
     struct file_id id;
@@ -174,7 +175,7 @@ static bool is_foreign(const struct placer *placer, const void *address)
     return known == 0 || (known > 0 && !knows_file(placer, id));
 }
 
-// Copies what lies at `address`, which may be nowhere: the kernel looks, and says EFAULT.
+// Copies bytes at `address`, which may not be mapped: the kernel looks, and says EFAULT.
 static bool peek(const void *address, void *to, size_t size)
 {
     int ends[2];
@@ -187,8 +188,8 @@ static bool peek(const void *address, void *to, size_t size)
     return done;
 }
 
-// Is the page at `offset` of the file mapped at `address`? Then a word written into the one is seen
-// in the other. Nobody uses the aperture yet.
+// Whether the page at `offset` of the file is mapped at `address`: then a word written into the one
+// is seen in the other. The guest does not use the aperture yet.
 static bool is_mapped_at(int fd, uint64_t offset, uint64_t page_size, uint64_t address)
 {
     uint64_t mark = 0x7265707365680000u ^ (uintptr_t)&mark, before = 0, after = 0;
@@ -200,7 +201,7 @@ static bool is_mapped_at(int fd, uint64_t offset, uint64_t page_size, uint64_t a
     if (was == mark)
         mark = ~mark;
     const void *at = (const void *)(uintptr_t)address;
-    // Where nothing was, the mapping just made may be what is there now.
+    // If nothing was mapped there, our own mapping may be there now.
     bool same = address % page_size == 0 && address != (uintptr_t)first &&
                 peek(at, &before, sizeof(before)) && before == was;
     *first = mark;
@@ -259,8 +260,8 @@ static int bind_aperture(struct placer *placer, const struct placer_request *req
         return -errno;
     placer->aperture = (uint8_t *)(uintptr_t)address;
     placer->size = request->size;
-    // With QEMU's own flags on it, what is given back later would not merge with what was never
-    // placed: two mappings more, for ever.
+    // With QEMU's own flags, a range that is given back later would not merge with its neighbours
+    // that were never placed: two mappings more, for ever.
     int error = map_range(placer->aperture, placer->size, placer->file, 0, false);
     if (!error)
         error = hypervisor_begin(&placer->hypervisor, placer->aperture, request->guest_address,
@@ -292,7 +293,7 @@ static int place(struct placer *placer, const struct placer_request *request, in
     struct stat status;
     if (fd < 0 || fstat(fd, &status) < 0)
         return -EBADF;
-    // QEMU would end at the guest's first access.
+    // Without this check QEMU would end at the guest's first access.
     if (S_ISREG(status.st_mode) && (request->file_offset > (uint64_t)status.st_size ||
                                     size > (uint64_t)status.st_size - request->file_offset))
         return -EINVAL;
@@ -303,7 +304,7 @@ static int place(struct placer *placer, const struct placer_request *request, in
     if (!error)
         error = hypervisor_renew(&placer->hypervisor, address, request->guest_address, size);
     if (error)
-        map_range(address, size, placer->file, offset, false); // an attempt may leave a hole
+        map_range(address, size, placer->file, offset, false); // a failed attempt may leave a hole
     return error;
 }
 
@@ -366,8 +367,8 @@ static bool reply(struct placer *placer, uint32_t type, const struct placer_requ
     return placer->reply_count < sizeof(placer->replies) / REPLY_SIZE || send_replies(placer);
 }
 
-// One read of at most `size` bytes. Keeps the last descriptor that came in *file and closes any
-// other. 0: the end, -1: errno.
+// Reads once, at most `size` bytes. Keeps the last descriptor that came in *file and closes any
+// other. 0: the end; -1: errno.
 static ssize_t receive_some(int fd, void *data, size_t size, int flags, int *file)
 {
     union {
@@ -398,8 +399,8 @@ static ssize_t receive_some(int fd, void *data, size_t size, int flags, int *fil
     return got;
 }
 
-// Exactly one request, so that its descriptor can't be another's. Answers that wait are sent before
-// this blocks. False: the end.
+// Receives exactly one request, so that its descriptor cannot be another one's. Replies that wait
+// are sent before this blocks. False: the end.
 static bool receive(struct placer *placer, uint32_t *type, struct placer_request *request,
                     int *file)
 {
@@ -438,7 +439,7 @@ static void *serve(void *data)
         if (file >= 0)
             close(file);
     }
-    // What is mapped stays: the guest may still be using it.
+    // Mappings stay: the guest may still be using them.
     release(placer);
     close(placer->socket);
     if (placer->maps >= 0)
@@ -499,7 +500,7 @@ static bool start(int fd)
     if (!say_hello(placer)) {
         error = errno;
     } else {
-        sigfillset(&all); // signals are QEMU's
+        sigfillset(&all); // signals are for QEMU's threads
         pthread_sigmask(SIG_SETMASK, &all, &before);
         error = pthread_create(&thread, NULL, serve, placer);
         pthread_sigmask(SIG_SETMASK, &before, NULL);
@@ -535,12 +536,10 @@ static bool start_by_number(const char *number)
     return false;
 }
 
-static bool preloaded; // and running; set before QEMU's main, read after
+static bool preloaded; // and running; set before QEMU's main, read in it
 
 EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc, char **argv)
 {
-    (void)id;
-    (void)info;
     for (int i = 0; i < argc; i++) {
         if (strncmp(argv[i], "socket=", 7) == 0)
             return start_by_path(argv[i] + 7) ? 0 : -1;
@@ -554,7 +553,7 @@ EXPORT int qemu_plugin_install(uint64_t id, const void *info, int argc, char **a
     return -1;
 }
 
-// version=N in the argument of -plugin that has "placer" in its file name; -1: not said.
+// Looks for version=N in the argument of -plugin whose file name has "placer" in it; -1: none.
 static int version_by_argument(void)
 {
     struct platform_arguments arguments = {0};
@@ -584,6 +583,6 @@ __attribute__((constructor)) static void load(void)
     if ((!path && !descriptor) || !strstr(platform_program_name(), "qemu"))
         return;
     preloaded = path ? start_by_path(path) : start_by_number(descriptor);
-    unsetenv("HESPER_PLACER_SOCKET"); // what QEMU starts inherits the preload
+    unsetenv("HESPER_PLACER_SOCKET"); // programs that QEMU starts inherit the preload
     unsetenv("HESPER_PLACER_FD");
 }

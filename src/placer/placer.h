@@ -1,7 +1,7 @@
-// What the device process and the placer inside QEMU say to each other over a Unix stream socket.
-// The plugin connects and speaks first (PLACER_HELLO); after that it answers every request with one
-// reply, in order. Requests may be pipelined. Native byte order: both ends run on one machine. The
-// framing is vhost-user's: struct placer_header, then `size` bytes.
+// Messages between the device process and the placer inside QEMU, over a Unix stream socket. The
+// plugin connects and speaks first (PLACER_HELLO). After that it answers every request with one
+// reply, in order. Requests may be pipelined. Byte order is native: both ends run on one machine.
+// The framing is vhost-user's: struct placer_header, then `size` bytes.
 #ifndef PLACER_PLACER_H
 #define PLACER_PLACER_H
 
@@ -9,20 +9,20 @@
 
 enum placer_type {
     PLACER_HELLO = 1, // struct placer_hello, from the plugin
-    // The file of the aperture (one descriptor, nobody uses it yet) is mapped in this process.
-    // Finds it there and serves it from now on under `generation`.
+    // The aperture's file (one descriptor; the guest does not use it yet) is mapped in this
+    // process. Finds it there, and serves it from now on under `generation`.
     PLACER_BIND,
     // Maps [file_offset, file_offset + size) of the descriptor over [offset, offset + size) of the
-    // aperture. All page multiples.
+    // aperture. All are multiples of a page.
     PLACER_PLACE,
     // Maps the aperture's own file back over [offset, offset + size).
     PLACER_UNPLACE,
-    // QEMU may unmap the aperture from here on: nothing is mapped any more until BIND or RESUME.
-    // What was placed stays.
+    // QEMU may unmap the aperture from here on: nothing more is mapped until BIND or RESUME.
+    // Placements stay.
     PLACER_UNBIND,
-    // Does the mapping of `generation` still stand, unchanged by anybody else? Changes nothing.
+    // Asks whether the mapping of `generation` still stands, unchanged by others. Changes nothing.
     PLACER_QUERY,
-    // The same, and if it does the binding is in force again.
+    // The same. If it stands, the binding is in force again.
     PLACER_RESUME,
 };
 
@@ -30,16 +30,17 @@ enum {
     PLACER_REPLY = 4,   // in flags: vhost-user's reply bit
     PLACER_VERSION = 2, // in flags, low two bits
     // in placer_request.flags
-    PLACER_READ_ONLY = 1,  // PLACE: the guest's writes don't reach the file (EINVAL on macOS)
-    PLACER_BY_ADDRESS = 2, // BIND: it is at `address`; don't look it up, look whether that is true.
-                           // So it is on macOS, which has no list of mappings to look into
+    PLACER_READ_ONLY = 1, // PLACE: the guest's writes do not reach the file (EINVAL on macOS)
+    // BIND: the aperture is at `address`. Do not look it up, but look whether that is true. It is
+    // always so on macOS, which has no list of mappings.
+    PLACER_BY_ADDRESS = 2,
     PLACER_MAGIC = 0x52504c48,
 };
 
 struct placer_header {
     uint32_t type;
     uint32_t flags;
-    uint32_t size; // of what follows, bytes
+    uint32_t size; // bytes that follow
 };
 
 struct placer_hello {
@@ -51,15 +52,16 @@ struct placer_hello {
 
 // Follows every other type.
 struct placer_request {
-    uint64_t generation; // a number never used before for each BIND; a request of another
-                         // generation is refused with ESTALE
-    uint64_t cookie;     // comes back in the reply
-    uint64_t offset;     // in the aperture
-    uint64_t size;       // BIND: of the whole aperture
+    // BIND: a number that was never used before. A request of another generation is refused:
+    // ESTALE.
+    uint64_t generation;
+    uint64_t cookie; // comes back in the reply
+    uint64_t offset; // in the aperture
+    uint64_t size;   // BIND: the whole aperture's
     uint64_t file_offset;
     uint64_t address; // BIND: where QEMU said that the aperture is; 0: unknown
-    // BIND, PLACE, UNPLACE: where the range begins in the guest's physical memory; 0: unknown. For
-    // hypervisors that must be told what was mapped
+    // BIND, PLACE, UNPLACE: where the range begins in the guest's physical memory, for hypervisors
+    // that must be told what was mapped; 0: unknown.
     uint64_t guest_address;
     uint64_t flags;
 };

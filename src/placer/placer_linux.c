@@ -1,6 +1,4 @@
-// What is mapped in this process Linux tells in /proc/self/maps.
-#include "placer/platform.h"
-
+// Linux tells in /proc/self/maps what is mapped in this process.
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,6 +7,8 @@
 #include <sys/ioctl.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "placer/platform.h"
 
 int platform_open_maps(void)
 {
@@ -81,7 +81,7 @@ int platform_file_at(int maps, const void *address, struct file_id *id)
 
 void platform_prepare_socket(int fd)
 {
-    (void)fd; // MSG_NOSIGNAL
+    // MSG_NOSIGNAL does it.
 }
 
 // Every isolated placement costs two mappings of the process; QEMU needs some thousands for itself.

@@ -1,12 +1,12 @@
-// macOS has no file that lists the mappings, and its shared memory has neither inode nor name that
-// they could be told apart by: the aperture is found where the device process says that it is
-// (placer.c looks whether that is true). Never run.
-#include "placer/platform.h"
-
+// macOS has no file that lists the mappings, and its shared memory has neither inode nor name to
+// tell files apart by. The device process says where the aperture is, and placer.c looks whether
+// that is true. This file has never been run.
 #include <crt_externs.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+
+#include "placer/platform.h"
 
 int platform_open_maps(void)
 {
@@ -15,13 +15,11 @@ int platform_open_maps(void)
 
 bool platform_walk(int maps, bool (*visit)(void *data, const struct mapping *mapping), void *data)
 {
-    (void)maps, (void)visit, (void)data;
     return false;
 }
 
 int platform_file_at(int maps, const void *address, struct file_id *id)
 {
-    (void)maps, (void)address, (void)id;
     return -1;
 }
 

@@ -15,24 +15,28 @@ struct mapping {
     struct file_id id;
 };
 
-// This process's list of mappings, to be opened before QEMU can lock itself in; -1: there is none.
+// Opens this process's list of mappings, before QEMU can lock itself in; -1: there is none.
 int platform_open_maps(void);
-// Calls `visit` for each mapping by address until it returns false. False: they can't be read.
+// Calls `visit` for each mapping, by address, until it returns false. False: the list cannot be
+// read.
 bool platform_walk(int maps, bool (*visit)(void *data, const struct mapping *mapping), void *data);
-// 1: the file that is mapped at `address` is in *id; 0: none is; -1: that can't be said quickly.
+// 1: `id` gets the file that is mapped at `address`; 0: there is none; -1: that cannot be told
+// quickly.
 int platform_file_at(int maps, const void *address, struct file_id *id);
 
-// So that writing to a socket whose peer is gone raises no signal in QEMU.
+// Makes writing to the socket raise no signal in QEMU when its peer is gone.
 void platform_prepare_socket(int fd);
-// How many places this process has mappings for, with enough left for QEMU; 0: unknown.
+// How many placements leave enough mappings for QEMU; 0: unknown.
 uint32_t platform_max_placements(void);
 
-// Of this process: its short name; the next of its arguments, to be freed, or NULL.
+// The short name of this process's program.
 const char *platform_program_name(void);
+// The arguments of this process, one after the other. {0}: before the first.
 struct platform_arguments {
     void *handle;
     int next;
 };
+// Returns the next argument, which the caller frees; NULL: there is none.
 char *platform_next_argument(struct platform_arguments *arguments);
 
 #endif

@@ -6,8 +6,8 @@
 
 #include "base/log.h"
 
-// A guest flips between a few pictures; one that shows ever new places of a file has the oldest
-// imports of it dropped.
+// Imports that a file keeps. A guest flips between a few pictures. If it shows ever new places of a
+// file, the oldest imports are dropped.
 enum { KEEP = 8 };
 
 void window_import_release(struct window_import *import)
@@ -27,21 +27,17 @@ void window_import_forget(struct display_file *file)
     struct window_import_file *entry = file->made;
     if (!entry)
         return;
-    for (struct window_import *import = entry->imports, *next; import; import = next) {
-        next = import->next;
-        window_import_release(import);
-    }
-    *entry->previous = entry->next;
-    if (entry->next)
-        entry->next->previous = entry->previous;
+    LIST_EACH (node, &entry->imports)
+        window_import_release(LIST_ENTRY(node, struct window_import, node));
+    list_remove(&entry->node);
     free(entry);
     file->made = NULL;
 }
 
 void window_import_forget_all(struct window_vulkan *vk)
 {
-    while (vk->import_files)
-        window_import_forget(vk->import_files->file);
+    LIST_EACH (node, &vk->import_files)
+        window_import_forget(LIST_ENTRY(node, struct window_import_file, node)->file);
 }
 
 static struct window_import_file *entry_of(struct window_vulkan *vk, struct display_file *file)
@@ -49,11 +45,9 @@ static struct window_import_file *entry_of(struct window_vulkan *vk, struct disp
     struct window_import_file *entry = file->made ? file->made : calloc(1, sizeof(*entry));
     if (!entry || file->made)
         return entry;
-    *entry = (struct window_import_file){
-        .next = vk->import_files, .previous = &vk->import_files, .file = file};
-    if (entry->next)
-        entry->next->previous = &entry->next;
-    vk->import_files = entry;
+    entry->file = file;
+    list_init(&entry->imports);
+    list_append(&vk->import_files, &entry->node);
     file->made = entry;
     return entry;
 }
@@ -80,7 +74,7 @@ static void *map_aligned(int fd, uint64_t start, uint64_t end, uint64_t alignmen
     return NULL;
 }
 
-// NULL, or why not.
+// Returns NULL, or why it failed.
 static const char *import_map(struct window_import *import)
 {
     struct window_vulkan *vk = import->vulkan;
@@ -131,11 +125,11 @@ static const char *import_map(struct window_import *import)
     return NULL;
 }
 
-// Once per device: a person can't do more about the second than about the first.
+// Says it once per device: a person cannot do more about the second than about the first.
 static void refuse(struct window_vulkan *vk, const char *why)
 {
     if (!vk->import_said)
-        log_warning("the CPU copies what is shown: a picture can't be imported: %s", why);
+        log_warning("the CPU copies what is shown: a picture cannot be imported: %s", why);
     vk->import_said = true;
 }
 
@@ -148,7 +142,7 @@ static struct window_import *import_range(struct window_vulkan *vk, struct displ
     *import = (struct window_import){.vulkan = vk, .start = start, .end = end};
     atomic_init(&import->references, 1);
     import->map = map_aligned(file->fd, start, end, vk->import_alignment);
-    const char *why = import->map ? import_map(import) : "its file can't be mapped";
+    const char *why = import->map ? import_map(import) : "its file cannot be mapped";
     if (!why)
         return import;
     refuse(vk, why);
@@ -167,36 +161,36 @@ struct window_import *window_import_get(struct window_vulkan *vk, struct display
     }
     uint64_t start = offset & ~(unit - 1);
     uint64_t end = (offset + size + unit - 1) & ~(unit - 1);
-    // Beyond the page that the file ends in there is nothing to be pinned.
+    // There is nothing to be pinned beyond the page that the file ends in.
     if (end > ((file->size + page - 1) & ~(page - 1))) {
-        refuse(vk, "its file ends inside a unit of the driver's");
+        refuse(vk, "its file ends inside a unit of the driver");
         return NULL;
     }
     struct window_import_file *entry = entry_of(vk, file);
     if (!entry)
         return NULL;
     unsigned count = 0;
-    struct window_import **last = NULL, *import;
-    for (struct window_import **at = &entry->imports; (import = *at); at = &import->next) {
-        if (import->start <= start && import->end >= end) {
-            *at = import->next;
-            import->next = entry->imports;
-            entry->imports = import;
-            atomic_fetch_add(&import->references, 1);
-            return import;
+    struct window_import *import = NULL;
+    LIST_EACH (node, &entry->imports) {
+        struct window_import *known = LIST_ENTRY(node, struct window_import, node);
+        if (known->start <= start && known->end >= end) {
+            list_remove(node);
+            import = known;
+            break;
         }
         count++;
-        last = at;
     }
-    import = import_range(vk, file, start, end);
+    if (!import)
+        import = import_range(vk, file, start, end);
     if (!import)
         return NULL;
     if (count >= KEEP) {
-        window_import_release(*last);
-        *last = NULL;
+        struct window_import *last =
+            LIST_ENTRY(entry->imports.previous, struct window_import, node);
+        list_remove(&last->node);
+        window_import_release(last);
     }
-    import->next = entry->imports;
-    entry->imports = import;
+    list_prepend(&entry->imports, &import->node);
     atomic_fetch_add(&import->references, 1);
     return import;
 }

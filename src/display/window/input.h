@@ -1,4 +1,6 @@
-// What a person does in the windows → events for the guest. The main thread.
+// Turns what a person does in the windows into events for the guest.
+//
+// Thread: the main thread.
 #ifndef WINDOW_INPUT_H
 #define WINDOW_INPUT_H
 
@@ -23,9 +25,9 @@ struct window_input {
     int32_t next_touch; // tracking id
 };
 
-// A key of the keyboard; repeats must be left out. True: the guest has it.
+// A key of the keyboard, without repeats. True: the guest has such a key.
 bool window_input_key(struct window_input *input, SDL_Scancode scancode, bool down);
-// Whether a key that is not (or only partly) the guest's is down for it.
+// Whether the guest's key is down.
 bool window_input_is_down(const struct window_input *input, SDL_Scancode scancode);
 // x, y: pixels of the output's picture.
 void window_input_motion(struct window_input *input, uint32_t output, double x, double y);
@@ -36,10 +38,10 @@ void window_input_wheel(struct window_input *input, double x, double y);
 // A finger has come, moved or (`down` false) gone.
 void window_input_finger(struct window_input *input, SDL_FingerID finger, bool down,
                          uint32_t output, double x, double y);
-// Nothing is held any more: the windows have lost the keyboard.
+// The windows have lost the keyboard: nothing is held any more.
 void window_input_release_keys(struct window_input *input);
 void window_input_release_all(struct window_input *input);
-// Presses a lock key if that makes the guest's light (bit 0: num, 1: caps) what the person's is.
+// Presses a lock key if the guest's light (bit 0: num, 1: caps) differs from the person's.
 void window_input_match_lock(struct window_input *input, uint32_t leds, SDL_Keymod state);
 
 #endif

@@ -1,4 +1,4 @@
-// hesper-window: a guest's screens as windows on the person's desktop. Started by hesper itself.
+// hesper-window shows a guest's screens as windows on the person's desktop. hesper starts it.
 #include <SDL.h>
 #include <SDL_vulkan.h>
 #include <errno.h>
@@ -24,7 +24,7 @@
 enum { MOST_LOSSES = 3 };
 #define LOSS_PERIOD_NS (30000 * NS_PER_MS)
 
-// What comes sooner after a window was closed is the same click.
+// A close that comes sooner after another is the same click.
 #define DOUBLE_CLICK_NS (500 * NS_PER_MS)
 
 // How long after the last event more are expected, and how often SDL is looked at then and else.
@@ -70,7 +70,7 @@ static void drop_presenters(struct app *app)
         window_import_forget_all(app->vulkan);
     window_vulkan_destroy(app->vulkan);
     app->vulkan = NULL;
-    // Of presenters that are gone.
+    // These belong to presenters that are gone.
     SDL_FlushEvent(app->settings.event);
 }
 
@@ -119,7 +119,7 @@ static bool start_presenters(struct app *app)
         if (app->vulkan && give_presenters(app))
             return true;
         if (app->vulkan)
-            why = "a window can't be presented to";
+            why = "a window cannot be presented to";
         drop_presenters(app);
         log_warning("the CPU draws the window: no Vulkan: %s", why);
         app->present = WINDOW_PRESENT_SOFTWARE;
@@ -231,7 +231,6 @@ static void on_leds(void *data, uint32_t leds)
 
 static void on_file_closed(void *data, struct display_file *file)
 {
-    (void)data;
     window_import_forget(file);
 }
 
@@ -263,7 +262,7 @@ static void ask_for_the_end(struct app *app)
     display_closed(app->display);
 }
 
-// The last window stands for the VM; others for a monitor, which is pulled out.
+// Closing the last window means the VM. Closing another one unplugs its output.
 static void on_close(struct app *app, struct window *window)
 {
     unsigned open = 0;
@@ -396,7 +395,7 @@ static void on_link(struct app *app)
     }
 }
 
-// What the windows do by themselves. Milliseconds until the next, at most `most`.
+// Does what windows do by themselves. Returns the milliseconds until the next time, at most `most`.
 static int tick(struct app *app, int most)
 {
     uint64_t now = os_now_ns();
@@ -454,7 +453,7 @@ static void run(struct app *app)
     }
 }
 
-// SDL can't wait for a socket, so this does, and wakes it.
+// SDL cannot wait for a socket, so this thread does, and wakes SDL.
 static void *watch(void *data)
 {
     struct app *app = data;
@@ -493,7 +492,7 @@ static const char *value_of(const char *variable)
     return value ? value : "";
 }
 
-// Where SDL reaches no screen it may take a driver of its own that shows nothing to anybody.
+// Where SDL reaches no screen it may choose a driver that shows nothing.
 static bool is_seen(void)
 {
     const char *driver = SDL_GetCurrentVideoDriver();
@@ -561,7 +560,7 @@ int main(int argc, char **argv)
     app.settings.grab = app.options.grab;
     os_init(&app.options.host);
     os_die_with_parent();
-    // Meant for the guest's side: a loader that knows Venus would come back to us.
+    // These are meant for guests. A loader that knows Venus would come back to us.
     unsetenv("VN_DEBUG");
     unsetenv("VTEST_SOCKET_NAME");
     if (!start(&app))

@@ -17,7 +17,7 @@ struct window_options {
     struct os_options host;
 };
 
-// False: end with `*status`; what there is to say was said.
+// False: the program ends with `*status`, after a message.
 bool window_options_parse(struct window_options *options, int argc, char **argv, int *status);
 
 #endif

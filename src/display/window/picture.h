@@ -1,5 +1,7 @@
-// A window's picture on the GPU: what was shown last, to be drawn again at any time without a look
-// at the guest's memory. Belongs to one presenter's thread.
+// A window's picture on the GPU: what was shown last. It can be drawn again at any time without
+// reading the guest's memory.
+//
+// Thread: one presenter's.
 #ifndef WINDOW_PICTURE_H
 #define WINDOW_PICTURE_H
 
@@ -22,20 +24,22 @@ struct window_source {
     VkDeviceSize offset; // of the picture's first pixel, bytes, a multiple of 4
     uint32_t row;        // pixels
     VkFormat format;
-    uint32_t width, height;     // of the picture
-    struct picture_rect damage; // what is to be copied; in the picture
+    uint32_t width, height;     // the picture's
+    struct picture_rect damage; // the part to be copied
 };
 
-// The format whose pixels lie in memory as those of `format`; VK_FORMAT_UNDEFINED: there is none.
+// Vulkan's format with the same pixels in memory as `format`; VK_FORMAT_UNDEFINED: there is none.
 VkFormat window_picture_format(enum picture_format format);
 
-// Makes the image what the source needs. The GPU must not be using it. False: out of memory.
+// Makes the image as the source needs it. The GPU must not be using it. Errors: false, out of
+// memory.
 bool window_picture_prepare(struct window_vulkan *vulkan, struct window_picture *picture,
                             const struct window_source *source);
 void window_picture_free(struct window_vulkan *vulkan, struct window_picture *picture);
 
-// Commands: copy from the source into the picture; draw the picture over all of `target`, an image
-// of a swapchain with undefined contents, and make that ready to be presented.
+// These record commands: one copies from the source into the picture. The other draws the picture
+// over all of `target`, a swapchain's image with undefined contents, and makes it ready to be
+// presented.
 void window_picture_copy(struct window_vulkan *vulkan, VkCommandBuffer commands,
                          struct window_picture *picture, const struct window_source *source);
 void window_picture_draw(struct window_vulkan *vulkan, VkCommandBuffer commands,

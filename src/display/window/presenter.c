@@ -13,8 +13,8 @@
 #include "os/clock.h"
 #include "os/thread.h"
 
-// A window that nobody sees gives no images. Its guest's frames are answered after this, and it is
-// tried so many times again whether the window can be drawn.
+// A window that is hidden gives no images. Its guest's frames are answered after UNSEEN_NS, and we
+// try UNSEEN_TRIES times more to draw it.
 #define UNSEEN_NS 100000000u
 enum { UNSEEN_TRIES = 20 };
 
@@ -31,16 +31,16 @@ struct presenter {
     struct window_queue *queue;
     pthread_t thread;
 
-    // Main thread.
+    // The main thread's.
     struct window_staging staging; // written while no frame of the output is due
-    VkFormat format;               // of what the thread was given last, as are the sizes
+    VkFormat format;               // the format and sizes that the thread was given last
     uint32_t picture_width, picture_height;
 
-    // `lock`ed.
+    // Under `lock`.
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool quit, redraw, resized;
-    uint32_t width, height; // of the window, pixels
+    uint32_t width, height; // the window's, pixels
     uint64_t period_ns;     // frames are not shown faster than that
     struct job frame;
     struct {
@@ -48,7 +48,7 @@ struct presenter {
         uint32_t width, height;
     } notice;
 
-    // The thread's.
+    // The presenter thread's.
     VkSurfaceKHR surface;
     struct window_swapchain swapchain;
     struct window_picture picture;
@@ -74,7 +74,7 @@ static void wait_queue(struct presenter *p)
     pthread_mutex_unlock(&p->queue->lock);
 }
 
-// An image to draw on, or -1: the window can't be seen, or all is lost.
+// Returns an image to draw on; -1: the window is hidden, or the device is lost.
 static int next_image(struct presenter *p, bool resized, uint32_t width, uint32_t height)
 {
     struct window_swapchain *swapchain = &p->swapchain;
@@ -94,7 +94,8 @@ static int next_image(struct presenter *p, bool resized, uint32_t width, uint32_
     return -1;
 }
 
-// Carries out what was recorded, and waits until the GPU has: what was read may be written again.
+// Submits the recorded commands and waits until the GPU has carried them out, so that what it read
+// may be written again.
 static bool carry_out(struct presenter *p, int image)
 {
     struct window_vulkan *vk = p->vulkan;

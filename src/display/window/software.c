@@ -10,8 +10,8 @@ struct software {
     struct window_present_settings settings;
     SDL_Renderer *renderer;
     SDL_Texture *texture;   // what was shown last
-    uint32_t width, height; // of it
-    bool ours;              // a notice
+    uint32_t width, height; // the texture's
+    bool ours;              // the texture is a notice
     uint8_t *pixels;        // for one frame
     size_t size;
     uint32_t window_width, window_height; // pixels
@@ -84,7 +84,6 @@ static void copy(struct software *s, const struct display_output *output,
 static Uint32 on_timer(Uint32 interval, void *data)
 {
     struct software *s = data;
-    (void)interval;
     window_event_push(s->settings.event, WINDOW_EVENT_SHOWN, s->settings.output, s->settings.wake);
     return 0; // once
 }

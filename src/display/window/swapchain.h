@@ -1,4 +1,6 @@
-// The images of a window that are shown in turn. Belongs to one presenter's thread.
+// The images of a window, which are shown in turn.
+//
+// Thread: one presenter's.
 #ifndef WINDOW_SWAPCHAIN_H
 #define WINDOW_SWAPCHAIN_H
 
@@ -17,17 +19,17 @@ struct window_swapchain {
     bool stale; // make it anew before it is used again
 };
 
-// Makes it anew, for a window of that size in pixels, if the surface does not know its own. False:
-// the surface or the device is lost. No image may be in use by the GPU.
+// Makes it anew. The sizes are used if the surface does not know its own. The GPU must not be using
+// any image. Errors: false, the surface or the device is lost.
 bool window_swapchain_renew(struct window_vulkan *vulkan, VkSurfaceKHR surface,
                             struct window_swapchain *swapchain, uint32_t width, uint32_t height);
 void window_swapchain_free(struct window_vulkan *vulkan, struct window_swapchain *swapchain);
 
-// The next image, signalled by `acquired`, or -1: there is none within `timeout_ns`, or it is
-// `stale`. vulkan->lost may be set.
+// Returns the next image, which `acquired` signals; -1: there is none within `timeout_ns`, or the
+// swapchain is `stale`. vulkan->lost may be set.
 int window_swapchain_acquire(struct window_vulkan *vulkan, struct window_swapchain *swapchain,
                              uint64_t timeout_ns);
-// Once drawn[image] is signalled. `stale`, vulkan->lost may be set.
+// Presents the image once drawn[image] is signalled. `stale` and vulkan->lost may be set.
 void window_swapchain_present(struct window_vulkan *vulkan, struct window_queue *queue,
                               struct window_swapchain *swapchain, uint32_t image);
 

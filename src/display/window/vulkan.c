@@ -71,7 +71,7 @@ static const char *create_instance(struct window_vulkan *vk, SDL_Window *window)
     const char *names[MAX_EXTENSIONS];
     unsigned count = MAX_EXTENSIONS - 1;
     if (!SDL_Vulkan_GetInstanceExtensions(window, &count, names))
-        return "SDL can't present by Vulkan here";
+        return "SDL cannot present by Vulkan here";
     uint32_t offered;
     VkExtensionProperties *list = instance_extensions(vk, &offered);
     bool portability = has_extension(list, offered, VK_KHR_PORTABILITY_ENUMERATION_EXTENSION_NAME);
@@ -149,7 +149,8 @@ static bool examine(struct window_vulkan *vk, VkSurfaceKHR surface, struct choic
     return swapchain && choose_family(vk, surface, choice);
 }
 
-// The first that can present, as the loader sorts them; one that is a CPU only if all are.
+// Chooses the first device that can present, in the loader's order. A CPU is chosen only if all
+// are.
 static bool choose(struct window_vulkan *vk, VkSurfaceKHR surface, struct choice *best)
 {
     VkPhysicalDevice devices[16];
@@ -206,7 +207,7 @@ static bool create_device(struct window_vulkan *vk, const struct choice *choice,
     return true;
 }
 
-// What the device says of host memory as the source of copies.
+// Finds out whether host memory can be the source of copies.
 static void examine_import(struct window_vulkan *vk, bool offered)
 {
     VkPhysicalDeviceExternalMemoryHostPropertiesEXT host = {
@@ -246,17 +247,18 @@ struct window_vulkan *window_vulkan_create(SDL_Window *window, uint32_t outputs,
         *why = "out of memory";
         return NULL;
     }
+    list_init(&vk->import_files);
     struct choice choice;
     VkSurfaceKHR surface = VK_NULL_HANDLE;
     *why = create_instance(vk, window);
     if (*why) {
     } else if (!SDL_Vulkan_CreateSurface(window, vk->instance, &surface)) {
-        *why = "SDL can't make a Vulkan surface of the window";
+        *why = "SDL cannot make a Vulkan surface of the window";
     } else {
         if (!choose(vk, surface, &choice))
             *why = "no Vulkan driver can present to the window";
         else if (!create_device(vk, &choice, outputs))
-            *why = "the Vulkan device can't be opened";
+            *why = "the Vulkan device cannot be opened";
         vk->DestroySurfaceKHR(vk->instance, surface, NULL);
     }
     if (*why) {

@@ -1,4 +1,6 @@
 // The window's own Vulkan device: instance, device, queues, and the functions that are used.
+//
+// Thread: the main thread makes and destroys it; the presenters' threads use it.
 #ifndef WINDOW_VULKAN_H
 #define WINDOW_VULKAN_H
 
@@ -10,6 +12,7 @@
 #include <stdint.h>
 #include <vulkan/vulkan_core.h>
 
+#include "base/list.h"
 #include "link/display.h"
 
 #define WINDOW_GLOBAL_FUNCTIONS(X)                                                                 \
@@ -72,7 +75,7 @@
     X(ResetFences)                                                                                 \
     X(WaitForFences)
 
-// Not there without VK_EXT_external_memory_host.
+// NULL without VK_EXT_external_memory_host.
 #define WINDOW_OPTIONAL_FUNCTIONS(X) X(GetMemoryHostPointerPropertiesEXT)
 
 struct window_vulkan {
@@ -88,24 +91,24 @@ struct window_vulkan {
     char name[VK_MAX_PHYSICAL_DEVICE_NAME_SIZE];
     VkPhysicalDeviceMemoryProperties memory;
     uint32_t family;
-    // A window uses queue (output % count), others' too if there are not enough: lock it.
+    // A window uses queue (output % count). Windows share queues if there are not enough: lock it.
     struct window_queue {
         VkQueue queue;
         pthread_mutex_t lock;
     } queues[LINK_DISPLAY_OUTPUTS];
     uint32_t queue_count;
 
-    VkDeviceSize import_alignment; // 0: it can't import what files hold
-    const char *import_refused;    // why, then
+    VkDeviceSize import_alignment; // 0: it cannot import ranges of files
+    const char *import_refused;    // why it cannot
     bool import_said;
-    struct window_import_file *import_files; // import.h; the main thread
-    atomic_bool lost;                        // device or surface: make everything anew
+    struct list import_files; // struct window_import_file; the main thread's
+    atomic_bool lost;         // the device or a surface: make everything anew
 };
 
-// `window`, of those with SDL_WINDOW_VULKAN, is one that the device must be able to present to.
-// NULL, with the reason in `why` (static text), where there is no such device. The main thread.
+// `window` has SDL_WINDOW_VULKAN; the device must be able to present to it.
+// Errors: NULL, and `why` gets the reason (static text).
 struct window_vulkan *window_vulkan_create(SDL_Window *window, uint32_t outputs, const char **why);
-// All that was made with it must be gone.
+// Everything that was made with it must be gone.
 void window_vulkan_destroy(struct window_vulkan *vulkan);
 
 // The type of memory in `bits` that has all of `flags`, or UINT32_MAX.
@@ -119,7 +122,8 @@ struct window_staging {
     uint8_t *bytes; // mapped for good
     VkDeviceSize size;
 };
-// Makes it at least `size` bytes large; what was in it is lost. False: out of memory.
+// Makes it at least `size` bytes large. Its contents are lost.
+// Errors: false, out of memory.
 bool window_staging_reserve(struct window_vulkan *vulkan, struct window_staging *staging,
                             VkDeviceSize size);
 void window_staging_free(struct window_vulkan *vulkan, struct window_staging *staging);

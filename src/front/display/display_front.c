@@ -13,15 +13,17 @@
 
 enum {
     MAX_FILES = 64, // that the process keeps open; guests flip between three or four per output
-    // Bytes that it has yet to read before it is told no more. It then reads the newest.
+    // Bytes that it has yet to read. When there are more, it is sent nothing until it has read
+    // them, and then what is newest.
     FULL = 256 << 10,
 };
-// A new picture waits so long for its flush, which follows at once: they are one frame.
+// How long a new picture waits for its flush, which usually follows at once: they are one frame.
 #define FLUSH_PATIENCE_NS 8000000ull
 
-struct view {
-    uint64_t generation; // of the picture that was sent
-    uint64_t file_id;    // that it lies in
+// What the process knows of an output.
+struct output {
+    uint64_t generation; // the generation of the picture that was sent
+    uint64_t file_id;    // the file that it lies in
     uint64_t shape_serial;
     uint64_t frame; // under way; 0: none
     bool waits;     // there is a new picture, whose flush has not come
@@ -33,7 +35,7 @@ struct display_front {
     void *data;
     struct gpu_device *device; // NULL: detached
     struct gpu_listener listener;
-    struct view views[GPU_MAX_OUTPUTS];
+    struct output outputs[GPU_MAX_OUTPUTS];
     uint64_t files[MAX_FILES]; // told, oldest first
     unsigned file_count;
     uint64_t serial;
@@ -59,7 +61,7 @@ static bool is_full(const struct display_front *front)
 static bool is_shown(const struct display_front *front, uint64_t file_id)
 {
     for (unsigned i = 0; i < GPU_MAX_OUTPUTS; i++)
-        if (front->views[i].file_id == file_id)
+        if (front->outputs[i].file_id == file_id)
             return true;
     return false;
 }
@@ -93,17 +95,17 @@ static void tell_file(struct display_front *front, const struct gpu_picture *pic
     send(front, LINK_FILE_OPEN, &message, sizeof(message), NULL, 0, &picture->fd);
 }
 
-// The output's picture, if it is another one than the process knows.
+// Tells the output's picture, if it is not the one that the process knows.
 static void tell_picture(struct display_front *front, uint32_t output)
 {
-    struct view *view = &front->views[output];
+    struct output *shown = &front->outputs[output];
     struct gpu_picture picture;
     gpu_output_picture(front->device, output, &picture);
-    if (picture.generation == view->generation)
+    if (picture.generation == shown->generation)
         return;
     tell_file(front, &picture);
-    view->generation = picture.generation;
-    view->file_id = picture.file_id;
+    shown->generation = picture.generation;
+    shown->file_id = picture.file_id;
     struct link_picture message = {
         .output = output,
         .format = picture.format,
@@ -117,23 +119,23 @@ static void tell_picture(struct display_front *front, uint32_t output)
     send(front, LINK_PICTURE, &message, sizeof(message), NULL, 0, NULL);
 }
 
-// What has happened on the output since the process was told last, unless it is busy with that.
+// Tells what has happened on the output since the process was told last, unless it is still busy.
 static void update(struct display_front *front, uint32_t output)
 {
-    struct view *view = &front->views[output];
+    struct output *shown = &front->outputs[output];
     struct picture_rect damage;
-    if (view->frame || view->waits || is_full(front))
+    if (shown->frame || shown->waits || is_full(front))
         return;
     link_child_hold(front->process);
     tell_picture(front, output);
     if (gpu_output_take_damage(front->device, &front->listener, output, &damage)) {
-        view->frame = ++front->serial;
+        shown->frame = ++front->serial;
         struct link_frame message = {.output = output,
                                      .x = damage.x,
                                      .y = damage.y,
                                      .width = damage.width,
                                      .height = damage.height,
-                                     .serial = view->frame};
+                                     .serial = shown->frame};
         send(front, LINK_FRAME, &message, sizeof(message), NULL, 0, NULL);
     }
     link_child_flush(front->process);
@@ -141,13 +143,13 @@ static void update(struct display_front *front, uint32_t output)
 
 static void update_cursor(struct display_front *front, uint32_t output)
 {
-    struct view *view = &front->views[output];
+    struct output *shown = &front->outputs[output];
     struct gpu_cursor cursor;
     if (is_full(front))
         return;
     gpu_output_cursor(front->device, output, &cursor);
-    if (cursor.rgba && cursor.shape_serial != view->shape_serial) {
-        view->shape_serial = cursor.shape_serial;
+    if (cursor.rgba && cursor.shape_serial != shown->shape_serial) {
+        shown->shape_serial = cursor.shape_serial;
         struct link_cursor_shape shape = {.output = output,
                                           .width = cursor.width,
                                           .height = cursor.height,
@@ -174,14 +176,14 @@ static void update_all(struct display_front *front)
 static void on_change(void *data, uint32_t output)
 {
     struct display_front *front = data;
-    front->views[output].waits = true;
+    front->outputs[output].waits = true;
     os_source_set_deadline(front->timer, os_now_ns() + FLUSH_PATIENCE_NS);
 }
 
 static void on_flush(void *data, uint32_t output)
 {
     struct display_front *front = data;
-    front->views[output].waits = false;
+    front->outputs[output].waits = false;
     update(front, output);
 }
 
@@ -189,7 +191,7 @@ static void on_timer(void *data)
 {
     struct display_front *front = data;
     for (uint32_t i = 0; front->device && i < gpu_device_outputs(front->device); i++)
-        if (front->views[i].waits)
+        if (front->outputs[i].waits)
             on_flush(front, i);
 }
 
@@ -206,7 +208,7 @@ static void on_file_gone(void *data, uint64_t file_id)
             continue;
         // A frame may be under way whose successor was not told yet.
         for (uint32_t j = 0; j < gpu_device_outputs(front->device); j++)
-            if (front->views[j].file_id == file_id)
+            if (front->outputs[j].file_id == file_id)
                 tell_picture(front, j);
         forget_file(front, i);
         return;
@@ -215,17 +217,17 @@ static void on_file_gone(void *data, uint64_t file_id)
 
 // ---- what the process says ------------------------------------------------
 
-static bool on_shown(struct display_front *front, const struct link_frame_shown *shown)
+static bool on_shown(struct display_front *front, const struct link_frame_shown *message)
 {
-    if (shown->output >= GPU_MAX_OUTPUTS)
+    if (message->output >= GPU_MAX_OUTPUTS)
         return false;
-    struct view *view = &front->views[shown->output];
-    if (!view->frame || shown->serial != view->frame)
-        return shown->serial <= front->serial; // of before an attach
-    view->frame = 0;
+    struct output *shown = &front->outputs[message->output];
+    if (!shown->frame || message->serial != shown->frame)
+        return message->serial <= front->serial; // it was sent before an attach
+    shown->frame = 0;
     if (front->device) {
-        gpu_output_shown(front->device, &front->listener, shown->output);
-        update(front, shown->output);
+        gpu_output_shown(front->device, &front->listener, message->output);
+        update(front, message->output);
     }
     return true;
 }
@@ -316,7 +318,7 @@ int display_front_create(struct os_loop *loop, struct link_pool *pool,
         .file_gone = on_file_gone,
     };
     for (unsigned i = 0; i < GPU_MAX_OUTPUTS; i++)
-        front->views[i].generation = NOT_TOLD;
+        front->outputs[i].generation = NOT_TOLD;
     front->timer = os_loop_add_timer(loop, 0, on_timer, front);
     int error =
         front->timer ? link_pool_take(pool, &process_callbacks, front, &front->process) : -ENOMEM;
@@ -348,7 +350,7 @@ void display_front_attach(struct display_front *front, struct gpu_device *device
         for (uint32_t i = 0; i < gpu_device_outputs(front->device); i++) {
             struct link_picture nothing = {.output = i};
             send(front, LINK_PICTURE, &nothing, sizeof(nothing), NULL, 0, NULL);
-            front->views[i] = (struct view){.generation = NOT_TOLD};
+            front->outputs[i] = (struct output){.generation = NOT_TOLD};
         }
         while (front->file_count)
             forget_file(front, front->file_count - 1);

@@ -17,22 +17,22 @@ struct display_front;
 struct link_pool;
 struct os_loop;
 
-// `data` is the owner's. Members may be NULL but `gone`; the front must not be destroyed inside
-// them, except in `gone`.
+// Members may be NULL, except `gone`. The front must not be destroyed inside them, except in
+// `gone`.
 struct display_front_callbacks {
     void (*ready)(void *data); // the window is open, the port is bound
-    // What a person did: devices are known ones, everything else is as it came.
+    // What a person did. `device` is checked; everything else is as it came.
     void (*input)(void *data, const struct link_input *events, size_t count);
-    void (*closed)(void *data); // its person closed the window, and means the VM
+    void (*closed)(void *data); // its person has closed the window, and means the VM
     void (*counters)(void *data, const struct link_display_counters *counters);
-    // The process has ended, or misbehaved. `status` is that of waitpid, -1 if it is not known;
-    // `how` is text for a log line. Last call: destroy it.
+    // The process has ended, or misbehaved. `status` is that of waitpid, or -1 if it is not known.
+    // `how` is text for a log line. This is the last call: destroy the front.
     void (*gone)(void *data, int status, const char *how);
 };
 
 struct display_front_options {
     struct link_display_setup setup;
-    // It sets the pace of flushes; false: it looks on, like a screenshot.
+    // It sets the pace of flushes. False: it looks on, as for a screenshot.
     bool paces;
 };
 
@@ -42,10 +42,10 @@ int display_front_create(struct os_loop *loop, struct link_pool *pool,
                          const struct display_front_options *options,
                          const struct display_front_callbacks *callbacks, void *data,
                          struct display_front **created);
-// The process ends by that.
+// Ends the process.
 void display_front_destroy(struct display_front *front);
 
-// What it shows from now on; NULL: nothing. The device must be detached before it goes.
+// Shows the device's outputs from now on; NULL: nothing. Detach a device before it is destroyed.
 void display_front_attach(struct display_front *front, struct gpu_device *device);
 void display_front_set_leds(struct display_front *front, uint32_t leds);
 
