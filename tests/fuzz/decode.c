@@ -20,11 +20,11 @@ enum {
 static bool resolve(void *context, enum wire_handle type, uint64_t id, uint64_t *handle,
                     const char **reason)
 {
-    if (type <= WIRE_HANDLE_NONE || type >= WIRE_HANDLE_COUNT || !id)
+    if (type <= WIRE_HANDLE_NONE || type >= WIRE_HANDLE_COUNT)
         abort();
     *reason = "unknown object";
-    *handle = id ^ (uint64_t)1 << 63;
-    return id % 16 != 15 && *handle;
+    *handle = id ? id ^ (uint64_t)1 << 63 : 0;
+    return id % 16 != 15 && (*handle || !id);
 }
 
 static void *exact_copy(const uint8_t *data, size_t size)
