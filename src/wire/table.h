@@ -70,9 +70,26 @@ enum wire_op_flags {
     WIRE_OP_REQUIRED = 128,
 };
 
+// The tables call the operands a and b by what they mean to the op.
 struct wire_op {
     uint8_t code, flags;
-    uint16_t offset, a, b;
+    uint16_t offset;
+    union {
+        uint16_t a;
+        uint16_t bytes;     // of the copy, or of an element
+        uint16_t type;      // enum wire_handle
+        uint16_t program;   // of wire_programs
+        uint16_t structure; // of wire_structs
+        uint16_t choice;    // of wire_unions
+        uint16_t value;
+    };
+    union {
+        uint16_t b;
+        uint16_t counter;  // where it lies
+        uint16_t length;   // of wire_lengths
+        uint16_t count;    // itself
+        uint16_t selector; // where it lies
+    };
 };
 
 struct wire_program {
