@@ -16,9 +16,9 @@
 // (idleTimeout).
 #define SPIN_NS 2000
 #define YIELD_NS 20000
-// A nap lasts no longer than this part of the time that the ring has been dry.
-#define NAP_PART 8
+// Naps: short ones while the guest is likely to come back, then longer and longer ones.
 #define MIN_NAP_NS 10000
+#define SHORT_NAP_NS 160000
 #define MAX_NAP_NS 5000000
 #define NAP_SLACK_NS 2000
 
@@ -142,6 +142,18 @@ static uint32_t pending(struct venus_ring *ring)
            atomic_load_explicit(&ring->current, memory_order_relaxed);
 }
 
+static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
+{
+    return value < low ? low : value > high ? high : value;
+}
+
+// How long a ring sleeps that has been dry for `waited`.
+static uint64_t nap_ns(uint64_t waited)
+{
+    uint64_t at_first = clamp(waited / 2, MIN_NAP_NS, SHORT_NAP_NS);
+    return clamp(waited / 32, at_first, MAX_NAP_NS);
+}
+
 // Looks for work until idle_timeout_ns after `since`. True: there is some.
 static bool poll_tail(struct venus_ring *ring, uint64_t since)
 {
@@ -162,8 +174,7 @@ static bool poll_tail(struct venus_ring *ring, uint64_t since)
             sched_yield();
             continue;
         }
-        uint64_t nap = waited / NAP_PART < MAX_NAP_NS ? waited / NAP_PART : MAX_NAP_NS;
-        os_sleep_ns(nap > MIN_NAP_NS ? nap : MIN_NAP_NS);
+        os_sleep_ns(nap_ns(waited));
     }
 }
 
