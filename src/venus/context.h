@@ -61,7 +61,8 @@ struct venus_context *venus_context_create(const struct link_context_create *inf
 void venus_context_destroy(struct venus_context *context);
 
 // A fence of the device process: retired when everything submitted to the timeline's queue so far
-// is done. Context thread.
+// is done.
+// Thread: the context's.
 void venus_context_fence(struct venus_context *context, uint32_t ring_idx, uint64_t fence_id);
 
 #endif

@@ -1,4 +1,6 @@
 // A host queue, its lock, and the thread that retires its fences.
+//
+// Thread: any, where nothing else is said.
 #ifndef VENUS_QUEUE_H
 #define VENUS_QUEUE_H
 

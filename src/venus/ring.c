@@ -364,8 +364,11 @@ bool venus_ring_create(struct venus_context *context, uint64_t ring_id,
         return false;
     }
     pthread_mutex_lock(&list->lock);
-    ring->next = list->first;
-    list->first = ring;
+    // Behind the others: the first ring is the one that is looked for most.
+    struct venus_ring **last = &list->first;
+    while (*last)
+        last = &(*last)->next;
+    *last = ring;
     list->count++;
     pthread_mutex_unlock(&list->lock);
     if (monitor)

@@ -1,4 +1,6 @@
 // A sequence of commands with a reply stream of its own: the context stream, or a ring's.
+//
+// Thread: the stream's own.
 #ifndef VENUS_STREAM_H
 #define VENUS_STREAM_H
 
@@ -28,11 +30,11 @@ void venus_stream_init(struct venus_stream *stream, struct venus_context *contex
                        struct venus_ring *ring);
 void venus_stream_finish(struct venus_stream *stream);
 
-// Carries out the command at *cursor (private memory) and moves the cursor behind it. False: the
-// context is lost or stopping.
+// Carries out the command at *cursor (private memory) and moves the cursor behind it.
+// Errors: false: the context is lost or stopping, or the ring is.
 bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, const uint8_t *end);
 
-// Runs all of it.
+// Carries out all of them. Errors: as above.
 bool venus_stream_run(struct venus_stream *stream, const uint8_t *bytes, size_t size);
 
 // Must this stream's waits end? A ring ends for itself or with its context.
