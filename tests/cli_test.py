@@ -71,7 +71,8 @@ class Cli(unittest.TestCase):
         return subprocess.Popen(
             [HESPER, *argv], cwd=self.folder, env={**os.environ, **env}, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # these tests may run under nohup
+            # These tests may run under nohup, or in a shell's background.
+            preexec_fn=lambda: [signal.signal(s, signal.SIG_DFL) for s in (signal.SIGHUP, signal.SIGINT)],
         )
 
     def hesper(self, *argv, **env):

@@ -146,6 +146,7 @@ class Vm:
             self.process = subprocess.Popen(
                 self.command(), env=self.tree.environment(), stdin=subprocess.DEVNULL, stdout=err, stderr=err,
                 start_new_session=True, cwd=self.folder,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background ignores it
             )
         self.monitor = Channel(self.path("qmp"), self, 120)
         self.monitor.line(time.monotonic() + 120)
