@@ -8,6 +8,7 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 
 from driver import DriverWriter  # noqa: E402
+from formats import write_formats_h  # noqa: E402
 from layout import Layouts  # noqa: E402
 from lower import Lowering  # noqa: E402
 from model import Model  # noqa: E402
@@ -49,6 +50,7 @@ def main():
                        ('venus_driver.h', driver.header()),
                        ('venus_driver.c', driver.source()),
                        ('venus_thunks.c', driver.thunks()),
+                       ('venus_formats.h', write_formats_h(model.registry)),
                        *(('venus_profile_%s.c' % p.key, p.text()) for p in profiles)):
         with open(os.path.join(options.out, name), 'w') as file:
             file.write(text)

@@ -79,6 +79,15 @@ class Extension:
     promoted: Optional[str] = None
 
 
+@dataclass
+class Format:
+    name: str
+    block_bytes: int
+    block_extent: Tuple[int, int, int]
+    components: Dict[str, int]  # bits of the first of each name: R, G, B, A, D, S
+    planes: List[Tuple[str, int, int]]  # compatible format, divisors of width and height
+
+
 def _allowed(element, attribute='api'):
     api = element.get(attribute)
     return api is None or any(a in APIS for a in api.split(','))
@@ -97,6 +106,7 @@ class Registry:
         self.value_aliases: Dict[str, str] = {}
         self.groups: Dict[str, Dict[str, int]] = {}  # enumerants by enum, without aliases
         self.extensions: Dict[str, Extension] = {}
+        self.formats: Dict[str, Format] = {}
         self.features: Dict[str, List[Require]] = {}
         self.feature_numbers: Dict[str, str] = {}
         self.header_version = 0
@@ -144,6 +154,8 @@ class Registry:
         for name in [n for n, target in self.command_aliases.items() if target in self.command_aliases]:
             while self.command_aliases[name] in self.command_aliases:
                 self.command_aliases[name] = self.command_aliases[self.command_aliases[name]]
+        for element in root.findall('formats/format'):
+            self._format(element)
         if not private:
             for element in root.findall('feature'):
                 if _allowed(element):
@@ -151,6 +163,17 @@ class Registry:
             for element in root.findall('extensions/extension'):
                 self._extension(element)
         return root
+
+    def _format(self, element):
+        components = {}
+        for component in element.findall('component'):
+            bits = component.get('bits')
+            components.setdefault(component.get('name'), int(bits) if bits.isdigit() else 0)  # some are "compressed"
+        width, height, depth = (int(n) for n in element.get('blockExtent', '1,1,1').split(','))
+        self.formats[element.get('name')] = Format(
+            element.get('name'), int(element.get('blockSize')), (width, height, depth), components,
+            [(p.get('compatible'), int(p.get('widthDivisor')), int(p.get('heightDivisor')))
+             for p in element.findall('plane')])
 
     def _type(self, element, private):
         name = element.get('name') or element.findtext('name')
