@@ -213,7 +213,7 @@ static bool take_frame(struct display *display, const struct link_frame *frame)
         return false;
     struct display_output *output = &display->outputs[frame->output];
     struct picture_rect damage = {frame->x, frame->y, frame->width, frame->height};
-    // Of a picture that has just become smaller.
+    // Clip it: the picture may have just become smaller.
     if (damage.x > output->width || damage.y > output->height)
         damage = (struct picture_rect){0};
     if (damage.width > output->width - damage.x)

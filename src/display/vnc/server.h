@@ -1,9 +1,9 @@
-// The server: shows one output to any number of viewers, each of which is served by a process of
-// its own, and takes their input to the guest.
+// The server shows one output to any number of viewers and takes their input to the guest. A
+// process of its own serves each viewer.
 //
-// Why processes: the library reads and writes in blocking calls with a time limit, and what it
-// reads is a stranger's. So a viewer that stops in the middle of a message, or takes the library
-// over, has stopped or taken nobody but itself.
+// There are processes because the library reads and writes in blocking calls with a time limit, and
+// reads a stranger's bytes. A viewer that stops in the middle of a message, or takes the library
+// over, does so in its own process only.
 #ifndef VNC_SERVER_H
 #define VNC_SERVER_H
 

@@ -16,7 +16,7 @@
 #include "os/socket.h"
 
 enum {
-    READ_MESSAGES = 128, // at once, so that one viewer can't keep the others waiting
+    READ_MESSAGES = 128, // at once, so that one viewer does not keep the others waiting
     MAX_ARGUMENTS = 32,
     MAX_DAMAGE = 16, // rectangles
 };

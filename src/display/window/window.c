@@ -11,11 +11,11 @@
 
 #define MS 1000000ull
 
-// A resize is told to the guest when the window was left alone for so long.
+// The guest is told of a resize when the window has been left alone for so long.
 #define SETTLE_NS (100 * MS)
-// A screen that is switched off may be one that is being set up anew: the last picture stays.
+// An output that is off may be one that is being set up anew: the last picture stays for so long.
 #define OFF_NS (1000 * MS)
-// So long a window manager may take to answer our own resize.
+// How long a window manager may take to answer our own resize.
 #define ANSWER_NS (500 * MS)
 
 enum { LEAST_WIDTH = 160, LEAST_HEIGHT = 120, LEAST_MODE = 16, MOST_MODE = 16384 };
@@ -101,7 +101,7 @@ static void fit_to_guest(struct window *window)
                       (int)lround(window->guest_height * scale));
 }
 
-// Of the screen that it is on.
+// The time between two frames of the screen that the window is on.
 static uint64_t period_ns(const struct window *window)
 {
     SDL_DisplayMode mode;
@@ -124,7 +124,7 @@ static void take_size(struct window *window)
     if (window->notice)
         show_notice(window);
     uint64_t now = os_now_ns();
-    // What a window manager makes of our own wish is no wish of the person's.
+    // What a window manager makes of our own resize is not the person's resize.
     if (now >= window->ours_until_ns || !is_free(window))
         window->mode_due_ns = now + SETTLE_NS;
 }
@@ -217,7 +217,7 @@ void window_set_presenter(struct window *window, struct window_presenter *presen
         display_shown(window->settings.display, window->output);
         return;
     }
-    // What the last presenter showed, or was about to.
+    // Show what the last presenter showed, or was about to.
     const struct display_output *output = display_output(window->settings.display, window->output);
     struct picture_rect all = {.width = output->width, .height = output->height};
     if (output->file)
@@ -290,8 +290,8 @@ static SDL_Cursor *make_cursor(const struct display_output *output)
     return cursor;
 }
 
-// The person's pointer looks as the guest's, and is not seen where the guest shows none: it draws
-// one of its own then.
+// Makes the person's pointer look like the guest's. Where the guest shows none, the pointer is
+// hidden: the guest draws one of its own then.
 void window_cursor(struct window *window, bool shape_changed)
 {
     const struct display_output *output = display_output(window->settings.display, window->output);

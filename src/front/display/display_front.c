@@ -255,7 +255,7 @@ static bool take_message(struct display_front *front, const struct link_message 
         return on_shown(front, payload);
     case LINK_OUTPUT_MODE: {
         const struct link_output_mode *mode = payload;
-        // A size that the device can't have is no offence: windows can be tiny.
+        // A size that the device cannot have is no breach of the protocol: windows can be tiny.
         if (front->device)
             gpu_device_set_mode(front->device, mode->output, mode->width, mode->height);
         return true;
