@@ -79,6 +79,10 @@ static void check_contexts(struct doctor *doctor, struct json gpu)
     if (doctor_number(gpu, "contexts_lost"))
         doctor_say(doctor, DOCTOR_BAD, "lost", NULL, "%lld contexts were lost; see the errors",
                    (long long)doctor_number(gpu, "contexts_lost"));
+    if (doctor_number(gpu, "creations_failed"))
+        doctor_say(doctor, DOCTOR_NOTE, "refused", NULL,
+                   "%lld allocations, pipelines or other objects that the host could not make",
+                   (long long)doctor_number(gpu, "creations_failed"));
     doctor_say(doctor, DOCTOR_GOOD, "resources", NULL,
                "%lld live, at most %lld; %lld MiB of the aperture's %lld in use; %lld outputs on",
                (long long)doctor_number(gpu, "resources"),

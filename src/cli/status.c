@@ -32,6 +32,7 @@ static void put_gpu(struct json_writer *json, const struct gpu_status *status)
     json_number(json, "max_contexts", status->max_contexts);
     json_number(json, "contexts_created", (int64_t)status->contexts_created);
     json_number(json, "contexts_lost", (int64_t)status->contexts_lost);
+    json_number(json, "creations_failed", (int64_t)status->creations_failed);
     json_number(json, "resources", status->resources);
     json_number(json, "max_resources", status->max_resources);
     json_number(json, "shared_bytes", (int64_t)status->shared_bytes);

@@ -35,6 +35,12 @@ static void resume_waiting(struct gpu_context *context)
         gpu_lanes_resume(context->device, request);
 }
 
+static void on_failed(void *data, uint64_t count)
+{
+    struct gpu_context *context = data;
+    context->device->journal.creations_failed += count;
+}
+
 static void on_drained(void *data)
 {
     resume_waiting(data);
@@ -54,8 +60,11 @@ static void on_lost(void *data, const char *why)
     resume_waiting(context);
 }
 
-static const struct renderer_callbacks renderer_callbacks = {
-    .retired = on_retired, .blob = on_blob, .drained = on_drained, .lost = on_lost};
+static const struct renderer_callbacks renderer_callbacks = {.retired = on_retired,
+                                                             .blob = on_blob,
+                                                             .drained = on_drained,
+                                                             .failed = on_failed,
+                                                             .lost = on_lost};
 
 // ---- life -----------------------------------------------------------------
 

@@ -12,7 +12,7 @@ struct gpu_device;
 // Outlives resets.
 struct gpu_journal {
     uint32_t capset_reads;
-    uint64_t contexts_created, contexts_lost, complaints;
+    uint64_t contexts_created, contexts_lost, creations_failed, complaints;
     struct gpu_complaint {
         uint64_t at_ns;
         char text[GPU_STATUS_ERROR_SIZE];

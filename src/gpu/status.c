@@ -19,6 +19,7 @@ void gpu_device_status(const struct gpu_device *device, struct gpu_status *statu
         .max_contexts = device->options.max_contexts,
         .contexts_created = journal->contexts_created,
         .contexts_lost = journal->contexts_lost,
+        .creations_failed = journal->creations_failed,
         .resources = device->resources.count,
         .max_resources = device->options.max_resources,
         .shared_bytes = device->shm_bytes,

@@ -18,6 +18,7 @@ struct gpu_status {
     bool capset_withheld;    // the driver does not align memory to this host's pages
     uint32_t contexts, max_contexts;
     uint64_t contexts_created, contexts_lost; // since the device was made
+    uint64_t creations_failed; // objects that the host refused while the guest did not wait
     uint32_t resources, max_resources;
     uint64_t shared_bytes, aperture_size; // of blobs in the aperture
     uint32_t outputs_enabled;             // bits

@@ -20,8 +20,7 @@ enum link_context_type {
 
     // worker → device
     // Driver loaded, sandbox closed; text, no NUL: the devices that it shows. May come long before
-    // a
-    // CONTEXT_CREATE.
+    // the context is created.
     LINK_WORKER_READY = 64,
     LINK_FENCE_RETIRED,     // array of struct link_fence_retired, at least one
     LINK_BLOB_EXPORTED,     // struct link_blob_exported, + 1 fd if result is 0
@@ -30,6 +29,7 @@ enum link_context_type {
     // has ended without a word, which is no fault. The worker ends after it. The device process
     // writes the log line, as only it knows who the client is.
     LINK_CONTEXT_LOST,
+    LINK_CREATIONS_FAILED, // struct link_creations_failed
 };
 
 enum link_context_flags {
@@ -50,6 +50,11 @@ struct link_context_create {
     uint32_t max_rings;
     uint32_t max_resources;
     char name[64]; // what the guest calls itself; untrusted, NUL-terminated
+};
+
+// Objects that the host's driver did not make while the guest did not wait for the result.
+struct link_creations_failed {
+    uint64_t total; // of the context, so far; each of the first thousand is told, then every 1000th
 };
 
 struct link_submit {

@@ -107,6 +107,8 @@ static bool context_well_formed(const struct link_header *header, const uint8_t 
         return size == sizeof(struct link_resource_attached) && !fds;
     case LINK_CONTEXT_LOST:
         return size <= LINK_MAX_TEXT && !fds;
+    case LINK_CREATIONS_FAILED:
+        return size == sizeof(struct link_creations_failed) && !fds;
     }
     return false;
 }

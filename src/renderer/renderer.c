@@ -39,6 +39,7 @@ struct renderer {
     struct list blobs;
     uint64_t unread_since_ns; // something waits for the worker to read; 0: nothing
 
+    uint64_t failures; // objects that could not be made, so far
     bool is_lost;
     bool silent; // the guest's program has ended without a word
     char why[LINK_MAX_TEXT + 128];
@@ -361,6 +362,17 @@ static bool attached(struct renderer *renderer, const struct link_message *messa
 
 // ---- the worker -----------------------------------------------------------
 
+static bool count_failures(struct renderer *renderer, const struct link_message *message)
+{
+    uint64_t total = ((const struct link_creations_failed *)message->payload)->total;
+    if (total <= renderer->failures)
+        return true; // threads of a worker may overtake each other
+    if (renderer->callbacks.failed)
+        renderer->callbacks.failed(renderer->data, total - renderer->failures);
+    renderer->failures = total;
+    return true;
+}
+
 static bool on_message(void *data, const struct link_message *message)
 {
     struct renderer *renderer = data;
@@ -377,6 +389,9 @@ static bool on_message(void *data, const struct link_message *message)
         break;
     case LINK_RESOURCE_ATTACHED:
         ok = attached(renderer, message);
+        break;
+    case LINK_CREATIONS_FAILED:
+        ok = count_failures(renderer, message);
         break;
     case LINK_CONTEXT_LOST:
         renderer->silent = !message->size;

@@ -105,6 +105,8 @@ struct renderer_callbacks {
     void (*told)(void *data);
     // What waited for the worker has been sent.
     void (*drained)(void *data);
+    // `count` more objects could not be made, which the guest did not wait to hear. May be NULL.
+    void (*failed)(void *data, uint64_t count);
     // The context is lost, and has no worker any more. `why` is text for a log line; NULL: the
     // guest's program has ended without a word, which is no fault. If the renderer is not destroyed
     // inside, its blobs fail and its fences retire right after.

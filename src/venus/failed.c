@@ -35,7 +35,10 @@ static void tell(struct venus_call *call, enum wire_handle type, VkResult result
     struct venus_context *context = call->context;
     if (waits(call))
         return;
-    atomic_fetch_add_explicit(&context->failures, 1, memory_order_relaxed);
+    struct link_creations_failed failed = {
+        .total = atomic_fetch_add_explicit(&context->failures, 1, memory_order_relaxed) + 1};
+    if (failed.total <= 1000 || failed.total % 1000 == 0)
+        link_send(context->link, LINK_CREATIONS_FAILED, &failed, sizeof(failed), NULL, 0, NULL, 0);
     if (!(atomic_fetch_or(&context->failures_told, 1ull << type) & 1ull << type))
         log_warning("%s failed with VkResult %d, and the guest did not wait for it",
                     wire_command_info(call->wire.number)->name, result);

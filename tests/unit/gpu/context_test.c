@@ -237,6 +237,21 @@ static void many_fences_in_one_message(void **state)
     assert_int_equal(machine->flushes, 1);
 }
 
+static void refused_objects_are_counted(void **state)
+{
+    struct machine *machine = *state;
+    struct gpu_status status;
+    for (uint64_t total = 1; total <= 3; total++) {
+        struct link_creations_failed failed = {total};
+        link_send(machine->pool.workers[0]->peer, LINK_CREATIONS_FAILED, &failed, sizeof(failed),
+                  NULL, 0, NULL, 0);
+    }
+    machine_pump(machine);
+    gpu_device_status(machine->device, &status);
+    assert_int_equal(status.creations_failed, 3);
+    assert_int_equal(status.contexts_lost, 0);
+}
+
 static void a_dead_worker_costs_its_context_only(void **state)
 {
     struct machine *machine = *state;
@@ -524,6 +539,7 @@ int main(void)
         CONTEXT_TEST(a_later_fence_retires_those_before_it),
         CONTEXT_TEST(errors_keep_their_place_on_the_timeline),
         CONTEXT_TEST(many_fences_in_one_message),
+        CONTEXT_TEST(refused_objects_are_counted),
         CONTEXT_TEST(a_dead_worker_costs_its_context_only),
         CONTEXT_TEST(last_words_are_heard),
         CONTEXT_TEST(a_program_that_is_gone_is_no_loss),
