@@ -43,7 +43,8 @@ struct renderer {
     bool is_lost;
     bool silent; // the guest's program has ended without a word
     char why[LINK_MAX_TEXT + 128];
-    bool *destroyed; // set by renderer_destroy inside a callback
+    bool is_calling; // its owner, who may destroy it inside: it is freed afterwards
+    bool is_destroyed;
 };
 
 // ---- losses ---------------------------------------------------------------
@@ -95,15 +96,23 @@ static void settle_debts(struct renderer *renderer)
         retire_first(renderer, (uint32_t)__builtin_ctzll(renderer->busy));
 }
 
+// A callback has returned. True: the renderer is gone.
+static bool is_over(struct renderer *renderer)
+{
+    renderer->is_calling = false;
+    if (!renderer->is_destroyed)
+        return false;
+    free(renderer);
+    return true;
+}
+
 static void carry_out(struct renderer *renderer)
 {
-    bool destroyed = false;
     end_worker(renderer);
-    renderer->destroyed = &destroyed;
+    renderer->is_calling = true;
     renderer->callbacks.lost(renderer->data, renderer->silent ? NULL : renderer->why);
-    if (destroyed)
+    if (is_over(renderer))
         return;
-    renderer->destroyed = NULL;
     settle_debts(renderer);
 }
 
@@ -376,10 +385,10 @@ static bool count_failures(struct renderer *renderer, const struct link_message 
 static bool on_message(void *data, const struct link_message *message)
 {
     struct renderer *renderer = data;
-    bool ok = false, destroyed = false;
+    bool ok = false;
     if (renderer->is_lost)
         return false;
-    renderer->destroyed = &destroyed;
+    renderer->is_calling = true;
     switch (message->type) {
     case LINK_FENCE_RETIRED:
         ok = retire_fences(renderer, message);
@@ -403,10 +412,7 @@ static bool on_message(void *data, const struct link_message *message)
         lose(renderer, "its worker breaks the protocol (message %u)", message->type);
     if (renderer->callbacks.told)
         renderer->callbacks.told(renderer->data);
-    if (destroyed)
-        return false;
-    renderer->destroyed = NULL;
-    return !renderer->is_lost;
+    return !is_over(renderer) && !renderer->is_lost;
 }
 
 static void on_drained(void *data)
@@ -536,11 +542,13 @@ void renderer_destroy(struct renderer *renderer)
 {
     if (!renderer)
         return;
-    if (renderer->destroyed)
-        *renderer->destroyed = true;
+    renderer->is_destroyed = true;
     list_remove(&renderer->node);
     link_child_release(renderer->worker);
-    free(renderer);
+    renderer->worker = NULL;
+    renderer->is_lost = true;
+    if (!renderer->is_calling)
+        free(renderer);
 }
 
 long renderer_pid(const struct renderer *renderer)

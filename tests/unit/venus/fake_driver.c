@@ -1,5 +1,7 @@
 #include "fake_driver.h"
 
+#include "link/link.h"
+#include "os/socket.h"
 #include "venus/profile.h"
 
 #include <stdio.h>
@@ -406,6 +408,10 @@ void fake_context_init(struct fake_context *f, bool portable)
     f->context.profile = venus_profile_find(portable ? "portable" : "native");
     pthread_mutex_init(&f->context.timeline_lock, NULL);
     venus_handlers_fill(&f->context.handlers);
+    int pair[2];
+    if (os_socket_pair(pair) || link_create(pair[0], false, &f->context.link))
+        abort();
+    f->device_end = pair[1];
     venus_object_table_init(&f->context.objects, 1000);
     f->stream.context = &f->context;
     arena_init(&f->stream.arena, 1 << 20);
@@ -420,6 +426,8 @@ void fake_context_finish(struct fake_context *f)
     arena_finish(&f->stream.arena);
     venus_object_table_finish(&f->context.objects);
     pthread_mutex_destroy(&f->context.timeline_lock);
+    link_destroy(f->context.link);
+    close(f->device_end);
 }
 
 bool fake_call(struct fake_context *f, uint32_t command, void *args,

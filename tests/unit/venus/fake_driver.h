@@ -41,6 +41,7 @@ void fake_host(struct venus_host *host);
 // A context with this driver, without rings: commands are carried out by calling their handlers.
 struct fake_context {
     struct venus_context context;
+    int device_end; // of its link: what it says is read by nobody
     struct venus_host host;
     struct venus_stream stream;
 };

@@ -149,6 +149,7 @@ static VkResult start(unsigned fences)
     fake.unheard = true;
     fake_context_init(&f, false);
     assert_int_equal(os_socket_pair(fds), 0);
+    link_destroy(f.context.link);
     f.context.link = new_link(fds[0], true);
     f.context.tells_loss = true;
     f.context.wake = nothing_to_wake;
@@ -165,7 +166,6 @@ static VkResult start(unsigned fences)
 static void finish(void)
 {
     fake_context_finish(&f);
-    link_destroy(f.context.link);
     link_destroy(device_end);
 }
 
