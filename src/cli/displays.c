@@ -11,7 +11,7 @@
 #include "base/log.h"
 #include "front/display/display_front.h"
 #include "gpu/output.h"
-#include "link/display.h"
+#include "link/display_messages.h"
 #include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"

@@ -9,7 +9,7 @@
 
 #include "cli/host.h"
 #include "gpu/output.h"
-#include "link/display.h"
+#include "link/display_messages.h"
 
 struct cli_display;
 struct gpu_device;

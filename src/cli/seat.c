@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "front/vhost_user/input_front.h"
-#include "link/display.h"
+#include "link/display_messages.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/socket.h"

@@ -1,5 +1,5 @@
-// The display process's end of the link (link/display.h), which all display programs share. It
-// knows what each output shows and its cursor, and sends to the guest what a person does.
+// The display process's end of the link (link/display_messages.h), which all display programs
+// share. It knows what each output shows and its cursor, and sends to the guest what a person does.
 //
 // A program waits until display_fd is readable (or writable, while display_wants_write), calls
 // display_dispatch, and is called back. The device process is trusted more than the guest, but
@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "link/display.h"
+#include "link/display_messages.h"
 #include "picture/picture.h"
 
 struct display;

@@ -10,7 +10,7 @@
 #include "gpu/find.h"
 #include "gpu/lane.h"
 #include "gpu/resource.h"
-#include "link/context.h"
+#include "link/context_messages.h"
 #include "link/link.h"
 #include "os/shm.h"
 

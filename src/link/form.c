@@ -2,9 +2,9 @@
 
 #include <string.h>
 
-#include "link/context.h"
-#include "link/display.h"
-#include "link/trace.h"
+#include "link/context_messages.h"
+#include "link/display_messages.h"
+#include "link/trace_messages.h"
 
 static bool display_well_formed(const struct link_header *header, const uint8_t *payload)
 {

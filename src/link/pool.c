@@ -7,7 +7,7 @@
 
 #include "base/log.h"
 #include "link/child_private.h"
-#include "link/context.h"
+#include "link/context_messages.h"
 #include "os/clock.h"
 
 #define MS 1000000ull

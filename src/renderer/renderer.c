@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/checked.h"
-#include "link/context.h"
+#include "link/context_messages.h"
 #include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"

@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #include "base/list.h"
-#include "link/context.h"
+#include "link/context_messages.h"
 
 struct link_pool;
 struct os_loop;

@@ -8,9 +8,9 @@
 
 #include "base/arena.h"
 #include "base/list.h"
-#include "link/context.h"
+#include "link/context_messages.h"
 #include "link/link.h"
-#include "link/trace.h"
+#include "link/trace_messages.h"
 #include "os/loop.h"
 #include "os/socket.h"
 #include "trace/print.h"

@@ -1,5 +1,5 @@
-// Reads what workers tell of their commands (link/trace.h), and prints it: a line for each command,
-// or a table at the end.
+// Reads what workers tell of their commands (link/trace_messages.h), and prints it: a line for each
+// command, or a table at the end.
 //
 // A worker may have been taken over by its guest, and what it tells may be anything. It is decoded
 // by the codec, which checks it; a worker that breaks the rules is disconnected, and a line says

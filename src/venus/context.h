@@ -3,7 +3,7 @@
 #ifndef VENUS_CONTEXT_H
 #define VENUS_CONTEXT_H
 
-#include "link/context.h"
+#include "link/context_messages.h"
 #include "link/link.h"
 #include "venus/call.h"
 #include "venus/host.h"

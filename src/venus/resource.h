@@ -7,7 +7,7 @@
 #include <pthread.h>
 
 #include "base/id_table.h"
-#include "link/context.h"
+#include "link/context_messages.h"
 #include "venus/pages.h"
 
 struct venus_resource {

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "link/link.h"
-#include "link/trace.h"
+#include "link/trace_messages.h"
 #include "os/clock.h"
 
 #define TAP_PATIENCE_NS 100000000ull

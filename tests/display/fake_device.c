@@ -32,7 +32,7 @@
 
 #include "../unit/short.h"
 #include "gpu/output.h"
-#include "link/display.h"
+#include "link/display_messages.h"
 #include "link/link.h"
 #include "os/clock.h"
 #include "os/os.h"

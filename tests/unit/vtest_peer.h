@@ -7,7 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "link/context.h"
+#include "link/context_messages.h"
 #include "link/pool.h"
 #include "os/socket.h"
 

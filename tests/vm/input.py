@@ -1,7 +1,7 @@
 """What a person does in a display arrives in the guest: a machine of its own, whose display is this test.
 
 Hesper starts the display program that lies beside it. Here that is a script which hands its connection
-to the test; the messages are those of src/link/display.h.
+to the test; the messages are those of src/link/display_messages.h.
 """
 
 import array

@@ -1,4 +1,4 @@
-"""The device process's end of a display's link (src/link/display.h), for tests: a screen without a guest."""
+"""The device process's end of a display's link (src/link/display_messages.h), for tests: a screen without a guest."""
 
 import array
 import os

@@ -12,7 +12,7 @@
 
 #include "base/log.h"
 #include "display/display.h"
-#include "link/display.h"
+#include "link/display_messages.h"
 #include "os/os.h"
 #include "os/process.h"
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "link/display.h"
+#include "link/display_messages.h"
 
 static const char usage[] =
     "usage: hesper-window --fd N [OPTIONS]\n"

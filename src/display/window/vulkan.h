@@ -13,7 +13,7 @@
 #include <vulkan/vulkan_core.h>
 
 #include "base/list.h"
-#include "link/display.h"
+#include "link/display_messages.h"
 
 #define WINDOW_GLOBAL_FUNCTIONS(X)                                                                 \
     X(CreateInstance)                                                                              \

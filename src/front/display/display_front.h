@@ -1,6 +1,6 @@
 // The device process's side of one display process. It shows the display what the outputs show
-// (link/display.h) and hears from it what a person does. A display may die at any time, and it is
-// trusted with the pictures only.
+// (link/display_messages.h) and hears from it what a person does. A display may die at any time,
+// and it is trusted with the pictures only.
 //
 // Thread: the loop's.
 #ifndef DISPLAY_FRONT_H
@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "link/display.h"
+#include "link/display_messages.h"
 
 struct gpu_device;
 struct display_front;

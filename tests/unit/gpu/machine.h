@@ -6,7 +6,7 @@
 
 #include "gpu/gpu.h"
 #include "gpu/protocol.h"
-#include "link/context.h"
+#include "link/context_messages.h"
 #include "link/link.h"
 #include "link/pool.h"
 #include "os/loop.h"

@@ -12,7 +12,7 @@
 #include "base/log.h"
 #include "gpu/gpu.h"
 #include "gpu/protocol.h"
-#include "link/context.h"
+#include "link/context_messages.h"
 #include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"

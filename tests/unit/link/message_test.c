@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "../short.h"
-#include "link/context.h"
+#include "link/context_messages.h"
 #include "link/link.h"
 #include "os/shm.h"
 #include "os/socket.h"

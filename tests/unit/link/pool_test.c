@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../short.h"
-#include "link/context.h"
+#include "link/context_messages.h"
 #include "link/pool.h"
 #include "os/clock.h"
 #include "os/process.h"

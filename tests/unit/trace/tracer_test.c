@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "../short.h"
-#include "link/context.h"
-#include "link/trace.h"
+#include "link/context_messages.h"
+#include "link/trace_messages.h"
 #include "os/socket.h"
 #include "trace/tracer.h"
 #include "wire/guest.h"

@@ -5,6 +5,8 @@
 #include "venus/profile.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "venus/image.h"
 

@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #include "../short.h"
-#include "link/trace.h"
+#include "link/trace_messages.h"
 #include "os/clock.h"
 #include "os/os.h"
 #include "os/socket.h"

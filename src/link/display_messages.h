@@ -6,8 +6,8 @@
 // output until LINK_FRAME_SHOWN answers it: what happens meanwhile is gathered into the next. So a
 // display has at most one frame per output to show, always the newest, and a slow display slows
 // nothing else.
-#ifndef LINK_DISPLAY_H
-#define LINK_DISPLAY_H
+#ifndef LINK_DISPLAY_MESSAGES_H
+#define LINK_DISPLAY_MESSAGES_H
 
 #include <stdint.h>
 

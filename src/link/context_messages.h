@@ -2,8 +2,8 @@
 //
 // The worker may have been taken over by its guest, and the device process trusts nothing that it
 // says: link_receive has checked the form of a message, its receiver checks every value.
-#ifndef LINK_CONTEXT_H
-#define LINK_CONTEXT_H
+#ifndef LINK_CONTEXT_MESSAGES_H
+#define LINK_CONTEXT_MESSAGES_H
 
 #include <stdint.h>
 

@@ -2,8 +2,8 @@
 // that the worker gets with LINK_TRACE. The tracer sends nothing.
 //
 // A worker may have been taken over by its guest: what it tells is shown, and nothing relies on it.
-#ifndef LINK_TRACE_H
-#define LINK_TRACE_H
+#ifndef LINK_TRACE_MESSAGES_H
+#define LINK_TRACE_MESSAGES_H
 
 #include <stdint.h>
 
