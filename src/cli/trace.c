@@ -161,15 +161,21 @@ static int start(struct trace *trace)
     return CLI_OK;
 }
 
-static void finish(struct trace *trace)
+// False after a log line: the output is not complete.
+static bool finish(struct trace *trace)
 {
     tracer_destroy(trace->tracer);
     os_loop_destroy(trace->loop);
     if (trace->folder[0])
         rmdir(trace->folder);
     cli_janitor_stop(&trace->janitor);
-    if (trace->output && trace->options.out && fclose(trace->options.out))
-        log_error("trace: '%s' is not complete: %s", trace->output, strerror(errno));
+    if (!trace->output || !trace->options.out)
+        return true;
+    bool failed = ferror(trace->options.out);
+    if (!fclose(trace->options.out) && !failed)
+        return true;
+    log_error("trace: '%s' is not complete: %s", trace->output, strerror(errno));
+    return false;
 }
 
 // ---- a program ------------------------------------------------------------
@@ -354,7 +360,8 @@ static int run(struct trace *trace, int argc, char **argv)
         status = program ? start_program(trace, argv + optind) : attach(trace, which);
     if (status == CLI_OK)
         status = os_loop_run(trace->loop);
-    finish(trace);
+    if (!finish(trace) && status == CLI_OK)
+        status = CLI_FAILED;
     return status;
 }
 

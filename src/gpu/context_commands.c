@@ -68,6 +68,14 @@ static const struct renderer_callbacks renderer_callbacks = {.retired = on_retir
 
 // ---- life -----------------------------------------------------------------
 
+// The guest's word goes into logs and onto terminals: printable ASCII, and no more.
+static void copy_name(char name[64], const struct gpu_ctx_create *body)
+{
+    uint32_t length = body->name_length < 63 ? body->name_length : 63;
+    for (uint32_t i = 0; i < length && body->name[i]; i++)
+        name[i] = body->name[i] >= 0x20 && body->name[i] < 0x7f ? body->name[i] : '?';
+}
+
 struct gpu_outcome gpu_ctx_create(struct gpu_device *device, struct gpu_request *request)
 {
     const struct gpu_ctx_create *body = &request->body.ctx_create;
@@ -93,9 +101,7 @@ struct gpu_outcome gpu_ctx_create(struct gpu_device *device, struct gpu_request 
     context->capset = capset;
     list_init(&context->attachments);
     list_init(&context->waiting);
-    size_t length = body->name_length < sizeof(context->name) - 1 ? body->name_length
-                                                                  : sizeof(context->name) - 1;
-    memcpy(context->name, body->name, length);
+    copy_name(context->name, body);
     int error = 0;
     if (capset)
         context->renderer = renderer_create(device->renderers, id, context->name,

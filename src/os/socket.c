@@ -82,11 +82,14 @@ int os_socket_connect(const char *path)
     int fd = make_socket();
     if (fd < 0)
         return fd;
+    // A server that does not accept is not waited for.
+    os_socket_set_nonblocking(fd, true);
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0) {
         error = -errno;
         close(fd);
         return error;
     }
+    os_socket_set_nonblocking(fd, false);
     return fd;
 }
 

@@ -24,7 +24,7 @@ int os_socket_pair(int fds[2]);
 int os_socket_listen(const char *path);
 // The next connection, non-blocking; -EAGAIN if none waits.
 int os_socket_accept(int listener);
-// A blocking connection to `path`.
+// A connection to `path`, blocking from then on. -EAGAIN: its server accepts nobody at present.
 int os_socket_connect(const char *path);
 int os_socket_set_nonblocking(int fd, bool on);
 

@@ -78,6 +78,15 @@ static void a_name_that_never_ends_is_cut(void **state)
     assert_int_equal(strlen(((const struct link_context_create *)message.payload)->name), 63);
 }
 
+static void a_name_cannot_steer_a_terminal(void **state)
+{
+    struct machine *machine = *state;
+    ctx_create(machine, 1, GPU_CAPSET_VENUS, "a\033[2Jb");
+    struct link_message message;
+    assert_true(worker_receive(machine, 0, &message));
+    assert_string_equal(((const struct link_context_create *)message.payload)->name, "a?[2Jb");
+}
+
 // Old kernels make contexts without a capset for processes that use 2D only.
 static void a_context_without_a_capset_needs_no_worker(void **state)
 {
@@ -532,6 +541,7 @@ int main(void)
         DEVICE_TEST(a_context_gets_a_worker),
         DEVICE_TEST(bad_contexts_are_refused),
         DEVICE_TEST(a_name_that_never_ends_is_cut),
+        DEVICE_TEST(a_name_cannot_steer_a_terminal),
         DEVICE_TEST(a_context_without_a_capset_needs_no_worker),
         CONTEXT_TEST(submissions_arrive_whole_and_in_order),
         CONTEXT_TEST(bad_submissions_are_refused),

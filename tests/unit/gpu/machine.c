@@ -230,6 +230,7 @@ static int place(void *data, uint64_t aperture_offset, int fd, uint64_t file_off
         .size = size,
         .file_offset = file_offset,
         .fd = machine->place_mode != PLACE_FAILS ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1,
+        .cookie = cookie,
     };
     return begin(machine, cookie);
 }
@@ -255,6 +256,12 @@ void machine_confirm(struct machine *machine, int error)
     uint64_t cookie = machine->cookies[0];
     machine->cookie_count--;
     memmove(machine->cookies, machine->cookies + 1, machine->cookie_count * sizeof(cookie));
+    for (unsigned i = 0; error && i < machine->placement_count; i++) {
+        if (machine->placements[i].live && machine->placements[i].cookie == cookie) {
+            machine->placements[i].live = false; // it never came to be
+            close(machine->placements[i].fd);
+        }
+    }
     gpu_device_placed(machine->device, cookie, error);
     machine_round(machine);
 }

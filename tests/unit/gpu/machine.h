@@ -34,6 +34,7 @@ struct placement {
     bool live;
     uint64_t offset, size, file_offset;
     int fd;
+    uint64_t cookie;
 };
 
 enum place_mode { PLACE_AT_ONCE, PLACE_LATER, PLACE_REFUSED, PLACE_FAILS, PLACE_STOPPED };
