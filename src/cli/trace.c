@@ -12,6 +12,7 @@
 #include "cli/arguments.h"
 #include "cli/cli.h"
 #include "cli/control.h"
+#include "cli/folder.h"
 #include "cli/janitor.h"
 #include "cli/values.h"
 #include "os/clock.h"
@@ -63,25 +64,6 @@ struct trace {
 };
 
 // ---- the place ------------------------------------------------------------
-
-static bool open_folder(struct trace *trace)
-{
-    const char *bases[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
-    for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
-        if (!bases[i] || bases[i][0] != '/' ||
-            snprintf(trace->folder, sizeof(trace->folder), "%s/hesper-XXXXXX", bases[i]) >=
-                (int)sizeof(trace->folder))
-            continue;
-        if (mkdtemp(trace->folder)) {
-            snprintf(trace->path, sizeof(trace->path), "%s/trace", trace->folder);
-            return true;
-        }
-    }
-    trace->folder[0] = 0;
-    log_error("no folder for a socket can be made in XDG_RUNTIME_DIR, TMPDIR or /tmp: %s",
-              strerror(errno));
-    return false;
-}
 
 static bool open_output(struct trace *trace)
 {
@@ -141,7 +123,8 @@ static int start(struct trace *trace)
     trace->options.only = trace->only;
     trace->options.idle = on_idle;
     trace->options.data = trace;
-    if (!open_output(trace) || !open_folder(trace))
+    if (!open_output(trace) || !cli_folder_make(trace->folder, sizeof(trace->folder), "trace",
+                                                trace->path, sizeof(trace->path)))
         return CLI_FAILED;
     int error = os_loop_create(&trace->loop);
     for (size_t i = 0; !error && i < sizeof(signals) / sizeof(signals[0]); i++)

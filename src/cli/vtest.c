@@ -17,6 +17,7 @@
 #include "cli/contexts.h"
 #include "cli/driver.h"
 #include "cli/environment.h"
+#include "cli/folder.h"
 #include "cli/host.h"
 #include "cli/janitor.h"
 #include "cli/manifest.h"
@@ -148,26 +149,6 @@ static void on_signal(void *data, int number, bool from_process)
 
 // ---- the server -----------------------------------------------------------
 
-static bool open_private_folder(struct session *session)
-{
-    const char *bases[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
-    for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
-        if (!bases[i] || bases[i][0] != '/' ||
-            snprintf(session->folder, sizeof(session->folder), "%s/hesper-XXXXXX", bases[i]) >=
-                (int)sizeof(session->folder))
-            continue;                   // a socket's path has room for about 100 bytes
-        if (mkdtemp(session->folder)) { // mode 0700
-            snprintf(session->socket_path, sizeof(session->socket_path), "%s/vtest",
-                     session->folder);
-            return true;
-        }
-    }
-    session->folder[0] = 0;
-    log_error("no folder for the socket can be made in XDG_RUNTIME_DIR, TMPDIR or /tmp: %s",
-              strerror(errno));
-    return false;
-}
-
 static bool listen_on_socket(struct session *session)
 {
     if (session->socket || !session->program) {
@@ -177,7 +158,8 @@ static bool listen_on_socket(struct session *session)
             return false;
         }
         strcpy(session->socket_path, path);
-    } else if (!open_private_folder(session)) {
+    } else if (!cli_folder_make(session->folder, sizeof(session->folder), "vtest",
+                                session->socket_path, sizeof(session->socket_path))) {
         return false;
     }
     int error = vtest_server_listen(session->server, session->socket_path);
