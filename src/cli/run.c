@@ -13,41 +13,13 @@
 #include "cli/control.h"
 #include "cli/device.h"
 #include "cli/host.h"
-#include "cli/machine.h"
 #include "cli/monitor.h"
-#include "cli/values.h"
+#include "cli/run_options.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "os/socket.h"
 
 extern char **environ;
-
-static const char usage[] =
-    "usage: hesper run [OPTIONS] [-- QEMU ARGUMENTS...]\n"
-    "\n"
-    "Starts a virtual machine in QEMU (11.1 or newer) whose GPU is this machine's, with the "
-    "guest's\n"
-    "serial console on the terminal. Ctrl-C, or closing its window, presses the guest's power "
-    "button.\n"
-    "\n"
-    "  --disk FILE[,readonly]   a disk, qcow2 or raw; may be repeated\n"
-    "  --cdrom FILE             an ISO image\n"
-    "  --kernel FILE            a Linux kernel to boot, with\n"
-    "  --initrd FILE              its first files and\n"
-    "  --append TEXT              its command line (console= is added in front)\n"
-    "  --firmware FILE          instead of QEMU's; 'uefi': found where distributions have it, and "
-    "with\n"
-    "                           boot entries that are kept beside the first disk "
-    "(DISK.efivars.fd)\n"
-    "  --memory SIZE            of the guest [2G]\n"
-    "  --cpus N                 [2]\n"
-    "  --accel NAME             kvm, hvf or tcg [the fastest that can be trusted here]\n"
-    "  --net user[,...]         with QEMU's user networking, like user,hostfwd=tcp::2222-:22; "
-    "none [user]\n"
-    "  --serial DEVICE          where the serial console is: stdio, none, file:NAME, ... [stdio]\n"
-    "  --screenshot FILE        what the screen shows at the end, as PNG\n"
-    "  --qemu PROGRAM           [qemu-system-MACHINE in PATH, or that of build/vm]\n"
-    "  --placer FILE            QEMU plugin; 'none': do without [beside hesper]\n";
 
 enum {
     // Numbers of the descriptors in QEMU, out of the way of those that a caller passes to it.
@@ -65,12 +37,11 @@ enum {
 
 struct run {
     struct cli_device device;
-    struct cli_machine machine;
+    struct cli_run_options options;
     struct cli_qemu qemu;
     struct vhost_gpu *gpu;
     char control_path[CLI_SOCKET_PATH];
-    const char *screenshot;   // file; NULL: none
-    int result;               // then
+    int result;               // when the screenshot is made
     struct rlimit file_limit; // as it was
     pid_t child;              // 0: not running
     struct cli_monitor *monitor;
@@ -107,8 +78,9 @@ static void on_screenshot(void *data, const char *error)
 static void finish_with(struct run *run, int result)
 {
     run->result = result;
-    if (run->screenshot && run->gpu) {
-        if (cli_displays_screenshot(&run->device.displays, run->screenshot, 0, on_screenshot, run))
+    if (run->options.screenshot && run->gpu) {
+        if (cli_displays_screenshot(&run->device.displays, run->options.screenshot, 0,
+                                    on_screenshot, run))
             return;
         if (result == CLI_OK)
             result = CLI_FAILED;
@@ -120,7 +92,7 @@ static void on_gpu_end(void *data)
 {
     struct run *run = data;
     log_debug("QEMU has closed its GPU");
-    if (!run->screenshot)
+    if (!run->options.screenshot)
         close_gpu(run);
 }
 
@@ -240,11 +212,11 @@ static int start_qemu(struct run *run)
     struct cli_arguments arguments = {0};
     struct cli_gpu_address address = {.fd = QEMU_GPU_FD, .placer_fd = QEMU_PLACER_FD};
     struct os_fd_pass fds[3 + CLI_SEAT_DEVICES]; // QEMU's ends
-    run->machine.monitor_fd = QEMU_MONITOR_FD;
+    run->options.machine.monitor_fd = QEMU_MONITOR_FD;
     unsigned count = 0;
     if (connect_devices(run, fds, &count)) {
-        if (cli_machine_arguments(&run->machine, &run->qemu, run->device.host.portable, &address,
-                                  &arguments))
+        if (cli_machine_arguments(&run->options.machine, &run->qemu, run->device.host.portable,
+                                  &address, &arguments))
             status = spawn_qemu(run, &arguments, fds, count);
         cli_device_attach(&run->device, run->gpu);
     }
@@ -340,165 +312,10 @@ static void finish(struct run *run)
     cli_device_finish(&run->device);
 }
 
-// ---- the command line -----------------------------------------------------
-
-static bool parse_accelerator(const char *text, const char **accelerator)
-{
-    *accelerator = text;
-    if (!strcmp(text, "kvm") || !strcmp(text, "hvf") || !strcmp(text, "tcg"))
-        return true;
-    log_error("run: --accel is 'kvm', 'hvf' or 'tcg', not '%s'", text);
-    return false;
-}
-
-static bool parse_net(const char *text, const char **net)
-{
-    *net = text;
-    if (!strcmp(text, "none") || !strcmp(text, "user") || !strncmp(text, "user,", 5))
-        return true;
-    log_error(
-        "run: --net is 'user', 'user,...' or 'none', not '%s' (anything else: -- -netdev ...)",
-        text);
-    return false;
-}
-
-static bool add_disk(struct cli_machine *machine, const char *disk)
-{
-    if (machine->disk_count == CLI_MAX_DISKS) {
-        log_error("run: at most %d disks", CLI_MAX_DISKS);
-        return false;
-    }
-    machine->disks[machine->disk_count++] = disk;
-    return true;
-}
-
-static bool parse_cpus(const char *text, uint32_t *cpus)
-{
-    uint64_t number;
-    bool good = cli_parse_size(text, 255, &number) && number;
-    if (good)
-        *cpus = (uint32_t)number;
-    else
-        log_error("run: --cpus is a number from 1 to 255, not '%s'", text);
-    return good;
-}
-
-// CLI_OK with *done: the answer was printed.
-static int parse(struct run *run, const char **program, const char **placer, int argc, char **argv,
-                 bool *done)
-{
-    enum {
-        DISK = 256,
-        CDROM,
-        KERNEL,
-        INITRD,
-        APPEND,
-        FIRMWARE,
-        MEMORY,
-        CPUS,
-        ACCEL,
-        NET,
-        SERIAL,
-        SCREENSHOT,
-        QEMU,
-        PLACER,
-        HELP
-    };
-    static const struct option options[] = {
-        {"disk", required_argument, NULL, DISK},
-        {"cdrom", required_argument, NULL, CDROM},
-        {"kernel", required_argument, NULL, KERNEL},
-        {"initrd", required_argument, NULL, INITRD},
-        {"append", required_argument, NULL, APPEND},
-        {"firmware", required_argument, NULL, FIRMWARE},
-        {"memory", required_argument, NULL, MEMORY},
-        {"cpus", required_argument, NULL, CPUS},
-        {"accel", required_argument, NULL, ACCEL},
-        {"net", required_argument, NULL, NET},
-        {"serial", required_argument, NULL, SERIAL},
-        {"screenshot", required_argument, NULL, SCREENSHOT},
-        {"qemu", required_argument, NULL, QEMU},
-        {"placer", required_argument, NULL, PLACER},
-        CLI_DEVICE_OPTIONS,
-        {"help", no_argument, NULL, HELP},
-        {0},
-    };
-    struct cli_machine *machine = &run->machine;
-    int option;
-    bool good = true;
-    opterr = 0;
-    while (good && (option = getopt_long(argc, argv, "+:vh", options, NULL)) != -1) {
-        switch (option) {
-        case DISK:
-            good = add_disk(machine, optarg);
-            break;
-        case CDROM:
-            machine->cdrom = optarg;
-            break;
-        case KERNEL:
-            machine->kernel = optarg;
-            break;
-        case INITRD:
-            machine->initrd = optarg;
-            break;
-        case APPEND:
-            machine->append = optarg;
-            break;
-        case FIRMWARE:
-            machine->firmware = optarg;
-            break;
-        case MEMORY:
-            good = cli_parse_memory("run", optarg, &machine->memory);
-            break;
-        case CPUS:
-            good = parse_cpus(optarg, &machine->cpus);
-            break;
-        case ACCEL:
-            good = parse_accelerator(optarg, &machine->accelerator);
-            break;
-        case NET:
-            good = parse_net(optarg, &machine->net);
-            break;
-        case SERIAL:
-            machine->serial = optarg;
-            break;
-        case SCREENSHOT:
-            run->screenshot = optarg;
-            break;
-        case QEMU:
-            *program = optarg;
-            break;
-        case PLACER:
-            *placer = optarg;
-            break;
-        case 'h':
-        case HELP:
-            printf("%s%s  --help\n", usage, cli_device_usage);
-            *done = true;
-            return CLI_OK;
-        default:
-            good = cli_device_option(&run->device, "run", option, argv);
-        }
-    }
-    if (good && optind < argc) {
-        if (strcmp(argv[optind - 1], "--")) {
-            log_error("run: '%s' is no option; what is for QEMU goes behind '--'", argv[optind]);
-            good = false;
-        }
-        machine->rest = argv + optind;
-    }
-    if (good && !machine->kernel && !machine->disk_count && !machine->cdrom && !machine->rest) {
-        log_error(
-            "run: nothing to boot: give --disk, --cdrom or --kernel; see 'hesper run --help'");
-        good = false;
-    }
-    return good ? CLI_OK : CLI_USAGE;
-}
-
 // The name of the file that it boots from, unless its person has given one.
 static void name_machine(struct run *run)
 {
-    struct cli_machine *machine = &run->machine;
+    struct cli_machine *machine = &run->options.machine;
     const char *file = machine->disk_count ? machine->disks[0]
                        : machine->cdrom    ? machine->cdrom
                        : machine->kernel   ? machine->kernel
@@ -517,20 +334,19 @@ static void name_machine(struct run *run)
 int cli_run(int argc, char **argv)
 {
     struct run run = {.child = 0};
-    const char *program = NULL, *placer = NULL;
     bool done = false;
     cli_device_init(&run.device);
-    cli_machine_init(&run.machine);
-    int status = parse(&run, &program, &placer, argc, argv, &done);
+    int status = cli_run_options_parse(&run.options, &run.device, argc, argv, &done);
     if (status != CLI_OK || done)
         return status;
     cli_host_apply(&run.device.host);
-    if (!cli_machine_check(&run.machine) || !cli_qemu_find(&run.qemu, program) ||
-        !cli_qemu_find_placer(&run.qemu, placer))
+    if (!cli_machine_check(&run.options.machine) ||
+        !cli_qemu_find(&run.qemu, run.options.program) ||
+        !cli_qemu_find_placer(&run.qemu, run.options.placer))
         return CLI_FAILED;
     getrlimit(RLIMIT_NOFILE, &run.file_limit);
     name_machine(&run);
-    run.machine.seat = &run.device.seat;
+    run.options.machine.seat = &run.device.seat;
     run.device.ready = on_ready;
     run.device.closed = on_closed;
     cli_displays_default(&run.device.displays);

@@ -1,0 +1,189 @@
+#include "cli/run_options.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/device.h"
+#include "cli/values.h"
+
+static const char usage[] =
+    "usage: hesper run [OPTIONS] [-- QEMU ARGUMENTS...]\n"
+    "\n"
+    "Starts a virtual machine in QEMU (11.1 or newer) whose GPU is this machine's, with the "
+    "guest's\n"
+    "serial console on the terminal. Ctrl-C, or closing its window, presses the guest's power "
+    "button.\n"
+    "\n"
+    "  --disk FILE[,readonly]   a disk, qcow2 or raw; may be repeated\n"
+    "  --cdrom FILE             an ISO image\n"
+    "  --kernel FILE            a Linux kernel to boot, with\n"
+    "  --initrd FILE              its first files and\n"
+    "  --append TEXT              its command line (console= is added in front)\n"
+    "  --firmware FILE          instead of QEMU's; 'uefi': found where distributions have it, and "
+    "with\n"
+    "                           boot entries that are kept beside the first disk "
+    "(DISK.efivars.fd)\n"
+    "  --memory SIZE            of the guest [2G]\n"
+    "  --cpus N                 [2]\n"
+    "  --accel NAME             kvm, hvf or tcg [the fastest that can be trusted here]\n"
+    "  --net user[,...]         with QEMU's user networking, like user,hostfwd=tcp::2222-:22; "
+    "none [user]\n"
+    "  --serial DEVICE          where the serial console is: stdio, none, file:NAME, ... [stdio]\n"
+    "  --screenshot FILE        what the screen shows at the end, as PNG\n"
+    "  --qemu PROGRAM           [qemu-system-MACHINE in PATH, or that of build/vm]\n"
+    "  --placer FILE            QEMU plugin; 'none': do without [beside hesper]\n";
+
+static bool parse_accelerator(const char *text, const char **accelerator)
+{
+    *accelerator = text;
+    if (!strcmp(text, "kvm") || !strcmp(text, "hvf") || !strcmp(text, "tcg"))
+        return true;
+    log_error("run: --accel is 'kvm', 'hvf' or 'tcg', not '%s'", text);
+    return false;
+}
+
+static bool parse_net(const char *text, const char **net)
+{
+    *net = text;
+    if (!strcmp(text, "none") || !strcmp(text, "user") || !strncmp(text, "user,", 5))
+        return true;
+    log_error(
+        "run: --net is 'user', 'user,...' or 'none', not '%s' (anything else: -- -netdev ...)",
+        text);
+    return false;
+}
+
+static bool add_disk(struct cli_machine *machine, const char *disk)
+{
+    if (machine->disk_count == CLI_MAX_DISKS) {
+        log_error("run: at most %d disks", CLI_MAX_DISKS);
+        return false;
+    }
+    machine->disks[machine->disk_count++] = disk;
+    return true;
+}
+
+static bool parse_cpus(const char *text, uint32_t *cpus)
+{
+    uint64_t number;
+    bool good = cli_parse_size(text, 255, &number) && number;
+    if (good)
+        *cpus = (uint32_t)number;
+    else
+        log_error("run: --cpus is a number from 1 to 255, not '%s'", text);
+    return good;
+}
+
+int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device, int argc,
+                          char **argv, bool *done)
+{
+    enum {
+        DISK = 256,
+        CDROM,
+        KERNEL,
+        INITRD,
+        APPEND,
+        FIRMWARE,
+        MEMORY,
+        CPUS,
+        ACCEL,
+        NET,
+        SERIAL,
+        SCREENSHOT,
+        QEMU,
+        PLACER,
+        HELP
+    };
+    static const struct option options[] = {
+        {"disk", required_argument, NULL, DISK},
+        {"cdrom", required_argument, NULL, CDROM},
+        {"kernel", required_argument, NULL, KERNEL},
+        {"initrd", required_argument, NULL, INITRD},
+        {"append", required_argument, NULL, APPEND},
+        {"firmware", required_argument, NULL, FIRMWARE},
+        {"memory", required_argument, NULL, MEMORY},
+        {"cpus", required_argument, NULL, CPUS},
+        {"accel", required_argument, NULL, ACCEL},
+        {"net", required_argument, NULL, NET},
+        {"serial", required_argument, NULL, SERIAL},
+        {"screenshot", required_argument, NULL, SCREENSHOT},
+        {"qemu", required_argument, NULL, QEMU},
+        {"placer", required_argument, NULL, PLACER},
+        CLI_DEVICE_OPTIONS,
+        {"help", no_argument, NULL, HELP},
+        {0},
+    };
+    struct cli_machine *machine = &run->machine;
+    int option;
+    bool good = true;
+    cli_machine_init(machine);
+    opterr = 0;
+    while (good && (option = getopt_long(argc, argv, "+:vh", options, NULL)) != -1) {
+        switch (option) {
+        case DISK:
+            good = add_disk(machine, optarg);
+            break;
+        case CDROM:
+            machine->cdrom = optarg;
+            break;
+        case KERNEL:
+            machine->kernel = optarg;
+            break;
+        case INITRD:
+            machine->initrd = optarg;
+            break;
+        case APPEND:
+            machine->append = optarg;
+            break;
+        case FIRMWARE:
+            machine->firmware = optarg;
+            break;
+        case MEMORY:
+            good = cli_parse_memory("run", optarg, &machine->memory);
+            break;
+        case CPUS:
+            good = parse_cpus(optarg, &machine->cpus);
+            break;
+        case ACCEL:
+            good = parse_accelerator(optarg, &machine->accelerator);
+            break;
+        case NET:
+            good = parse_net(optarg, &machine->net);
+            break;
+        case SERIAL:
+            machine->serial = optarg;
+            break;
+        case SCREENSHOT:
+            run->screenshot = optarg;
+            break;
+        case QEMU:
+            run->program = optarg;
+            break;
+        case PLACER:
+            run->placer = optarg;
+            break;
+        case 'h':
+        case HELP:
+            printf("%s%s  --help\n", usage, cli_device_usage);
+            *done = true;
+            return CLI_OK;
+        default:
+            good = cli_device_option(device, "run", option, argv);
+        }
+    }
+    if (good && optind < argc) {
+        if (strcmp(argv[optind - 1], "--")) {
+            log_error("run: '%s' is no option; what is for QEMU goes behind '--'", argv[optind]);
+            good = false;
+        }
+        machine->rest = argv + optind;
+    }
+    if (good && !machine->kernel && !machine->disk_count && !machine->cdrom && !machine->rest) {
+        log_error(
+            "run: nothing to boot: give --disk, --cdrom or --kernel; see 'hesper run --help'");
+        good = false;
+    }
+    return good ? CLI_OK : CLI_USAGE;
+}
