@@ -5,6 +5,7 @@ No Vulkan driver and no QEMU is needed: the device is started with --no-venus.
 """
 
 import os
+import re
 import shutil
 import signal
 import socket
@@ -150,6 +151,33 @@ class Cli(unittest.TestCase):
         argv = self.told("--kernel", self.kernel, "--net", "none", "--", "-name", "a b", "--disk")
         self.assertNotIn("-netdev", argv)
         self.assertEqual(argv[-3:], ["-name", "a b", "--disk"])
+
+    def credentials(self, *options):
+        """What a guest is handed: {name: text}."""
+        prefix = "name=opt/io.systemd.credentials/"
+        found = [v for v in self.values(self.told("--kernel", self.kernel, *options), "-fw_cfg")]
+        self.assertTrue(all(v.startswith(prefix) for v in found))
+        pairs = [v[len(prefix):].split(",string=", 1) for v in found]
+        return {name: text.replace(",,", ",") for name, text in pairs}
+
+    def test_a_guest_draws_opengl_by_vulkan(self):
+        """The files that docs/desktop.md has a person write, for systemd-tmpfiles."""
+        lines = self.credentials("--guest-gl", "zink")["tmpfiles.extra"].splitlines()
+        texts = {l.split()[1]: l.split(None, 6)[6] for l in lines if l.startswith("f ")}
+        links = {l.split()[1]: l.split()[6] for l in lines if l.startswith("L ")}
+        self.assertEqual(len(texts) + len(links), len(lines))
+        root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        for place, example in (("/etc/drirc", "drirc"), ("/etc/X11/xorg.conf.d/10-hesper.conf", "xorg.conf")):
+            with open(os.path.join(root, "tests/vm/guest", example)) as f:
+                expected = re.sub(r"(?s)<!--.*?-->|#[^\n]*", "", f.read())
+            given = texts[links[place]].replace("\\n", "\n")
+            self.assertEqual(re.sub(r"\s", "", given), re.sub(r"\s", "", expected))
+        self.assertEqual(self.credentials("--guest-gl", "off"), {})
+        self.assertEqual(self.credentials(), {})  # --no-venus: there is no Vulkan to draw by
+
+    def test_a_key_for_ssh(self):
+        key = self.make("key.pub", "ssh-ed25519 AAAA a, b\nssh-rsa BBBB c\n")
+        self.assertEqual(self.credentials("--ssh-key", key), {"ssh.authorized_keys.root": "ssh-ed25519 AAAA a, b\nssh-rsa BBBB c\n"})
 
     def test_firmware(self):
         code, bios = self.make("OVMF_CODE.fd", ""), self.make("bios.bin", "")
@@ -450,6 +478,7 @@ else:
             ("--cpus is a number", [*kernel, "--cpus", "256"]),
             ("--accel is", [*kernel, "--accel", "warp"]),
             ("--net is", [*kernel, "--net", "tap"]),
+            ("--guest-gl is", [*kernel, "--guest-gl", "virgl"]),
             ("--aperture-size is", [*kernel, "--aperture-size", "3G"]),
             ("--aperture-size is", [*kernel, "--aperture-size", "512G"]),
             ("--resolution is", [*kernel, "--resolution", "1280"]),
@@ -481,6 +510,18 @@ else:
             ("unknown option '-x'", ["-x"]),
         ):
             self.refused(2, what, *argv)
+
+    def test_keys_that_are_none(self):
+        for what, path in (
+            ("cannot read '/nowhere': No such file", "/nowhere"), ("cannot read .*directory", self.folder),
+            ("does not hold public keys", self.kernel),
+            ("does not hold public keys", self.make("key", "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n")),
+            ("does not hold public keys", self.make("long", "ssh-rsa " + "A" * 20000)),
+            ("does not hold public keys", self.make("bytes", b"ssh-rsa \0AAAA\n")),
+        ):
+            status, _, err = self.run_machine("--kernel", self.kernel, "--ssh-key", path)
+            self.assertEqual(status, 1)
+            self.assertRegex(err, f"^hesper: error: run: --ssh-key: .*{what}.*\n$")
 
     def test_firmware_that_is_not_there(self):
         status, _, err = self.run_machine("--kernel", self.kernel, "--firmware", "/nowhere")

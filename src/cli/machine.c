@@ -249,6 +249,8 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     if (!add_firmware(machine, qemu, arguments))
         return false;
     add_kernel(machine, qemu, arguments);
+    if (!cli_guest_add(&machine->guest, arguments))
+        return false;
     for (unsigned i = 0; i < machine->disk_count; i++)
         add_disk(machine->disks[i], arguments);
     if (machine->cdrom)

@@ -2,6 +2,7 @@
 #ifndef CLI_MACHINE_H
 #define CLI_MACHINE_H
 
+#include "cli/guest.h"
 #include "cli/qemu.h"
 #include "cli/seat.h"
 
@@ -15,6 +16,7 @@ struct cli_machine {
     const char *accelerator;                                 // kvm, hvf, tcg; NULL: what fits
     const char *serial;                                      // a chardev of QEMU's; stdio
     const char *name;
+    struct cli_guest guest;
     uint64_t memory; // bytes
     uint32_t cpus;
     int monitor_fd;              // of QEMU's, for its monitor

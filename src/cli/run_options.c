@@ -30,6 +30,10 @@ static const char usage[] =
     "  --accel NAME             kvm, hvf or tcg [the fastest that can be trusted here]\n"
     "  --net user[,...]         with QEMU's user networking, like user,hostfwd=tcp::2222-:22; "
     "none [user]\n"
+    "  --ssh-key FILE           public keys that may log in as root; the guest has systemd 252 or "
+    "newer\n"
+    "  --guest-gl zink|off      zink: such a guest draws OpenGL by Vulkan, without a file in it "
+    "[zink]\n"
     "  --serial DEVICE          where the serial console is: stdio, none, file:NAME, ... [stdio]\n"
     "  --screenshot FILE        what the screen shows at the end, as PNG\n"
     "  --qemu PROGRAM           [qemu-system-MACHINE in PATH, or that of build/vm]\n"
@@ -52,6 +56,15 @@ static bool parse_net(const char *text, const char **net)
     log_error(
         "run: --net is 'user', 'user,...' or 'none', not '%s' (anything else: -- -netdev ...)",
         text);
+    return false;
+}
+
+static bool parse_guest_gl(const char *text, bool *zink)
+{
+    *zink = !strcmp(text, "zink");
+    if (*zink || !strcmp(text, "off"))
+        return true;
+    log_error("run: --guest-gl is 'zink' or 'off', not '%s'", text);
     return false;
 }
 
@@ -90,6 +103,8 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
         CPUS,
         ACCEL,
         NET,
+        SSH_KEY,
+        GUEST_GL,
         SERIAL,
         SCREENSHOT,
         QEMU,
@@ -107,6 +122,8 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
         {"cpus", required_argument, NULL, CPUS},
         {"accel", required_argument, NULL, ACCEL},
         {"net", required_argument, NULL, NET},
+        {"ssh-key", required_argument, NULL, SSH_KEY},
+        {"guest-gl", required_argument, NULL, GUEST_GL},
         {"serial", required_argument, NULL, SERIAL},
         {"screenshot", required_argument, NULL, SCREENSHOT},
         {"qemu", required_argument, NULL, QEMU},
@@ -117,7 +134,7 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
     };
     struct cli_machine *machine = &run->machine;
     int option;
-    bool good = true;
+    bool good = true, gl_said = false;
     cli_machine_init(machine);
     opterr = 0;
     while (good && (option = getopt_long(argc, argv, "+:vh", options, NULL)) != -1) {
@@ -152,6 +169,13 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
         case NET:
             good = parse_net(optarg, &machine->net);
             break;
+        case SSH_KEY:
+            machine->guest.ssh_key = optarg;
+            break;
+        case GUEST_GL:
+            good = parse_guest_gl(optarg, &machine->guest.gl);
+            gl_said = true;
+            break;
         case SERIAL:
             machine->serial = optarg;
             break;
@@ -173,6 +197,8 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
             good = cli_device_option(device, "run", option, argv);
         }
     }
+    if (!gl_said)
+        machine->guest.gl = device->options.device.venus;
     if (good && optind < argc) {
         if (strcmp(argv[optind - 1], "--")) {
             log_error("run: '%s' is no option; what is for QEMU goes behind '--'", argv[optind]);
