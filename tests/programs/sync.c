@@ -1,6 +1,6 @@
 // sync: fences, binary and timeline semaphores, events, queries, and submissions in batches.
 // Prints one line per rule that held. A buffer that each step appends to shows the order on the
-// GPU.
+// GPU. "sync turns": a timeline semaphore that GPU and host signal by turns.
 #include "app.h"
 
 #include <inttypes.h>
@@ -431,8 +431,9 @@ static void many(struct sync *s)
     printf("many %d\n", TIMES);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+    bool by_turns = argc > 1 && !strcmp(argv[1], "turns");
     struct sync s;
     VkPhysicalDeviceVulkan12Features features = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_VULKAN_1_2_FEATURES,
@@ -443,13 +444,16 @@ int main(void)
     s.log = buffer_create(&s.app, 4 * STEPS,
                           VK_BUFFER_USAGE_TRANSFER_SRC_BIT | VK_BUFFER_USAGE_TRANSFER_DST_BIT,
                           VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
-    fences(&s);
-    batches(&s);
-    timelines(&s);
-    turns(&s);
-    events(&s);
-    queries(&s);
-    many(&s);
+    if (by_turns) {
+        turns(&s);
+    } else {
+        fences(&s);
+        batches(&s);
+        timelines(&s);
+        events(&s);
+        queries(&s);
+        many(&s);
+    }
     buffer_destroy(&s.app, &s.log);
     app_finish(&s.app);
     return 0;
