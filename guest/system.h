@@ -1,5 +1,5 @@
 // What the guest kit asks of the system under it: memory, time, and a few words to a person. The
-// kit needs no C library but memcpy, memmove, memset, memcmp and strlen, no threads, and no
+// kit needs no C library but memcpy, memset, memcmp, strlen and strcmp, no threads, and no
 // interrupts.
 //
 // Thread: any that uses the kit may call any hook. A system with one thread leaves the lock out.

@@ -1,5 +1,5 @@
-// The guest's half of the codec, for tests, replay and benchmarks: requests out, replies in. The
-// renderer needs none of it.
+// The guest's half of the codec, for the guest kit, tests, replay and benchmarks: requests out,
+// replies in. The renderer needs none of it.
 #ifndef WIRE_GUEST_H
 #define WIRE_GUEST_H
 
@@ -16,5 +16,15 @@ uint64_t wire_measure_request(const struct wire_call *call);
 // are measured by an input need `args` preset: if call->args is not NULL it is filled instead of
 // new storage. Outputs that the reply leaves out are NULL then.
 bool wire_decode_reply(struct wire_decoder *decoder, struct wire_call *call);
+
+// A reply that is read into the caller's own structures, as a driver reads it: call->args holds the
+// arguments of the request, its outputs point to the caller's memory, chains included. Needs no
+// arena. Counters that the reply sets are bounded by the reply's end only: let that be what
+// wire_measure_reply said before the request was sent.
+struct wire_filler {
+    const uint8_t *cursor, *end; // 4-byte aligned
+    const char *reason;          // static text, set on failure
+};
+bool wire_fill_reply(struct wire_filler *filler, const struct wire_call *call);
 
 #endif

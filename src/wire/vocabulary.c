@@ -1,6 +1,4 @@
 // What the codec speaks: commands, extensions, the capset made from them.
-#include <stdlib.h>
-
 #include "wire/capset.h"
 #include "wire/table.h"
 
@@ -16,15 +14,21 @@ const struct wire_extension *wire_extensions(uint32_t *count)
     return wire_vocabulary_extensions;
 }
 
-static int compare_name(const void *name, const void *extension)
-{
-    return strcmp(name, ((const struct wire_extension *)extension)->name);
-}
-
+// By hand: a guest without a C library has no bsearch.
 const struct wire_extension *wire_find_extension(const char *name)
 {
-    return bsearch(name, wire_vocabulary_extensions, wire_vocabulary_extension_count,
-                   sizeof(*wire_vocabulary_extensions), compare_name);
+    uint32_t low = 0, high = wire_vocabulary_extension_count;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        int order = strcmp(name, wire_vocabulary_extensions[middle].name);
+        if (!order)
+            return wire_vocabulary_extensions + middle;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
 }
 
 uint32_t wire_vk_xml_version(void)
