@@ -8,13 +8,14 @@ MESON_ARGS ?=
 FUZZ_SECONDS ?= 300
 NINJA = ninja -C $(BUILD) $(if $(JOBS),-j $(JOBS))
 
-.PHONY: all build test test-vm test-desktop test-web quick unit demo fuzz sanitize format check-format install clean help
+.PHONY: all build bare test test-vm test-desktop test-web quick unit demo fuzz sanitize format check-format install clean help
 
 all: build
 
 help:
 	@echo 'make               build/hesper, without tests'
 	@echo 'make demo          a virtual machine with its GPU, and pictures: demo-*.png'
+	@echo 'make bare          build/guest/bare.elf: Vulkan with no operating system, for hesper run --kernel'
 	@echo 'make test          unit tests, real programs of three Mesa versions, two virtual machines'
 	@echo 'make quick         unit tests and the newest Mesa only (some minutes)'
 	@echo 'make unit          unit tests'
@@ -61,6 +62,10 @@ build:
 	$(again)
 	$(NINJA)
 	@scripts/displays report $(BUILD)
+
+# A program for a machine without an operating system (guest/bare).
+bare: build
+	$(NINJA) guest/bare.elf
 
 # --- tests -----------------------------------------------------------------------------------------
 

@@ -1,0 +1,36 @@
+// The machine that the program runs on, with nothing in between: a serial line, a clock, memory,
+// PCI, and the power. x86_64.c is QEMU's q35.
+//
+// Thread: there is one.
+#ifndef BARE_MACHINE_H
+#define BARE_MACHINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "guest/pci/hooks.h"
+
+// The program's own; it must not return.
+void bare_main(void);
+
+// What --append said.
+const char *machine_command_line(void);
+// Hooks of the kit. Thread: one.
+const struct guest_system *machine_system(void);
+const struct pci_hooks *machine_pci(void);
+
+// On the serial line.
+void machine_put(char letter);
+// Somebody has pressed the power button.
+bool machine_power_button(void);
+void machine_power_off(void) __attribute__((noreturn));
+
+// ---- for the parts of one machine -----------------------------------------
+
+uint64_t machine_now_ns(void);
+void machine_relax(void);
+// Page tables' pages and DMA memory: zeroed, aligned to 4096, for good. NULL: there is no more.
+void *machine_pages(uint64_t size);
+
+#endif

@@ -1,0 +1,89 @@
+// Memory: what the program gets is a part of itself. And the kit's hooks for it.
+#include <stdlib.h>
+#include <string.h>
+
+#include "guest/bare/machine.h"
+#include "guest/bare/print.h"
+
+enum { PAGE = 4096, POOL = 24 << 20 };
+
+// Pages from the front, pieces from the back.
+static _Alignas(PAGE) uint8_t pool[POOL];
+static uint64_t front, back = POOL;
+
+void *machine_pages(uint64_t size)
+{
+    size = (size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+    if (size > back - front)
+        return NULL;
+    void *pages = pool + front;
+    front += size;
+    return pages;
+}
+
+// Pieces in sizes of powers of two; those given back wait for the next of their size.
+struct piece {
+    struct piece *next;
+    uint64_t order;
+};
+static struct piece *waiting[64];
+
+void *malloc(size_t size)
+{
+    uint64_t order = 5;
+    while (order < 40 && (1ull << order) < size + sizeof(struct piece))
+        order++;
+    struct piece *piece = waiting[order];
+    if (piece) {
+        waiting[order] = piece->next;
+    } else {
+        if ((1ull << order) > back - front)
+            return NULL;
+        back -= 1ull << order;
+        piece = (struct piece *)(pool + back);
+        piece->order = order;
+    }
+    return piece + 1;
+}
+
+void free(void *memory)
+{
+    if (!memory)
+        return;
+    struct piece *piece = (struct piece *)memory - 1;
+    piece->next = waiting[piece->order];
+    waiting[piece->order] = piece;
+}
+
+static void *allocate(void *context, size_t size)
+{
+    void *memory = malloc(size);
+    return memory ? memset(memory, 0, size) : NULL;
+}
+
+static void release(void *context, void *memory)
+{
+    free(memory);
+}
+
+static uint64_t now(void *context)
+{
+    return machine_now_ns();
+}
+
+static void relax(void *context, uint32_t round)
+{
+    machine_relax();
+}
+
+static void log_line(void *context, const char *line)
+{
+    print("%s\n", line);
+}
+
+const struct guest_system *machine_system(void)
+{
+    static const struct guest_system system = {
+        .allocate = allocate, .release = release, .now = now, .relax = relax, .log = log_line};
+    return &system;
+}

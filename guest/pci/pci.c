@@ -1,0 +1,123 @@
+#include "guest/pci/pci.h"
+
+enum {
+    ID = 0x00,
+    COMMAND = 0x04, // and status, in the upper half
+    HEADER = 0x0c,  // its type is in the third byte
+    BARS = 0x10,
+    BUSES = 0x18, // of a bridge
+    CAPABILITIES = 0x34,
+
+    COMMAND_MEMORY = 2,
+    COMMAND_MASTER = 4,
+    STATUS_CAPABILITIES = 1 << 20,
+    MULTIFUNCTION = 1 << 23,
+    BRIDGE = 1,
+
+    VENDOR_SPECIFIC = 9,
+    // A list that is longer goes in a circle.
+    MAX_CAPABILITIES = 48,
+    MAX_DEPTH = 8,
+};
+
+// What a virtio capability describes.
+enum { COMMON = 1, NOTIFY, ISR, CONFIG, SHARED = 8 };
+
+static uint32_t read32(const struct pci_hooks *hooks, pci_place place, uint32_t offset)
+{
+    return hooks->config_read(hooks->context, place, offset);
+}
+
+// ---- finding --------------------------------------------------------------
+
+static bool find_on_bus(const struct pci_hooks *hooks, uint32_t bus, uint32_t id, unsigned depth,
+                        pci_place *place)
+{
+    for (uint32_t slot = 0; slot < 32; slot++) {
+        uint32_t functions = 1;
+        for (uint32_t function = 0; function < functions; function++) {
+            pci_place here = bus << 8 | slot << 3 | function;
+            uint32_t found = read32(hooks, here, ID);
+            if ((found & 0xffff) == 0xffff)
+                continue;
+            if (found == id) {
+                *place = here;
+                return true;
+            }
+            uint32_t header = read32(hooks, here, HEADER);
+            if (header & MULTIFUNCTION)
+                functions = 8;
+            if ((header >> 16 & 0x7f) != BRIDGE || depth == MAX_DEPTH)
+                continue;
+            uint32_t behind = read32(hooks, here, BUSES) >> 8 & 0xff;
+            if (behind > bus && find_on_bus(hooks, behind, id, depth + 1, place))
+                return true;
+        }
+    }
+    return false;
+}
+
+int pci_find(const struct pci_hooks *hooks, uint32_t vendor, uint32_t device, pci_place *place)
+{
+    return find_on_bus(hooks, 0, device << 16 | vendor, 0, place) ? 0 : GUEST_ERROR_UNSUPPORTED;
+}
+
+// ---- capabilities ---------------------------------------------------------
+
+// 0: not memory, or not assigned.
+static uint64_t bar_address(const struct pci_hooks *hooks, pci_place place, uint32_t index)
+{
+    if (index > 5)
+        return 0;
+    uint32_t low = read32(hooks, place, BARS + 4 * index);
+    if (low & 1)
+        return 0;
+    uint64_t high = (low & 6) == 4 && index < 5 ? read32(hooks, place, BARS + 4 * index + 4) : 0;
+    return high << 32 | (low & ~15u);
+}
+
+static struct pci_range range_of(const struct pci_hooks *hooks, pci_place place, uint32_t offset,
+                                 bool wide)
+{
+    uint32_t bar = read32(hooks, place, offset + 4) & 0xff;
+    uint64_t start = read32(hooks, place, offset + 8), size = read32(hooks, place, offset + 12);
+    if (wide) {
+        start |= (uint64_t)read32(hooks, place, offset + 16) << 32;
+        size |= (uint64_t)read32(hooks, place, offset + 20) << 32;
+    }
+    uint64_t base = bar_address(hooks, place, bar);
+    struct pci_range none = {0};
+    return base ? (struct pci_range){base + start, size} : none;
+}
+
+int pci_virtio_open(const struct pci_hooks *hooks, pci_place place, uint8_t shared_id,
+                    struct pci_virtio *virtio)
+{
+    *virtio = (struct pci_virtio){.place = place};
+    uint32_t command = read32(hooks, place, COMMAND);
+    uint32_t offset = command & STATUS_CAPABILITIES ? read32(hooks, place, CAPABILITIES) & 0xfc : 0;
+    for (unsigned i = 0; offset && i < MAX_CAPABILITIES; i++) {
+        uint32_t head = read32(hooks, place, offset);
+        uint32_t kind = head >> 24;
+        uint32_t id = read32(hooks, place, offset + 4) >> 8 & 0xff;
+        struct pci_range *range = kind == COMMON                      ? &virtio->common
+                                  : kind == NOTIFY                    ? &virtio->notify
+                                  : kind == ISR                       ? &virtio->isr
+                                  : kind == CONFIG                    ? &virtio->config
+                                  : kind == SHARED && id == shared_id ? &virtio->shared
+                                                                      : NULL;
+        // The first of a kind is the one that the device prefers.
+        if ((head & 0xff) == VENDOR_SPECIFIC && range && !range->size) {
+            *range = range_of(hooks, place, offset, kind == SHARED);
+            if (kind == NOTIFY)
+                virtio->notify_multiplier = read32(hooks, place, offset + 16);
+        }
+        offset = head >> 8 & 0xfc;
+    }
+    if (!virtio->common.size || !virtio->notify.size || !virtio->config.size)
+        return GUEST_ERROR_LOST;
+    // Zeroes leave the status, in the upper half, as it is.
+    hooks->config_write(hooks->context, place, COMMAND,
+                        (command & 0xffff) | COMMAND_MEMORY | COMMAND_MASTER);
+    return 0;
+}
