@@ -15,13 +15,30 @@ enum {
     BLOB_CURSOR = 64, // a blob has no size in pixels: cursors are this large, in B8G8R8A8
 };
 
+// What formats call unused is a cursor's alpha: Redox draws its cursor so, and QEMU hands it on so.
+static uint32_t with_alpha(uint32_t format)
+{
+    switch (format) {
+    case PICTURE_FORMAT_B8G8R8X8:
+        return PICTURE_FORMAT_B8G8R8A8;
+    case PICTURE_FORMAT_X8R8G8B8:
+        return PICTURE_FORMAT_A8R8G8B8;
+    case PICTURE_FORMAT_X8B8G8R8:
+        return PICTURE_FORMAT_A8B8G8R8;
+    case PICTURE_FORMAT_R8G8B8X8:
+        return PICTURE_FORMAT_R8G8B8A8;
+    default:
+        return format;
+    }
+}
+
 // 0 or -errno: copies width × height pixels of the resource into `rgba`.
 static int read_shape(struct gpu_device *device, const struct gpu_resource *resource,
                       uint32_t width, uint32_t height, uint8_t *rgba)
 {
     const uint64_t size = (uint64_t)width * height * 4;
     const uint32_t format =
-        resource->kind == GPU_RESOURCE_2D ? resource->format : PICTURE_FORMAT_B8G8R8A8;
+        resource->kind == GPU_RESOURCE_2D ? with_alpha(resource->format) : PICTURE_FORMAT_B8G8R8A8;
     if (resource->kind == GPU_RESOURCE_GUEST) {
         uint8_t *pixels = malloc(size);
         int result = !pixels                                                         ? -ENOMEM
@@ -65,7 +82,7 @@ static struct gpu_outcome set_shape(struct gpu_device *device, struct gpu_reques
         free(rgba);
         return gpu_refuse(device,
                           error == -ENOMEM ? GPU_RESP_ERR_OUT_OF_MEMORY : GPU_RESP_ERR_UNSPEC,
-                          "resource %u can't be read: %s", resource->id, strerror(-error));
+                          "resource %u cannot be read: %s", resource->id, strerror(-error));
     }
     struct gpu_output_cursor *cursor = &output->cursor;
     // Guests set the same shape again and again: readers need not be told.
