@@ -23,6 +23,7 @@ CONSOLE = "ttyS0" if X86 else "ttyAMA0"
 # What it is told lies in argv, each ended by a NUL; $DOES is what it does then.
 FAKE_QEMU = """#!/bin/sh
 case "$*" in
+"-audiodev help") printf '%s\\n' "Available audio drivers:" none wav ${AUDIO-}; exit ;;
 --version) echo "${SAYS-QEMU emulator version 11.1.3}"; exit "${VERSION_STATUS-0}" ;;
 *,version=0*) echo "${PLUGINS-this QEMU supports only a minimum version of 7}" >&2; exit 1 ;;
 esac
@@ -152,10 +153,10 @@ class Cli(unittest.TestCase):
         self.assertNotIn("-netdev", argv)
         self.assertEqual(argv[-3:], ["-name", "a b", "--disk"])
 
-    def credentials(self, *options):
+    def credentials(self, *options, **env):
         """What a guest is handed: {name: text}."""
         prefix = "name=opt/io.systemd.credentials/"
-        found = [v for v in self.values(self.told("--kernel", self.kernel, *options), "-fw_cfg")]
+        found = [v for v in self.values(self.told("--kernel", self.kernel, *options, **env), "-fw_cfg")]
         self.assertTrue(all(v.startswith(prefix) for v in found))
         pairs = [v[len(prefix):].split(",string=", 1) for v in found]
         return {name: text.replace(",,", ",") for name, text in pairs}
@@ -178,6 +179,97 @@ class Cli(unittest.TestCase):
     def test_a_key_for_ssh(self):
         key = self.make("key.pub", "ssh-ed25519 AAAA a, b\nssh-rsa BBBB c\n")
         self.assertEqual(self.credentials("--ssh-key", key), {"ssh.authorized_keys.root": "ssh-ed25519 AAAA a, b\nssh-rsa BBBB c\n"})
+
+    def test_forwarded_ports(self):
+        with socket.socket() as taken, socket.socket() as free:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            free.bind(("127.0.0.1", 0))
+            busy, port = taken.getsockname()[1], free.getsockname()[1]
+            free.close()
+            argv = self.told("--kernel", self.kernel, "--net", "user,restrict=on", "--forward", f"{port}:22", "--forward", f"0.0.0.0:{port}:80")
+            self.assertEqual(self.values(argv, "-netdev"), [f"user,id=net0,restrict=on,hostfwd=tcp:127.0.0.1:{port}-:22,hostfwd=tcp:0.0.0.0:{port}-:80"])
+            status, _, err = self.run_machine("--kernel", self.kernel, "--forward", f"{busy}:22")
+            self.assertEqual(status, 1)
+            self.assertRegex(err, f"^hesper: error: run: --forward: port {busy} of 127.0.0.1 cannot be had: .*in use\n$")
+
+    def without_virtiofsd(self):
+        """A PATH that has none, or a skip where the machine's own would be found."""
+        for place in ("/usr/libexec", "/usr/lib", "/usr/lib/qemu"):
+            if os.path.exists(place + "/virtiofsd"):
+                self.skipTest("this machine has virtiofsd")
+        return {"PATH": "/usr/bin:/bin"}
+
+    def test_a_folder_without_virtiofsd(self):
+        env = self.without_virtiofsd()
+        os.mkdir(self.path("my, files"))
+        os.mkdir(self.path("a:b"))
+        argv = self.told("--kernel", self.kernel, "--share", "my, files", "--share", "a:b:two", **env)
+        doubled = self.path("my, files").replace(",", ",,")
+        self.assertEqual(self.values(argv, "-fsdev"), [
+            f"local,id=hesper-share0,security_model=none,path={doubled}", f"local,id=hesper-share1,security_model=none,path={self.path('a:b')}"])
+        self.assertIn("virtio-9p-pci,fsdev=hesper-share0,mount_tag=my--files", self.values(argv, "-device"))
+        self.assertEqual(self.credentials("--share", "my, files", **env), {
+            "fstab.extra": "my--files /mnt/my--files 9p nofail,trans=virtio,msize=1048576 0 0\n"})
+
+    def test_a_folder_by_virtiofsd(self):
+        os.mkdir(self.path("bin"))
+        server = self.make("bin/virtiofsd", f"""#!{sys.executable}
+import socket, sys
+if "--help" in sys.argv:
+    sys.exit(print("--translate-uid"))
+print(*sys.argv[1:], file=open("server", "w"))
+link, _ = socket.socket(fileno=3).accept()
+link.recv(1)
+""")
+        os.chmod(server, 0o755)
+        folders = set(os.listdir(tempfile.gettempdir()))
+        argv = self.told("--kernel", self.kernel, "--share", "bin:tools", PATH=self.path("bin") + ":" + os.environ["PATH"],
+                         DOES="[ -S /dev/fd/64 ] || exit 9; until [ -s server ]; do sleep 0.02; done")
+        self.assertIn("socket,id=hesper-share0,fd=64", self.values(argv, "-chardev"))
+        self.assertIn("vhost-user-fs-pci,chardev=hesper-share0,tag=tools", self.values(argv, "-device"))
+        with open(self.path("server")) as f:
+            told = f.read().split()
+        self.assertEqual(told[:3], ["--fd=3", "--shared-dir=" + self.path("bin"), "--log-level=error"])
+        ids = [] if os.geteuid() == 0 else [f"--translate-uid=squash-guest:0:{os.geteuid()}:4294967295", f"--translate-gid=squash-guest:0:{os.getegid()}:4294967295"]
+        self.assertEqual(told[3:], ids)
+        self.assertFalse([name for name in set(os.listdir(tempfile.gettempdir())) - folders if re.fullmatch("hesper-......", name) and
+                          os.path.exists(os.path.join(tempfile.gettempdir(), name, "share"))])
+
+    def test_a_folder_is_lost(self):
+        os.mkdir(self.path("bin"))
+        os.chmod(self.make("bin/virtiofsd", "#!/bin/sh\nexit 3\n"), 0o755)
+        _, _, err = self.run_machine("--kernel", self.kernel, "--share", "bin", PATH=self.path("bin") + ":" + os.environ["PATH"], DOES="sleep 1")
+        self.assertEqual(err, f"hesper: error: the guest has lost the folder '{self.path('bin')}': virtiofsd has ended\n")
+
+    def test_sound(self):
+        def drivers(*options, **env):
+            argv = self.told("--kernel", self.kernel, *options, **env)
+            self.assertIn("virtio-sound-pci,audiodev=hesper-sound", self.values(argv, "-device"))
+            return self.values(argv, "-audiodev")
+
+        self.assertEqual(drivers("--sound=wav,path=a.wav"), ["wav,id=hesper-sound,path=a.wav"])
+        self.assertEqual(drivers("--sound=none"), ["none,id=hesper-sound"])
+        with socket.socket(socket.AF_UNIX) as pipewire:
+            pipewire.bind(self.path("pipewire-0"))
+            host = {"XDG_RUNTIME_DIR": self.folder, "PIPEWIRE_RUNTIME_DIR": self.folder}
+            if sys.platform == "linux":
+                self.assertEqual(drivers("--sound", AUDIO="pa pipewire", **host), ["pipewire,id=hesper-sound"])
+                self.assertEqual(drivers("--sound", AUDIO="pa", PULSE_SERVER="x", **host), ["pa,id=hesper-sound"])
+                if not os.path.exists("/dev/snd/controlC0"):
+                    status, _, err = self.run_machine("--kernel", self.kernel, "--sound", **host)
+                    self.assertEqual(status, 0)
+                    self.assertRegex(err, "^hesper: warning: the guest's sound is not heard: this QEMU has no driver for PipeWire.*\n$")
+        status, _, err = self.run_machine("--kernel", self.kernel, "--sound=jack")
+        self.assertEqual(status, 1)
+        self.assertRegex(err, "^hesper: error: run: --sound: this QEMU has no audio driver 'jack'; Available audio drivers: none wav *\n$")
+
+    def test_usb_devices(self):
+        status, _, err = self.run_machine("--kernel", self.kernel, "--usb", "046d:C52B", "--usb", "ffff:fffe")
+        self.assertEqual(status, 0, err)
+        devices = self.values(self.argv(), "-device")
+        at = devices.index("qemu-xhci,id=hesper-usb")
+        self.assertEqual(devices[at + 1:at + 3], [f"usb-host,bus=hesper-usb.0,vendorid=0x{v},productid=0x{p}" for v, p in (("046d", "c52b"), ("ffff", "fffe"))])
 
     def test_firmware(self):
         code, bios = self.make("OVMF_CODE.fd", ""), self.make("bios.bin", "")
@@ -478,6 +570,17 @@ else:
             ("--cpus is a number", [*kernel, "--cpus", "256"]),
             ("--accel is", [*kernel, "--accel", "warp"]),
             ("--net is", [*kernel, "--net", "tap"]),
+            ("--forward is", [*kernel, "--forward", "22"]),
+            ("--forward is", [*kernel, "--forward", "0:22"]),
+            ("--forward is", [*kernel, "--forward", "2222:65536"]),
+            ("--forward is", [*kernel, "--forward", "host:2222:22"]),
+            ("--forward is", [*kernel, "--forward", ":2222:22"]),
+            ("--forward needs a network", [*kernel, "--forward", "2222:22", "--net", "none"]),
+            ("at most", [*kernel, *["--forward", "2222:22"] * 17]),
+            ("--usb is", [*kernel, "--usb", "046d"]),
+            ("--usb is", [*kernel, "--usb", "046d:c52x"]),
+            ("at most", [*kernel, *["--usb", "046d:c52b"] * 9]),
+            ("at most", [*kernel, *["--share", "."] * 9]),
             ("--guest-gl is", [*kernel, "--guest-gl", "virgl"]),
             ("--aperture-size is", [*kernel, "--aperture-size", "3G"]),
             ("--aperture-size is", [*kernel, "--aperture-size", "512G"]),
@@ -498,6 +601,12 @@ else:
             ("--disk: cannot read", ["--disk", "/nowhere"]),
             ("--disk: cannot read .*directory", ["--disk", self.folder]),
             ("--cdrom: cannot read", ["--cdrom", "/nowhere"]),
+            ("--share: cannot read the folder '/nowhere': No such file", [*kernel, "--share", "/nowhere"]),
+            ("--share: cannot read the folder .*: Not a directory", [*kernel, "--share", self.kernel + ":x"]),
+            ("--share: 'a b' cannot be", [*kernel, "--share", self.folder + ":a b"]),
+            ("--share: '.x' cannot be", [*kernel, "--share", self.folder + ":.x"]),
+            ("--share: '' cannot be", [*kernel, "--share", self.folder + ":"]),
+            ("--share: two folders would be 'x'", [*kernel, "--share", self.folder + ":x", "--share", "/:x"]),
         ):
             self.run_refused(1, what, "--qemu", self.qemu, "--placer", PLACER, *argv)
         for what, argv in (

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/share.h"
 
 enum { MAX_KEYS = 16384 }; // bytes
 
@@ -55,7 +56,8 @@ static bool read_keys(const char *path, char keys[MAX_KEYS])
     return false;
 }
 
-bool cli_guest_add(const struct cli_guest *guest, struct cli_arguments *arguments)
+bool cli_guest_add(const struct cli_guest *guest, const struct cli_shares *shares,
+                   struct cli_arguments *arguments)
 {
     char keys[MAX_KEYS];
     if (guest->ssh_key && !read_keys(guest->ssh_key, keys))
@@ -64,5 +66,11 @@ bool cli_guest_add(const struct cli_guest *guest, struct cli_arguments *argument
         add_credential(arguments, "tmpfiles.extra", gl_files);
     if (guest->ssh_key)
         add_credential(arguments, "ssh.authorized_keys.root", keys);
+    char *lines = cli_shares_fstab(shares);
+    if (lines)
+        add_credential(arguments, "fstab.extra", lines);
+    else if (shares->count)
+        arguments->failed = true;
+    free(lines);
     return true;
 }

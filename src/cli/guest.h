@@ -7,13 +7,16 @@
 
 #include "cli/arguments.h"
 
+struct cli_shares;
+
 struct cli_guest {
     bool gl;             // OpenGL is zink: what docs/desktop.md has a person write
     const char *ssh_key; // file: public keys that may log in as root; NULL: none
 };
 
-// Adds them to QEMU's arguments.
+// Adds them to QEMU's arguments. `shares`: folders that it mounts.
 // Errors: false after a log line: a file cannot be taken.
-bool cli_guest_add(const struct cli_guest *guest, struct cli_arguments *arguments);
+bool cli_guest_add(const struct cli_guest *guest, const struct cli_shares *shares,
+                   struct cli_arguments *arguments);
 
 #endif

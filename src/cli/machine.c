@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "cli/firmware.h"
+#include "cli/sound.h"
 
 void cli_machine_init(struct cli_machine *machine)
 {
@@ -55,7 +56,7 @@ static bool check_disk(const char *disk)
     return good;
 }
 
-bool cli_machine_check(const struct cli_machine *machine)
+bool cli_machine_check(struct cli_machine *machine)
 {
     for (unsigned i = 0; i < machine->disk_count; i++)
         if (!check_disk(machine->disks[i]))
@@ -67,7 +68,13 @@ bool cli_machine_check(const struct cli_machine *machine)
         log_error("run: --initrd and --append go with --kernel");
         return false;
     }
-    return true;
+    for (unsigned i = 0; i < machine->forward_count; i++)
+        if (!cli_forward_check(&machine->forwards[i]))
+            return false;
+    for (unsigned i = 0; i < machine->usb_count; i++)
+        if (!cli_usb_check(&machine->usb[i]))
+            return false;
+    return cli_shares_check(&machine->shares);
 }
 
 // ---- the CPU --------------------------------------------------------------
@@ -223,6 +230,19 @@ static void add_kernel(const struct cli_machine *machine, const struct cli_qemu 
                       machine->append ? machine->append : "");
 }
 
+static void add_network(const struct cli_machine *machine, struct cli_arguments *arguments)
+{
+    char forwards[CLI_MAX_FORWARDS * CLI_FORWARD_SIZE] = "", forward[CLI_FORWARD_SIZE];
+    if (!strcmp(machine->net, "none"))
+        return;
+    for (unsigned i = 0; i < machine->forward_count; i++)
+        strcat(forwards, cli_forward_text(&machine->forwards[i], forward));
+    cli_arguments_add(arguments, "-netdev");
+    cli_arguments_add(arguments, "user,id=net0%s%s", machine->net + strlen("user"), forwards);
+    cli_arguments_add(arguments, "-device");
+    cli_arguments_add(arguments, "virtio-net-pci,netdev=net0,romfile=");
+}
+
 bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_qemu *qemu,
                            bool portable, const struct cli_gpu_address *gpu,
                            struct cli_arguments *arguments)
@@ -249,7 +269,7 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     if (!add_firmware(machine, qemu, arguments))
         return false;
     add_kernel(machine, qemu, arguments);
-    if (!cli_guest_add(&machine->guest, arguments))
+    if (!cli_guest_add(&machine->guest, &machine->shares, arguments))
         return false;
     for (unsigned i = 0; i < machine->disk_count; i++)
         add_disk(machine->disks[i], arguments);
@@ -259,12 +279,11 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     cli_arguments_add(arguments, "%s", machine->serial);
     cli_arguments_add(arguments, "-device");
     cli_arguments_add(arguments, "virtio-rng-pci");
-    if (strcmp(machine->net, "none")) {
-        cli_arguments_add(arguments, "-netdev");
-        cli_arguments_add(arguments, "user,id=net0%s", machine->net + strlen("user"));
-        cli_arguments_add(arguments, "-device");
-        cli_arguments_add(arguments, "virtio-net-pci,netdev=net0,romfile=");
-    }
+    add_network(machine, arguments);
+    cli_shares_add_arguments(&machine->shares, arguments);
+    cli_usb_add(machine->usb, machine->usb_count, arguments);
+    if (machine->sound && !cli_sound_add(machine->sound, qemu, arguments))
+        return false;
     cli_arguments_add(arguments, "-chardev");
     cli_arguments_add(arguments, "socket,id=hesper-monitor,fd=%d", machine->monitor_fd);
     cli_arguments_add(arguments, "-qmp");

@@ -2,9 +2,12 @@
 #ifndef CLI_MACHINE_H
 #define CLI_MACHINE_H
 
+#include "cli/forward.h"
 #include "cli/guest.h"
 #include "cli/qemu.h"
 #include "cli/seat.h"
+#include "cli/share.h"
+#include "cli/usb.h"
 
 enum { CLI_MAX_DISKS = 8 };
 
@@ -17,7 +20,13 @@ struct cli_machine {
     const char *serial;                                      // a chardev of QEMU's; stdio
     const char *name;
     struct cli_guest guest;
-    uint64_t memory; // bytes
+    struct cli_shares shares;
+    struct cli_forward forwards[CLI_MAX_FORWARDS];
+    unsigned forward_count;
+    struct cli_usb usb[CLI_MAX_USB];
+    unsigned usb_count;
+    const char *sound; // as of cli_sound_add; NULL: no sound card
+    uint64_t memory;   // bytes
     uint32_t cpus;
     int monitor_fd;              // of QEMU's, for its monitor
     const struct cli_seat *seat; // its devices come through descriptors; NULL: no input
@@ -26,7 +35,7 @@ struct cli_machine {
 
 void cli_machine_init(struct cli_machine *machine);
 // False after a log line: something that it names is not there.
-bool cli_machine_check(const struct cli_machine *machine);
+bool cli_machine_check(struct cli_machine *machine);
 // All arguments, the program's name first. False after a log line.
 bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_qemu *qemu,
                            bool portable, const struct cli_gpu_address *gpu,

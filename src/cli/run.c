@@ -203,7 +203,8 @@ static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *c
         log_error("out of memory");
         return false;
     }
-    return cli_seat_connect(&run->device.seat, loop, fds, count);
+    return cli_seat_connect(&run->device.seat, loop, fds, count) &&
+           cli_shares_connect(&run->options.machine.shares, loop, fds, count);
 }
 
 static int start_qemu(struct run *run)
@@ -211,7 +212,7 @@ static int start_qemu(struct run *run)
     int status = CLI_FAILED;
     struct cli_arguments arguments = {0};
     struct cli_gpu_address address = {.fd = QEMU_GPU_FD, .placer_fd = QEMU_PLACER_FD};
-    struct os_fd_pass fds[3 + CLI_SEAT_DEVICES]; // QEMU's ends
+    struct os_fd_pass fds[3 + CLI_SEAT_DEVICES + CLI_MAX_SHARES]; // QEMU's ends
     run->options.machine.monitor_fd = QEMU_MONITOR_FD;
     unsigned count = 0;
     if (connect_devices(run, fds, &count)) {
@@ -308,6 +309,7 @@ static void finish(struct run *run)
             ;
     }
     close_gpu(run);
+    cli_shares_finish(&run->options.machine.shares);
     cli_monitor_destroy(run->monitor);
     cli_device_finish(&run->device);
 }

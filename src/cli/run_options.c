@@ -30,6 +30,12 @@ static const char usage[] =
     "  --accel NAME             kvm, hvf or tcg [the fastest that can be trusted here]\n"
     "  --net user[,...]         with QEMU's user networking, like user,hostfwd=tcp::2222-:22; "
     "none [user]\n"
+    "  --forward [ADDRESS:]PORT:GUEST-PORT\n"
+    "                           a port of this machine leads to one of the guest, like 2222:22\n"
+    "  --share FOLDER[:NAME]    a folder that the guest has too, in /mnt/NAME\n"
+    "  --sound[=DRIVER]         a sound card; DRIVER: one of QEMU's, like wav,path=FILE [this "
+    "host's]\n"
+    "  --usb VENDOR:PRODUCT     a USB device of this machine, by its numbers in lsusb\n"
     "  --ssh-key FILE           public keys that may log in as root; the guest has systemd 252 or "
     "newer\n"
     "  --guest-gl zink|off      zink: such a guest draws OpenGL by Vulkan, without a file in it "
@@ -78,6 +84,24 @@ static bool add_disk(struct cli_machine *machine, const char *disk)
     return true;
 }
 
+static bool add_forward(struct cli_machine *machine, const char *text)
+{
+    if (machine->forward_count == CLI_MAX_FORWARDS) {
+        log_error("run: at most %d forwarded ports", CLI_MAX_FORWARDS);
+        return false;
+    }
+    return cli_forward_parse(&machine->forwards[machine->forward_count++], text);
+}
+
+static bool add_usb(struct cli_machine *machine, const char *text)
+{
+    if (machine->usb_count == CLI_MAX_USB) {
+        log_error("run: at most %d USB devices", CLI_MAX_USB);
+        return false;
+    }
+    return cli_usb_parse(&machine->usb[machine->usb_count++], text);
+}
+
 static bool parse_cpus(const char *text, uint32_t *cpus)
 {
     uint64_t number;
@@ -103,6 +127,10 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
         CPUS,
         ACCEL,
         NET,
+        FORWARD,
+        SHARE,
+        SOUND,
+        USB,
         SSH_KEY,
         GUEST_GL,
         SERIAL,
@@ -122,6 +150,10 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
         {"cpus", required_argument, NULL, CPUS},
         {"accel", required_argument, NULL, ACCEL},
         {"net", required_argument, NULL, NET},
+        {"forward", required_argument, NULL, FORWARD},
+        {"share", required_argument, NULL, SHARE},
+        {"sound", optional_argument, NULL, SOUND},
+        {"usb", required_argument, NULL, USB},
         {"ssh-key", required_argument, NULL, SSH_KEY},
         {"guest-gl", required_argument, NULL, GUEST_GL},
         {"serial", required_argument, NULL, SERIAL},
@@ -169,6 +201,18 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
         case NET:
             good = parse_net(optarg, &machine->net);
             break;
+        case FORWARD:
+            good = add_forward(machine, optarg);
+            break;
+        case SHARE:
+            good = cli_shares_add(&machine->shares, optarg);
+            break;
+        case SOUND:
+            machine->sound = optarg ? optarg : "";
+            break;
+        case USB:
+            good = add_usb(machine, optarg);
+            break;
         case SSH_KEY:
             machine->guest.ssh_key = optarg;
             break;
@@ -209,6 +253,10 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
     if (good && !machine->kernel && !machine->disk_count && !machine->cdrom && !machine->rest) {
         log_error(
             "run: nothing to boot: give --disk, --cdrom or --kernel; see 'hesper run --help'");
+        good = false;
+    }
+    if (good && machine->forward_count && !strcmp(machine->net, "none")) {
+        log_error("run: --forward needs a network, and --net is 'none'");
         good = false;
     }
     return good ? CLI_OK : CLI_USAGE;

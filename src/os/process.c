@@ -11,7 +11,7 @@
 
 extern char **environ;
 
-enum { MAX_PASSED = 8, MAX_CHILD_FD = 63 };
+enum { MAX_PASSED = 24, MAX_CHILD_FD = 127 };
 
 struct spawn_setup {
     posix_spawn_file_actions_t actions;

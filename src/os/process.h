@@ -9,14 +9,14 @@
 
 struct os_fd_pass {
     int parent_fd; // stays open in the parent
-    int child_fd;  // number in the child, below 64
+    int child_fd;  // number in the child, below 128
 };
 
 struct os_spawn_options {
     const char *path;             // executable; searched in PATH if it has no slash
     char *const *argv;            // NULL-terminated
     char *const *environment;     // NULL: inherit
-    const struct os_fd_pass *fds; // at most 8
+    const struct os_fd_pass *fds; // at most 24
     unsigned fd_count;
     bool inherit_fds; // leave open what is not close-on-exec; else only 0, 1, 2 and `fds` reach the
                       // child
