@@ -42,6 +42,7 @@ extern const uint32_t venus_thunk_count;
 #define VENUS_HANDLER_TABLES(X)                                                                    \
     X(command)                                                                                     \
     X(device)                                                                                      \
+    X(feedback)                                                                                    \
     X(format)                                                                                      \
     X(host_copy)                                                                                   \
     X(image)                                                                                       \

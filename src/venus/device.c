@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "venus/extensions.h"
+#include "venus/feedback.h"
 #include "venus/null_descriptor.h"
 #include "venus/profile.h"
 #include "venus/queue.h"
@@ -94,6 +95,7 @@ static void release(struct venus_context *context, struct venus_object *object)
         device->queues = next;
     }
     venus_null_descriptor_destroy(device);
+    venus_feedback_destroy(device->feedback);
     device->vk.DestroyDevice(venus_device_handle(device), NULL);
     venus_object_free(&context->objects, object);
 }
@@ -112,6 +114,11 @@ static VkResult adopt(struct venus_call *call, struct venus_device *device, VkDe
     device->physical_device = (struct venus_physical_device *)call->self;
     device->context = context;
     venus_device_driver_load(&device->vk, call->instance->vk.GetDeviceProcAddr, handle);
+    device->feedback = venus_feedback_create();
+    if (!device->feedback) {
+        venus_release(context, &device->base);
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    }
     for (uint32_t i = 0; i < info->queueCreateInfoCount; i++) {
         const VkDeviceQueueCreateInfo *queues = &info->pQueueCreateInfos[i];
         for (uint32_t j = 0; j < queues->queueCount; j++) {

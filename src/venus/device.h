@@ -55,7 +55,9 @@ struct venus_device {
     struct venus_context *context;
     atomic_bool lost;           // venus/loss.h
     atomic_bool has_fences;     // the guest has made a fence of it
+    atomic_bool has_timelines;  // a submission was to signal a timeline semaphore
     struct venus_queue *queues; // all that were created with the device, linked by next_of_device
+    struct venus_feedback *feedback;     // owned
     struct venus_null_descriptor *nulls; // owned; NULL: the host's own, or not asked for
 };
 

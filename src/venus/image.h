@@ -16,6 +16,8 @@ struct venus_image {
 struct venus_buffer {
     struct venus_object base;
     bool external; // as above
+    // Where it lies in memory that the guest can map; private to feedback.c. memory: id, or 0.
+    uint64_t memory, offset;
 };
 
 // Bytes of host memory, from its pointer on, that a copy of this region touches. `subresource` gets

@@ -1,6 +1,7 @@
 #include "venus/loss.h"
 
 #include "venus/ending.h"
+#include "venus/feedback.h"
 
 #include "base/log.h"
 
@@ -18,6 +19,16 @@ static const char *result_name(VkResult result)
     }
 }
 
+// Can the guest's program be told? A guest without fences on the host hears of it by the fences of
+// the device process, the others by words in memory. For a timeline semaphore there is no such
+// word.
+static bool tell(struct venus_device *device)
+{
+    if (!atomic_load(&device->has_fences))
+        return device->context->tells_loss;
+    return venus_feedback_tell(device) && !atomic_load(&device->has_timelines);
+}
+
 void venus_device_lose(struct venus_device *device, const char *command, VkResult result)
 {
     if (atomic_exchange(&device->lost, true))
@@ -25,10 +36,15 @@ void venus_device_lose(struct venus_device *device, const char *command, VkResul
     struct venus_context *context = device->context;
     if (venus_context_stopping(context))
         return;
-    // A guest with fences on the host polls what its GPU writes.
-    if (context->tells_loss && !atomic_load(&device->has_fences))
+    if (tell(device))
         log_warning("the device is lost: %s returned %s", command, result_name(result));
     else
         venus_context_lose(context, "the device is lost: %s returned %s", command,
                            result_name(result));
+}
+
+void venus_device_stays_lost(struct venus_device *device)
+{
+    if (!venus_context_stopping(device->context) && !tell(device))
+        venus_context_lose(device->context, "the device is lost, and work goes on");
 }

@@ -2,10 +2,10 @@
 // submission failed although the guest's program was told that it succeeded. From then on every
 // command that may say so returns VK_ERROR_DEVICE_LOST, and the driver is not asked again.
 //
-// Mesa does not wait for most results, and it polls memory that only the GPU writes, so that a
-// program may never ask. Its fences are therefore retired with LINK_FENCE_LOST where whoever waits
-// for them can be told (LINK_CONTEXT_TELLS_LOSS). Everywhere else the context is lost: its program
-// ends at its next command.
+// Mesa does not wait for most results, so that a program may never ask. It is told by what it waits
+// for: its fences are retired with LINK_FENCE_LOST where whoever waits for them can be told
+// (LINK_CONTEXT_TELLS_LOSS), or say so in the memory that an older Mesa looks at (feedback.h).
+// Everywhere else the context is lost: its program ends at its next command.
 //
 // Thread: any.
 #ifndef VENUS_LOSS_H
@@ -16,6 +16,9 @@
 // Marks the device as lost because `command` got `result`. Writes one line to the log; only the
 // first call counts.
 void venus_device_lose(struct venus_device *device, const char *command, VkResult result);
+
+// For a submission to a device that is lost: what the program waits for next must say so, too.
+void venus_device_stays_lost(struct venus_device *device);
 
 static inline bool venus_device_lost(const struct venus_device *device)
 {

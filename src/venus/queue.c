@@ -158,6 +158,17 @@ static VkResult end(struct venus_call *call, struct venus_queue *queue, struct f
     return result;
 }
 
+// May the driver be asked? Afterwards `timeline` counts for the device, too.
+static bool may_submit(struct venus_device *device, bool timeline)
+{
+    if (timeline)
+        atomic_store_explicit(&device->has_timelines, true, memory_order_relaxed);
+    if (!venus_device_lost(device))
+        return true;
+    venus_device_stays_lost(device);
+    return false;
+}
+
 static bool signals_values(const void *batch)
 {
     const VkTimelineSemaphoreSubmitInfo *values =
@@ -170,11 +181,11 @@ static bool queue_submit(struct venus_call *call, void *data)
     struct wire_args_vkQueueSubmit *args = data;
     struct venus_queue *queue = (struct venus_queue *)call->self;
     args->ret = VK_ERROR_DEVICE_LOST;
-    if (venus_device_lost(call->device))
-        return true;
     bool timeline = false;
     for (uint32_t i = 0; i < args->submitCount; i++)
         timeline |= args->pSubmits[i].signalSemaphoreCount && signals_values(&args->pSubmits[i]);
+    if (!may_submit(call->device, timeline))
+        return true;
     struct fencing fencing = begin(queue, args->fence, timeline);
     VkResult result =
         call->device->vk.QueueSubmit(args->queue, args->submitCount, args->pSubmits, fencing.fence);
@@ -189,14 +200,14 @@ static bool queue_submit2(struct venus_call *call, void *data)
     if (!call->device->vk.QueueSubmit2)
         return venus_unsupported(call);
     args->ret = VK_ERROR_DEVICE_LOST;
-    if (venus_device_lost(call->device))
-        return true;
     bool timeline = false;
     for (uint32_t i = 0; i < args->submitCount; i++) {
         const VkSubmitInfo2 *batch = &args->pSubmits[i];
         for (uint32_t j = 0; j < batch->signalSemaphoreInfoCount; j++)
             timeline |= batch->pSignalSemaphoreInfos[j].value != 0;
     }
+    if (!may_submit(call->device, timeline))
+        return true;
     struct fencing fencing = begin(queue, args->fence, timeline);
     VkResult result = call->device->vk.QueueSubmit2(args->queue, args->submitCount, args->pSubmits,
                                                     fencing.fence);
@@ -211,11 +222,11 @@ static bool queue_bind_sparse(struct venus_call *call, void *data)
     if (call->device->physical_device->profile->queue_flags & VK_QUEUE_SPARSE_BINDING_BIT)
         return venus_fail(call, "the device has no queue for it");
     args->ret = VK_ERROR_DEVICE_LOST;
-    if (venus_device_lost(call->device))
-        return true;
     bool timeline = false;
     for (uint32_t i = 0; i < args->bindInfoCount; i++)
         timeline |= args->pBindInfo[i].signalSemaphoreCount && signals_values(&args->pBindInfo[i]);
+    if (!may_submit(call->device, timeline))
+        return true;
     struct fencing fencing = begin(queue, args->fence, timeline);
     VkResult result = call->device->vk.QueueBindSparse(args->queue, args->bindInfoCount,
                                                        args->pBindInfo, fencing.fence);

@@ -10,6 +10,8 @@
 
 #include "fake_driver.h"
 #include "os/os.h"
+#include "venus/ending.h"
+#include "venus/loss.h"
 #include "venus/memory.h"
 #include "venus/queue.h"
 #include "wire/guest.h"
@@ -334,14 +336,19 @@ static bool is_failed(uint64_t id)
     return venus_object_failed(object);
 }
 
-static void allocate(uint64_t id, VkResult result)
+static void allocate_of(uint32_t type, uint64_t id, VkResult result)
 {
     const VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
-                                       .memoryTypeIndex = 0,
+                                       .memoryTypeIndex = type,
                                        .allocationSize = 65536};
     VkDeviceMemory memory = ID(VkDeviceMemory, id);
     host.allocate = result;
     SEND(vkAllocateMemory, ON_DEVICE, .pAllocateInfo = &info, .pMemory = &memory);
+}
+
+static void allocate(uint64_t id, VkResult result)
+{
+    allocate_of(0, id, result);
 }
 
 static void make_buffer(uint64_t id)
@@ -588,6 +595,51 @@ static void a_command_buffer_without_an_end_is_not_submitted(void **state)
     assert_null(fake_find(&f, COMMANDS));
 }
 
+// ---- a lost device --------------------------------------------------------
+
+// As Mesa before 26.2 does: a word of memory that the GPU fills when a fence is done.
+static void what_a_guest_looks_at_says_that_the_device_is_lost(void **state)
+{
+    f.context.stopping = false;
+    struct venus_device *device = (struct venus_device *)fake_find(&f, DEVICE);
+    const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    VkFence fence = ID(VkFence, 60);
+    SEND(vkCreateFence, ON_DEVICE, .pCreateInfo = &info, .pFence = &fence);
+    f.context.pages = venus_pages_pool_create();
+    allocate_of(1, MEMORY, VK_SUCCESS); // mappable
+    make_buffer(GOOD_BUFFER);
+    SEND(vkBindBufferMemory, ON_DEVICE, .buffer = ID(VkBuffer, GOOD_BUFFER),
+         .memory = ID(VkDeviceMemory, MEMORY), .memoryOffset = 256);
+    _Atomic(int32_t) *words =
+        (void *)((char *)((struct venus_memory *)fake_find(&f, MEMORY))->pages->address + 256);
+    make_commands(1);
+    start();
+    for (uint64_t offset = 8; offset < 24; offset += 4)
+        SEND(vkCmdFillBuffer, ON_COMMANDS, .dstBuffer = ID(VkBuffer, GOOD_BUFFER),
+             .dstOffset = offset, .size = 4, .data = offset == 16);
+    SEND(vkCmdFillBuffer, ON_COMMANDS, .dstBuffer = ID(VkBuffer, GOOD_BUFFER), .dstOffset = 32,
+         .size = 8);
+    for (int i = 0; i < 10; i++)
+        words[i] = VK_NOT_READY;
+    words[3] = VK_SUCCESS;
+    venus_device_lose(device, "vkQueueSubmit", VK_ERROR_DEVICE_LOST);
+    assert_int_equal(words[2], VK_ERROR_DEVICE_LOST);
+    assert_int_equal(words[3], VK_SUCCESS);   // done before
+    assert_int_equal(words[4], VK_NOT_READY); // not filled with VK_SUCCESS
+    assert_int_equal(words[5], VK_ERROR_DEVICE_LOST);
+    assert_int_equal(words[8], VK_NOT_READY); // more than a word
+    assert_false(venus_context_stopping(&f.context));
+
+    words[3] = VK_NOT_READY; // the program goes on
+    assert_int_equal(submit_commands(), VK_ERROR_DEVICE_LOST);
+    assert_int_equal(words[3], VK_ERROR_DEVICE_LOST);
+    assert_false(venus_context_stopping(&f.context));
+    SEND(vkFreeMemory, ON_DEVICE, .memory = ID(VkDeviceMemory, MEMORY));
+    assert_int_equal(submit_commands(), VK_ERROR_DEVICE_LOST);
+    f.context.stopping = true;
+    venus_pages_pool_destroy(f.context.pages);
+}
+
 // ---- arrays ---------------------------------------------------------------
 
 static void a_descriptor_set_fails_that_it_is_written_to(void **state)
@@ -705,6 +757,7 @@ int main(int argc, char **argv)
         TEST(a_command_buffer_that_names_it_is_not_submitted),
         TEST(command_buffers_that_failed_can_be_freed),
         TEST(a_command_buffer_without_an_end_is_not_submitted),
+        TEST(what_a_guest_looks_at_says_that_the_device_is_lost),
         TEST(a_descriptor_set_fails_that_it_is_written_to),
         TEST(the_other_fences_are_reset),
         TEST(null_is_no_object_where_one_is_wanted),
