@@ -22,7 +22,10 @@ static void show_outputs(void)
 void bare_main(void)
 {
     print("hesper bare: %s\n", machine_command_line());
-    int error = pci_gpu_open(&gpu, machine_pci());
+    int error = pci_selftest(machine_pci());
+    if (!error)
+        print("all hooks work\n");
+    error = pci_gpu_open(&gpu, machine_pci());
     if (error)
         print("no virtio-gpu: error %d\n", (int64_t)error);
     else {

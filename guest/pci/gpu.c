@@ -31,10 +31,6 @@ enum {
     SHARED_MEMORY = GPU_SHM_HOST_VISIBLE,
 };
 
-// A device that says nothing for so long is lost. Some answers wait for a display, a worker, or a
-// driver that compiles.
-#define PATIENCE_NS 60000000000ull
-
 static uint8_t read8(const volatile uint8_t *part, uint32_t offset)
 {
     return part[offset];
@@ -91,7 +87,7 @@ static bool reset(struct pci_gpu *gpu)
     uint64_t began = system->now(system->context);
     write8(gpu->common, STATUS, 0);
     for (uint32_t round = 0; read8(gpu->common, STATUS); round++) {
-        if (system->now(system->context) - began > PATIENCE_NS)
+        if (system->now(system->context) - began > PCI_GPU_PATIENCE_NS)
             return false;
         system->relax(system->context, round);
     }
@@ -192,7 +188,7 @@ int pci_gpu_take_slot(struct pci_gpu *gpu)
         int slot = pci_queue_take(&gpu->queue);
         if (slot >= 0)
             return slot;
-        if (system->now(system->context) - began > PATIENCE_NS)
+        if (system->now(system->context) - began > PCI_GPU_PATIENCE_NS)
             gpu->lost = true;
         system->relax(system->context, round);
     }
@@ -240,7 +236,7 @@ int pci_gpu_ask_more(struct pci_gpu *gpu, const void *request, uint32_t size, co
     memcpy(bytes, request, size);
     memset(bytes + PCI_SLOT_ANSWER, 0, sizeof(struct gpu_header) + room);
     pci_queue_send(&gpu->queue, slot, size, address, more, sizeof(struct gpu_header) + room);
-    int error = pci_gpu_wait_slot(gpu, slot, PATIENCE_NS);
+    int error = pci_gpu_wait_slot(gpu, slot, PCI_GPU_PATIENCE_NS);
     if (error) {
         gpu->lost = true; // the device may still write there: the slot is never used again
         return GUEST_ERROR_LOST;

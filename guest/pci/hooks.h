@@ -17,7 +17,7 @@
 typedef uint32_t pci_place;
 
 struct pci_hooks {
-    const struct guest_system *system; // its now, relax and log are used
+    const struct guest_system *system; // its allocate, release, now, relax and log are used
     void *context;                     // given to every hook below
 
     // 32 bits of configuration space, in the processor's byte order. `offset` is a multiple of 4,
