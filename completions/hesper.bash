@@ -15,6 +15,7 @@ _hesper()
     done
     case $previous in
     --host-profile | --as) COMPREPLY=($(compgen -W "native portable moltenvk" -- "$current")) && return ;;
+    --sandbox) COMPREPLY=($(compgen -W "strict default off" -- "$current")) && return ;;
     --accel) COMPREPLY=($(compgen -W "kvm hvf tcg" -- "$current")) && return ;;
     --format) COMPREPLY=($(compgen -W "shell lines libvirt" -- "$current")) && return ;;
     --net) COMPREPLY=($(compgen -W "user none" -- "$current")) && return ;;

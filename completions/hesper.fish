@@ -8,6 +8,7 @@ complete -c hesper -n 'not __fish_use_subcommand; and string match -q -- "-*" (c
 for option in host-profile as
     complete -c hesper -n 'not __fish_use_subcommand' -l $option -x -a 'native portable moltenvk'
 end
+complete -c hesper -n 'not __fish_use_subcommand' -l sandbox -x -a 'strict default off'
 complete -c hesper -n 'not __fish_use_subcommand' -l accel -x -a 'kvm hvf tcg'
 complete -c hesper -n 'not __fish_use_subcommand' -l guest-gl -x -a 'zink off'
 complete -c hesper -n 'not __fish_use_subcommand' -l format -x -a 'shell lines libvirt'

@@ -7,6 +7,7 @@ machine has is never used. Works with or without a Vulkan loader.
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -67,6 +68,22 @@ class Doctor(unittest.TestCase):
         self.assertRegex(self.one(checks, "guest", "good"), "1 of 2 memory types to map: HOST_VISIBLE HOST_COHERENT HOST_CACHED")
         lacks = [text for check, _, text in checks if check == "guest" and "without" in text]
         self.assertFalse(any("nullDescriptor" in text or "geometryShader" in text for text in lacks), lacks)
+
+    @unittest.skipUnless(sys.platform == "linux", "system calls are refused on Linux only")
+    def test_a_sandbox_for_whose_driver_it_is(self):
+        mesas = self.path("libvulkan_lvp.so")
+        shutil.copy(DRIVER, mesas)
+        for library, options, strict in (
+            (mesas, (), True),
+            (DRIVER, (), False),
+            (mesas, ("--sandbox=default",), False),
+            (DRIVER, ("--sandbox=strict",), True),
+        ):
+            _, checks = self.doctor(*options, drivers=[self.manifest(library=library)])
+            self.assertEqual("seccomp (strict)" in self.one(checks, "sandbox", "good"), strict, (library, options))
+        _, checks = self.doctor("--sandbox=off", drivers=[self.manifest()])
+        self.one(checks, "sandbox", "note")
+        self.assertEqual(self.hesper("doctor", "--sandbox=open").returncode, 2)
 
     def test_as_a_mac(self):
         _, checks = self.doctor("--as", "moltenvk", drivers=[self.manifest()])

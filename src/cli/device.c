@@ -43,6 +43,11 @@ const char cli_device_usage[] =
     "  --host-profile=PROFILE   native: use what this host has; portable: only what every host "
     "has;\n"
     "                           moltenvk: only what a Mac has\n"
+    "  --sandbox KIND           what confines the driver. strict: only system calls that drivers "
+    "of\n"
+    "                           Mesa need; default: all but dangerous ones; off: nothing [strict "
+    "where\n"
+    "                           all drivers are Mesa's, else default]\n"
     "  --page-size=SIZE         pretend that pages have this size, like 16k\n"
     "  -v, --verbose            say more; twice: much more\n";
 
@@ -167,6 +172,8 @@ bool cli_device_option(struct cli_device *device, const char *command, int optio
         return true;
     case CLI_DEVICE_PROFILE:
         return cli_parse_profile(optarg, &device->host);
+    case CLI_DEVICE_SANDBOX:
+        return cli_parse_sandbox(optarg, &device->host);
     case CLI_DEVICE_PAGE_SIZE:
         return cli_parse_page_size(optarg, &device->host);
     case 'v':

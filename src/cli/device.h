@@ -51,6 +51,7 @@ enum {
     CLI_DEVICE_GPU,
     CLI_DEVICE_PROFILE,
     CLI_DEVICE_PAGE_SIZE,
+    CLI_DEVICE_SANDBOX,
 };
 // clang-format off
 #define CLI_DEVICE_OPTIONS                                                                         \
@@ -70,6 +71,7 @@ enum {
     {"gpu", required_argument, NULL, CLI_DEVICE_GPU},                                              \
     {"host-profile", required_argument, NULL, CLI_DEVICE_PROFILE},                                 \
     {"page-size", required_argument, NULL, CLI_DEVICE_PAGE_SIZE},                                  \
+    {"sandbox", required_argument, NULL, CLI_DEVICE_SANDBOX},                                      \
     {"verbose", no_argument, NULL, 'v'}
 // clang-format on
 extern const char cli_device_usage[];

@@ -26,6 +26,7 @@ static const char usage[] =
     "                           of 'hesper serve'); that of 'hesper run' is found\n"
     "  --as PROFILE             what guests would get on such a host: portable, moltenvk\n"
     "  --gpu NAME|N             checks only this device\n"
+    "  --sandbox KIND           as for 'hesper run': strict, default or off\n"
     "  --qemu PROGRAM           [qemu-system-MACHINE in PATH]\n"
     "  --json                   the same for programs\n"
     "  --help\n";
@@ -65,13 +66,14 @@ static void begin(struct doctor *doctor)
 
 int cli_doctor(int argc, char **argv)
 {
-    enum { GUEST = 256, AS, GPU, QEMU, JSON, HELP };
+    enum { GUEST = 256, AS, GPU, QEMU, SANDBOX, JSON, HELP };
     static const struct option options[] = {
         {"guest", optional_argument, NULL, GUEST},
         {"as", required_argument, NULL, AS},
         {"host-profile", required_argument, NULL, AS},
         {"gpu", required_argument, NULL, GPU},
         {"qemu", required_argument, NULL, QEMU},
+        {"sandbox", required_argument, NULL, SANDBOX},
         {"json", no_argument, NULL, JSON},
         {"help", no_argument, NULL, HELP},
         {0},
@@ -96,6 +98,10 @@ int cli_doctor(int argc, char **argv)
             break;
         case QEMU:
             doctor.qemu = optarg;
+            break;
+        case SANDBOX:
+            if (!cli_parse_sandbox(optarg, &doctor.host))
+                return CLI_USAGE;
             break;
         case JSON:
             doctor.json = true;

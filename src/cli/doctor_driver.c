@@ -88,7 +88,7 @@ static void check_devices(struct doctor *doctor, const struct cli_report *report
                    venus_profile_find(doctor->host.profile)->of);
     for (item = (struct json){0}; json_next(devices, &item);)
         check_device(doctor, item, report->usable);
-    if (text(report->root, "sandbox", sandbox, sizeof(sandbox)))
+    if (text(report->root, "sandbox", sandbox, sizeof(sandbox)) && strcmp(sandbox, "off"))
         doctor_say(doctor, DOCTOR_GOOD, "sandbox", NULL, "%s", sandbox);
     else
         doctor_say(doctor, DOCTOR_NOTE, "sandbox", NULL,

@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "cli/values.h"
 #include "os/os.h"
+#include "venus/discovery.h"
 #include "venus/profile.h"
 
 bool cli_parse_profile(const char *text, struct cli_host *host)
@@ -30,6 +31,29 @@ bool cli_parse_page_size(const char *text, struct cli_host *host)
     }
     host->page_size = (uint32_t)size;
     return true;
+}
+
+// In the order of enum os_sandbox.
+static const char *const sandboxes[] = {"default", "strict", "off"};
+
+bool cli_parse_sandbox(const char *text, struct cli_host *host)
+{
+    for (unsigned i = 0; i < sizeof(sandboxes) / sizeof(sandboxes[0]); i++) {
+        if (!strcmp(text, sandboxes[i])) {
+            host->sandbox = sandboxes[i];
+            return true;
+        }
+    }
+    log_error("--sandbox is strict, default or off, not '%s'", text);
+    return false;
+}
+
+enum os_sandbox cli_sandbox(const struct cli_host *host)
+{
+    for (unsigned i = 0; host->sandbox && i < sizeof(sandboxes) / sizeof(sandboxes[0]); i++)
+        if (host->sandbox == sandboxes[i])
+            return (enum os_sandbox)i;
+    return OS_SANDBOX_DEFAULT;
 }
 
 void cli_host_apply(const struct cli_host *host)
@@ -63,6 +87,10 @@ bool cli_worker_command(struct cli_worker_command *command, const struct cli_hos
         command->arguments[count++] = "--driver";
         command->arguments[count++] = host->driver;
     }
+    command->arguments[count++] = "--sandbox";
+    command->arguments[count++] = host->sandbox                           ? host->sandbox
+                                  : venus_drivers_are_mesas(host->driver) ? "strict"
+                                                                          : "default";
     if (host->page_size) {
         snprintf(command->page_size, sizeof(command->page_size), "--page-size=%u", host->page_size);
         command->arguments[count++] = command->page_size;

@@ -39,7 +39,7 @@ static const char usage[] =
     "  --full                   nothing is cut short\n"
     "  -o, --output FILE        where to write [standard error]\n"
     "  --control PATH           of which machine, or server of vtest [all that run]\n"
-    "  --gpu, --host-profile, --venus-icd VALUE\n"
+    "  --gpu, --host-profile, --sandbox, --venus-icd VALUE\n"
     "                           of PROGRAM, as for 'hesper vtest'\n"
     "  --help\n";
 
@@ -270,7 +270,7 @@ static int attach(const struct trace *trace, uint64_t which)
 // CLI_OK with *done: the answer was printed.
 static int parse(struct trace *trace, int argc, char **argv, bool *done)
 {
-    enum { ONLY = 256, STATS, FULL, CONTROL, GPU, PROFILE, ICD, HELP };
+    enum { ONLY = 256, STATS, FULL, CONTROL, GPU, PROFILE, SANDBOX, ICD, HELP };
     static const struct option options[] = {
         {"only", required_argument, NULL, ONLY},
         {"stats", no_argument, NULL, STATS},
@@ -279,6 +279,7 @@ static int parse(struct trace *trace, int argc, char **argv, bool *done)
         {"control", required_argument, NULL, CONTROL},
         {"gpu", required_argument, NULL, GPU},
         {"host-profile", required_argument, NULL, PROFILE},
+        {"sandbox", required_argument, NULL, SANDBOX},
         {"venus-icd", required_argument, NULL, ICD},
         {"help", no_argument, NULL, HELP},
         {0},
@@ -311,6 +312,9 @@ static int parse(struct trace *trace, int argc, char **argv, bool *done)
             break;
         case PROFILE:
             cli_arguments_add(&trace->vtest, "--host-profile=%s", optarg);
+            break;
+        case SANDBOX:
+            cli_arguments_add(&trace->vtest, "--sandbox=%s", optarg);
             break;
         case ICD:
             cli_arguments_add(&trace->vtest, "--venus-icd=%s", optarg);

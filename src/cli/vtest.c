@@ -49,6 +49,11 @@ static const char usage[] =
     "  --host-profile=PROFILE   native: use what this host has; portable: only what every host "
     "has;\n"
     "                           moltenvk: only what a Mac has\n"
+    "  --sandbox KIND           what confines the driver. strict: only system calls that drivers "
+    "of\n"
+    "                           Mesa need; default: all but dangerous ones; off: nothing [strict "
+    "where\n"
+    "                           all drivers are Mesa's, else default]\n"
     "  --page-size=SIZE         pretend that pages have this size, like 16k\n"
     "  --control PATH           a socket for 'hesper trace'; none: without [a server's: made in\n"
     "                           XDG_RUNTIME_DIR or TMPDIR; with PROGRAM: none]\n"
@@ -342,6 +347,7 @@ static int parse(struct session *session, int argc, char **argv, bool *done)
         GPU,
         PROFILE,
         PAGE_SIZE,
+        SANDBOX,
         CLIENTS,
         MEMORY,
         RESOURCES,
@@ -356,6 +362,7 @@ static int parse(struct session *session, int argc, char **argv, bool *done)
         {"gpu", required_argument, NULL, GPU},
         {"host-profile", required_argument, NULL, PROFILE},
         {"page-size", required_argument, NULL, PAGE_SIZE},
+        {"sandbox", required_argument, NULL, SANDBOX},
         {"max-clients", required_argument, NULL, CLIENTS},
         {"max-memory", required_argument, NULL, MEMORY},
         {"max-resources", required_argument, NULL, RESOURCES},
@@ -388,6 +395,9 @@ static int parse(struct session *session, int argc, char **argv, bool *done)
             break;
         case PAGE_SIZE:
             good = cli_parse_page_size(optarg, &session->host);
+            break;
+        case SANDBOX:
+            good = cli_parse_sandbox(optarg, &session->host);
             break;
         case CLIENTS:
             good = parse_count("max-clients", optarg, &session->options.max_clients);

@@ -25,12 +25,13 @@ static const char usage[] = "usage: hesper worker --fd N [OPTIONS]\n"
                             "library:PATH\n"
                             "  --gpu NAME|N             only this device\n"
                             "  --host-profile=PROFILE   native, portable or moltenvk\n"
+                            "  --sandbox KIND           strict, default or off\n"
                             "  --page-size=SIZE         pretend that pages have this size\n"
                             "  -v, --verbose            twice: more\n";
 
 int cli_worker(int argc, char **argv)
 {
-    enum { DRIVER = 256, GPU, REPORT };
+    enum { DRIVER = 256, GPU, REPORT, SANDBOX };
     static const struct option options[] = {
         {"fd", required_argument, NULL, 'f'},
         {"driver", required_argument, NULL, DRIVER},
@@ -38,6 +39,7 @@ int cli_worker(int argc, char **argv)
         {"report", no_argument, NULL, REPORT},
         {"host-profile", required_argument, NULL, 'p'},
         {"page-size", required_argument, NULL, 's'},
+        {"sandbox", required_argument, NULL, SANDBOX},
         {"verbose", no_argument, NULL, 'v'},
         {"help", no_argument, NULL, 'h'},
         {0},
@@ -73,6 +75,11 @@ int cli_worker(int argc, char **argv)
         case 's':
             if (!cli_parse_page_size(optarg, &host))
                 return CLI_USAGE;
+            break;
+        case SANDBOX:
+            if (!cli_parse_sandbox(optarg, &host))
+                return CLI_USAGE;
+            worker.sandbox = cli_sandbox(&host);
             break;
         case 'v':
             host.verbose++;

@@ -14,8 +14,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "os/linux_filter.h"
 #include "os/os.h"
-#include "os/seccomp.h"
 
 // The same numbers on every architecture.
 enum { CALL_CREATE_RULESET = 444, CALL_ADD_RULE = 445, CALL_RESTRICT_SELF = 446 };
@@ -146,23 +146,32 @@ static int enter_landlock(void)
     return result < 0 ? 0 : abi;
 }
 
-int os_sandbox_enter(char *summary, size_t summary_size)
+int os_sandbox_enter(enum os_sandbox kind, char *summary, size_t summary_size)
 {
+    if (kind == OS_SANDBOX_OFF) {
+        snprintf(summary, summary_size, "off");
+        return 0;
+    }
     struct rlimit none = {0, 0};
     bool no_core = setrlimit(RLIMIT_CORE, &none) == 0;
     bool no_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
     int abi = no_privileges ? enter_landlock() : 0;
-    bool calls = no_privileges && os_seccomp_enter() == 0;
+    bool strict = kind == OS_SANDBOX_STRICT && no_privileges && os_seccomp_enter_strict() == 0;
+    bool calls = strict || (no_privileges && os_seccomp_enter() == 0);
 
     char landlock[32] = "no landlock";
     if (abi)
         snprintf(landlock, sizeof(landlock), "landlock %d", abi);
-    snprintf(summary, summary_size, "%s%s%s%s", landlock, calls ? ", seccomp" : "",
+    snprintf(summary, summary_size, "%s%s%s%s", landlock,
+             strict  ? ", seccomp (strict)"
+             : calls ? ", seccomp"
+                     : "",
              no_privileges ? ", no-new-privs" : "", no_core ? ", no-core" : "");
     return no_core || no_privileges || abi ? 0 : -ENOTSUP;
 }
 
-void os_sandbox_close(void)
+void os_sandbox_close(enum os_sandbox kind)
 {
-    os_seccomp_close();
+    if (kind == OS_SANDBOX_DEFAULT) // strict: it is so already
+        os_seccomp_close();
 }

@@ -1,24 +1,10 @@
 // System calls that a worker never needs, and that a guest which has taken one over must not have.
 // A refused call fails with EPERM: a driver that tries one goes on without.
-#include "os/seccomp.h"
+#include "os/linux_filter.h"
 
 #include <errno.h>
-#include <linux/audit.h>
-#include <linux/filter.h>
 #include <linux/seccomp.h>
-#include <sched.h>
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-#if defined(__x86_64__)
-#define ARCHITECTURE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define ARCHITECTURE AUDIT_ARCH_AARCH64
-#endif
 
 // Newer than some headers; the numbers are the same on every architecture.
 enum {
@@ -162,129 +148,32 @@ static const int denied[] = {
 #endif
 };
 
-#ifdef ARCHITECTURE
+#ifdef OS_HAS_FILTERS
 
-enum { COUNT = sizeof(denied) / sizeof(denied[0]), ROOM = 2 * COUNT + 80 };
-
-struct program {
-    struct sock_filter code[ROOM];
-    unsigned short length;
-};
-
-#define REFUSE(error) BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | (error))
-#define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (uint32_t)(offset))
-// Low and high half of an argument; both architectures are little-endian.
-#define LOW(argument) (offsetof(struct seccomp_data, args) + 8 * (argument))
-#define HIGH(argument) (LOW(argument) + 4)
-
-static void put(struct program *program, struct sock_filter instruction)
-{
-    if (program->length < ROOM)
-        program->code[program->length++] = instruction;
-}
-
-// The next `count` instructions are for the system call `number` only.
-static void on_call(struct program *program, int number, uint8_t count)
-{
-    put(program, (struct sock_filter)LOAD(offsetof(struct seccomp_data, nr)));
-    put(program,
-        (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)number, 0, count));
-}
-
-static void refuse(struct program *program, int number, int error)
-{
-    on_call(program, number, 1);
-    put(program, (struct sock_filter)REFUSE(error));
-}
-
-// Refused unless argument 0 is this process.
-static void refuse_others(struct program *program, int number)
-{
-    on_call(program, number, 3);
-    put(program, (struct sock_filter)LOAD(LOW(0)));
-    put(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)getpid(), 1, 0));
-    put(program, (struct sock_filter)REFUSE(EPERM));
-}
-
-static int install(const struct program *program)
-{
-    struct sock_fprog filter = {.len = program->length,
-                                .filter = (struct sock_filter *)program->code};
-    // For threads that were there before too.
-    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter)
-               ? -errno
-               : 0;
-}
-
-static void begin(struct program *program)
-{
-    *program = (struct program){0};
-    put(program, (struct sock_filter)LOAD(offsetof(struct seccomp_data, arch)));
-    put(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ARCHITECTURE, 1, 0));
-    put(program, (struct sock_filter)REFUSE(EPERM));
-#ifdef __x86_64__
-    // The x32 names of the same calls.
-    put(program, (struct sock_filter)LOAD(offsetof(struct seccomp_data, nr)));
-    put(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x40000000, 0, 1));
-    put(program, (struct sock_filter)REFUSE(EPERM));
-#endif
-}
-
-static int end(struct program *program)
-{
-    put(program, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
-    return program->length == ROOM ? -E2BIG : install(program);
-}
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 int os_seccomp_enter(void)
 {
-    struct program program;
-    begin(&program);
-    put(&program, (struct sock_filter)LOAD(offsetof(struct seccomp_data, nr)));
-    for (unsigned i = 0; i < COUNT; i++) {
-        put(&program,
-            (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)denied[i], 0, 1));
-        put(&program, (struct sock_filter)REFUSE(EPERM));
-    }
-    // Signals stay within the process.
-    refuse_others(&program, SYS_kill);
-    refuse_others(&program, SYS_tgkill);
-    refuse_others(&program, SYS_rt_sigqueueinfo);
-    refuse_others(&program, SYS_rt_tgsigqueueinfo);
-    refuse(&program, SYS_tkill, EPERM);
-    // Limits may be asked for, and not set: those of others neither.
-    on_call(&program, SYS_prlimit64, 5);
-    put(&program, (struct sock_filter)LOAD(LOW(2)));
-    put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 2));
-    put(&program, (struct sock_filter)LOAD(HIGH(2)));
-    put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0));
-    put(&program, (struct sock_filter)REFUSE(EPERM));
-    // A thread may be nice itself.
-    on_call(&program, SYS_setpriority, 3);
-    put(&program, (struct sock_filter)LOAD(LOW(1)));
-    put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 1, 0));
-    put(&program, (struct sock_filter)REFUSE(EPERM));
-    // Threads and no processes, no namespaces. The arguments of clone3 cannot be looked at: without
-    // it, C libraries use clone.
-    refuse(&program, CALL_CLONE3, ENOSYS);
-    on_call(&program, SYS_clone, 3);
-    put(&program, (struct sock_filter)LOAD(LOW(0)));
-    put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, CLONE_THREAD, 1, 0));
-    put(&program, (struct sock_filter)REFUSE(EPERM));
-    // Unix sockets only.
-    on_call(&program, SYS_socket, 3);
-    put(&program, (struct sock_filter)LOAD(LOW(0)));
-    put(&program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_UNIX, 1, 0));
-    put(&program, (struct sock_filter)REFUSE(EPERM));
-    return end(&program);
+    static const struct os_filter_check unix_only = {SYS_socket, OS_LOW(0), .mask = ~0u, .count = 1,
+                                                     .values = {AF_UNIX}};
+    struct os_filter filter;
+    os_filter_begin(&filter, SECCOMP_RET_ERRNO | EPERM);
+    os_filter_refuse(&filter, denied, COUNT(denied));
+    for (size_t i = 0; i < os_filter_common_count; i++)
+        os_filter_refuse_bad(&filter, &os_filter_common[i]);
+    os_filter_refuse_bad(&filter, &unix_only);
+    // The arguments of clone3 cannot be looked at: without it, C libraries use clone.
+    os_filter_fail(&filter, CALL_CLONE3, ENOSYS);
+    return os_filter_end(&filter, true);
 }
 
 int os_seccomp_close(void)
 {
-    struct program program;
-    begin(&program);
-    refuse(&program, SYS_connect, EPERM);
-    return end(&program);
+    static const int closed[] = {SYS_socket, SYS_connect, SYS_seccomp};
+    struct os_filter filter;
+    os_filter_begin(&filter, SECCOMP_RET_ERRNO | EPERM);
+    os_filter_refuse(&filter, closed, COUNT(closed));
+    return os_filter_end(&filter, true);
 }
 
 #else

@@ -6,15 +6,21 @@
 
 #include <stddef.h>
 
+enum os_sandbox {
+    OS_SANDBOX_DEFAULT, // what no driver needs is refused
+    OS_SANDBOX_STRICT,  // Linux: system calls that drivers of Mesa do not need are refused too
+    OS_SANDBOX_OFF,     // everything is allowed
+};
+
 // Called in a worker before its driver is loaded, so that the driver's threads are bound as well.
 // Irrevocable. No core dumps, no new privileges. Linux with Landlock and seccomp, macOS with
 // Seatbelt: no file is created, written or executed any more except below the driver's cache
 // folders and device nodes; no process is started, reached or limited; no network. What is refused
 // fails with EPERM or EACCES. Best effort: `summary` says what is in force ("landlock 4, seccomp,
 // no-new-privs"). Errors: -errno only if nothing could be applied.
-int os_sandbox_enter(char *summary, size_t summary_size);
+int os_sandbox_enter(enum os_sandbox kind, char *summary, size_t summary_size);
 // Called when the driver is loaded and before a guest's byte is read: no connection is made any
 // more.
-void os_sandbox_close(void);
+void os_sandbox_close(enum os_sandbox kind);
 
 #endif

@@ -225,3 +225,55 @@ struct venus_candidates *venus_candidates_find(void)
     free(found);
     return sorted;
 }
+
+// ---- whose they are -------------------------------------------------------
+
+static bool is_mesas(const char *library)
+{
+    static const char *const names[] = {
+        "asahi", "broadcom", "dzn",      "freedreno",    "gfxstream", "intel",  "intel_hasvk",
+        "lvp",   "nouveau",  "panfrost", "powervr_mesa", "radeon",    "virtio", "kosmickrisp",
+    };
+    static const char prefix[] = "libvulkan_";
+    const char *name = strrchr(library, '/');
+    name = name ? name + 1 : library;
+    if (strncmp(name, prefix, strlen(prefix)))
+        return false;
+    name += strlen(prefix);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+        if (!strncmp(name, names[i], strlen(names[i])) && name[strlen(names[i])] == '.')
+            return true;
+    return false;
+}
+
+static bool are_mesas(const char *manifests)
+{
+    for (const char *at = manifests; *at;) {
+        size_t length = strcspn(at, ":");
+        char path[VENUS_PATH], library[VENUS_PATH], broken[160];
+        if (length >= sizeof(path))
+            return false;
+        snprintf(path, sizeof(path), "%.*s", (int)length, at);
+        if (!venus_manifest_read(path, library, broken, sizeof(broken)) || !is_mesas(library))
+            return false;
+        at += length + (at[length] == ':');
+    }
+    return true;
+}
+
+bool venus_drivers_are_mesas(const char *driver)
+{
+    if (!strncmp(driver, "library:", 8))
+        return is_mesas(driver + 8);
+    if (!strncmp(driver, "manifest:", 9))
+        return are_mesas(driver + 9);
+    struct venus_candidates *found = venus_candidates_find();
+    bool chosen = found && found->count && found->items[0].chosen; // then the loader has no others
+    bool good = found && found->count && !getenv("VK_ADD_DRIVER_FILES");
+    for (unsigned i = 0; good && i < found->count; i++) {
+        const struct venus_candidate *candidate = &found->items[i];
+        good = candidate->broken[0] || candidate->chosen != chosen || is_mesas(candidate->library);
+    }
+    free(found);
+    return good;
+}

@@ -31,6 +31,9 @@ struct venus_candidates {
 // memory; the caller frees it.
 struct venus_candidates *venus_candidates_find(void);
 
+// Are all drivers that `driver` means (empty: "loader") of Mesa, by the names of their libraries?
+bool venus_drivers_are_mesas(const char *driver);
+
 // Reads a manifest: the library's path into `library` (VENUS_PATH bytes), relative ones made
 // absolute; a name without a slash stays. False: `broken` says why.
 bool venus_manifest_read(const char *path, char *library, char *broken, size_t broken_size);

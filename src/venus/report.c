@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/json.h"
-#include "os/sandbox.h"
 #include "venus/extensions.h"
 #include "venus/null_descriptor.h"
 #include "venus/portability.h"
@@ -178,8 +177,9 @@ int venus_report_main(const struct venus_worker_options *options)
         json_string(&out, "vulkan", version);
         json_bool(&out, "portability", host.lists_portability);
         usable = report_devices(&out, &host, options->profile);
-        // Last, as in a worker: behind the driver's own files.
-        json_string(&out, "sandbox", os_sandbox_enter(text, sizeof(text)) ? NULL : text);
+        // A worker enters it before its driver; here a driver shows what it has without.
+        json_string(&out, "sandbox",
+                    os_sandbox_enter(options->sandbox, text, sizeof(text)) ? NULL : text);
     }
     json_close(&out, '}');
     if (!out.failed)

@@ -6,7 +6,6 @@
 
 #include "base/log.h"
 #include "os/os.h"
-#include "os/sandbox.h"
 #include "venus/context.h"
 #include "venus/ending.h"
 #include "venus/memory.h"
@@ -129,7 +128,7 @@ int venus_worker_main(int fd, const struct venus_worker_options *options)
         return 1;
     os_raise_file_limit();
     int result = 1;
-    if (!os_sandbox_enter(text, sizeof(text)))
+    if (!os_sandbox_enter(options->sandbox, text, sizeof(text)))
         log_debug("sandbox: %s", text);
     if (!venus_host_load(&host, &options->host, text, sizeof(text))) {
         if (options->tentative)
@@ -137,7 +136,7 @@ int venus_worker_main(int fd, const struct venus_worker_options *options)
         else
             link_send(link, LINK_CONTEXT_LOST, text, strlen(text), NULL, 0, NULL, 0);
     } else {
-        os_sandbox_close();
+        os_sandbox_close(options->sandbox);
         link_send(link, LINK_WORKER_READY, host.devices, strlen(host.devices), NULL, 0, NULL, 0);
         result = serve(link, &host, options->profile);
     }

@@ -2,6 +2,7 @@
 #ifndef VENUS_WORKER_H
 #define VENUS_WORKER_H
 
+#include "os/sandbox.h"
 #include "venus/host.h"
 
 struct venus_profile;
@@ -9,6 +10,7 @@ struct venus_profile;
 struct venus_worker_options {
     const struct venus_profile *profile; // of the host
     struct venus_host_options host;
+    enum os_sandbox sandbox;
     // Another driver may be tried if this one has no device: end without a word, with
     // VENUS_WORKER_NO_DRIVER.
     bool tentative;

@@ -551,7 +551,7 @@ int vnc_session_main(const struct vnc_options *options)
         return 1;
     if (options->tls_certificate && !(secure = vnc_secure_create(options)))
         return 1;
-    if (!os_sandbox_enter(summary, sizeof(summary)))
+    if (!os_sandbox_enter(OS_SANDBOX_DEFAULT, summary, sizeof(summary)))
         log_debug("sandbox: %s", summary);
     os_socket_set_nonblocking(session.fd, true);
     int client = secure ? vnc_secure_begin(secure, options, options->client) : options->client;

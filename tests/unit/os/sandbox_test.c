@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,6 +25,16 @@
 
 enum { FIRST_OF_SECCOMP = 6 };
 enum { ALLOWED = 0, REFUSED = 10, NO_SANDBOX = 20, UNEXPECTED = 30 };
+
+static enum os_sandbox kind; // of the child
+static char summary[128];
+
+static int enter(void)
+{
+    int error = os_sandbox_enter(kind, summary, sizeof(summary));
+    os_sandbox_close(kind);
+    return error;
+}
 
 static int attempt(bool done)
 {
@@ -131,6 +143,53 @@ static int start_a_thread(void)
     return error ? UNEXPECTED : (pthread_join(thread, NULL), ALLOWED);
 }
 
+static int speak_for_the_user(void)
+{
+    return attempt(setpriority(PRIO_USER, 0, 5) == 0);
+}
+
+static int have_the_parent_signalled(void)
+{
+    int fds[2];
+    return attempt(pipe(fds) == 0 && fcntl(fds[0], F_SETOWN, getppid()) == 0);
+}
+
+static int press_a_key(void)
+{
+    return attempt(ioctl(STDIN_FILENO, TIOCSTI, "x") == 0);
+}
+
+static int send_to_anybody(void)
+{
+    int fds[2];
+    return attempt(socketpair(AF_UNIX, SOCK_DGRAM, 0, fds) == 0);
+}
+
+static int write_code_in_place(void)
+{
+    void *page =
+        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return attempt(page != MAP_FAILED);
+}
+
+static int write_code_first(void)
+{
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return attempt(page != MAP_FAILED && mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0);
+}
+
+static int schedule_the_parent(void)
+{
+    cpu_set_t set;
+    return attempt(sched_getaffinity(0, sizeof(set), &set) == 0 &&
+                   sched_setaffinity(getppid(), sizeof(set), &set) == 0);
+}
+
+static int call_what_no_driver_calls(void)
+{
+    return attempt(syscall(SYS_inotify_init1, 0) >= 0);
+}
+
 // A driver starts threads while it is loaded; in them nothing may be left open.
 static _Atomic bool entered;
 
@@ -150,9 +209,8 @@ static int bind_an_older_thread(void)
 {
     int bound = 0;
     pthread_t thread;
-    char summary[128];
     pthread_create(&thread, NULL, count_privileges, &bound);
-    os_sandbox_enter(summary, sizeof(summary)); // again: it only gets narrower
+    enter();
     entered = true;
     pthread_join(thread, NULL);
     return bound == 2 ? REFUSED : ALLOWED;
@@ -161,25 +219,45 @@ static int bind_an_older_thread(void)
 static const struct {
     const char *name;
     int (*run)(void);
-} cases[] = {
-    {"create", create_file},      {"execute", execute},           {"read", read_file},
-    {"device", write_device},     {"memory", use_shared_memory},  {"core", dump_core},
-    {"limits", limit_the_parent}, {"ask", ask_for_limits},        {"signal", signal_the_parent},
-    {"fork", start_a_process},    {"trace", trace_the_parent},    {"namespace", make_a_namespace},
-    {"network", use_the_network}, {"connect", connect_somewhere}, {"mode", change_a_mode},
-    {"thread", start_a_thread},   {"older", bind_an_older_thread}};
+} cases[] = {{"create", create_file},
+             {"execute", execute},
+             {"read", read_file},
+             {"device", write_device},
+             {"memory", use_shared_memory},
+             {"core", dump_core},
+             {"limits", limit_the_parent},
+             {"ask", ask_for_limits},
+             {"signal", signal_the_parent},
+             {"fork", start_a_process},
+             {"trace", trace_the_parent},
+             {"namespace", make_a_namespace},
+             {"network", use_the_network},
+             {"connect", connect_somewhere},
+             {"mode", change_a_mode},
+             {"thread", start_a_thread},
+             {"older", bind_an_older_thread},
+             {"user", speak_for_the_user},
+             {"owner", have_the_parent_signalled},
+             {"key", press_a_key},
+             {"datagram", send_to_anybody},
+             {"code", write_code_in_place},
+             {"compiler", write_code_first},
+             {"schedule", schedule_the_parent},
+             {"unlisted", call_what_no_driver_calls}};
 
-static int child(const char *name, const char *flavour)
+static int child(const char *name, const char *flavour, const char *number)
 {
     os_init(&(struct os_options){.portable = !strcmp(flavour, "portable")});
-    char summary[128];
-    if (os_sandbox_enter(summary, sizeof(summary)))
+    kind = (enum os_sandbox)atoi(number);
+    if (!strcmp(name, "older"))
+        return bind_an_older_thread();
+    if (enter())
         return NO_SANDBOX;
-    os_sandbox_close();
     bool confined = !strstr(summary, "no landlock") && !strstr(summary, "no sandbox");
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         if (!strcmp(cases[i].name, name)) {
-            bool needs_landlock = i < 2, needs_seccomp = i >= FIRST_OF_SECCOMP;
+            bool on = kind != OS_SANDBOX_OFF;
+            bool needs_landlock = on && i < 2, needs_seccomp = on && i >= FIRST_OF_SECCOMP;
             if ((needs_landlock && !confined) || (needs_seccomp && !strstr(summary, "seccomp")))
                 return NO_SANDBOX;
             return cases[i].run();
@@ -187,11 +265,11 @@ static int child(const char *name, const char *flavour)
     return UNEXPECTED;
 }
 
-static int result_of(const char *name)
+static int result_of(const char *name, enum os_sandbox kind)
 {
-    char path[4096];
+    char path[4096], number[] = {(char)('0' + kind), 0};
     assert_int_equal(os_self_path(path, sizeof(path)), 0);
-    char *argv[] = {path, (char *)name, os_is_portable() ? "portable" : "native", NULL};
+    char *argv[] = {path, (char *)name, os_is_portable() ? "portable" : "native", number, NULL};
     pid_t pid = os_spawn(&(struct os_spawn_options){.path = path, .argv = argv});
     int status;
     assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -201,55 +279,75 @@ static int result_of(const char *name)
     return WEXITSTATUS(status);
 }
 
+static void expect(const char *const *names, size_t count, enum os_sandbox kind, int result)
+{
+    for (size_t i = 0; i < count; i++) {
+        int got = result_of(names[i], kind);
+        if (got != result)
+            fail_msg("%s, sandbox %d: %d and not %d", names[i], kind, got, result);
+    }
+}
+
+#define EXPECT(result, ...)                                                                        \
+    do {                                                                                           \
+        static const char *const names[] = {__VA_ARGS__};                                          \
+        size_t count = sizeof(names) / sizeof(names[0]);                                           \
+        expect(names, count, OS_SANDBOX_DEFAULT, result);                                          \
+        expect(names, count, OS_SANDBOX_STRICT, result);                                           \
+    } while (0)
+
 static void files_are_not_created(void **state)
 {
-    assert_int_equal(result_of("create"), REFUSED);
+    EXPECT(REFUSED, "create");
 }
 
 static void programs_are_not_run(void **state)
 {
-    assert_int_equal(result_of("execute"), REFUSED);
+    EXPECT(REFUSED, "execute");
 }
 
 static void no_core_is_dumped(void **state)
 {
-    assert_int_equal(result_of("core"), REFUSED);
+    EXPECT(REFUSED, "core");
 }
 
 static void other_processes_are_out_of_reach(void **state)
 {
-    static const char *const names[] = {"limits", "signal", "fork", "trace", "namespace"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (result_of(names[i]) != REFUSED)
-            fail_msg("%s: not refused", names[i]);
+    EXPECT(REFUSED, "limits", "signal", "fork", "trace", "namespace", "user", "owner", "key");
 }
 
 static void nothing_is_reached_by_sockets_or_modes(void **state)
 {
-    static const char *const names[] = {"network", "connect", "mode"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (result_of(names[i]) != REFUSED)
-            fail_msg("%s: not refused", names[i]);
+    EXPECT(REFUSED, "network", "connect", "datagram", "mode");
 }
 
 static void threads_from_before_are_bound_as_well(void **state)
 {
-    assert_int_equal(result_of("older"), REFUSED);
+    EXPECT(REFUSED, "older");
 }
 
 static void drivers_go_on_working(void **state)
 {
-    assert_int_equal(result_of("thread"), ALLOWED);
-    assert_int_equal(result_of("ask"), ALLOWED);
-    assert_int_equal(result_of("read"), ALLOWED);
-    assert_int_equal(result_of("device"), ALLOWED);
-    assert_int_equal(result_of("memory"), ALLOWED);
+    EXPECT(ALLOWED, "thread", "ask", "read", "device", "memory", "compiler");
+}
+
+static void only_the_strict_one_refuses_what_some_drivers_need(void **state)
+{
+    static const char *const names[] = {"code", "schedule", "unlisted"};
+    expect(names, 3, OS_SANDBOX_DEFAULT, ALLOWED);
+    expect(names, 3, OS_SANDBOX_STRICT, REFUSED);
+}
+
+static void switched_off_it_refuses_nothing(void **state)
+{
+    static const char *const names[] = {"create", "fork", "network", "code", "unlisted"};
+    expect(names, 5, OS_SANDBOX_OFF, ALLOWED);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc == 3)
-        return child(argv[1], argv[2]);
+    if (argc == 4)
+        return child(argv[1], argv[2], argv[3]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_not_created),
         cmocka_unit_test(programs_are_not_run),
@@ -258,6 +356,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(nothing_is_reached_by_sockets_or_modes),
         cmocka_unit_test(threads_from_before_are_bound_as_well),
         cmocka_unit_test(drivers_go_on_working),
+        cmocka_unit_test(only_the_strict_one_refuses_what_some_drivers_need),
+        cmocka_unit_test(switched_off_it_refuses_nothing),
     };
     return RUN_IN_BOTH_FLAVOURS(tests);
 }
