@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""doctor_test.py HESPER DRIVER: drivers that are found, tried out and chosen; hesper doctor.
+"""doctor_test.py HESPER DRIVER [STAND-IN]: drivers that are found, tried out and chosen; hesper doctor.
 
 DRIVER is a Vulkan driver of our own (tests/unit/cli/fake_icd.c), so that no other is needed; one that this
-machine has is never used. Works with or without a Vulkan loader.
+machine has is never used. STAND-IN is one for /dev/udmabuf (tests/programs/udmabuf.c). Works with or without a Vulkan loader.
 """
 
+import errno
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import time
 import unittest
 
 HESPER, DRIVER = map(os.path.abspath, sys.argv[1:3])
+STAND_IN = os.path.abspath(sys.argv[3]) if len(sys.argv) > 3 else None
 
 
 class Doctor(unittest.TestCase):
@@ -136,6 +138,21 @@ class Doctor(unittest.TestCase):
             status, checks = self.doctor(drivers=[self.manifest()], fake=fake)
             self.assertEqual(status, 1)
             self.assertTrue(any(why in text for _, _, text in checks), checks)
+
+    def test_a_driver_that_takes_dma_bufs(self):
+        if not STAND_IN:
+            self.skipTest("no stand-in for /dev/udmabuf")
+        options = {"drivers": [self.manifest()], "fake": "dmabuf", "LD_PRELOAD": STAND_IN}
+        # A sanitizer wants to be loaded first.
+        options["ASAN_OPTIONS"] = os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"
+        _, checks = self.doctor(**options)
+        self.assertIn("takes shared memory as dma-bufs in 1 of 2 memory types", self.one(checks, "device", "good"))
+        for error, why in ((errno.EACCES, "add the user to the group"), (errno.ENOENT, "load the kernel's module udmabuf")):
+            status, checks = self.doctor(UDMABUF_ERRNO=str(error), **options)
+            self.assertEqual(status, 1)
+            self.assertTrue(any(why in text for _, _, text in checks), checks)
+        _, checks = self.doctor("--as", "portable", **options)  # a Mac has no dma-bufs
+        self.assertTrue(any("in no coherent memory type" in text for _, _, text in checks), checks)
 
     def test_no_device_is_no_fault_of_a_driver(self):
         _, checks = self.doctor(drivers=[self.manifest()], fake="none")

@@ -7,8 +7,11 @@
 #include "cli/doctor.h"
 #include "cli/driver.h"
 #include "os/library.h"
+#include "os/shm.h"
 #include "venus/discovery.h"
 #include "venus/profile.h"
+
+#define ENOUGH_FOR_A_DMA_BUF (1ull << 30)
 
 static bool text(struct json object, const char *key, char *buffer, size_t size)
 {
@@ -58,23 +61,42 @@ static void check_guest_view(struct doctor *doctor, struct json device)
                    names);
 }
 
+// The kernel makes no larger dma-bufs than it was told to.
+static void check_dma_bufs(struct doctor *doctor)
+{
+    uint64_t limit = os_shm_dma_buf_limit();
+    if (limit && limit < ENOUGH_FOR_A_DMA_BUF)
+        doctor_say(doctor, DOCTOR_NOTE, "dma-buf",
+                   "as root: echo 4096 >/sys/module/udmabuf/parameters/size_limit_mb (for good: "
+                   "options udmabuf size_limit_mb=4096, in /etc/modprobe.d/udmabuf.conf)",
+                   "what a guest maps may have %llu MiB at most, each allocation",
+                   (unsigned long long)(limit >> 20));
+}
+
 static void check_device(struct doctor *doctor, struct json device, bool others)
 {
-    char name[256], refused[200];
+    char name[256], refused[240];
+    struct json value;
+    bool dma_bufs = json_member(device, "dma_bufs", &value) && json_is(value, 't');
     text(device, "name", name, sizeof(name));
     if (text(device, "refused", refused, sizeof(refused))) {
+        // What is the matter with /dev/udmabuf comes with its remedy.
+        bool told = others || strstr(refused, "/dev/udmabuf");
         doctor_say(doctor, others ? DOCTOR_NOTE : DOCTOR_BAD, "device",
-                   others ? NULL : "a newer driver, or another device",
+                   told ? NULL : "a newer driver, or another device",
                    "%lld: %s is not for guests: %s", (long long)doctor_number(device, "number"),
                    name, refused);
         return;
     }
-    doctor_say(doctor, DOCTOR_GOOD, "device", NULL,
-               "%lld: %s; takes shared memory in %lld of %lld memory types, aligned to %lld bytes",
-               (long long)doctor_number(device, "number"), name,
-               (long long)doctor_number(device, "importable_types"),
-               (long long)doctor_number(device, "memory_types"),
-               (long long)doctor_number(device, "import_alignment"));
+    doctor_say(
+        doctor, DOCTOR_GOOD, "device", NULL,
+        "%lld: %s; takes shared memory%s in %lld of %lld memory types, aligned to %lld bytes",
+        (long long)doctor_number(device, "number"), name, dma_bufs ? " as dma-bufs" : "",
+        (long long)doctor_number(device, "importable_types"),
+        (long long)doctor_number(device, "memory_types"),
+        (long long)doctor_number(device, "import_alignment"));
+    if (dma_bufs)
+        check_dma_bufs(doctor);
     check_guest_view(doctor, device);
 }
 

@@ -2,6 +2,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/udmabuf.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -41,4 +45,48 @@ int os_native_shm_is_fixed(int fd)
 {
     int seals = fcntl(fd, F_GET_SEALS);
     return seals >= 0 && (seals & F_SEAL_SHRINK);
+}
+
+// Opened once and kept: each dma-buf costs one system call.
+static int dma_buf_device(void)
+{
+    static atomic_int device = -1;
+    int fd = atomic_load(&device);
+    if (fd >= 0)
+        return fd;
+    fd = open("/dev/udmabuf", O_RDWR | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    int before = -1;
+    if (!atomic_compare_exchange_strong(&device, &before, fd)) {
+        close(fd);
+        fd = before;
+    }
+    return fd;
+}
+
+int os_native_shm_dma_buf(int fd, uint64_t offset, uint64_t size)
+{
+    int device = dma_buf_device();
+    if (device < 0)
+        return device;
+    const struct udmabuf_create create = {
+        .memfd = (uint32_t)fd, .flags = UDMABUF_FLAGS_CLOEXEC, .offset = offset, .size = size};
+    int result;
+    do
+        result = ioctl(device, UDMABUF_CREATE, &create);
+    while (result < 0 && errno == EINTR);
+    return result < 0 ? -errno : result;
+}
+
+uint64_t os_native_shm_dma_buf_limit(void)
+{
+    unsigned long long megabytes = 0;
+    FILE *file = fopen("/sys/module/udmabuf/parameters/size_limit_mb", "re");
+    if (!file)
+        return 0;
+    if (fscanf(file, "%llu", &megabytes) != 1 || megabytes > UINT32_MAX)
+        megabytes = 0;
+    fclose(file);
+    return megabytes << 20;
 }

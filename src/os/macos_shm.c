@@ -62,3 +62,16 @@ int os_native_shm_is_fixed(int fd)
     struct stat status;
     return fstat(fd, &status) == 0 && !(status.st_mode & S_IFMT);
 }
+
+int os_native_shm_dma_buf(int fd, uint64_t offset, uint64_t size)
+{
+    (void)fd;
+    (void)offset;
+    (void)size;
+    return -ENOSYS;
+}
+
+uint64_t os_native_shm_dma_buf_limit(void)
+{
+    return 0;
+}

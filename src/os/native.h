@@ -18,6 +18,10 @@ int os_native_shm_create(const char *label, uint64_t size);
 // -EOPNOTSUPP means what -ENOSYS does. `address`: the mapping in this process, or NULL.
 int os_native_shm_punch(int fd, void *address, uint64_t offset, uint64_t size);
 
+// A descriptor of a dma-buf, and the largest one possible (0: unknown).
+int os_native_shm_dma_buf(int fd, uint64_t offset, uint64_t size);
+uint64_t os_native_shm_dma_buf_limit(void);
+
 // 1: the file cannot be made shorter by anybody; 0: it can.
 int os_native_shm_is_fixed(int fd);
 

@@ -93,6 +93,16 @@ bool os_shm_is_fixed(int fd)
     return result == -ENOSYS || result > 0;
 }
 
+int os_shm_dma_buf(int fd, uint64_t offset, uint64_t size)
+{
+    return os_is_portable() ? -ENOSYS : os_native_shm_dma_buf(fd, offset, size);
+}
+
+uint64_t os_shm_dma_buf_limit(void)
+{
+    return os_is_portable() ? 0 : os_native_shm_dma_buf_limit();
+}
+
 int64_t os_shm_size(int fd)
 {
     struct stat status;

@@ -27,6 +27,13 @@ int os_shm_punch(int fd, void *address, uint64_t offset, uint64_t size);
 // shared memory on Linux can be cut short). False: touching a mapping of it may end in a signal.
 bool os_shm_is_fixed(int fd);
 
+// A dma-buf of the range: the same pages, for drivers that take them in no other way. Whole pages;
+// a file made by os_shm_create. -ENOSYS: the platform has none, or is to be used as POSIX only;
+// -ENOENT, -EACCES: what makes them (/dev/udmabuf) is not there, or closed to this user.
+int os_shm_dma_buf(int fd, uint64_t offset, uint64_t size);
+// The largest range that can become one, in bytes; 0: not to be known.
+uint64_t os_shm_dma_buf_limit(void);
+
 // Size in bytes of any file that can be mapped.
 int64_t os_shm_size(int fd);
 

@@ -5,6 +5,7 @@
 #define VENUS_DEVICE_H
 
 #include "venus/context.h"
+#include "venus/import.h"
 #include "venus/older.h"
 #include "venus_driver.h" // generated
 
@@ -30,12 +31,13 @@ struct venus_physical_device {
     struct venus_instance *instance;
     const struct venus_profile *profile;
     VkPhysicalDeviceProperties properties; // of the host, apiVersion capped
-    // Valid after venus_physical_device_probe: memory as the guest sees it; bits of the memory
-    // types that take pages of ours; the alignment of these in bytes, the page size or
-    // minImportedHostPointerAlignment, whichever is larger.
+    // Valid after venus_physical_device_probe: memory as the guest sees it; what struct venus_probe
+    // has of the same name.
     VkPhysicalDeviceMemoryProperties memory;
     uint32_t importable_types;
     uint64_t import_alignment;
+    venus_import_handle import_handle;
+    const char *import_refused;
     bool no_lod_bias; // the driver's portability subset lacks samplerMipLodBias
     bool null_descriptor_is_ours;
     atomic_bool probed;
@@ -64,8 +66,8 @@ struct venus_device {
 // Finds out all that a guest may know of it: base.handle, instance, profile and probe_lock are set.
 // NULL, or why guests cannot use it (static). Forget it in either case.
 const char *venus_physical_device_load(struct venus_physical_device *physical_device);
-// Finds out importable_types and import_alignment and from them the memory properties that the
-// guest sees. Idempotent, thread-safe. Done before a guest gets to know the device.
+// Finds out how the driver takes pages and from that the memory properties that the guest sees.
+// Idempotent, thread-safe. Done before a guest gets to know the device.
 void venus_physical_device_probe(struct venus_physical_device *physical_device);
 // Takes host visibility from the types that a guest cannot map: not importable, or not coherent.
 void venus_memory_types_hide(VkPhysicalDeviceMemoryProperties *memory, uint32_t importable);

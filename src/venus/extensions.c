@@ -75,7 +75,12 @@ uint32_t venus_extensions_needed(const struct venus_physical_device *physical_de
                                  const char **names)
 {
     uint32_t count = 0;
-    names[count++] = VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
+    if (physical_device->import_handle == VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT) {
+        names[count++] = VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME;
+        names[count++] = VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME;
+    } else {
+        names[count++] = VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME;
+    }
     if (venus_extension_portability(physical_device))
         names[count++] = "VK_KHR_portability_subset";
     return count;

@@ -31,8 +31,8 @@ enum venus_extension_use venus_extension_use(const struct venus_physical_device 
                                              const char *name);
 
 // Extensions that every device of the host is created with: for us, or because its driver demands
-// it. Returns their number.
-#define VENUS_NEEDED_EXTENSIONS 2
+// it. The device has been probed. Returns their number.
+#define VENUS_NEEDED_EXTENSIONS 3
 uint32_t venus_extensions_needed(const struct venus_physical_device *physical_device,
                                  const char **names);
 

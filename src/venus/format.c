@@ -147,13 +147,20 @@ static bool get_image_format_properties(struct venus_call *call, void *data)
     return true;
 }
 
+// Imports are never dedicated to one image or buffer (memory.c).
+static bool imports(const VkExternalMemoryProperties *properties)
+{
+    return (properties->externalMemoryFeatures & VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT) &&
+           !(properties->externalMemoryFeatures & VK_EXTERNAL_MEMORY_FEATURE_DEDICATED_ONLY_BIT);
+}
+
 bool venus_host_imports_image(const struct venus_physical_device *physical_device,
                               const VkPhysicalDeviceImageFormatInfo2 *info)
 {
     const VkPhysicalDeviceExternalImageFormatInfo external_info = {
         .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_EXTERNAL_IMAGE_FORMAT_INFO,
         .pNext = info->pNext,
-        .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
+        .handleType = physical_device->import_handle,
     };
     VkPhysicalDeviceImageFormatInfo2 with_external = *info;
     with_external.pNext = &external_info;
@@ -164,8 +171,7 @@ bool venus_host_imports_image(const struct venus_physical_device *physical_devic
     VkPhysicalDevice handle = (VkPhysicalDevice)(uintptr_t)physical_device->base.handle;
     return physical_device->instance->vk.GetPhysicalDeviceImageFormatProperties2(
                handle, &with_external, &properties) == VK_SUCCESS &&
-           (external.externalMemoryProperties.externalMemoryFeatures &
-            VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT);
+           imports(&external.externalMemoryProperties);
 }
 
 static bool takes_pages_everywhere(const struct venus_physical_device *physical_device)
@@ -268,13 +274,12 @@ bool venus_host_imports_buffer(const struct venus_physical_device *physical_devi
         .pNext = usage2 ? &wide : NULL,
         .flags = flags,
         .usage = usage,
-        .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT,
+        .handleType = physical_device->import_handle,
     };
     VkExternalBufferProperties properties = {.sType = VK_STRUCTURE_TYPE_EXTERNAL_BUFFER_PROPERTIES};
     physical_device->instance->vk.GetPhysicalDeviceExternalBufferProperties(
         (VkPhysicalDevice)(uintptr_t)physical_device->base.handle, &info, &properties);
-    return properties.externalMemoryProperties.externalMemoryFeatures &
-           VK_EXTERNAL_MEMORY_FEATURE_IMPORTABLE_BIT;
+    return imports(&properties.externalMemoryProperties);
 }
 
 static bool get_external_buffer_properties(struct venus_call *call, void *data)

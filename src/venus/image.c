@@ -109,7 +109,7 @@ static void rewrite_external(const struct venus_physical_device *physical_device
     }
     if (!venus_host_imports_image(physical_device, &query))
         return;
-    external->handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
+    external->handleTypes = physical_device->import_handle;
     venus_chain_push(info, external);
 }
 
@@ -160,7 +160,7 @@ static VkResult rewrite_buffer(const struct venus_physical_device *physical_devi
     const VkBufferUsageFlags2CreateInfo *usage2 =
         venus_chain_find(info, VK_STRUCTURE_TYPE_BUFFER_USAGE_FLAGS_2_CREATE_INFO);
     if (venus_host_imports_buffer(physical_device, info->flags, info->usage, usage2)) {
-        external->handleTypes = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT;
+        external->handleTypes = physical_device->import_handle;
         venus_chain_push(info, external);
     }
     return VK_SUCCESS;

@@ -6,6 +6,7 @@
 
 #include "base/checked.h"
 #include "venus/call.h"
+#include "venus/import.h"
 
 // A guest's kernel rounds blobs up to its own pages and maps them so; many an arm64 guest has pages
 // of 16 KiB. Sharable memory has room for that on hosts with smaller ones.
@@ -89,10 +90,7 @@ static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *gu
     if (info.allocationSize > physical_device->memory.memoryHeaps[heap].size)
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     bool shared = import || (export && export->handleTypes);
-    VkImportMemoryHostPointerInfoEXT pointer = {
-        .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_HOST_POINTER_INFO_EXT,
-        .pNext = info.pNext,
-        .handleType = VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT};
+    struct venus_import way = {.file.fd = -1};
     memory->mappable = type_is_mappable(physical_device, info.memoryTypeIndex);
     memory->exportable = export && export->handleTypes;
     memory->imported = import;
@@ -105,16 +103,18 @@ static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *gu
         // Imported host memory may not be a dedicated allocation
         // (VUID-VkMemoryAllocateInfo-pNext-02806).
         venus_chain_unlink(&info, VK_STRUCTURE_TYPE_MEMORY_DEDICATED_ALLOCATE_INFO);
-        pointer.pNext = info.pNext;
-        pointer.pHostPointer = memory->pages->address;
-        info.pNext = &pointer;
         info.allocationSize = import
                                   ? (info.allocationSize + physical_device->import_alignment - 1) &
                                         ~(physical_device->import_alignment - 1)
                                   : memory->pages->size;
+        if (venus_import_begin(&way, physical_device->import_handle, memory->pages, &info)) {
+            drop_pages(call->context, memory);
+            return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+        }
     }
     VkDeviceMemory handle;
     VkResult result = device->vk.AllocateMemory(venus_device_handle(device), &info, NULL, &handle);
+    venus_import_end(&way, result);
     if (result == VK_SUCCESS)
         memory->base.handle = (uint64_t)handle;
     else

@@ -53,6 +53,8 @@ void venus_physical_device_probe(struct venus_physical_device *physical_device)
             venus_probe_device(&instance->vk, handle, &probe);
         physical_device->importable_types = probe.importable_types;
         physical_device->import_alignment = probe.import_alignment;
+        physical_device->import_handle = probe.import_handle;
+        physical_device->import_refused = probe.refused;
         instance->vk.GetPhysicalDeviceMemoryProperties(handle, &physical_device->memory);
         venus_memory_types_hide(&physical_device->memory, physical_device->importable_types);
         venus_profile_filter_memory(physical_device->profile, &physical_device->memory);
@@ -106,13 +108,12 @@ const char *venus_physical_device_load(struct venus_physical_device *physical_de
 
     if (!venus_extensions_load(physical_device))
         return "its extensions cannot be read";
-    if (!venus_extension_of_host(physical_device, VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME))
-        return "its driver lacks VK_EXT_external_memory_host, without which a guest cannot map "
-               "memory";
     venus_physical_device_probe(physical_device);
     if (!has_mappable_type(&physical_device->memory))
-        return "its driver takes shared memory in no coherent memory type, so that a guest cannot "
-               "map any";
+        return physical_device->import_refused
+                   ? physical_device->import_refused
+                   : "its driver takes shared memory in no coherent memory type, so that a guest "
+                     "cannot map any";
     const char *lacking[VENUS_PORTABILITY_FEATURES];
     for (unsigned i = venus_portability_lacks(physical_device, lacking); i-- > 0;)
         physical_device->no_lod_bias |= strcmp(lacking[i], "samplerMipLodBias") == 0;

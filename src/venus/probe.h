@@ -1,7 +1,9 @@
-// Which memory types of a device of the host take our shared pages, found out by trying.
+// Which memory types of a device of the host take our shared pages, and in which way, found out by
+// trying.
 #ifndef VENUS_PROBE_H
 #define VENUS_PROBE_H
 
+#include "venus/import.h"
 #include "venus_driver.h" // generated
 
 struct venus_probe {
@@ -10,6 +12,10 @@ struct venus_probe {
     uint32_t importable_types;     // bits of memory types; 0: the device is of no use
     uint64_t import_alignment;     // bytes, for address and size: a page or
                                    // minImportedHostPointerAlignment, whichever is larger
+    // By their address if some coherent type takes them so, else as dma-bufs if one takes these.
+    venus_import_handle import_handle;
+    const char *refused; // why no coherent type takes them, for persons; static; NULL: one does, or
+                         // nothing more is known
 };
 
 // Identifies the device: fills the UUIDs only.

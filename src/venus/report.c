@@ -124,6 +124,8 @@ static void report_device(struct json_writer *out, uint32_t number,
     json_number(out, "memory_types", device->memory.memoryTypeCount);
     json_number(out, "importable_types", __builtin_popcount(device->importable_types));
     json_number(out, "import_alignment", (int64_t)device->import_alignment);
+    json_bool(out, "dma_bufs",
+              device->import_handle == VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT);
     report_memory(out, &device->memory);
     json_open(out, "portability", '[');
     if (!refused) {

@@ -15,9 +15,10 @@
 //   sandbox     what is in force around a worker; null: nothing
 //   devices     number, name, refused (null, or why guests cannot use it), vulkan, extensions
 //   (count),
-//               memory_types (count), importable_types (count), import_alignment (bytes), memory
-//               (array of flags of those that a guest can map), portability (what full Vulkan has
-//               and it lacks), lacks (feature and who misses it), as a guest sees it
+//               memory_types (count), importable_types (count), import_alignment (bytes),
+//               dma_bufs (whether it takes shared memory so, and not by its address), memory (array
+//               of flags of those that a guest can map), portability (what full Vulkan has and it
+//               lacks), lacks (feature and who misses it), as a guest sees it
 // Returns the exit status: 0 if a guest could use one of the devices, else VENUS_WORKER_NO_DRIVER.
 int venus_report_main(const struct venus_worker_options *options);
 

@@ -1,12 +1,14 @@
 // A stand-in for /dev/udmabuf, to be preloaded on a machine without it: its "dma-buf" of a memfd is
 // the memfd itself. Enough for lavapipe and for what maps its exports: with it, dma-buf programs
-// run natively, and Hesper can be compared with servers that need the device.
+// run natively, and Hesper can be compared with servers that need the device. UDMABUF_ERRNO in the
+// environment: opening it fails so.
 #undef _FILE_OFFSET_BITS // with 64, open would be another name of open64
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/udmabuf.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -21,7 +23,13 @@ int ioctl(int fd, unsigned long request, ...);
 
 static int device_open(const char *path)
 {
-    return strcmp(path, "/dev/udmabuf") == 0 ? memfd_create(NAME, MFD_CLOEXEC) : -2;
+    if (strcmp(path, "/dev/udmabuf") != 0)
+        return -2;
+    const char *failure = getenv("UDMABUF_ERRNO");
+    if (!failure)
+        return memfd_create(NAME, MFD_CLOEXEC);
+    errno = atoi(failure);
+    return -1;
 }
 
 static mode_t mode_of(int flags, va_list args)

@@ -182,6 +182,32 @@ def lost(way, rules):
     return run
 
 
+def dma_bufs(name, *args, output=None):
+    """A driver that takes no addresses of files' pages, as AMD's of Mesa: it gets dma-bufs of them, and the
+    program's bytes are the same."""
+
+    def run(bench, side):
+        if side.native or side.like_a_mac:
+            raise Skip("a host without dma-bufs")
+        copy = bench.tree.adopt(os.path.join(bed.BUILD, "tests/programs", name))
+
+        def once(at, env):
+            path = os.path.join(bench.tree.work, f"dma-buf-{at.name}-{name}-{output}")
+            got = at.run([copy, *args] + ([path] if output else []), env)
+            expect(got.status == 0, got.why())
+            return got, read(path) if output else b""
+
+        refuses = bed.plan(bench.tree, "vkGetMemoryHostPointerPropertiesEXT 1+ -1000072003")
+        want, picture = bench.natively(("dma-buf", name, args), lambda: once(bench.native, bed.udmabuf()))
+        got, pixels = once(side, {**bed.udmabuf(), **refuses})
+        expect(b"plan: call" in got.err, "the driver was not asked for addresses")
+        expect(got.out == want.out, f"other output: {first_difference(got.out, want.out)}")
+        expect(pixels == picture, "other bytes in " + (output or ""))
+        return "the stand-in for /dev/udmabuf" if bed.udmabuf() else "/dev/udmabuf"
+
+    return run
+
+
 def inflight(rules):
     """Many submissions under way: what is said to be done is done, whatever the driver runs out of."""
 
@@ -504,6 +530,9 @@ CASES = {
     "refused-buffer": refused_buffer,
     "refused-any": refused_any,
     "refused-pipeline": program("refused", "pipeline", plan="vkCreateComputePipelines 1 VK_ERROR_OUT_OF_HOST_MEMORY"),
+    "dma-bufs-compute": dma_bufs("compute", output="words"),
+    "dma-bufs-offscreen": dma_bufs("offscreen", output="frame.ppm"),
+    "dma-bufs-image": dma_bufs("interop", "image", output="image.ppm"),
     "threads": program("threads"),
     "interop-image": program("interop", "image", output="image.ppm"),
     "interop-memory": program("interop", "memory", optional=True),

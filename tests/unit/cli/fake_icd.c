@@ -1,7 +1,7 @@
 // A Vulkan driver for tests of discovery and doctor, with or without a loader. FAKE_ICD in the
 // environment says what is wrong with it: abort (at vkCreateInstance), exit, none (no device), two
 // (devices of one name), old (Vulkan 1.0), noimport (no VK_EXT_external_memory_host), subset (a
-// device like MoltenVK's).
+// device like MoltenVK's), dmabuf (takes dma-bufs and no addresses).
 #define VK_ENABLE_BETA_EXTENSIONS
 #include <vulkan/vulkan.h>
 
@@ -137,10 +137,14 @@ static VKAPI_ATTR VkResult VKAPI_CALL enumerate_extensions(VkPhysicalDevice devi
                                                            const char *layer, uint32_t *count,
                                                            VkExtensionProperties *list)
 {
-    static const char *const names[] = {
+    static const char *const all[] = {
         VK_EXT_ROBUSTNESS_2_EXTENSION_NAME, VK_EXT_TRANSFORM_FEEDBACK_EXTENSION_NAME,
         VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME, "VK_KHR_portability_subset"};
+    static const char *const linux_only[] = {VK_EXT_EXTERNAL_MEMORY_HOST_EXTENSION_NAME,
+                                             VK_KHR_EXTERNAL_MEMORY_FD_EXTENSION_NAME,
+                                             VK_EXT_EXTERNAL_MEMORY_DMA_BUF_EXTENSION_NAME};
     (void)device, (void)layer;
+    const char *const *names = wrong("dmabuf") ? linux_only : all;
     uint32_t have = wrong("noimport") ? 2 : wrong("subset") ? 4 : 3;
     for (uint32_t i = 0; list && i < have && i < *count; i++) {
         list[i].specVersion = 1;
@@ -176,6 +180,15 @@ static VKAPI_ATTR VkResult VKAPI_CALL get_pointer(VkDevice device,
                                                   VkMemoryHostPointerPropertiesEXT *properties)
 {
     (void)device, (void)type, (void)pointer;
+    properties->memoryTypeBits = 2;
+    return wrong("dmabuf") ? VK_ERROR_INVALID_EXTERNAL_HANDLE : VK_SUCCESS;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL get_fd(VkDevice device,
+                                             VkExternalMemoryHandleTypeFlagBits type, int fd,
+                                             VkMemoryFdPropertiesKHR *properties)
+{
+    (void)device, (void)type, (void)fd;
     properties->memoryTypeBits = 2;
     return VK_SUCCESS;
 }
@@ -256,6 +269,7 @@ static const struct {
     FUNCTION(DestroyDevice, destroy),
     FUNCTION(GetDeviceProcAddr, vk_icdGetInstanceProcAddr),
     FUNCTION(GetMemoryHostPointerPropertiesEXT, get_pointer),
+    FUNCTION(GetMemoryFdPropertiesKHR, get_fd),
     FUNCTION(AllocateMemory, allocate),
     FUNCTION(FreeMemory, free_memory),
 };
