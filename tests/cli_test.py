@@ -45,6 +45,8 @@ for line in link.makefile():
     word = json.loads(line)["execute"]
     print(word, file=open("monitor", "a"))
     link.sendall(b'{"return": {}}\\r\\n')
+    if word in ("stop", "cont"):
+        link.sendall(json.dumps({"event": {"stop": "STOP", "cont": "RESUME"}[word]}).encode() + b"\\r\\n")
     if word == "system_powerdown" and sys.argv[1] == "obeys":
         sys.exit(0)
     if word == "qmp_capabilities" and sys.argv[1] == "full":
@@ -484,14 +486,15 @@ link.recv(1)
             for name in ("started", "ended"):
                 os.remove(self.path(name))
 
-    def start_with_a_monitor(self, what):
+    def start_with_a_monitor(self, what, *options, **env):
         self.make("monitor.py", MONITOR)
+        before = self.told_monitor().count("qmp_capabilities")
         process = self.start(
-            "run", "--no-venus", "--qemu", self.qemu, "--placer", PLACER, "--kernel", self.kernel, "--display", "none",
-            DOES=f"exec {sys.executable} monitor.py {what}",
+            "run", "--no-venus", "--qemu", self.qemu, "--placer", PLACER, "--kernel", self.kernel, "--display", "none", *options,
+            DOES=f"exec {sys.executable} monitor.py {what}", **env,
         )
         self.addCleanup(process.kill)
-        self.await_told("qmp_capabilities", 1)
+        self.await_told("qmp_capabilities", before + 1)
         return process
 
     def await_told(self, word, times):
@@ -551,6 +554,65 @@ else:
         process.terminate()
         _, err = process.communicate(timeout=60)
         self.assertRegex(err, "the machine stands still, as its disk cannot be written: No space left on device")
+
+    # --- machines that run -----------------------------------------------------------------------------
+
+    def machines(self, env):
+        """[(name, process, state)]"""
+        status, out, err = self.hesper("list", **env)
+        self.assertEqual((status, err), (0, ""))
+        lines = [line.split() for line in out.splitlines()]
+        self.assertEqual(lines[0][:3], ["NAME", "PID", "STATE"])
+        return [(name, int(pid), state) for name, pid, state, *_ in lines[1:]]
+
+    def order(self, *argv, **env):
+        status, out, err = self.hesper(*argv, **env)
+        self.assertEqual((status, out, err), (0, "", ""), argv)
+
+    def test_machines_are_paused_and_resumed_by_name(self):
+        env = {"XDG_RUNTIME_DIR": self.folder}
+        self.assertEqual(self.machines(env), [])
+        self.refused(1, "pause: no virtual machine of 'hesper run' was found", "pause", **env)
+        one = self.start_with_a_monitor("obeys", "--name", "one", **env)
+        self.assertEqual(self.machines(env), [("one", one.pid, "running")])
+        self.order("pause", **env)
+        self.assertEqual(self.machines(env), [("one", one.pid, "paused")])
+        self.assertEqual(self.told_monitor()[-1], "stop")
+        self.order("resume", "one", **env)
+        self.assertEqual(self.machines(env), [("one", one.pid, "running")])
+        self.assertEqual(self.told_monitor()[-1], "cont")
+        self.order("pause", str(one.pid), **env)
+        self.order("stop", "one", **env)  # a paused guest would not hear its power button
+        self.assertEqual(self.told_monitor()[-2:], ["cont", "system_powerdown"])
+        one.communicate(timeout=60)
+        self.assertEqual(one.returncode, 0)
+        self.assertEqual(self.machines(env), [])
+
+    def test_one_of_several_machines_is_stopped(self):
+        env = {"XDG_RUNTIME_DIR": self.folder}
+        one = self.start_with_a_monitor("obeys", "--name", "twin", **env)
+        two = self.start_with_a_monitor("does-not-obey", "--name", "twin", **env)
+        self.assertEqual(sorted(self.machines(env)), sorted([("twin", one.pid, "running"), ("twin", two.pid, "running")]))
+        for argv, what in ((["stop"], "2 machines run"), (["stop", "twin"], "2 machines are called 'twin'"), (["stop", "other"], "no machine is called 'other'")):
+            status, _, err = self.hesper(*argv, **env)
+            self.assertEqual(status, 1)
+            self.assertRegex(err, f"^hesper: error: stop: {what}.*\n$")
+        self.order("stop", "--now", str(two.pid), **env)
+        two.communicate(timeout=60)
+        self.order("stop", "--control", self.path(f"hesper-{one.pid}.control"), **env)
+        one.communicate(timeout=60)
+        self.assertEqual(one.returncode, 0)
+
+    def test_a_machine_of_somebody_elses_qemu_takes_no_orders(self):
+        process = self.start("serve", "--no-venus", "--socket", self.path("gpu"), "--control", self.path("control"))
+        self.addCleanup(process.kill)
+        self.await_file("gpu")
+        for command in ("stop", "pause", "resume"):
+            status, _, err = self.hesper(command, "--control", self.path("control"))
+            self.assertEqual(status, 1)
+            self.assertRegex(err, "^hesper: error: .*its QEMU was not started by 'hesper run'\n$")
+        process.terminate()
+        process.communicate(timeout=60)
 
     def await_file(self, name):
         deadline = time.monotonic() + 60
@@ -615,6 +677,9 @@ else:
             ("room for", ["serve", "--socket", "s" * 105]),
             ("--socket PATH", ["qemu-args"]),
             ("--format is", ["qemu-args", "--socket", "s", "--format", "json"]),
+            ("list: it takes nothing", ["list", "x"]),
+            ("stop: say one machine", ["stop", "a", "b"]),
+            ("unknown option '--now'", ["pause", "--now"]),
             ("unknown command 'fly'", ["fly"]),
             ("unknown option '-x'", ["-x"]),
         ):

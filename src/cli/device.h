@@ -14,6 +14,14 @@
 struct cli_control;
 struct link_pool;
 
+// What a person may order of a machine whose QEMU is ours.
+enum cli_order {
+    CLI_ORDER_STOP, // by its power button
+    CLI_ORDER_CUT,  // its power
+    CLI_ORDER_PAUSE,
+    CLI_ORDER_RESUME,
+};
+
 struct cli_device {
     struct cli_host host;
     struct cli_displays displays;
@@ -23,6 +31,10 @@ struct cli_device {
     struct link_pool *pool;
     void (*ready)(void *data);  // the host's driver is there, and displays are open
     void (*closed)(void *data); // a person has closed a window and means the VM; may be NULL
+    // NULL: QEMU is not ours. A word for what the machine does; and carrying out an order, or what
+    // is in the way.
+    const char *(*state)(void *data);
+    const char *(*order)(void *data, enum cli_order order);
     void *data;
     struct os_source *patience;
     const char *control_path; // NULL or "none": there is no control socket

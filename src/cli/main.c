@@ -13,6 +13,10 @@ static const char usage[] =
     "  run --disk FILE              a virtual machine whose GPU is this machine's\n"
     "  serve --socket PATH          only the GPU, for a QEMU that you start yourself\n"
     "  qemu-args --socket PATH      prints what that QEMU must be told\n"
+    "  list                         the machines that run\n"
+    "  stop [NAME]                  presses a machine's power button and waits for its end\n"
+    "  pause [NAME]                 a machine stands still until it is resumed\n"
+    "  resume [NAME]                it goes on\n"
     "  screenshot FILE              what the screen of a running machine shows, as PNG\n"
     "  vtest [--socket PATH]        serve Mesa's Venus driver on a socket, without a virtual "
     "machine\n"
@@ -31,6 +35,10 @@ static const struct {
     {"serve", cli_serve},
     {"qemu-args", cli_qemu_args},
     {"screenshot", cli_screenshot},
+    {"list", cli_list},
+    {"stop", cli_stop},
+    {"pause", cli_pause},
+    {"resume", cli_resume},
     {"vtest", cli_vtest},
     {"trace", cli_trace},
     {"doctor", cli_doctor},

@@ -23,6 +23,8 @@ struct cli_monitor {
     size_t used;
     bool too_long; // the line does not fit: it is left out
     bool listens;  // QEMU has greeted us
+    bool stopped;  // the machine stands still, for whatever reason
+    bool held;     // a person wants it to
     bool full;     // said that the disk is, and not yet that it goes on
     bool retried;  // and QEMU was told to try again
 };
@@ -49,6 +51,10 @@ static bool tell(struct cli_monitor *monitor, const char *command)
 static void on_retry(void *data)
 {
     struct cli_monitor *monitor = data;
+    if (monitor->held) {
+        os_source_set_deadline(monitor->retry, os_now_ns() + RETRY_NS);
+        return;
+    }
     if (monitor->retried) { // and nothing was said of it since
         log_warning("the machine's disk can be written again; it goes on");
         monitor->full = monitor->retried = false;
@@ -89,7 +95,11 @@ static void take_line(struct cli_monitor *monitor)
     if (!json_member(whole, "event", &member) || !json_copy(member, event, sizeof(event)))
         return;
     log_debug("QEMU: %s", event);
-    if (!strcmp(event, "BLOCK_IO_ERROR"))
+    if (!strcmp(event, "STOP"))
+        monitor->stopped = true;
+    else if (!strcmp(event, "RESUME"))
+        monitor->stopped = false;
+    else if (!strcmp(event, "BLOCK_IO_ERROR"))
         on_disk_error(monitor, whole);
 }
 
@@ -152,5 +162,29 @@ void cli_monitor_destroy(struct cli_monitor *monitor)
 
 bool cli_monitor_power_button(struct cli_monitor *monitor)
 {
-    return monitor && monitor->listens && tell(monitor, "system_powerdown");
+    return monitor && monitor->listens && (!monitor->held || cli_monitor_resume(monitor)) &&
+           tell(monitor, "system_powerdown");
+}
+
+bool cli_monitor_pause(struct cli_monitor *monitor)
+{
+    if (!monitor || !monitor->listens || !tell(monitor, "stop"))
+        return false;
+    monitor->held = true;
+    return true;
+}
+
+bool cli_monitor_resume(struct cli_monitor *monitor)
+{
+    if (!monitor || !monitor->listens || !tell(monitor, "cont"))
+        return false;
+    monitor->held = false;
+    return true;
+}
+
+const char *cli_monitor_state(const struct cli_monitor *monitor)
+{
+    if (!monitor || !monitor->listens)
+        return "starting";
+    return !monitor->stopped ? "running" : monitor->full && !monitor->held ? "disk full" : "paused";
 }

@@ -1,5 +1,5 @@
-// QEMU's monitor (QMP) at the other end of a socket: the guest's power button, and what QEMU says
-// of its disks.
+// QEMU's monitor (QMP) at the other end of a socket: the guest's power button, its pauses, and what
+// QEMU says of its disks.
 //
 // Thread: the loop's.
 #ifndef CLI_MONITOR_H
@@ -15,7 +15,13 @@ struct cli_monitor;
 struct cli_monitor *cli_monitor_create(struct os_loop *loop, int fd);
 void cli_monitor_destroy(struct cli_monitor *monitor);
 
-// Presses the guest's power button. False: QEMU does not listen, or not yet.
+// Errors: false: QEMU does not listen, or not yet. Presses the guest's power button; a machine that
+// is paused goes on first, to hear it.
 bool cli_monitor_power_button(struct cli_monitor *monitor);
+// The machine stands still until it is resumed.
+bool cli_monitor_pause(struct cli_monitor *monitor);
+bool cli_monitor_resume(struct cli_monitor *monitor);
+// "starting", "running", "paused", or "disk full", which is a pause too.
+const char *cli_monitor_state(const struct cli_monitor *monitor);
 
 #endif

@@ -301,6 +301,35 @@ static void on_closed(void *data)
         ask_for_the_end(run, "closing the window", 0);
 }
 
+static const char *on_state(void *data)
+{
+    struct run *run = data;
+    return run->ending ? "ending" : cli_monitor_state(run->monitor);
+}
+
+static const char *on_order(void *data, enum cli_order order)
+{
+    struct run *run = data;
+    bool done = false;
+    if (!run->child)
+        return "its QEMU does not run";
+    switch (order) {
+    case CLI_ORDER_STOP:
+        done = cli_monitor_power_button(run->monitor);
+        break;
+    case CLI_ORDER_CUT:
+        end_qemu(run, 0);
+        return NULL;
+    case CLI_ORDER_PAUSE:
+        done = cli_monitor_pause(run->monitor);
+        break;
+    case CLI_ORDER_RESUME:
+        done = cli_monitor_resume(run->monitor);
+        break;
+    }
+    return done ? NULL : "its QEMU does not listen yet";
+}
+
 static void finish(struct run *run)
 {
     if (run->child) { // only after an error of ours
@@ -351,6 +380,8 @@ int cli_run(int argc, char **argv)
     run.options.machine.seat = &run.device.seat;
     run.device.ready = on_ready;
     run.device.closed = on_closed;
+    run.device.state = on_state;
+    run.device.order = on_order;
     cli_displays_default(&run.device.displays);
     run.device.data = &run;
 

@@ -61,6 +61,10 @@ static void answer_status(void *data, const char *argument, struct cli_control_a
     json_string(&json, "host_profile", device->host.profile ? device->host.profile : "native");
     json_bool(&json, "venus", device->options.device.venus);
     json_string(&json, "host_gpu", device->pool ? link_pool_devices(device->pool) : NULL);
+    json_string(&json, "state",
+                device->state ? device->state(device->data)
+                : device->gpu ? "running"
+                              : "waiting");
     json_bool(&json, "connected", device->gpu);
     if (device->gpu) {
         struct gpu_status status;
@@ -142,9 +146,40 @@ static void answer_trace(void *data, const char *argument, struct cli_control_an
     cli_contexts_trace(renderers_of(data), argument, answer);
 }
 
+static void give_order(struct cli_device *device, enum cli_order order,
+                       struct cli_control_answer *answer)
+{
+    cli_control_answer_error(answer, device->order ? device->order(device->data, order)
+                                                   : "its QEMU was not started by 'hesper run'");
+}
+
+static void answer_stop(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    give_order(data, CLI_ORDER_STOP, answer);
+}
+
+static void answer_cut(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    give_order(data, CLI_ORDER_CUT, answer);
+}
+
+static void answer_pause(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    give_order(data, CLI_ORDER_PAUSE, answer);
+}
+
+static void answer_resume(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    give_order(data, CLI_ORDER_RESUME, answer);
+}
+
 static const struct cli_control_request requests[] = {
     {"status", NULL, answer_status},
     {"screenshot", "OUTPUT FILE", answer_screenshot},
+    {"stop", NULL, answer_stop},
+    {"cut", NULL, answer_cut},
+    {"pause", NULL, answer_pause},
+    {"resume", NULL, answer_resume},
     {"contexts", NULL, answer_contexts},
     {"trace", "CONTEXT PATH", answer_trace},
     {0},

@@ -1,0 +1,264 @@
+// hesper list, stop, pause and resume: the machines of this user that run.
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/control.h"
+#include "cli/values.h"
+#include "os/clock.h"
+
+enum { MAX_MACHINES = 64, LOOK_AGAIN_MS = 20 };
+#define NS_PER_S 1000000000ull
+#define STOP_PATIENCE_NS (90 * NS_PER_S)
+#define PAUSE_PATIENCE_NS (10 * NS_PER_S)
+
+static const char list_usage[] =
+    "usage: hesper list\n"
+    "\n"
+    "Lists the virtual machines of 'hesper run' that this user runs.\n";
+
+#define WHICH                                                                                      \
+    "\n"                                                                                           \
+    "NAME is one of 'hesper list', or the number of its process; it may be left out where only\n"  \
+    "one machine runs.\n"                                                                          \
+    "\n"                                                                                           \
+    "  --control PATH           the machine of this control socket\n"
+static const char stop_usage[] =
+    "usage: hesper stop [OPTIONS] [NAME]\n"
+    "\n"
+    "Presses a machine's power button and waits for its end.\n" WHICH
+    "  --now                    cuts its power: what the guest has not "
+    "saved is lost\n"
+    "  --help\n";
+static const char pause_usage[] =
+    "usage: hesper pause [OPTIONS] [NAME]\n"
+    "\n"
+    "A machine stands still until it is resumed.\n" WHICH "  --help\n";
+static const char resume_usage[] = "usage: hesper resume [OPTIONS] [NAME]\n"
+                                   "\n"
+                                   "A machine goes on that was paused.\n" WHICH "  --help\n";
+
+struct found {
+    char path[108], name[256], state[32], gpu[256];
+    int64_t pid;
+};
+
+// ---- looking --------------------------------------------------------------
+
+static void take(struct json root, const char *key, char *text, size_t size)
+{
+    struct json member;
+    text[0] = 0;
+    if (json_member(root, key, &member))
+        json_copy(member, text, size);
+}
+
+// Errors: false, and `error` gets the reason.
+static bool look(const char *path, struct found *found, char *error, size_t size)
+{
+    struct json root, member;
+    char *answer = cli_control_ask(path, "status", error, size);
+    bool good = answer && json_parse(answer, strlen(answer), &root);
+    if (answer && !good)
+        snprintf(error, size, "its answer is not understood");
+    if (good) {
+        *found = (struct found){.pid = 0};
+        snprintf(found->path, sizeof(found->path), "%s", path);
+        take(root, "name", found->name, sizeof(found->name));
+        take(root, "state", found->state, sizeof(found->state));
+        take(root, "host_gpu", found->gpu, sizeof(found->gpu));
+        if (json_member(root, "pid", &member))
+            json_integer(member, &found->pid);
+    }
+    free(answer);
+    return good;
+}
+
+static unsigned look_at_all(struct found *list)
+{
+    char paths[MAX_MACHINES][108], error[256];
+    unsigned count = 0, there = cli_control_list(CLI_CONTROL_MACHINE, paths, MAX_MACHINES);
+    for (unsigned i = 0; i < there; i++) {
+        if (look(paths[i], &list[count], error, sizeof(error)))
+            count++;
+        else
+            log_warning("the machine at '%s' does not answer: %s", paths[i], error);
+    }
+    return count;
+}
+
+static bool is_called(const struct found *found, const char *name)
+{
+    uint64_t number;
+    return !strcmp(found->name, name) ||
+           (cli_parse_size(name, INT32_MAX, &number) && (int64_t)number == found->pid);
+}
+
+// `name` NULL: the only one. Errors: false after a log line.
+static bool find(const char *command, const char *name, struct found *found)
+{
+    struct found *list = calloc(MAX_MACHINES, sizeof(*list));
+    unsigned count = list ? look_at_all(list) : 0, fitting = 0, at = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (name && !is_called(&list[i], name))
+            continue;
+        fitting++;
+        at = i;
+    }
+    if (fitting == 1)
+        *found = list[at];
+    else if (fitting)
+        log_error(
+            "%s: %u machines %s%s%s; say which by the number of its process, as 'hesper list' "
+            "has it",
+            command, fitting, name ? "are called '" : "run", name ? name : "", name ? "'" : "");
+    else if (name && count)
+        log_error("%s: no machine is called '%s'; 'hesper list' has those that run", command, name);
+    else
+        log_error("%s: no virtual machine of 'hesper run' was found", command);
+    free(list);
+    return fitting == 1;
+}
+
+// ---- list -----------------------------------------------------------------
+
+int cli_list(int argc, char **argv)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        if (option != 'h')
+            return cli_bad_option("list", option, argv);
+        fputs(list_usage, stdout);
+        return CLI_OK;
+    }
+    if (optind != argc) {
+        log_error("list: it takes nothing; see 'hesper list --help'");
+        return CLI_USAGE;
+    }
+    struct found *list = calloc(MAX_MACHINES, sizeof(*list));
+    unsigned count = list ? look_at_all(list) : 0;
+    printf("NAME                      PID  STATE      GPU\n");
+    for (unsigned i = 0; i < count; i++)
+        printf("%-20s  %7lld  %-9s  %s\n", list[i].name, (long long)list[i].pid, list[i].state,
+               list[i].gpu[0] ? list[i].gpu : "-");
+    free(list);
+    return CLI_OK;
+}
+
+// ---- orders ---------------------------------------------------------------
+
+struct order {
+    const char *command, *usage;
+    const char *request;
+    const char *wanted; // the state that it leads to; NULL: the machine's end
+    uint64_t patience_ns;
+    const char *failure; // when that does not come
+};
+
+static bool ask(const struct order *order, const char *request, const struct found *found)
+{
+    char error[256] = "its answer is not understood";
+    struct json root, member;
+    char *answer = cli_control_ask(found->path, request, error, sizeof(error));
+    bool parsed = answer && json_parse(answer, strlen(answer), &root);
+    bool good = parsed && json_member(root, "ok", &member);
+    if (parsed && !good && json_member(root, "error", &member))
+        json_copy(member, error, sizeof(error));
+    free(answer);
+    if (!good)
+        log_error("%s: '%s': %s", order->command, found->name, error);
+    return good;
+}
+
+static bool is_done(const struct order *order, const struct found *found)
+{
+    struct found now;
+    char error[256];
+    bool there = look(found->path, &now, error, sizeof(error)) && now.pid == found->pid;
+    return there ? order->wanted && !strcmp(now.state, order->wanted) : !order->wanted;
+}
+
+static int carry_out(const struct order *order, const char *request, const struct found *found)
+{
+    if (!ask(order, request, found))
+        return CLI_FAILED;
+    uint64_t end = os_now_ns() + order->patience_ns;
+    while (!is_done(order, found)) {
+        if (os_now_ns() > end) {
+            log_error("%s: '%s' %s", order->command, found->name, order->failure);
+            return CLI_FAILED;
+        }
+        poll(NULL, 0, LOOK_AGAIN_MS);
+    }
+    return CLI_OK;
+}
+
+static int give_order(const struct order *order, int argc, char **argv)
+{
+    const struct option options[] = {
+        {"control", required_argument, NULL, 'c'},
+        {"help", no_argument, NULL, 'h'},
+        {order->wanted ? NULL : "now", no_argument, NULL, 'n'},
+        {0},
+    };
+    const char *request = order->request, *control = NULL;
+    char error[256];
+    struct found found;
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        switch (option) {
+        case 'c':
+            control = optarg;
+            break;
+        case 'n':
+            request = "cut";
+            break;
+        case 'h':
+            fputs(order->usage, stdout);
+            return CLI_OK;
+        default:
+            return cli_bad_option(order->command, option, argv);
+        }
+    }
+    if (argc > optind + 1 || (control && argc > optind)) {
+        log_error("%s: say one machine; see 'hesper %s --help'", order->command, order->command);
+        return CLI_USAGE;
+    }
+    if (!control && !find(order->command, argv[optind], &found))
+        return CLI_FAILED;
+    if (control && !look(control, &found, error, sizeof(error))) {
+        log_error("%s: the machine at '%s' does not answer: %s", order->command, control, error);
+        return CLI_FAILED;
+    }
+    return carry_out(order, request, &found);
+}
+
+int cli_stop(int argc, char **argv)
+{
+    static const struct order order = {
+        "stop",           stop_usage,
+        "stop",           NULL,
+        STOP_PATIENCE_NS, "does not shut down: look at its screen, or cut its power with --now"};
+    return give_order(&order, argc, argv);
+}
+
+int cli_pause(int argc, char **argv)
+{
+    static const struct order order = {"pause",  pause_usage,       "pause",
+                                       "paused", PAUSE_PATIENCE_NS, "does not pause"};
+    return give_order(&order, argc, argv);
+}
+
+int cli_resume(int argc, char **argv)
+{
+    static const struct order order = {"resume",  resume_usage,      "resume",
+                                       "running", PAUSE_PATIENCE_NS, "does not go on"};
+    return give_order(&order, argc, argv);
+}
