@@ -18,7 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "system.h"
+#include "guest/system.h"
 
 #define GUEST_CAPSET_VENUS 4u
 #define GUEST_TIMELINES 64u

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Generates the tables of the Venus codec and the driver tables of the renderer from the Khronos registry. See docs/codec.md."""
+"""Generates the tables of the Venus codec, the driver tables of the renderer and the entry points of the guest kit from the
+Khronos registry. See docs/codec.md."""
 import argparse
 import os
 import sys
@@ -9,6 +10,7 @@ sys.dont_write_bytecode = True
 
 from driver import DriverWriter  # noqa: E402
 from formats import write_formats_h  # noqa: E402
+from guest import GuestWriter  # noqa: E402
 from layout import Layouts  # noqa: E402
 from lower import Lowering  # noqa: E402
 from model import Model  # noqa: E402
@@ -42,6 +44,7 @@ def main():
     lowering = Lowering(model, Layouts(model))
     table_writer = tables.TableWriter(model, lowering)
     driver = DriverWriter(model)
+    guest = GuestWriter(model)
     profiles = [Profile(model, path) for path in options.profile]
     for name, text in (('wire_vulkan.h', tables.write_vulkan_h(model, lowering)),
                        ('wire_tables.c', table_writer.text()),
@@ -50,6 +53,8 @@ def main():
                        ('venus_driver.h', driver.header()),
                        ('venus_driver.c', driver.source()),
                        ('venus_thunks.c', driver.thunks()),
+                       ('guest_vulkan.h', guest.header()),
+                       ('guest_vulkan.c', guest.source()),
                        ('venus_formats.h', write_formats_h(model.registry)),
                        *(('venus_profile_%s.c' % p.key, p.text()) for p in profiles)):
         with open(os.path.join(options.out, name), 'w') as file:

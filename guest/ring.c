@@ -1,0 +1,372 @@
+#include "guest/ring.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+// Where the parts of the ring lie in its memory, each on a cache line of its own.
+enum {
+    HEAD = 0,
+    TAIL = 64,
+    STATUS = 128,
+    BUFFER = 192,
+    DEFAULT_BUFFER = 128 << 10,
+    REPLY_SIZE = 1 << 20, // at first
+    PAGE = 4096,
+};
+
+enum {
+    STATUS_IDLE = 1,
+    STATUS_FATAL = 2,
+};
+
+// How long the host's side of the ring looks for more before it sleeps. While it may still be
+// awake it need not be woken again.
+#define IDLE_TIMEOUT_NS 1000000u
+// How often a wait asks the transport whether the host still lives.
+#define ALIVE_NS 500000000u
+
+uint64_t guest_new_id(void)
+{
+    static atomic_uint_least64_t last;
+    return atomic_fetch_add_explicit(&last, 1, memory_order_relaxed) + 1;
+}
+
+static void lock(struct guest_ring *ring)
+{
+    if (ring->system->lock)
+        ring->system->lock(ring->system->context);
+}
+
+static void unlock(struct guest_ring *ring)
+{
+    if (ring->system->unlock)
+        ring->system->unlock(ring->system->context);
+}
+
+static int lose(struct guest_ring *ring, const char *reason)
+{
+    if (!ring->lost && ring->system->log)
+        ring->system->log(ring->system->context, reason);
+    ring->lost = true;
+    return GUEST_ERROR_LOST;
+}
+
+static _Atomic(uint32_t) *word(struct guest_ring *ring, uint32_t offset)
+{
+    return (_Atomic(uint32_t) *)((uint8_t *)ring->memory.address + offset);
+}
+
+static uint64_t identify(void *context, enum wire_handle type, uint64_t handle)
+{
+    return type <= WIRE_HANDLE_DEVICE_MEMORY ? ((const struct guest_object *)(uintptr_t)handle)->id
+                                             : handle;
+}
+
+// ---- the context's own stream ---------------------------------------------
+
+// A few small commands of the protocol go here: they are about rings.
+static int submit(struct guest_ring *ring, enum wire_command command, void *args, uint32_t timeline,
+                  uint64_t *fence)
+{
+    _Alignas(8) uint8_t bytes[256];
+    struct wire_call call = {.number = command, .args = args};
+    struct wire_encoder encoder = {.cursor = bytes, .end = bytes + sizeof(bytes)};
+    if (!wire_encode_request(&encoder, &call))
+        return GUEST_ERROR_UNSUPPORTED;
+    int error = ring->transport->calls->submit(ring->transport, bytes,
+                                               (size_t)(encoder.cursor - bytes), timeline, fence);
+    return error == GUEST_ERROR_LOST ? lose(ring, "the host has given the context up") : error;
+}
+
+static uint64_t ring_id(const struct guest_ring *ring)
+{
+    return (uint64_t)(uintptr_t)ring;
+}
+
+// The host's thread may have gone to sleep before it saw the new tail. It stores IDLE and then
+// looks at the tail; we store the tail and then look at IDLE.
+static int wake(struct guest_ring *ring)
+{
+    if (!(atomic_load(word(ring, STATUS)) & STATUS_IDLE))
+        return 0;
+    uint64_t now = ring->system->now(ring->system->context);
+    if (ring->notified_at && now - ring->notified_at < IDLE_TIMEOUT_NS)
+        return 0;
+    ring->notified_at = now;
+    struct wire_args_vkNotifyRingMESA args = {.ring = ring_id(ring), .seqno = ring->tail};
+    return submit(ring, WIRE_vkNotifyRingMESA, &args, 0, NULL);
+}
+
+// ---- waiting --------------------------------------------------------------
+
+// Until at most `left` bytes of what was written are still to be taken.
+static int drain(struct guest_ring *ring, uint32_t left)
+{
+    uint64_t asked_at = 0;
+    for (uint32_t round = 0;; round++) {
+        uint32_t head = atomic_load_explicit(word(ring, HEAD), memory_order_acquire);
+        if (ring->tail - head <= left)
+            return 0;
+        if (ring->tail - head > ring->buffer_size)
+            return lose(ring, "the head of the ring is beyond its tail");
+        if (round < 64)
+            goto next;
+        if (atomic_load(word(ring, STATUS)) & STATUS_FATAL)
+            return lose(ring, "the host has given the context up");
+        int error = wake(ring);
+        if (error)
+            return error;
+        // A host that has died says nothing: a request to it does.
+        uint64_t now = ring->system->now(ring->system->context);
+        if (!asked_at)
+            asked_at = now;
+        if (now - asked_at > ALIVE_NS) {
+            asked_at = now;
+            if (ring->transport->calls->submit(ring->transport, NULL, 0, 0, NULL))
+                return lose(ring, "the host is gone");
+        }
+    next:
+        ring->system->relax(ring->system->context, round);
+    }
+}
+
+static int put(struct guest_ring *ring, const uint8_t *bytes, uint32_t size)
+{
+    int error = drain(ring, ring->buffer_size - size);
+    if (error)
+        return error;
+    uint8_t *buffer = (uint8_t *)ring->memory.address + BUFFER;
+    uint32_t at = ring->tail & (ring->buffer_size - 1);
+    uint32_t first = ring->buffer_size - at < size ? ring->buffer_size - at : size;
+    memcpy(buffer + at, bytes, first);
+    memcpy(buffer, bytes + first, size - first);
+    ring->tail += size;
+    atomic_store(word(ring, TAIL), ring->tail);
+    return wake(ring);
+}
+
+// ---- shared memory --------------------------------------------------------
+
+static int blob_make(struct guest_ring *ring, uint64_t size, struct guest_blob *blob)
+{
+    const struct guest_transport_calls *calls = ring->transport->calls;
+    memset(blob, 0, sizeof(*blob));
+    int error = calls->blob_create(ring->transport, 0, (size + PAGE - 1) & ~(uint64_t)(PAGE - 1),
+                                   GUEST_BLOB_MAPPABLE, blob);
+    if (error)
+        return error;
+    error = calls->blob_map(ring->transport, blob);
+    if (error)
+        calls->blob_free(ring->transport, blob);
+    return error;
+}
+
+// A larger one in place of a smaller one, which nobody uses any more: the ring is drained.
+static int blob_grow(struct guest_ring *ring, uint64_t size, struct guest_blob *blob)
+{
+    if (blob->resource && blob->size >= size)
+        return 0;
+    if (size > UINT32_MAX)
+        return GUEST_ERROR_MEMORY;
+    struct guest_blob larger;
+    int error = drain(ring, 0);
+    if (!error)
+        error = blob_make(ring, size, &larger);
+    if (error)
+        return error;
+    if (blob->resource)
+        ring->transport->calls->blob_free(ring->transport, blob);
+    *blob = larger;
+    return 0;
+}
+
+// ---- commands -------------------------------------------------------------
+
+// In front of a command with a reply: where it goes. Returns the bytes written, 0 on an error.
+static uint32_t aim(struct guest_ring *ring, uint64_t size, uint8_t *bytes, int *error)
+{
+    if (!ring->reply.resource || ring->reply.size < size) {
+        ring->reply_set = false;
+        *error = blob_grow(ring, size > REPLY_SIZE ? size : REPLY_SIZE, &ring->reply);
+        if (*error)
+            return 0;
+    }
+    struct wire_encoder encoder = {.cursor = bytes, .end = bytes + 64};
+    struct wire_args_vkSeekReplyCommandStreamMESA seek = {.position = 0};
+    VkCommandStreamDescriptionMESA stream = {
+        .resourceId = ring->reply.resource, .offset = 0, .size = ring->reply.size};
+    struct wire_args_vkSetReplyCommandStreamMESA set = {.pStream = &stream};
+    struct wire_call call = {.number = WIRE_vkSeekReplyCommandStreamMESA, .args = &seek};
+    if (!ring->reply_set)
+        call = (struct wire_call){.number = WIRE_vkSetReplyCommandStreamMESA, .args = &set};
+    *error = wire_encode_request(&encoder, &call) ? 0 : GUEST_ERROR_UNSUPPORTED;
+    ring->reply_set = !*error;
+    return *error ? 0 : (uint32_t)(encoder.cursor - bytes);
+}
+
+// A command that does not fit the ring lies in memory of its own, and the ring says where.
+static int put_large(struct guest_ring *ring, const struct wire_call *call, uint32_t prefix)
+{
+    uint64_t size = wire_measure_request(call);
+    if (size == UINT64_MAX)
+        return GUEST_ERROR_UNSUPPORTED;
+    // What was there before has been read once the ring is empty.
+    int error = drain(ring, 0);
+    if (!error)
+        error = blob_grow(ring, size, &ring->upload);
+    if (error)
+        return error;
+    struct wire_encoder encoder = {.cursor = ring->upload.address,
+                                   .end = (uint8_t *)ring->upload.address + ring->upload.size,
+                                   .identify = identify};
+    if (!wire_encode_request(&encoder, call))
+        return GUEST_ERROR_UNSUPPORTED;
+    VkCommandStreamDescriptionMESA stream = {
+        .resourceId = ring->upload.resource, .offset = 0, .size = size};
+    struct wire_args_vkExecuteCommandStreamsMESA args = {.streamCount = 1, .pStreams = &stream};
+    struct wire_call execute = {.number = WIRE_vkExecuteCommandStreamsMESA, .args = &args};
+    encoder = (struct wire_encoder){.cursor = ring->stage + prefix,
+                                    .end = ring->stage + ring->stage_size};
+    if (!wire_encode_request(&encoder, &execute))
+        return GUEST_ERROR_UNSUPPORTED;
+    return put(ring, ring->stage, (uint32_t)(encoder.cursor - ring->stage));
+}
+
+static int send_call(struct guest_ring *ring, const struct wire_call *call, uint64_t reply_size)
+{
+    uint32_t prefix = 0;
+    int error = 0;
+    if (reply_size)
+        prefix = aim(ring, reply_size, ring->stage, &error);
+    if (error)
+        return error;
+    struct wire_encoder encoder = {.cursor = ring->stage + prefix,
+                                   .end = ring->stage + ring->stage_size,
+                                   .identify = identify};
+    if (wire_encode_request(&encoder, call))
+        return put(ring, ring->stage, (uint32_t)(encoder.cursor - ring->stage));
+    return put_large(ring, call, prefix);
+}
+
+int guest_ring_call(struct guest_ring *ring, enum wire_command command, void *args, bool reply)
+{
+    struct wire_call call = {.number = command, .flags = reply ? WIRE_FLAG_REPLY : 0, .args = args};
+    call.info = wire_command_info(command);
+    if (!call.info)
+        return GUEST_ERROR_UNSUPPORTED;
+    uint64_t reply_size = reply ? wire_measure_reply(&call) : 0;
+    lock(ring);
+    int error = ring->lost ? GUEST_ERROR_LOST : send_call(ring, &call, reply_size);
+    if (!error && reply)
+        error = drain(ring, 0);
+    if (!error && reply) {
+        struct wire_filler filler = {.cursor = ring->reply.address,
+                                     .end = (const uint8_t *)ring->reply.address + reply_size};
+        if (!wire_fill_reply(&filler, &call))
+            error = lose(ring, filler.reason);
+    }
+    unlock(ring);
+    return error;
+}
+
+// ---- the transport, one call at a time ------------------------------------
+
+int guest_ring_fence(struct guest_ring *ring, uint32_t timeline, uint64_t *fence)
+{
+    lock(ring);
+    struct wire_args_vkWaitRingSeqnoMESA args = {.ring = ring_id(ring), .seqno = ring->tail};
+    int error = ring->lost ? GUEST_ERROR_LOST
+                           : submit(ring, WIRE_vkWaitRingSeqnoMESA, &args, timeline, fence);
+    unlock(ring);
+    return error;
+}
+
+int guest_ring_fence_wait(struct guest_ring *ring, uint64_t fence, uint64_t nanoseconds)
+{
+    lock(ring);
+    int error = ring->lost
+                    ? GUEST_ERROR_LOST
+                    : ring->transport->calls->fence_wait(ring->transport, fence, nanoseconds);
+    unlock(ring);
+    return error;
+}
+
+int guest_ring_blob(struct guest_ring *ring, uint64_t id, uint64_t size, uint32_t flags,
+                    struct guest_blob *blob)
+{
+    lock(ring);
+    const struct guest_transport_calls *calls = ring->transport->calls;
+    memset(blob, 0, sizeof(*blob));
+    int error =
+        ring->lost ? GUEST_ERROR_LOST : calls->blob_create(ring->transport, id, size, flags, blob);
+    if (!error && flags & GUEST_BLOB_MAPPABLE) {
+        error = calls->blob_map(ring->transport, blob);
+        if (error)
+            calls->blob_free(ring->transport, blob);
+    }
+    unlock(ring);
+    return error;
+}
+
+void guest_ring_blob_free(struct guest_ring *ring, struct guest_blob *blob)
+{
+    if (!blob->resource)
+        return;
+    lock(ring);
+    ring->transport->calls->blob_free(ring->transport, blob);
+    unlock(ring);
+    memset(blob, 0, sizeof(*blob));
+}
+
+// ---- the ring itself ------------------------------------------------------
+
+int guest_ring_open(struct guest_ring *ring, const struct guest_system *system,
+                    struct guest_transport *transport, uint32_t buffer_size)
+{
+    memset(ring, 0, sizeof(*ring));
+    ring->system = system;
+    ring->transport = transport;
+    ring->buffer_size = buffer_size ? buffer_size : DEFAULT_BUFFER;
+    ring->stage_size = ring->buffer_size / 4;
+    ring->stage = system->allocate(system->context, ring->stage_size);
+    if (!ring->stage)
+        return GUEST_ERROR_MEMORY;
+    int error = blob_make(ring, BUFFER + ring->buffer_size, &ring->memory);
+    if (!error) {
+        VkRingCreateInfoMESA info = {
+            .sType = VK_STRUCTURE_TYPE_RING_CREATE_INFO_MESA,
+            .resourceId = ring->memory.resource,
+            .size = ring->memory.size,
+            .idleTimeout = IDLE_TIMEOUT_NS,
+            .headOffset = HEAD,
+            .tailOffset = TAIL,
+            .statusOffset = STATUS,
+            .bufferOffset = BUFFER,
+            .bufferSize = ring->buffer_size,
+            .extraOffset = BUFFER + ring->buffer_size,
+        };
+        struct wire_args_vkCreateRingMESA args = {.ring = ring_id(ring), .pCreateInfo = &info};
+        error = submit(ring, WIRE_vkCreateRingMESA, &args, 0, NULL);
+    }
+    if (error)
+        guest_ring_close(ring);
+    return error;
+}
+
+void guest_ring_close(struct guest_ring *ring)
+{
+    const struct guest_transport_calls *calls = ring->transport->calls;
+    uint64_t fence = 0;
+    struct wire_args_vkDestroyRingMESA args = {.ring = ring_id(ring)};
+    // The host's thread is gone when the fence is done, and with it the last use of the memory.
+    if (ring->memory.resource && !ring->lost && !drain(ring, 0) &&
+        !submit(ring, WIRE_vkDestroyRingMESA, &args, 0, &fence))
+        calls->fence_wait(ring->transport, fence, UINT64_MAX);
+    struct guest_blob *blobs[] = {&ring->memory, &ring->reply, &ring->upload};
+    for (size_t i = 0; i < sizeof(blobs) / sizeof(blobs[0]); i++) {
+        if (blobs[i]->resource)
+            calls->blob_free(ring->transport, blobs[i]);
+    }
+    ring->system->release(ring->system->context, ring->stage);
+    memset(ring, 0, sizeof(*ring));
+}

@@ -1,0 +1,151 @@
+// Devices and their queues.
+#include "guest/vulkan/objects.h"
+
+VKAPI_ATTR VkResult VKAPI_CALL vkCreateDevice(VkPhysicalDevice physicalDevice,
+                                              const VkDeviceCreateInfo *pCreateInfo,
+                                              const VkAllocationCallbacks *pAllocator,
+                                              VkDevice *pDevice)
+{
+    struct guest_instance *instance = guest_handle_of(physicalDevice)->instance;
+    struct guest_device *device = guest_new(instance, sizeof(*device));
+    if (!device)
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    device->physical_device = (struct guest_physical_device *)physicalDevice;
+    VkDeviceCreateInfo info = *pCreateInfo;
+    info.enabledLayerCount = 0; // long obsolete
+    info.ppEnabledLayerNames = NULL;
+    uint64_t id = device->handle.object.id;
+    struct wire_args_vkCreateDevice args = {.physicalDevice = physicalDevice,
+                                            .pCreateInfo = &info,
+                                            .pDevice = (VkDevice *)&id,
+                                            .ret = VK_ERROR_DEVICE_LOST};
+    guest_call(physicalDevice, WIRE_vkCreateDevice, &args, true);
+    if (args.ret < 0) {
+        guest_delete(&device->handle);
+        return args.ret;
+    }
+    vkGetPhysicalDeviceMemoryProperties(physicalDevice, &device->memory);
+    *pDevice = (VkDevice)device;
+    return VK_SUCCESS;
+}
+
+VKAPI_ATTR void VKAPI_CALL vkDestroyDevice(VkDevice device, const VkAllocationCallbacks *pAllocator)
+{
+    struct guest_device *self = (struct guest_device *)device;
+    if (!self)
+        return;
+    struct wire_args_vkDestroyDevice args = {.device = (VkDevice)(uintptr_t)self->handle.object.id};
+    guest_call(self, WIRE_vkDestroyDevice, &args, false);
+    while (self->queues) {
+        struct guest_queue *queue = self->queues;
+        self->queues = queue->next;
+        if (queue->timeline) {
+            guest_lock(self->handle.instance);
+            self->handle.instance->timelines &= ~(1ull << queue->timeline);
+            guest_unlock(self->handle.instance);
+        }
+        guest_delete(&queue->handle);
+    }
+    while (self->command_buffers) {
+        struct guest_command_buffer *buffer = self->command_buffers;
+        self->command_buffers = buffer->next;
+        guest_delete(&buffer->handle);
+    }
+    guest_delete(&self->handle);
+}
+
+// ---- queues ---------------------------------------------------------------
+
+// A timeline that no queue has; 0: all are taken.
+static uint32_t take_timeline(struct guest_instance *instance)
+{
+    uint32_t timeline = 1;
+    guest_lock(instance);
+    while (timeline < GUEST_TIMELINES && instance->timelines & 1ull << timeline)
+        timeline++;
+    if (timeline < GUEST_TIMELINES)
+        instance->timelines |= 1ull << timeline;
+    else
+        timeline = 0;
+    guest_unlock(instance);
+    return timeline;
+}
+
+static struct guest_queue *make_queue(struct guest_device *device, const VkDeviceQueueInfo2 *info)
+{
+    struct guest_queue *queue = guest_new(device->handle.instance, sizeof(*queue));
+    if (!queue)
+        return NULL;
+    queue->device = device;
+    queue->flags = info->flags;
+    queue->family = info->queueFamilyIndex;
+    queue->index = info->queueIndex;
+    queue->timeline = take_timeline(device->handle.instance);
+    VkDeviceQueueTimelineInfoMESA timeline = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_TIMELINE_INFO_MESA, .ringIdx = queue->timeline};
+    VkDeviceQueueInfo2 bound = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_INFO_2,
+                                .pNext = queue->timeline ? &timeline : NULL,
+                                .flags = info->flags,
+                                .queueFamilyIndex = info->queueFamilyIndex,
+                                .queueIndex = info->queueIndex};
+    uint64_t id = queue->handle.object.id;
+    struct wire_args_vkGetDeviceQueue2 args = {
+        .device = (VkDevice)device, .pQueueInfo = &bound, .pQueue = (VkQueue *)&id};
+    guest_call(device, WIRE_vkGetDeviceQueue2, &args, true);
+    queue->next = device->queues;
+    device->queues = queue;
+    return queue;
+}
+
+VKAPI_ATTR void VKAPI_CALL vkGetDeviceQueue2(VkDevice device, const VkDeviceQueueInfo2 *pQueueInfo,
+                                             VkQueue *pQueue)
+{
+    struct guest_device *self = (struct guest_device *)device;
+    struct guest_queue *queue = self->queues;
+    while (queue && (queue->family != pQueueInfo->queueFamilyIndex ||
+                     queue->index != pQueueInfo->queueIndex || queue->flags != pQueueInfo->flags))
+        queue = queue->next;
+    *pQueue = (VkQueue)(queue ? queue : make_queue(self, pQueueInfo));
+}
+
+VKAPI_ATTR void VKAPI_CALL vkGetDeviceQueue(VkDevice device, uint32_t queueFamilyIndex,
+                                            uint32_t queueIndex, VkQueue *pQueue)
+{
+    VkDeviceQueueInfo2 info = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_INFO_2,
+                               .queueFamilyIndex = queueFamilyIndex,
+                               .queueIndex = queueIndex};
+    vkGetDeviceQueue2(device, &info, pQueue);
+}
+
+static VkResult wait_idle(struct guest_queue *queue)
+{
+    struct guest_instance *instance = queue->handle.instance;
+    uint64_t fence;
+    uint32_t round = 0;
+    if (guest_ring_fence(&instance->ring, queue->timeline, &fence))
+        return VK_ERROR_DEVICE_LOST;
+    for (;;) {
+        // A look at a time, so that other threads get their turn.
+        int error = guest_ring_fence_wait(&instance->ring, fence, round ? 1000000 : 0);
+        if (!error)
+            return VK_SUCCESS;
+        if (error != GUEST_ERROR_TIMEOUT)
+            return VK_ERROR_DEVICE_LOST;
+        guest_pause(instance, &round, UINT64_MAX);
+    }
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkQueueWaitIdle(VkQueue queue)
+{
+    return wait_idle((struct guest_queue *)queue);
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkDeviceWaitIdle(VkDevice device)
+{
+    struct guest_device *self = (struct guest_device *)device;
+    VkResult result = VK_SUCCESS;
+    for (struct guest_queue *queue = self->queues; queue && result == VK_SUCCESS;
+         queue = queue->next)
+        result = wait_idle(queue);
+    return result;
+}

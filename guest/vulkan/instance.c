@@ -1,0 +1,316 @@
+// Instances and physical devices.
+#include "guest/vulkan/guest.h"
+#include "guest/vulkan/objects.h"
+
+#define API_VERSION VK_MAKE_API_VERSION(0, 1, 3, VK_HEADER_VERSION)
+
+static const struct guest_system *used_system;
+static guest_connect used_connect;
+static void *used_context;
+
+void guest_use(const struct guest_system *system, guest_connect connect, void *context)
+{
+    used_system = system;
+    used_connect = connect;
+    used_context = context;
+}
+
+// ---- what there is before an instance -------------------------------------
+
+VKAPI_ATTR VkResult VKAPI_CALL vkEnumerateInstanceVersion(uint32_t *pApiVersion)
+{
+    *pApiVersion = API_VERSION;
+    return VK_SUCCESS;
+}
+
+// Vulkan's way to hand out a list: all of it, or as much as there is room for.
+static VkResult hand_out(const VkExtensionProperties *list, uint32_t have, uint32_t *count,
+                         VkExtensionProperties *to)
+{
+    if (!to) {
+        *count = have;
+        return VK_SUCCESS;
+    }
+    bool all = *count >= have;
+    *count = all ? have : *count;
+    memcpy(to, list, *count * sizeof(*to));
+    return all ? VK_SUCCESS : VK_INCOMPLETE;
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkEnumerateInstanceExtensionProperties(
+    const char *pLayerName, uint32_t *pPropertyCount, VkExtensionProperties *pProperties)
+{
+    static const VkExtensionProperties list[] = {
+        {VK_KHR_DEVICE_GROUP_CREATION_EXTENSION_NAME, 1},
+        {VK_KHR_EXTERNAL_FENCE_CAPABILITIES_EXTENSION_NAME, 1},
+        {VK_KHR_EXTERNAL_MEMORY_CAPABILITIES_EXTENSION_NAME, 1},
+        {VK_KHR_EXTERNAL_SEMAPHORE_CAPABILITIES_EXTENSION_NAME, 1},
+        {VK_KHR_GET_PHYSICAL_DEVICE_PROPERTIES_2_EXTENSION_NAME, 2},
+    };
+    return pLayerName ? VK_ERROR_LAYER_NOT_PRESENT
+                      : hand_out(list, sizeof(list) / sizeof(list[0]), pPropertyCount, pProperties);
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkEnumerateInstanceLayerProperties(uint32_t *pPropertyCount,
+                                                                  VkLayerProperties *pProperties)
+{
+    *pPropertyCount = 0;
+    return VK_SUCCESS;
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkEnumerateDeviceLayerProperties(VkPhysicalDevice physicalDevice,
+                                                                uint32_t *pPropertyCount,
+                                                                VkLayerProperties *pProperties)
+{
+    *pPropertyCount = 0;
+    return VK_SUCCESS;
+}
+
+// ---- instances ------------------------------------------------------------
+
+static int connect_instance(struct guest_instance *instance, const char *name)
+{
+    uint32_t capset[40];
+    int error = used_connect(used_context, &instance->transport);
+    if (error)
+        return error;
+    const struct guest_transport_calls *calls = instance->transport->calls;
+    error = calls->capset(instance->transport, GUEST_CAPSET_VENUS, 0, capset, sizeof(capset));
+    // Word 0 is the version of the format, word 4 says that shared memory can be had.
+    if (!error && (capset[0] != 1 || !capset[4]))
+        error = GUEST_ERROR_UNSUPPORTED;
+    if (!error)
+        error = calls->open(instance->transport, GUEST_CAPSET_VENUS, name);
+    if (!error)
+        error = guest_ring_open(&instance->ring, instance->system, instance->transport, 0);
+    if (error)
+        calls->close(instance->transport);
+    return error;
+}
+
+static void disconnect(struct guest_instance *instance)
+{
+    guest_ring_close(&instance->ring);
+    instance->transport->calls->close(instance->transport);
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkCreateInstance(const VkInstanceCreateInfo *pCreateInfo,
+                                                const VkAllocationCallbacks *pAllocator,
+                                                VkInstance *pInstance)
+{
+    struct guest_instance self = {.system = used_system}, *instance;
+    if (!used_connect || pCreateInfo->enabledLayerCount)
+        return used_connect ? VK_ERROR_LAYER_NOT_PRESENT : VK_ERROR_INITIALIZATION_FAILED;
+    instance = guest_new(&self, sizeof(*instance));
+    if (!instance)
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    instance->handle.instance = instance;
+    instance->system = used_system;
+    instance->physical_device_count = UINT32_MAX;
+    const VkApplicationInfo *application = pCreateInfo->pApplicationInfo;
+    const char *name = application ? application->pApplicationName : NULL;
+    if (connect_instance(instance, name ? name : "program")) {
+        guest_delete(&instance->handle);
+        return VK_ERROR_INITIALIZATION_FAILED;
+    }
+    // The extensions of an instance are the guest's own.
+    VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+                                 .pApplicationInfo = application};
+    uint64_t id = instance->handle.object.id;
+    struct wire_args_vkCreateInstance args = {
+        .pCreateInfo = &info, .pInstance = (VkInstance *)&id, .ret = VK_ERROR_DEVICE_LOST};
+    guest_call(instance, WIRE_vkCreateInstance, &args, true);
+    if (args.ret < 0) {
+        disconnect(instance);
+        guest_delete(&instance->handle);
+        return args.ret == VK_ERROR_DEVICE_LOST ? VK_ERROR_INITIALIZATION_FAILED : args.ret;
+    }
+    *pInstance = (VkInstance)instance;
+    return VK_SUCCESS;
+}
+
+VKAPI_ATTR void VKAPI_CALL vkDestroyInstance(VkInstance instance,
+                                             const VkAllocationCallbacks *pAllocator)
+{
+    struct guest_instance *self = (struct guest_instance *)instance;
+    if (!self)
+        return;
+    struct wire_args_vkDestroyInstance args = {.instance =
+                                                   (VkInstance)(uintptr_t)self->handle.object.id};
+    guest_call(self, WIRE_vkDestroyInstance, &args, false);
+    disconnect(self);
+    guest_delete(&self->handle);
+}
+
+// ---- physical devices -----------------------------------------------------
+
+static VkResult find_physical_devices(struct guest_instance *instance)
+{
+    if (instance->physical_device_count != UINT32_MAX)
+        return VK_SUCCESS;
+    uint32_t count = 0;
+    uint64_t ids[GUEST_MAX_PHYSICAL_DEVICES];
+    struct wire_args_vkEnumeratePhysicalDevices args = {.instance = (VkInstance)instance,
+                                                        .pPhysicalDeviceCount = &count,
+                                                        .ret = VK_ERROR_INITIALIZATION_FAILED};
+    guest_call(instance, WIRE_vkEnumeratePhysicalDevices, &args, true);
+    if (args.ret < 0)
+        return args.ret;
+    count = count > GUEST_MAX_PHYSICAL_DEVICES ? GUEST_MAX_PHYSICAL_DEVICES : count;
+    guest_name(count, ids);
+    args.pPhysicalDevices = (VkPhysicalDevice *)ids;
+    args.ret = VK_ERROR_INITIALIZATION_FAILED;
+    if (count)
+        guest_call(instance, WIRE_vkEnumeratePhysicalDevices, &args, true);
+    if (count && args.ret < 0)
+        return args.ret;
+    for (uint32_t i = 0; i < count; i++) {
+        instance->physical_devices[i].handle = instance->handle;
+        instance->physical_devices[i].handle.object.loader = 0x01CDC0DE;
+        instance->physical_devices[i].handle.object.id = ids[i];
+    }
+    instance->physical_device_count = count;
+    return VK_SUCCESS;
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkEnumeratePhysicalDevices(VkInstance instance,
+                                                          uint32_t *pPhysicalDeviceCount,
+                                                          VkPhysicalDevice *pPhysicalDevices)
+{
+    struct guest_instance *self = (struct guest_instance *)instance;
+    VkResult result = find_physical_devices(self);
+    if (result < 0)
+        return result;
+    uint32_t have = self->physical_device_count;
+    if (!pPhysicalDevices) {
+        *pPhysicalDeviceCount = have;
+        return VK_SUCCESS;
+    }
+    bool all = *pPhysicalDeviceCount >= have;
+    *pPhysicalDeviceCount = all ? have : *pPhysicalDeviceCount;
+    for (uint32_t i = 0; i < *pPhysicalDeviceCount; i++)
+        pPhysicalDevices[i] = (VkPhysicalDevice)&self->physical_devices[i];
+    return all ? VK_SUCCESS : VK_INCOMPLETE;
+}
+
+// Each device is a group of its own.
+VKAPI_ATTR VkResult VKAPI_CALL
+vkEnumeratePhysicalDeviceGroups(VkInstance instance, uint32_t *pPhysicalDeviceGroupCount,
+                                VkPhysicalDeviceGroupProperties *pPhysicalDeviceGroupProperties)
+{
+    struct guest_instance *self = (struct guest_instance *)instance;
+    VkResult result = find_physical_devices(self);
+    if (result < 0)
+        return result;
+    uint32_t have = self->physical_device_count;
+    if (!pPhysicalDeviceGroupProperties) {
+        *pPhysicalDeviceGroupCount = have;
+        return VK_SUCCESS;
+    }
+    bool all = *pPhysicalDeviceGroupCount >= have;
+    *pPhysicalDeviceGroupCount = all ? have : *pPhysicalDeviceGroupCount;
+    for (uint32_t i = 0; i < *pPhysicalDeviceGroupCount; i++) {
+        VkPhysicalDeviceGroupProperties *group = &pPhysicalDeviceGroupProperties[i];
+        group->physicalDeviceCount = 1;
+        memset(group->physicalDevices, 0, sizeof(group->physicalDevices));
+        group->physicalDevices[0] = (VkPhysicalDevice)&self->physical_devices[i];
+        group->subsetAllocation = VK_FALSE;
+    }
+    return all ? VK_SUCCESS : VK_INCOMPLETE;
+}
+
+static void cap(VkPhysicalDeviceProperties *properties)
+{
+    if (properties->apiVersion > API_VERSION)
+        properties->apiVersion = API_VERSION;
+}
+
+VKAPI_ATTR void VKAPI_CALL vkGetPhysicalDeviceProperties(VkPhysicalDevice physicalDevice,
+                                                         VkPhysicalDeviceProperties *pProperties)
+{
+    guest_plain_vkGetPhysicalDeviceProperties(physicalDevice, pProperties);
+    cap(pProperties);
+}
+
+VKAPI_ATTR void VKAPI_CALL vkGetPhysicalDeviceProperties2(VkPhysicalDevice physicalDevice,
+                                                          VkPhysicalDeviceProperties2 *pProperties)
+{
+    guest_plain_vkGetPhysicalDeviceProperties2(physicalDevice, pProperties);
+    cap(&pProperties->properties);
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL
+vkGetPhysicalDeviceToolProperties(VkPhysicalDevice physicalDevice, uint32_t *pToolCount,
+                                  VkPhysicalDeviceToolProperties *pToolProperties)
+{
+    *pToolCount = 0;
+    return VK_SUCCESS;
+}
+
+// ---- extensions of devices ------------------------------------------------
+
+// What the host has and the kit lacks: file descriptors of Linux, commands by pointer, and what
+// the host wants of a guest that has a kernel.
+static bool left_out(const char *name)
+{
+    static const char *const names[] = {
+        "VK_EXT_command_serialization",
+        "VK_EXT_descriptor_heap",
+        "VK_EXT_external_memory_acquire_unmodified",
+        "VK_EXT_external_memory_dma_buf",
+        "VK_EXT_host_image_copy",
+        "VK_EXT_image_drm_format_modifier",
+        "VK_EXT_queue_family_foreign",
+        "VK_KHR_acceleration_structure",
+        "VK_KHR_deferred_host_operations",
+        "VK_KHR_external_fence_fd",
+        "VK_KHR_external_memory_fd",
+        "VK_KHR_external_semaphore_fd",
+        "VK_KHR_maintenance6",
+        "VK_KHR_ray_query",
+        "VK_KHR_ray_tracing_maintenance1",
+        "VK_KHR_ray_tracing_pipeline",
+        "VK_KHR_ray_tracing_position_fetch",
+        "VK_KHR_pipeline_library",
+        "VK_EXT_graphics_pipeline_library",
+        "VK_MESA_venus_protocol",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (!strcmp(name, names[i]))
+            return true;
+    }
+    return false;
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL
+vkEnumerateDeviceExtensionProperties(VkPhysicalDevice physicalDevice, const char *pLayerName,
+                                     uint32_t *pPropertyCount, VkExtensionProperties *pProperties)
+{
+    const struct guest_system *system = guest_handle_of(physicalDevice)->instance->system;
+    uint32_t count = 0, kept = 0;
+    if (pLayerName)
+        return VK_ERROR_LAYER_NOT_PRESENT;
+    struct wire_args_vkEnumerateDeviceExtensionProperties args = {.physicalDevice = physicalDevice,
+                                                                  .pPropertyCount = &count,
+                                                                  .ret =
+                                                                      VK_ERROR_OUT_OF_HOST_MEMORY};
+    guest_call(physicalDevice, WIRE_vkEnumerateDeviceExtensionProperties, &args, true);
+    if (args.ret < 0)
+        return args.ret;
+    VkExtensionProperties *list =
+        system->allocate(system->context, (count + 1) * sizeof(VkExtensionProperties));
+    if (!list)
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    args.pProperties = list;
+    args.ret = VK_ERROR_OUT_OF_HOST_MEMORY;
+    if (count)
+        guest_call(physicalDevice, WIRE_vkEnumerateDeviceExtensionProperties, &args, true);
+    for (uint32_t i = 0; args.ret >= 0 && i < count; i++) {
+        if (!left_out(list[i].extensionName))
+            list[kept++] = list[i];
+    }
+    VkResult result =
+        count && args.ret < 0 ? args.ret : hand_out(list, kept, pPropertyCount, pProperties);
+    system->release(system->context, list);
+    return result;
+}
