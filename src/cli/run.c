@@ -12,9 +12,12 @@
 #include "cli/cli.h"
 #include "cli/control.h"
 #include "cli/device.h"
+#include "cli/greeting.h"
 #include "cli/host.h"
 #include "cli/monitor.h"
 #include "cli/run_options.h"
+#include "gpu/status.h"
+#include "link/pool.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "os/socket.h"
@@ -28,6 +31,9 @@ enum {
     QEMU_MONITOR_FD = 62,
 };
 #define NS_PER_S 1000000000ull
+// A person at the terminal is greeted when the guest has a driver; this often it is looked for.
+#define LOOK_NS (NS_PER_S / 2)
+#define LOOK_FOR_NS (600 * NS_PER_S)
 // So long QEMU may take to end once it was told to.
 #define QUIT_PATIENCE_NS (10 * NS_PER_S)
 // So long a guest may take to shut down when its person's terminal has gone: nobody can ask again.
@@ -50,6 +56,8 @@ struct run {
     bool ending;  // QEMU was told to end
     int ended_by; // the signal that it was for, 0: none
     struct os_source *patience;
+    struct os_source *looker; // for the guest's driver
+    uint64_t look_until_ns;
 };
 
 // ---- QEMU -----------------------------------------------------------------
@@ -227,12 +235,28 @@ static int start_qemu(struct run *run)
     return status;
 }
 
+static void on_look(void *data)
+{
+    struct run *run = data;
+    struct gpu_status status = {.taken = 0};
+    const struct link_pool *pool = run->device.pool;
+    if (!run->gpu || os_now_ns() > run->look_until_ns)
+        return;
+    gpu_device_status(vhost_gpu_device(run->gpu), &status);
+    if (status.outputs_enabled)
+        cli_greeting(stderr, &run->options.machine, pool ? link_pool_devices(pool) : NULL);
+    else
+        os_source_set_deadline(run->looker, os_now_ns() + LOOK_NS);
+}
+
 static void on_ready(void *data)
 {
     struct run *run = data;
     int status = start_qemu(run);
     if (status != CLI_OK)
         os_loop_stop(run->device.loop, status);
+    else if (isatty(STDERR_FILENO))
+        on_look(run);
 }
 
 // ---- the end --------------------------------------------------------------
@@ -394,7 +418,9 @@ int cli_run(int argc, char **argv)
         status = CLI_FAILED;
     if (status == CLI_OK) {
         run.patience = os_loop_add_timer(run.device.loop, 0, on_impatience, &run);
-        if (!run.patience) {
+        run.looker = os_loop_add_timer(run.device.loop, 0, on_look, &run);
+        run.look_until_ns = os_now_ns() + LOOK_FOR_NS;
+        if (!run.patience || !run.looker) {
             log_error("out of memory");
             status = CLI_FAILED;
         }
