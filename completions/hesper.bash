@@ -14,7 +14,7 @@ _hesper()
         fi
     done
     case $previous in
-    --host-profile | --as) COMPREPLY=($(compgen -W "native portable moltenvk" -- "$current")) && return ;;
+    --host-profile | --as) COMPREPLY=($(compgen -W "native portable moltenvk kosmickrisp" -- "$current")) && return ;;
     --sandbox) COMPREPLY=($(compgen -W "strict default off" -- "$current")) && return ;;
     --accel) COMPREPLY=($(compgen -W "kvm hvf tcg" -- "$current")) && return ;;
     --format) COMPREPLY=($(compgen -W "shell lines libvirt" -- "$current")) && return ;;

@@ -6,7 +6,7 @@ end
 complete -c hesper -n __fish_use_subcommand -f -a '(hesper --help 2>/dev/null | string replace -rf "^  ([a-z][a-z-]*) .*" "\$1" | sort -u)'
 complete -c hesper -n 'not __fish_use_subcommand; and string match -q -- "-*" (commandline -ct)' -f -a '(__hesper_options)'
 for option in host-profile as
-    complete -c hesper -n 'not __fish_use_subcommand' -l $option -x -a 'native portable moltenvk'
+    complete -c hesper -n 'not __fish_use_subcommand' -l $option -x -a 'native portable moltenvk kosmickrisp'
 end
 complete -c hesper -n 'not __fish_use_subcommand' -l sandbox -x -a 'strict default off'
 complete -c hesper -n 'not __fish_use_subcommand' -l accel -x -a 'kvm hvf tcg'

@@ -42,7 +42,7 @@ const char cli_device_usage[] =
     "                           'hesper doctor' lists them [all]\n"
     "  --host-profile=PROFILE   native: use what this host has; portable: only what every host "
     "has;\n"
-    "                           moltenvk: only what a Mac has\n"
+    "                           moltenvk, kosmickrisp: only what a Mac has, by that driver\n"
     "  --sandbox KIND           what confines the driver. strict: only system calls that drivers "
     "of\n"
     "                           Mesa need; default: all but dangerous ones; off: nothing [strict "

@@ -26,7 +26,8 @@ int cli_version(bool verbose)
     print_vulkan("registry: Vulkan ", VK_HEADER_VERSION_COMPLETE);
     print_vulkan("\nvocabulary: Vulkan ", wire_vk_xml_version());
     printf(", %u extensions, VK_MESA_venus_protocol %d\n", extensions, WIRE_PROTOCOL_SPEC);
-    printf("host profiles: native, portable, moltenvk (%s)\n", venus_profile_find("moltenvk")->of);
+    printf("host profiles: native, portable, moltenvk (%s), kosmickrisp (%s)\n",
+           venus_profile_find("moltenvk")->of, venus_profile_find("kosmickrisp")->of);
     puts("build: " HESPER_BUILD);
 #ifdef __VERSION__
     puts("compiler: " __VERSION__);

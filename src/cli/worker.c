@@ -24,7 +24,7 @@ static const char usage[] = "usage: hesper worker --fd N [OPTIONS]\n"
                             "  --driver NAME            loader, manifest:PATH[:PATH...] or "
                             "library:PATH\n"
                             "  --gpu NAME|N             only this device\n"
-                            "  --host-profile=PROFILE   native, portable or moltenvk\n"
+                            "  --host-profile=PROFILE   native, portable, moltenvk, kosmickrisp\n"
                             "  --sandbox KIND           strict, default or off\n"
                             "  --page-size=SIZE         pretend that pages have this size\n"
                             "  -v, --verbose            twice: more\n";

@@ -27,7 +27,7 @@ struct venus_host {
     uint32_t probe_count;       // them; owned
     bool chose;                 // the guest sees only one device:
     uint32_t chosen;   // this one, as the loader counts them, which every instance does alike
-    char devices[256]; // those that are shown, for persons: "Apple M1 (MoltenVK 1.4.1)"
+    char devices[256]; // those that are shown, for persons: "Apple M1 (MoltenVK 1.4.2)"
 };
 
 // Completes a probe that has been identified, if its device is a known one.
@@ -52,7 +52,7 @@ void venus_host_finish(struct venus_host *host);
 VkResult venus_host_create_instance(const struct venus_host *host,
                                     const VkApplicationInfo *application, VkInstance *instance);
 
-// "Apple M1 (MoltenVK 1.4.1)"
+// "Apple M1 (MoltenVK 1.4.2)"
 void venus_host_device_name(const struct venus_instance_driver *vk, VkPhysicalDevice device,
                             char *text, size_t size);
 

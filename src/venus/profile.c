@@ -151,12 +151,13 @@ static const struct venus_profile portable_profile = {
 
 // ---- applying one ---------------------------------------------------------
 
-extern const struct venus_profile venus_profile_moltenvk; // generated
+// generated
+extern const struct venus_profile venus_profile_moltenvk, venus_profile_kosmickrisp;
 
 const struct venus_profile *venus_profile_find(const char *name)
 {
-    static const struct venus_profile *const profiles[] = {&native_profile, &portable_profile,
-                                                           &venus_profile_moltenvk};
+    static const struct venus_profile *const profiles[] = {
+        &native_profile, &portable_profile, &venus_profile_moltenvk, &venus_profile_kosmickrisp};
     for (size_t i = 0; i < sizeof(profiles) / sizeof(profiles[0]); i++) {
         if (strcmp(profiles[i]->name, name) == 0)
             return profiles[i];
@@ -166,7 +167,7 @@ const struct venus_profile *venus_profile_find(const char *name)
 
 const char *venus_profile_names(void)
 {
-    return "native, portable or moltenvk";
+    return "native, portable, moltenvk or kosmickrisp";
 }
 
 const struct venus_profile *venus_profile_dense(const struct venus_profile *profile)

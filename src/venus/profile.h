@@ -51,9 +51,9 @@ struct venus_profile {
     uint32_t memory_type_count;            // these has; 0: everything
 };
 
-// Static. "native", "portable", "moltenvk"; NULL: no such profile.
+// Static. "native", "portable", "moltenvk", "kosmickrisp"; NULL: no such profile.
 const struct venus_profile *venus_profile_find(const char *name);
-// Names for messages: "native, portable or moltenvk". Static.
+// Names for messages: "native, portable, moltenvk or kosmickrisp". Static.
 const char *venus_profile_names(void);
 // The same for a driver that cannot bind shared pages to sparse resources.
 const struct venus_profile *venus_profile_dense(const struct venus_profile *profile);

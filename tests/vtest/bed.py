@@ -149,7 +149,7 @@ class Hesper(Side):
         super().__init__(tree)
         self.profile = profile
         self.name = profile
-        self.like_a_mac = profile in ("portable", "moltenvk")
+        self.like_a_mac = profile in ("portable", "moltenvk", "kosmickrisp")
         self.hesper = tree.adopt(hesper or os.environ.get("HESPER", os.path.join(BUILD, "hesper")))
 
     def command(self, argv):

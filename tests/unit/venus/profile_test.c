@@ -84,8 +84,8 @@ static void features_of_a_chain_are_filtered(void **state)
 // it can be asked for.
 static void queries_and_creation_agree(void **state)
 {
-    static const char *const names[] = {"native", "portable", "moltenvk"};
-    for (int i = 0; i < 3; i++) {
+    static const char *const names[] = {"native", "portable", "moltenvk", "kosmickrisp"};
+    for (int i = 0; i < 4; i++) {
         const struct venus_profile *profile = venus_profile_dense(venus_profile_find(names[i]));
         for (const struct venus_profile_feature *feature = profile->features; feature->type;
              feature++) {
@@ -189,6 +189,36 @@ static void moltenvk_limits_are_the_tighter_ones(void **state)
     assert_int_equal(resolve.supportedStencilResolveModes, VK_RESOLVE_MODE_SAMPLE_ZERO_BIT);
     assert_true(limits->timestampPeriod == 0.25f); // a fact of the machine
     assert_int_equal(limits->minMemoryMapAlignment, 4096);
+}
+
+// ---- kosmickrisp: from data -----------------------------------------------
+
+static void kosmickrisp_is_the_other_mac(void **state)
+{
+    const struct venus_profile *mac = venus_profile_find("kosmickrisp");
+    assert_true(mac->portable);
+    assert_null(mac->lacking[0]); // all of Vulkan, no subset
+    assert_false(venus_profile_hides_extension(mac, "VK_EXT_external_memory_host"));
+    assert_false(venus_profile_hides_extension(mac, "VK_EXT_conditional_rendering"));
+    assert_true(venus_profile_hides_extension(mac, "VK_EXT_transform_feedback"));
+    assert_true(venus_profile_hides_extension(mac, "VK_KHR_portability_subset"));
+    VkPhysicalDeviceRobustness2FeaturesEXT robustness = {
+        .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_ROBUSTNESS_2_FEATURES_EXT,
+        .robustBufferAccess2 = VK_TRUE,
+        .nullDescriptor = VK_TRUE};
+    VkPhysicalDeviceFeatures2 features = {.sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_FEATURES_2,
+                                          .pNext = &robustness};
+    features.features.geometryShader = features.features.tessellationShader = VK_TRUE;
+    features.features.logicOp = features.features.fillModeNonSolid = VK_TRUE;
+    venus_profile_filter_features(mac, &features);
+    assert_true(robustness.nullDescriptor && robustness.robustBufferAccess2);
+    assert_true(features.features.tessellationShader && features.features.logicOp);
+    assert_false(features.features.geometryShader || features.features.fillModeNonSolid);
+    VkPhysicalDeviceProperties2 properties = {.sType =
+                                                  VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_PROPERTIES_2};
+    properties.properties.limits.maxPushConstantsSize = 4096;
+    venus_profile_filter_limits(mac, &properties);
+    assert_int_equal(properties.properties.limits.maxPushConstantsSize, 128);
 }
 
 static void memory_types_are_those_of_the_profile(void **state)
@@ -379,6 +409,7 @@ int main(void)
         cmocka_unit_test(limits_are_only_lowered),
         cmocka_unit_test(moltenvk_is_laid_over_a_driver),
         cmocka_unit_test(moltenvk_limits_are_the_tighter_ones),
+        cmocka_unit_test(kosmickrisp_is_the_other_mac),
         cmocka_unit_test(memory_types_are_those_of_the_profile),
         cmocka_unit_test(a_lifted_structure_returns_to_its_place),
         cmocka_unit_test(formats_have_their_sizes),
