@@ -63,8 +63,12 @@ build:
 	$(NINJA)
 	@scripts/displays report $(BUILD)
 
-# A program for a machine without an operating system (guest/bare).
-bare: build
+# A program for a machine without an operating system (guest/bare). Meson looks for the compiler of shaders again if
+# it was not there before.
+bare:
+	scripts/setup build bare
+	@$(MAKE) --no-print-directory build
+	@grep -qs '^build guest/bare.elf:' $(BUILD)/build.ninja || meson setup --reconfigure $(BUILD) >/dev/null
 	$(NINJA) guest/bare.elf
 
 # --- tests -----------------------------------------------------------------------------------------

@@ -1,38 +1,156 @@
-// Vulkan with no operating system: the machine's GPU is found, and used.
+// Vulkan with no operating system: finds the machine's GPU, draws straight into what its screen
+// shows, and says on the serial line what a shader computed.
+//
+// Words of the command line (hesper run --append): frames=N: that many, the same ones every time,
+// and then the picture stays; quit: the power goes off then; copy: as on devices that draw to no
+// linear image.
+#include <string.h>
+
 #include "guest/bare/machine.h"
 #include "guest/bare/print.h"
+#include "guest/bare/scene.h"
+#include "guest/bare/wrong.h"
 #include "guest/pci/gpu.h"
+#include "guest/vulkan/guest.h"
+
+#define SECOND_NS 1000000000ull
+#define TURN_NS (8 * SECOND_NS)
 
 static struct pci_gpu gpu;
+static struct scene scene;
 
-static void show_outputs(void)
+static int connect(void *context, struct guest_transport **transport)
+{
+    *transport = pci_transport_create(&gpu);
+    return *transport ? 0 : GUEST_ERROR_MEMORY;
+}
+
+// ---- the command line -----------------------------------------------------
+
+// What follows the word in the command line, or NULL.
+static const char *find_word(const char *word)
+{
+    size_t length = strlen(word);
+    for (const char *at = machine_command_line(); *at; at++) {
+        if ((at == machine_command_line() || at[-1] == ' ') && !strncmp(at, word, length))
+            return at + length;
+    }
+    return NULL;
+}
+
+static uint64_t number_of(const char *word)
+{
+    uint64_t number = 0;
+    for (const char *at = find_word(word); at && *at >= '0' && *at <= '9'; at++)
+        number = number * 10 + (uint64_t)(*at - '0');
+    return number;
+}
+
+// ---- what it does ---------------------------------------------------------
+
+static void say_milliseconds(const char *what)
+{
+    uint64_t ms = machine_now_ns() / 1000000;
+    print("%s after %u.%u%u%u s\n", what, ms / 1000, ms / 100 % 10, ms / 10 % 10, ms % 10);
+}
+
+static bool find_gpu(uint32_t *width, uint32_t *height)
 {
     struct guest_info info;
-    int error = pci_gpu_outputs(&gpu, &info);
+    int error = pci_gpu_open(&gpu, machine_pci());
+    if (!error)
+        error = pci_gpu_outputs(&gpu, &info);
     if (error) {
-        print("display info: error %d\n", (int64_t)error);
-        return;
+        print("no virtio-gpu: error %d\n", (int64_t)error);
+        return false;
     }
-    print("aperture: %u MiB at 0x%p\n", gpu.virtio.shared.size >> 20, gpu.virtio.shared.address);
-    for (uint64_t i = 0; i < info.output_count; i++)
-        print("output %u: %u x %u\n", i, (uint64_t)info.outputs[i].width,
-              (uint64_t)info.outputs[i].height);
+    print("virtio-gpu: PCI place 0x%p, aperture of %u MiB at 0x%p\n", (uint64_t)gpu.virtio.place,
+          gpu.virtio.shared.size >> 20, gpu.virtio.shared.address);
+    *width = info.outputs[0].width;
+    *height = info.outputs[0].height;
+    print("output 0: %u x %u\n", (uint64_t)*width, (uint64_t)*height);
+    return *width && *height;
+}
+
+static VkResult show(uint32_t index)
+{
+    const struct guest_picture picture = {.width = scene.width,
+                                          .height = scene.height,
+                                          .stride = scene.stride,
+                                          .offset = scene.offset,
+                                          .format = PICTURE_FORMAT_B8G8R8X8};
+    VkDeviceMemory memory = scene.pictures[index].memory.memory;
+    VkResult result = guest_present(scene.device, memory, 0, &picture);
+    return result < 0 ? result : guest_present_flush(scene.device, memory, &picture);
+}
+
+// While one picture is on the screen the next is drawn; a flush returns when it is shown. So this
+// goes at the screen's pace.
+static VkResult draw_frames(uint64_t frames)
+{
+    uint64_t began = machine_now_ns(), second = began, since = 0;
+    for (uint64_t i = 0; (!frames || i < frames) && !machine_power_button(); i++) {
+        uint64_t now = machine_now_ns();
+        double turn = frames ? (double)i / SCENE_TURN : (double)(now - began) / TURN_NS;
+        uint32_t index = i % SCENE_PICTURES;
+        VkResult result = scene_draw(&scene, index, turn);
+        if (result >= 0)
+            result = show(index);
+        if (result < 0)
+            return result;
+        if (!i)
+            say_milliseconds("first picture");
+        since++;
+        if (now - second >= 5 * SECOND_NS) {
+            print("%u pictures in %u ms\n", since, (now - second) / 1000000);
+            second = now;
+            since = 0;
+        }
+    }
+    return VK_SUCCESS;
+}
+
+static VkResult run(uint32_t width, uint32_t height)
+{
+    uint64_t sum, frames = number_of("frames=");
+    bool right;
+    VkResult result = scene_create(&scene, width, height, find_word("copy"));
+    if (result < 0)
+        return result;
+    print("%s, drawn %s\n", scene.name, scene.copied ? "and copied" : "in place");
+    result = scene_compute(&scene, &sum, &right);
+    if (result < 0)
+        return result;
+    print("computed: the sum is %u, which is %s\n", sum, right ? "right" : "wrong");
+    result = draw_frames(frames);
+    if (result < 0)
+        return result;
+    if (frames)
+        print("%u pictures drawn\n", frames);
+    // The picture goes with its memory, so it stays until the power does.
+    if (find_word("quit"))
+        machine_power_off();
+    while (!machine_power_button())
+        machine_relax();
+    scene_destroy(&scene);
+    return VK_SUCCESS;
 }
 
 void bare_main(void)
 {
+    uint32_t width, height;
     print("hesper bare: %s\n", machine_command_line());
-    int error = pci_selftest(machine_pci());
-    if (!error)
-        print("all hooks work\n");
-    error = pci_gpu_open(&gpu, machine_pci());
-    if (error)
-        print("no virtio-gpu: error %d\n", (int64_t)error);
-    else {
-        print("virtio-gpu at %p, features %p\n", (uint64_t)gpu.virtio.place,
-              (uint64_t)gpu.features);
-        show_outputs();
+    if (find_word("hooks")) {
+        wrong_hooks();
+        print("hooks: %s\n", pci_selftest(machine_pci()) ? "not all work" : "all work");
+    }
+    if (find_gpu(&width, &height)) {
+        guest_use(machine_system(), connect, NULL);
+        VkResult result = run(width, height);
+        if (result < 0)
+            print("Vulkan: error %d\n", (int64_t)result);
         pci_gpu_close(&gpu);
+        print("everything is given back\n");
     }
     machine_power_off();
 }

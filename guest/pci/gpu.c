@@ -31,6 +31,9 @@ enum {
     SHARED_MEMORY = GPU_SHM_HOST_VISIBLE,
 };
 
+// Some answers wait for a display, a worker, or a driver that compiles.
+#define PATIENCE_NS 60000000000ull
+
 static uint8_t read8(const volatile uint8_t *part, uint32_t offset)
 {
     return part[offset];
@@ -87,7 +90,7 @@ static bool reset(struct pci_gpu *gpu)
     uint64_t began = system->now(system->context);
     write8(gpu->common, STATUS, 0);
     for (uint32_t round = 0; read8(gpu->common, STATUS); round++) {
-        if (system->now(system->context) - began > PCI_GPU_PATIENCE_NS)
+        if (system->now(system->context) - began > gpu->patience_ns)
             return false;
         system->relax(system->context, round);
     }
@@ -135,7 +138,7 @@ static int start_queue(struct pci_gpu *gpu)
 int pci_gpu_open(struct pci_gpu *gpu, const struct pci_hooks *hooks)
 {
     pci_place place;
-    *gpu = (struct pci_gpu){.hooks = hooks, .alignment = PAGE};
+    *gpu = (struct pci_gpu){.hooks = hooks, .alignment = PAGE, .patience_ns = PATIENCE_NS};
     int error = pci_find(hooks, PCI_VENDOR_VIRTIO, PCI_DEVICE_VIRTIO + 16, &place);
     if (!error)
         error = pci_virtio_open(hooks, place, SHARED_MEMORY, &gpu->virtio);
@@ -188,7 +191,7 @@ int pci_gpu_take_slot(struct pci_gpu *gpu)
         int slot = pci_queue_take(&gpu->queue);
         if (slot >= 0)
             return slot;
-        if (system->now(system->context) - began > PCI_GPU_PATIENCE_NS)
+        if (system->now(system->context) - began > gpu->patience_ns)
             gpu->lost = true;
         system->relax(system->context, round);
     }
@@ -236,7 +239,7 @@ int pci_gpu_ask_more(struct pci_gpu *gpu, const void *request, uint32_t size, co
     memcpy(bytes, request, size);
     memset(bytes + PCI_SLOT_ANSWER, 0, sizeof(struct gpu_header) + room);
     pci_queue_send(&gpu->queue, slot, size, address, more, sizeof(struct gpu_header) + room);
-    int error = pci_gpu_wait_slot(gpu, slot, PCI_GPU_PATIENCE_NS);
+    int error = pci_gpu_wait_slot(gpu, slot, gpu->patience_ns);
     if (error) {
         gpu->lost = true; // the device may still write there: the slot is never used again
         return GUEST_ERROR_LOST;

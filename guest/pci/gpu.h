@@ -23,6 +23,7 @@ struct pci_gpu {
     uint64_t alignment; // of blobs, bytes
     uint32_t capset_count;
     bool lost;
+    uint64_t patience_ns; // a device that says nothing for so long is lost
     uint32_t next_resource, next_context;
     uint64_t next_fence;
     struct pci_range ranges[PCI_GPU_RANGES]; // of the aperture, in order

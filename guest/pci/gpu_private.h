@@ -5,10 +5,6 @@
 
 #include "guest/pci/gpu.h"
 
-// A device that says nothing for so long is lost. Some answers wait for a display, a worker, or a
-// driver that compiles.
-#define PCI_GPU_PATIENCE_NS 60000000000ull
-
 // False: the device is lost. A look at a register of the device.
 bool pci_gpu_alive(struct pci_gpu *gpu);
 // Waits for a free slot. GUEST_ERROR_LOST: none gets free.

@@ -3,7 +3,7 @@
 
 #include "guest/pci/gpu.h"
 
-enum { PAGE = 4096, ROUNDS = 100000000 };
+enum { PAGE = 4096, QUEUE_COUNT = 18, ROUNDS = 4000000 };
 
 static int wrong(const struct pci_hooks *hooks, const char *line)
 {
@@ -74,13 +74,12 @@ static int try_registers(const struct pci_hooks *hooks, const struct pci_virtio 
     volatile uint8_t *mapping = hooks->map(hooks->context, start, PAGE, false);
     if (!mapping)
         return wrong(hooks, "map: gives nothing for a page of registers");
-    volatile uint32_t *select = (volatile uint32_t *)(mapping + (virtio->common.address - start));
-    int error = 0;
-    for (uint32_t value = 0; value < 2 && !error; value++) {
-        *select = value;
-        if (*select != value)
-            error = wrong(hooks, "map: what is mapped are not the device's registers");
-    }
+    // The number of queues cannot be written.
+    volatile uint16_t *queues =
+        (volatile uint16_t *)(mapping + (virtio->common.address - start) + QUEUE_COUNT);
+    *queues = 77;
+    int error =
+        *queues == 2 ? 0 : wrong(hooks, "map: what is mapped are not the device's registers");
     hooks->unmap(hooks->context, (void *)mapping, PAGE);
     return error;
 }
@@ -103,28 +102,44 @@ static int try_dma(const struct pci_hooks *hooks)
     return 0;
 }
 
-// Shared memory keeps what is written, also when it is not mapped.
+static uint32_t word_of(unsigned i)
+{
+    return i * 2654435761u;
+}
+
+// Whether the blob, when it is mapped, shows zeroes or the words above; then it has the words.
+static int try_blob(const struct pci_hooks *hooks, struct guest_transport *transport,
+                    struct guest_blob *blob, bool words)
+{
+    if (transport->calls->blob_map(transport, blob))
+        return wrong(hooks, "map: gives nothing for 16 KiB of the aperture");
+    uint32_t *memory = blob->address;
+    for (unsigned i = 0; i < PAGE; i++) {
+        if (memory[i] != (words ? word_of(i) : 0))
+            return wrong(hooks, "map: the aperture does not show the device's shared memory");
+    }
+    for (unsigned i = 0; i < PAGE; i++)
+        memory[i] = word_of(i);
+    return 0;
+}
+
+// Shared memory keeps what is written, also when it is mapped in another place. The second blob
+// comes where the first was.
 static int try_shared(const struct pci_hooks *hooks, struct guest_transport *transport)
 {
-    struct guest_blob blob;
-    if (transport->calls->blob_create(transport, 0, 4 * PAGE, GUEST_BLOB_MAPPABLE, &blob))
+    const struct guest_transport_calls *calls = transport->calls;
+    struct guest_blob one, other = {0};
+    if (calls->blob_create(transport, 0, 4 * PAGE, GUEST_BLOB_MAPPABLE, &one) ||
+        calls->blob_create(transport, 0, 4 * PAGE, GUEST_BLOB_MAPPABLE, &other))
         return wrong(hooks, "the device makes no shared memory: its log says why");
-    int error = 0;
-    for (unsigned round = 0; round < 2 && !error; round++) {
-        if (transport->calls->blob_map(transport, &blob)) {
-            error = wrong(hooks, "map: gives nothing for 16 KiB of the aperture");
-            break;
-        }
-        uint32_t *words = blob.address;
-        for (unsigned i = 0; i < PAGE && !error; i++) {
-            if (words[i] != (round ? i * 2654435761u : 0))
-                error = wrong(hooks, "map: the aperture does not show the device's shared memory");
-        }
-        for (unsigned i = 0; i < PAGE; i++)
-            words[i] = i * 2654435761u;
-        transport->calls->blob_unmap(transport, &blob);
-    }
-    transport->calls->blob_free(transport, &blob);
+    int error = try_blob(hooks, transport, &one, false);
+    calls->blob_unmap(transport, &one);
+    if (!error)
+        error = try_blob(hooks, transport, &other, false);
+    if (!error)
+        error = try_blob(hooks, transport, &one, true);
+    calls->blob_free(transport, &one);
+    calls->blob_free(transport, &other);
     return error;
 }
 
@@ -138,9 +153,10 @@ static int try_device(const struct pci_hooks *hooks)
     if (error) {
         wrong(hooks, "map: the device cannot be started");
     } else {
+        gpu->patience_ns = 2000000000;
         error = pci_gpu_outputs(gpu, &info);
         if (error)
-            wrong(hooks, "dma_address: the device does not answer: it does not see the queue");
+            wrong(hooks, "dma_address: the device does not answer, so it does not see the queue");
         struct guest_transport *transport = error ? NULL : pci_transport_create(gpu);
         if (transport) {
             error = transport->calls->open(transport, GUEST_CAPSET_VENUS, "hooks");

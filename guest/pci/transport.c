@@ -154,7 +154,7 @@ static int submit(struct guest_transport *base, const void *commands, size_t siz
         *find_pending(transport, 0) = pending;
         return 0;
     }
-    error = pci_gpu_wait_slot(transport->gpu, pending.slot, PCI_GPU_PATIENCE_NS);
+    error = pci_gpu_wait_slot(transport->gpu, pending.slot, transport->gpu->patience_ns);
     if (error) {
         transport->gpu->lost = true;
         return note(transport, GUEST_ERROR_LOST);
