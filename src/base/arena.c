@@ -18,12 +18,17 @@ bool arena_budget_take(struct arena_budget *budget, size_t size)
         if (size > budget->limit - used)
             return false;
     } while (!atomic_compare_exchange_weak(&budget->used, &used, used + size));
-    return true;
+    if (!budget->take || budget->take(budget->data, size))
+        return true;
+    atomic_fetch_sub(&budget->used, size);
+    return false;
 }
 
 void arena_budget_give(struct arena_budget *budget, size_t size)
 {
     atomic_fetch_sub(&budget->used, size);
+    if (budget->give)
+        budget->give(budget->data, size);
 }
 
 void arena_init(struct arena *arena, size_t limit)

@@ -19,6 +19,10 @@
 struct arena_budget {
     atomic_size_t used; // bytes
     size_t limit;
+    // Whoever lends the memory is asked too, and told when it comes back; NULL: nobody is.
+    bool (*take)(void *data, size_t size); // false: no
+    void (*give)(void *data, size_t size);
+    void *data;
 };
 // False: it would pass the limit.
 bool arena_budget_take(struct arena_budget *budget, size_t size);

@@ -29,7 +29,8 @@ const char cli_device_usage[] =
     "  --stats                  say every second what was shown, and what a CPU had to copy\n"
     "  --max-contexts N         Vulkan instances in the guest at a time [256]\n"
     "  --max-resources N        resources of the guest [65536]\n"
-    "  --max-memory SIZE        mappable memory of one context [no limit but the aperture]\n"
+    "  --gpu-memory SIZE        memory that all programs of the guest may have of the host, and\n"
+    "                           as much of a graphics card's; 0: no limit [half of the host's]\n"
     "  --max-wait SECONDS       after which a GPU that does not answer is lost to its context; 0: "
     "never [60]\n"
     "  --no-venus               no Vulkan in the guest, only its screen: needs no driver\n"
@@ -63,6 +64,7 @@ void cli_device_init(struct cli_device *device)
                                       .max_contexts = 256,
                                       .max_resources = 65536,
                                       .max_2d_bytes = 1ull << 30,
+                                      .max_memory = cli_machine_memory() / 2,
                                       .max_wait_ns = 60 * NS_PER_S,
                                       .venus = true,
                                   }};
@@ -147,10 +149,8 @@ bool cli_device_option(struct cli_device *device, const char *command, int optio
     case CLI_DEVICE_RESOURCES:
         return parse_count(command, "max-resources", optarg, &options->max_resources);
     case CLI_DEVICE_MEMORY:
-        if (cli_parse_size(optarg, INT64_MAX, &options->max_context_memory))
-            return true;
-        log_error("%s: --max-memory is a size like 4G, not '%s'", command, optarg);
-        return false;
+        return cli_parse_gpu_memory(command, optarg, &options->max_memory,
+                                    &options->max_card_memory);
     case CLI_DEVICE_WAIT:
         if (cli_parse_size(optarg, 1u << 30, &number)) {
             options->max_wait_ns = number * NS_PER_S;

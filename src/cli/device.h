@@ -75,6 +75,7 @@ enum {
     {"stats", no_argument, NULL, CLI_DEVICE_STATS},                                                \
     {"max-contexts", required_argument, NULL, CLI_DEVICE_CONTEXTS},                                \
     {"max-resources", required_argument, NULL, CLI_DEVICE_RESOURCES},                              \
+    {"gpu-memory", required_argument, NULL, CLI_DEVICE_MEMORY},                                    \
     {"max-memory", required_argument, NULL, CLI_DEVICE_MEMORY},                                    \
     {"max-wait", required_argument, NULL, CLI_DEVICE_WAIT},                                        \
     {"no-venus", no_argument, NULL, CLI_DEVICE_NO_VENUS},                                          \

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli/cli.h"
@@ -40,6 +41,23 @@ bool cli_parse_memory(const char *command, const char *text, uint64_t *value)
     }
     log_error("%s: --memory is a size in whole mebibytes like 4G, not '%s'", command, text);
     return false;
+}
+
+bool cli_parse_gpu_memory(const char *command, const char *text, uint64_t *host, uint64_t *card)
+{
+    uint64_t size;
+    if (cli_parse_size(text, 1ull << 46, &size) && (!size || size >= 16 << 20)) {
+        *host = *card = size;
+        return true;
+    }
+    log_error("%s: --gpu-memory is a size like 4G, at least 16M, or 0 for no limit; not '%s'",
+              command, text);
+    return false;
+}
+
+uint64_t cli_machine_memory(void)
+{
+    return (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
 int cli_bad_option(const char *command, int result, char **argv)

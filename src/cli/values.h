@@ -16,4 +16,10 @@ bool cli_parse_memory(const char *command, const char *text, uint64_t *value);
 // CLI_USAGE.
 int cli_bad_option(const char *command, int result, char **argv);
 
+// --gpu-memory: bytes of the host's memory and of a card's; 0: no limit. Errors: false after a log
+// line.
+bool cli_parse_gpu_memory(const char *command, const char *text, uint64_t *host, uint64_t *card);
+// Bytes of memory that this machine has.
+uint64_t cli_machine_memory(void);
+
 #endif

@@ -61,7 +61,9 @@ static const char usage[] =
     "trace'\n"
     "                           starts programs so\n"
     "  --max-clients N          programs at a time [256]\n"
-    "  --max-memory SIZE        shared and host-visible memory per client [the machine's memory]\n"
+    "  --gpu-memory SIZE        memory that all programs may have of the machine, and as much of "
+    "a\n"
+    "                           graphics card's; 0: no limit [three quarters of the machine's]\n"
     "  --max-resources N        blobs per client [16384]\n"
     "  --max-wait SECONDS       after which a GPU that does not answer is lost to its program; 0: "
     "never [60]\n"
@@ -364,6 +366,7 @@ static int parse(struct session *session, int argc, char **argv, bool *done)
         {"page-size", required_argument, NULL, PAGE_SIZE},
         {"sandbox", required_argument, NULL, SANDBOX},
         {"max-clients", required_argument, NULL, CLIENTS},
+        {"gpu-memory", required_argument, NULL, MEMORY},
         {"max-memory", required_argument, NULL, MEMORY},
         {"max-resources", required_argument, NULL, RESOURCES},
         {"max-wait", required_argument, NULL, WAIT},
@@ -377,6 +380,7 @@ static int parse(struct session *session, int argc, char **argv, bool *done)
     bool good = true;
     uint64_t seconds;
     session->options.max_wait_ns = MAX_WAIT_NS;
+    session->options.max_memory = cli_machine_memory() / 4 * 3;
     opterr = 0;
     // "+": options behind PROGRAM are PROGRAM's.
     while (good && (option = getopt_long(argc, argv, "+:vh", options, NULL)) != -1) {
@@ -403,10 +407,8 @@ static int parse(struct session *session, int argc, char **argv, bool *done)
             good = parse_count("max-clients", optarg, &session->options.max_clients);
             break;
         case MEMORY:
-            good = cli_parse_size(optarg, INT64_MAX, &session->options.max_memory) &&
-                   session->options.max_memory;
-            if (!good)
-                log_error("vtest: --max-memory is a size like 4G, not '%s'", optarg);
+            good = cli_parse_gpu_memory("vtest", optarg, &session->options.max_memory,
+                                        &session->options.max_card_memory);
             break;
         case RESOURCES:
             good = parse_count("max-resources", optarg, &session->options.max_resources);
@@ -471,9 +473,6 @@ int cli_vtest(int argc, char **argv)
     cli_host_apply(&session.host);
     if (session.program && !find_manifest(&session))
         return CLI_FAILED;
-    if (!session.options.max_memory)
-        session.options.max_memory =
-            (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     getrlimit(RLIMIT_NOFILE, &session.file_limit);
     os_raise_file_limit();
 

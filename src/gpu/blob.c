@@ -62,12 +62,16 @@ static void drop(struct gpu_device *device, struct gpu_resource *resource)
 static struct gpu_outcome create_shm(struct gpu_device *device, struct gpu_request *request,
                                      struct gpu_context *context, struct gpu_resource *resource)
 {
-    uint64_t limit = device->options.max_context_memory, size;
+    struct renderer_account *account = renderer_account(context->renderer);
+    uint64_t size;
     struct gpu_attachment *attachment = NULL;
-    const char *why = "the context's memory has reached its limit";
+    const char *why = "the memory for contexts is used up";
     if (checked_align_u64(resource->size, device->options.page_size, &size) &&
         checked_range(device->shm_bytes, size, device->options.aperture_size) &&
-        (!limit || checked_range(context->shm_bytes, size, limit))) {
+        renderer_account_charge(account, size)) {
+        resource->account = renderer_account_ref(account);
+        resource->charged = size;
+        device->shm_bytes += size;
         int error = gpu_file_create("hesper-shm", size, false, &resource->file);
         attachment = error ? NULL : gpu_attachment_create(context, resource);
         why = strerror(error ? -error : ENOMEM);
@@ -77,11 +81,6 @@ static struct gpu_outcome create_shm(struct gpu_device *device, struct gpu_reque
         return gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY, "%llu bytes of shared memory: %s",
                           (unsigned long long)request->body.create_blob.size, why);
     }
-    context->shm_bytes += size;
-    device->shm_bytes += size;
-    resource->owner_id = context->id;
-    resource->owner_serial = context->serial;
-    resource->owner_bytes = size;
     resource->map_info = 1;
     renderer_attach(context->renderer, resource->id, LINK_RESOURCE_SHM, resource->file->fd, 0, size,
                     &resource->blob);
@@ -98,6 +97,7 @@ static struct gpu_outcome create_memory(struct gpu_device *device, struct gpu_re
         return gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory");
     }
     attachment->exported = true;
+    resource->account = renderer_account_ref(renderer_account(context->renderer));
     renderer_export(context->renderer, resource->id, body->blob_id, body->blob_flags, body->size,
                     &resource->blob);
     return GPU_PENDING;

@@ -23,7 +23,6 @@ struct gpu_context {
     uint32_t capset; // 0: bookkeeping only, as old kernels want for 2D resources; no renderer
     char name[64];   // the guest's word
     struct renderer *renderer; // NULL: none, or lost
-    uint64_t shm_bytes;        // of blobs made here, counted against max_context_memory
     struct list attachments;   // struct gpu_attachment
     struct list waiting;       // struct gpu_request: submissions until the worker has read more
 };

@@ -117,7 +117,7 @@ static struct renderers *create_renderers(struct os_loop *loop, const struct gpu
                                       .pool = options->pool,
                                       .max_rings = RENDERER_MAX_RINGS,
                                       .max_resources = options->max_resources,
-                                      .max_memory = options->max_context_memory,
+                                      .max_memory = {options->max_memory, options->max_card_memory},
                                       .max_wait_ns = options->max_wait_ns,
                                       .page_size = options->page_size,
                                       .max_queued = RENDERER_ENOUGH_QUEUED,

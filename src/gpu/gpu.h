@@ -68,7 +68,9 @@ struct gpu_options {
     // Bytes of the host's copies of 2D resources and guest blobs, and of their lists of guest
     // pages.
     uint64_t max_2d_bytes;
-    uint64_t max_context_memory; // bytes of mappable memory per context; 0: no limit
+    // Bytes that all contexts together may hold of the host's memory, and of a graphics card's; 0:
+    // no limit.
+    uint64_t max_memory, max_card_memory;
     // A context is lost when its worker owes an answer for longer: a hung GPU or driver.
     // Nanoseconds; 0: never.
     uint64_t max_wait_ns;

@@ -43,7 +43,11 @@ static void release(struct gpu_device *device, struct gpu_resource *resource)
 {
     if (resource->kind == GPU_RESOURCE_2D && resource->file)
         gpu_uncharge(device, resource->size);
-    device->shm_bytes -= resource->owner_bytes;
+    if (resource->charged) {
+        renderer_account_discharge(resource->account, resource->charged);
+        device->shm_bytes -= resource->charged;
+    }
+    renderer_account_unref(resource->account);
     gpu_backing_free(device, &resource->backing);
     gpu_file_unref(device, resource->file);
     if (resource->placement ==
@@ -63,10 +67,6 @@ void gpu_resource_destroy(struct gpu_device *device, struct gpu_resource *resour
             renderer_detach(attachment->context->renderer, resource->id);
         gpu_attachment_free(attachment);
     }
-    struct gpu_context *owner =
-        resource->owner_bytes ? gpu_context_find(device, resource->owner_id) : NULL;
-    if (owner && owner->serial == resource->owner_serial)
-        owner->shm_bytes -= resource->owner_bytes;
     id_table_remove(&device->resources, resource->id);
     release(device, resource);
 }

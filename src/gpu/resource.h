@@ -6,6 +6,7 @@
 #include "gpu/device.h"
 
 struct gpu_context;
+struct renderer_account;
 
 enum gpu_resource_kind {
     GPU_RESOURCE_2D,     // pixels in a file made here, filled by TRANSFER_TO_HOST_2D
@@ -50,9 +51,9 @@ struct gpu_resource {
     struct list postponed;
     struct gpu_request *mover; // the MAP, UNMAP or UNREF that waits for the placement to change
 
-    // Shared memory made here is counted against its context, as long as that lives.
-    uint32_t owner_id;
-    uint64_t owner_serial, owner_bytes;
+    // Of the context that it comes from: what that has shared stays counted as long as it is here.
+    struct renderer_account *account; // a reference; NULL: it comes from no context
+    uint64_t charged;                 // bytes of shared memory made here
 
     struct list attachments; // struct gpu_attachment
     bool has_uuid;

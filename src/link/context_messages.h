@@ -7,16 +7,20 @@
 
 #include <stdint.h>
 
+#include "link/ledger.h"
+
 #define LINK_MAX_TEXT 512 // bytes
 
 enum link_context_type {
     // device → worker, carried out strictly in order
-    LINK_CONTEXT_CREATE = 1, // struct link_context_create; the first message
-    LINK_SUBMIT,             // struct link_submit + command bytes: the context stream
-    LINK_RESOURCE_ATTACH,    // struct link_resource_attach + 1 fd
-    LINK_RESOURCE_DETACH,    // struct link_resource_detach
-    LINK_BLOB_EXPORT,        // struct link_blob_export; answered by LINK_BLOB_EXPORTED
-    LINK_TRACE,              // no payload, 1 fd: commands are told to it (trace.h)
+    // struct link_context_create + 1 fd, the ledger (ledger.h), or none; the first message
+    LINK_CONTEXT_CREATE = 1,
+    LINK_SUBMIT,          // struct link_submit + command bytes: the context stream
+    LINK_RESOURCE_ATTACH, // struct link_resource_attach + 1 fd
+    LINK_RESOURCE_DETACH, // struct link_resource_detach
+    LINK_BLOB_EXPORT,     // struct link_blob_export; answered by LINK_BLOB_EXPORTED
+    LINK_TRACE,           // no payload, 1 fd: commands are told to it (trace.h)
+    LINK_LEDGER_REFRESH,  // struct link_ledger_refresh: what is not counted as it happens
 
     // worker → device
     // Driver loaded, sandbox closed; text, no NUL: the devices that it shows. May come long before
@@ -30,6 +34,8 @@ enum link_context_type {
     // writes the log line, as only it knows who the client is.
     LINK_CONTEXT_LOST,
     LINK_CREATIONS_FAILED, // struct link_creations_failed
+    LINK_MEMORY_ASK,       // struct link_memory_ask: the worker's room is used up; answered in the
+                           // ledger
 };
 
 enum link_context_flags {
@@ -46,7 +52,8 @@ enum link_context_flags {
 struct link_context_create {
     uint32_t context_id; // for log lines
     uint32_t flags;
-    uint64_t max_memory; // bytes of host-visible memory and blobs it may hold; 0: no limit
+    // Bytes of memory that it may hold at most, by enum link_memory; 0: no limit.
+    uint64_t max_memory[LINK_MEMORY_KINDS];
     uint32_t max_rings;
     uint32_t max_resources;
     char name[64]; // what the guest calls itself; untrusted, NUL-terminated
@@ -55,6 +62,17 @@ struct link_context_create {
 // Objects that the host's driver did not make while the guest did not wait for the result.
 struct link_creations_failed {
     uint64_t total; // of the context, so far; each of the first thousand is told, then every 1000th
+};
+
+struct link_memory_ask {
+    uint32_t kind;   // enum link_memory
+    uint32_t serial; // counts up, below 2^31
+    uint64_t bytes;  // that are wanted at once
+};
+
+struct link_ledger_refresh {
+    uint32_t serial;
+    uint32_t pad;
 };
 
 struct link_submit {

@@ -79,7 +79,7 @@ static bool context_well_formed(const struct link_header *header, const uint8_t 
     switch (header->type) {
     case LINK_CONTEXT_CREATE: {
         const struct link_context_create *create = (const void *)payload;
-        return size == sizeof(*create) && !fds && memchr(create->name, 0, sizeof(create->name));
+        return size == sizeof(*create) && fds <= 1 && memchr(create->name, 0, sizeof(create->name));
     }
     case LINK_SUBMIT: {
         const struct link_submit *submit = (const void *)payload;
@@ -109,6 +109,11 @@ static bool context_well_formed(const struct link_header *header, const uint8_t 
         return size <= LINK_MAX_TEXT && !fds;
     case LINK_CREATIONS_FAILED:
         return size == sizeof(struct link_creations_failed) && !fds;
+    case LINK_MEMORY_ASK:
+        return size == sizeof(struct link_memory_ask) && !fds &&
+               ((const struct link_memory_ask *)payload)->kind < LINK_MEMORY_KINDS;
+    case LINK_LEDGER_REFRESH:
+        return size == sizeof(struct link_ledger_refresh) && !fds;
     }
     return false;
 }

@@ -1,4 +1,4 @@
-#include "renderer/renderer.h"
+#include "renderer/private.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -8,44 +8,12 @@
 #include <unistd.h>
 
 #include "base/checked.h"
-#include "link/context_messages.h"
+#include "base/log.h"
 #include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/shm.h"
 #include "os/socket.h"
-
-struct renderers {
-    struct os_loop *loop;
-    struct renderers_options options;
-    struct list alive, lost;     // struct renderer; lost: at the end of the round
-    struct os_source *end_round; // due at once: the loop runs timers last in a round
-    struct os_source *watchdog;
-    bool watching;
-};
-
-struct renderer {
-    struct renderers *all;
-    struct list node; // in all->alive or all->lost
-    uint32_t context_id;
-    char name[64];
-    struct renderer_callbacks callbacks;
-    void *data;
-    struct link_child *worker; // NULL: its end was told
-
-    uint64_t serial; // of the newest fence
-    uint64_t busy;   // bit t: timelines[t] is not empty
-    struct list timelines[RENDERER_TIMELINES];
-    struct list blobs;
-    uint64_t unread_since_ns; // something waits for the worker to read; 0: nothing
-
-    uint64_t failures; // objects that could not be made, so far
-    bool is_lost;
-    bool silent; // the guest's program has ended without a word
-    char why[LINK_MAX_TEXT + 128];
-    bool is_calling; // its owner, who may destroy it inside: it is freed afterwards
-    bool is_destroyed;
-};
 
 // ---- losses ---------------------------------------------------------------
 
@@ -83,6 +51,7 @@ static void end_worker(struct renderer *renderer)
     list_remove(&renderer->node);
     link_child_release(renderer->worker);
     renderer->worker = NULL;
+    renderer_account_close(renderer->account);
 }
 
 static void settle_debts(struct renderer *renderer)
@@ -96,13 +65,19 @@ static void settle_debts(struct renderer *renderer)
         retire_first(renderer, (uint32_t)__builtin_ctzll(renderer->busy));
 }
 
+static void free_renderer(struct renderer *renderer)
+{
+    renderer_account_unref(renderer->account);
+    free(renderer);
+}
+
 // A callback has returned. True: the renderer is gone.
 static bool is_over(struct renderer *renderer)
 {
     renderer->is_calling = false;
     if (!renderer->is_destroyed)
         return false;
-    free(renderer);
+    free_renderer(renderer);
     return true;
 }
 
@@ -174,8 +149,8 @@ static void look_for_debts(void *data)
 
 // ---- sending --------------------------------------------------------------
 
-static void send(struct renderer *renderer, uint16_t type, const void *payload, size_t size,
-                 const void *tail, size_t tail_size, int fd)
+void renderer_send(struct renderer *renderer, uint16_t type, const void *payload, size_t size,
+                   const void *tail, size_t tail_size, int fd)
 {
     if (renderer->is_lost)
         return;
@@ -192,6 +167,16 @@ static void send(struct renderer *renderer, uint16_t type, const void *payload, 
             watch(renderer->all, renderer->unread_since_ns);
         }
     }
+}
+
+int renderer_trace(struct renderer *renderer, const char *path)
+{
+    int fd = os_socket_connect(path);
+    if (fd < 0)
+        return fd;
+    renderer_send(renderer, LINK_TRACE, NULL, 0, NULL, 0, fd);
+    close(fd);
+    return 0;
 }
 
 bool renderer_is_lost(const struct renderer *renderer)
@@ -239,7 +224,7 @@ void renderer_submit(struct renderer *renderer, uint32_t timeline, struct render
         submit.fence_id = ++renderer->serial;
         append(renderer, timeline, fence, submit.fence_id);
     }
-    send(renderer, LINK_SUBMIT, &submit, sizeof(submit), bytes, size, -1);
+    renderer_send(renderer, LINK_SUBMIT, &submit, sizeof(submit), bytes, size, -1);
 }
 
 bool renderer_follow(struct renderer *renderer, uint32_t timeline, struct renderer_fence *fence)
@@ -295,13 +280,13 @@ void renderer_attach(struct renderer *renderer, uint32_t resource_id, enum link_
                                           .size = size};
     if (blob)
         expect(renderer, blob, resource_id, size, false);
-    send(renderer, LINK_RESOURCE_ATTACH, &attach, sizeof(attach), NULL, 0, fd);
+    renderer_send(renderer, LINK_RESOURCE_ATTACH, &attach, sizeof(attach), NULL, 0, fd);
 }
 
 void renderer_detach(struct renderer *renderer, uint32_t resource_id)
 {
     struct link_resource_detach detach = {.resource_id = resource_id};
-    send(renderer, LINK_RESOURCE_DETACH, &detach, sizeof(detach), NULL, 0, -1);
+    renderer_send(renderer, LINK_RESOURCE_DETACH, &detach, sizeof(detach), NULL, 0, -1);
 }
 
 void renderer_export(struct renderer *renderer, uint32_t resource_id, uint64_t memory_id,
@@ -310,7 +295,7 @@ void renderer_export(struct renderer *renderer, uint32_t resource_id, uint64_t m
     struct link_blob_export export = {
         .resource_id = resource_id, .blob_flags = flags, .memory_id = memory_id, .size = size};
     expect(renderer, blob, resource_id, size, true);
-    send(renderer, LINK_BLOB_EXPORT, &export, sizeof(export), NULL, 0, -1);
+    renderer_send(renderer, LINK_BLOB_EXPORT, &export, sizeof(export), NULL, 0, -1);
 }
 
 // The blob that the worker answers for, which it does not owe any more. NULL: it was not asked.
@@ -382,6 +367,17 @@ static bool count_failures(struct renderer *renderer, const struct link_message 
     return true;
 }
 
+// Refused or not, the worker goes on; the guest's program learns of it.
+static bool answer_ask(struct renderer *renderer, const struct link_message *message)
+{
+    const struct link_memory_ask *ask = (const void *)message->payload;
+    if (!renderer_account_answer(renderer->account, ask) && renderer->account->refusals == 1)
+        log_warning("context %u (%s): %llu MiB of memory refused: the guest's share is used up "
+                    "(--gpu-memory)",
+                    renderer->context_id, renderer->name, (unsigned long long)ask->bytes >> 20);
+    return true;
+}
+
 static bool on_message(void *data, const struct link_message *message)
 {
     struct renderer *renderer = data;
@@ -401,6 +397,9 @@ static bool on_message(void *data, const struct link_message *message)
         break;
     case LINK_CREATIONS_FAILED:
         ok = count_failures(renderer, message);
+        break;
+    case LINK_MEMORY_ASK:
+        ok = answer_ask(renderer, message);
         break;
     case LINK_CONTEXT_LOST:
         renderer->silent = !message->size;
@@ -428,43 +427,6 @@ static void on_gone(void *data, int status, const char *how)
     lose(data, "its worker ended: %s", how);
 }
 
-// ---- tracers --------------------------------------------------------------
-
-static int trace(struct renderer *renderer, const char *path)
-{
-    int fd = os_socket_connect(path);
-    if (fd < 0)
-        return fd;
-    send(renderer, LINK_TRACE, NULL, 0, NULL, 0, fd);
-    close(fd);
-    return 0;
-}
-
-int renderers_trace(struct renderers *renderers, uint64_t which, const char *path)
-{
-    struct renderer *found = NULL;
-    LIST_EACH (node, &renderers->alive) {
-        struct renderer *renderer = LIST_ENTRY(node, struct renderer, node);
-        if (renderer->context_id == which)
-            return trace(renderer, path);
-        if ((uint64_t)renderer_pid(renderer) == which)
-            found = renderer;
-    }
-    return found ? trace(found, path) : -ESRCH;
-}
-
-void renderers_describe(const struct renderers *renderers,
-                        void (*callback)(void *data, const struct renderer_description *described),
-                        void *data)
-{
-    LIST_EACH (node, &renderers->alive) {
-        const struct renderer *renderer = LIST_ENTRY(node, struct renderer, node);
-        callback(data, &(struct renderer_description){.context_id = renderer->context_id,
-                                                      .pid = renderer_pid(renderer),
-                                                      .name = renderer->name});
-    }
-}
-
 // ---- life -----------------------------------------------------------------
 
 struct renderers *renderers_create(struct os_loop *loop, const struct renderers_options *options)
@@ -474,6 +436,7 @@ struct renderers *renderers_create(struct os_loop *loop, const struct renderers_
         return NULL;
     all->loop = loop;
     all->options = *options;
+    renderer_budget_init(&all->budget, options->max_memory);
     list_init(&all->alive);
     list_init(&all->lost);
     all->end_round = os_loop_add_timer(loop, 0, end_round, all);
@@ -512,8 +475,14 @@ struct renderer *renderer_create(struct renderers *renderers, uint32_t context_i
     list_init(&renderer->blobs);
     for (uint32_t i = 0; i < RENDERER_TIMELINES; i++)
         list_init(&renderer->timelines[i]);
-    *error = link_pool_take(options->pool, &worker_callbacks, renderer, &renderer->worker);
+    int ledger;
+    renderer->account = renderer_account_open(&renderers->budget, &ledger, error);
+    if (!*error)
+        *error = link_pool_take(options->pool, &worker_callbacks, renderer, &renderer->worker);
     if (*error) {
+        if (ledger >= 0)
+            close(ledger);
+        renderer_account_unref(renderer->account);
         free(renderer);
         return NULL;
     }
@@ -521,14 +490,16 @@ struct renderer *renderer_create(struct renderers *renderers, uint32_t context_i
     struct link_context_create create = {
         .context_id = context_id,
         .flags = options->context_flags,
-        .max_memory = options->max_memory,
         .max_rings = options->max_rings,
         .max_resources = options->max_resources,
     };
+    for (unsigned kind = 0; kind < LINK_MEMORY_KINDS; kind++)
+        create.max_memory[kind] = renderer_budget_share(&renderers->budget, kind);
     memcpy(create.name, name, sizeof(create.name));
-    send(renderer, LINK_CONTEXT_CREATE, &create, sizeof(create), NULL, 0, -1);
+    renderer_send(renderer, LINK_CONTEXT_CREATE, &create, sizeof(create), NULL, 0, ledger);
+    close(ledger);
     if (options->trace_path)
-        trace(renderer, options->trace_path);
+        renderer_trace(renderer, options->trace_path);
     return renderer;
 }
 
@@ -547,11 +518,17 @@ void renderer_destroy(struct renderer *renderer)
     link_child_release(renderer->worker);
     renderer->worker = NULL;
     renderer->is_lost = true;
+    renderer_account_close(renderer->account);
     if (!renderer->is_calling)
-        free(renderer);
+        free_renderer(renderer);
 }
 
 long renderer_pid(const struct renderer *renderer)
 {
     return renderer->worker ? link_child_pid(renderer->worker) : -1;
+}
+
+struct renderer_account *renderer_account(const struct renderer *renderer)
+{
+    return renderer->account;
 }

@@ -14,6 +14,7 @@
 
 #include "base/list.h"
 #include "link/context_messages.h"
+#include "renderer/budget.h"
 
 struct link_pool;
 struct os_loop;
@@ -36,7 +37,7 @@ struct renderers_options {
     struct link_pool *pool;
     uint32_t context_flags; // enum link_context_flags, of every context
     uint32_t max_rings, max_resources;
-    uint64_t max_memory; // bytes of mappable memory per context; 0: no limit
+    uint64_t max_memory[LINK_MEMORY_KINDS]; // bytes of all contexts together; 0: no limit
     // A context is lost when its worker owes an answer for longer, or has not read for longer: a
     // hung GPU or driver. Nanoseconds; 0: never.
     uint64_t max_wait_ns;
@@ -56,10 +57,14 @@ struct renderer_description {
     uint32_t context_id;
     long pid; // of its worker
     const char *name;
+    struct renderer_usage usage;
 };
 void renderers_describe(const struct renderers *renderers,
                         void (*callback)(void *data, const struct renderer_description *described),
                         void *data);
+// Has the workers write down what they do not count as it happens; the next description says it.
+void renderers_refresh(struct renderers *renderers);
+const struct renderer_budget *renderers_budget(const struct renderers *renderers);
 // The tracer that listens at `path` is told what a context does from now on. `which` is the number
 // of the context, or else the process id of its worker. A tracer that was there before is told no
 // more.
@@ -126,6 +131,9 @@ void renderer_end(struct renderer *renderer);
 // What its worker owes is forgotten. NULL passes.
 void renderer_destroy(struct renderer *renderer);
 long renderer_pid(const struct renderer *renderer);
+// What it holds. Owns: the renderer; whoever wants it for longer takes a reference, and gives that
+// back before the renderers are destroyed.
+struct renderer_account *renderer_account(const struct renderer *renderer);
 
 // From the moment a loss is noted; `lost` follows at the end of the loop's round. Whatever is asked
 // of a lost renderer is dropped, and what waits for an answer gets it with the loss.

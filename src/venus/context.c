@@ -2,6 +2,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "venus/device.h"
@@ -24,13 +26,26 @@ static void wake(struct venus_context *context, const char *lost)
     }
 }
 
-struct venus_context *venus_context_create(const struct link_context_create *info,
+static bool take_for_commands(void *data, size_t size)
+{
+    return venus_ledger_take(data, LINK_HOLDS_COMMANDS, size);
+}
+
+static void give_for_commands(void *data, size_t size)
+{
+    venus_ledger_give(data, LINK_HOLDS_COMMANDS, size);
+}
+
+struct venus_context *venus_context_create(const struct link_context_create *info, int ledger,
                                            struct link *link, struct venus_host *host,
                                            const struct venus_profile *profile)
 {
     struct venus_context *context = calloc(1, sizeof(*context));
-    if (!context)
+    if (!context) {
+        if (ledger >= 0)
+            close(ledger);
         return NULL;
+    }
     context->id = info->context_id;
     snprintf(context->name, sizeof(context->name), "%.63s", info->name);
     context->own_files = info->flags & LINK_CONTEXT_OWN_FILES;
@@ -39,8 +54,12 @@ struct venus_context *venus_context_create(const struct link_context_create *inf
     context->profile = profile;
     context->link = link;
     context->host = host;
-    context->max_memory = info->max_memory;
-    context->commands.limit = VENUS_COMMAND_MEMORY;
+    memcpy(context->max_memory, info->max_memory, sizeof(context->max_memory));
+    bool counted = venus_ledger_open(&context->ledger, ledger, link, &context->stopping);
+    context->commands = (struct arena_budget){.limit = VENUS_COMMAND_MEMORY,
+                                              .take = take_for_commands,
+                                              .give = give_for_commands,
+                                              .data = &context->ledger};
     context->max_rings = info->max_rings;
     atomic_flag_clear(&context->lost);
     context->wake = wake;
@@ -48,7 +67,7 @@ struct venus_context *venus_context_create(const struct link_context_create *inf
     venus_handlers_fill(&context->handlers);
     venus_stream_init(&context->stream, context, NULL);
 
-    if (venus_object_table_init(&context->objects, MAX_OBJECTS) &&
+    if (counted && venus_object_table_init(&context->objects, MAX_OBJECTS, &context->ledger) &&
         (context->pages = venus_pages_pool_create()) &&
         venus_resource_table_init(&context->resources, context->pages, info->max_resources) &&
         venus_ring_list_create(context))
@@ -73,6 +92,7 @@ void venus_context_destroy(struct venus_context *context)
     venus_resource_table_finish(&context->resources);
     venus_object_table_finish(&context->objects);
     venus_pages_pool_destroy(context->pages);
+    venus_ledger_close(&context->ledger);
     pthread_mutex_destroy(&context->timeline_lock);
     free(context);
 }

@@ -7,6 +7,7 @@
 #include "link/link.h"
 #include "venus/call.h"
 #include "venus/host.h"
+#include "venus/ledger.h"
 #include "venus/resource.h"
 #include "venus/stream.h"
 
@@ -48,13 +49,15 @@ struct venus_context {
     // each type that the log has named.
     atomic_uint_fast64_t failures, failures_told;
 
-    struct arena_budget commands; // VENUS_COMMAND_MEMORY
-    uint64_t max_memory;
-    atomic_uint_fast64_t memory_used; // bytes of mappable memory
+    struct venus_ledger ledger;
+    struct arena_budget commands;           // VENUS_COMMAND_MEMORY
+    uint64_t max_memory[LINK_MEMORY_KINDS]; // that the context may hold at most; 0: no limit
     uint32_t max_rings;
 };
 
-struct venus_context *venus_context_create(const struct link_context_create *info,
+// `ledger` is its descriptor; -1: there is none. Owns: takes over `ledger`.
+// Errors: NULL, no memory.
+struct venus_context *venus_context_create(const struct link_context_create *info, int ledger,
                                            struct link *link, struct venus_host *host,
                                            const struct venus_profile *profile);
 // Stops all threads, waits for the GPU, destroys what is left.

@@ -71,6 +71,9 @@ const char *venus_physical_device_load(struct venus_physical_device *physical_de
 void venus_physical_device_probe(struct venus_physical_device *physical_device);
 // Takes host visibility from the types that a guest cannot map: not importable, or not coherent.
 void venus_memory_types_hide(VkPhysicalDeviceMemoryProperties *memory, uint32_t importable);
+// Which memory a heap is of.
+enum link_memory venus_heap_memory(const struct venus_physical_device *physical_device,
+                                   uint32_t heap);
 // Frees what venus_physical_device_load has found out.
 void venus_physical_device_forget(struct venus_physical_device *physical_device);
 

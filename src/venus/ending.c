@@ -38,5 +38,6 @@ void venus_context_end(struct venus_context *context)
 void venus_context_retire(struct venus_context *context, const struct link_fence_retired *fences,
                           uint32_t count)
 {
+    venus_ledger_count(&context->ledger, LINK_COUNT_FENCES, count);
     link_send(context->link, LINK_FENCE_RETIRED, fences, count * sizeof(*fences), NULL, 0, NULL, 0);
 }

@@ -18,15 +18,6 @@ static bool type_is_mappable(const struct venus_physical_device *physical_device
            VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT;
 }
 
-static bool charge(struct venus_context *context, uint64_t bytes)
-{
-    uint64_t used = atomic_fetch_add(&context->memory_used, bytes) + bytes;
-    if (!context->max_memory || used <= context->max_memory)
-        return true;
-    atomic_fetch_sub(&context->memory_used, bytes);
-    return false;
-}
-
 // Shared pages for an allocation: those of the resource that it imports, or new ones.
 static VkResult find_pages(struct venus_call *call, const VkMemoryAllocateInfo *info,
                            const VkImportMemoryResourceInfoMESA *import, bool shared,
@@ -35,6 +26,9 @@ static VkResult find_pages(struct venus_call *call, const VkMemoryAllocateInfo *
     struct venus_context *context = call->context;
     uint64_t alignment = call->device->physical_device->import_alignment;
     if (import) {
+        // Whoever owes memory that it had imported imports no more.
+        if (!venus_ledger_take(&context->ledger, LINK_HOLDS_PAGES, 0))
+            return VK_ERROR_OUT_OF_DEVICE_MEMORY;
         struct venus_resource *resource =
             venus_resource_get(&context->resources, import->resourceId);
         if (!resource)
@@ -49,26 +43,28 @@ static VkResult find_pages(struct venus_call *call, const VkMemoryAllocateInfo *
     }
     uint64_t size, granule = alignment > GUEST_PAGE ? alignment : GUEST_PAGE;
     if (!info->allocationSize || !checked_align_u64(info->allocationSize, granule, &size) ||
-        !charge(context, size))
+        !venus_ledger_take(&context->ledger, LINK_HOLDS_PAGES, size))
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
     int error =
         venus_pages_alloc(context->pages, size, alignment, shared || context->own_files, pages);
     if (error) {
-        atomic_fetch_sub(&context->memory_used, size);
+        venus_ledger_give(&context->ledger, LINK_HOLDS_PAGES, size);
         return error == -EMFILE || error == -ENFILE ? VK_ERROR_TOO_MANY_OBJECTS
                                                     : VK_ERROR_OUT_OF_HOST_MEMORY;
     }
+    (*pages)->ledger = &context->ledger;
     return VK_SUCCESS;
 }
 
-static void drop_pages(struct venus_context *context, struct venus_memory *memory)
+// Pages that somebody shares stay counted until the last one lets go.
+static void drop(struct venus_context *context, struct venus_memory *memory)
 {
-    if (!memory->pages)
-        return;
-    if (!memory->imported)
-        atomic_fetch_sub(&context->memory_used, memory->pages->size);
-    venus_pages_unref(context->pages, memory->pages);
+    if (memory->pages)
+        venus_pages_unref(context->pages, memory->pages);
+    else
+        venus_ledger_give(&context->ledger, memory->holding, memory->plain_size);
     memory->pages = NULL;
+    memory->plain_size = 0;
 }
 
 static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *guest_info,
@@ -93,7 +89,6 @@ static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *gu
     struct venus_import way = {.file.fd = -1};
     memory->mappable = type_is_mappable(physical_device, info.memoryTypeIndex);
     memory->exportable = export && export->handleTypes;
-    memory->imported = import;
     if (memory->mappable || shared) {
         if (!(physical_device->importable_types & (1u << info.memoryTypeIndex)))
             return import ? VK_ERROR_INVALID_EXTERNAL_HANDLE : VK_ERROR_OUT_OF_DEVICE_MEMORY;
@@ -108,9 +103,16 @@ static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *gu
                                         ~(physical_device->import_alignment - 1)
                                   : memory->pages->size;
         if (venus_import_begin(&way, physical_device->import_handle, memory->pages, &info)) {
-            drop_pages(call->context, memory);
+            drop(call->context, memory);
             return VK_ERROR_OUT_OF_DEVICE_MEMORY;
         }
+    } else {
+        memory->holding = venus_heap_memory(physical_device, heap) == LINK_MEMORY_CARD
+                              ? LINK_HOLDS_CARD
+                              : LINK_HOLDS_PLAIN;
+        if (!venus_ledger_take(&call->context->ledger, memory->holding, info.allocationSize))
+            return VK_ERROR_OUT_OF_DEVICE_MEMORY;
+        memory->plain_size = info.allocationSize;
     }
     VkDeviceMemory handle;
     VkResult result = device->vk.AllocateMemory(venus_device_handle(device), &info, NULL, &handle);
@@ -118,7 +120,7 @@ static VkResult allocate(struct venus_call *call, const VkMemoryAllocateInfo *gu
     if (result == VK_SUCCESS)
         memory->base.handle = (uint64_t)handle;
     else
-        drop_pages(call->context, memory);
+        drop(call->context, memory);
     return result;
 }
 
@@ -126,7 +128,7 @@ static void release(struct venus_context *context, struct venus_object *object)
 {
     struct venus_device *device = object->device;
     device->vk.FreeMemory(venus_device_handle(device), (VkDeviceMemory)object->handle, NULL);
-    drop_pages(context, (struct venus_memory *)object);
+    drop(context, (struct venus_memory *)object);
     venus_object_free(&context->objects, object);
 }
 

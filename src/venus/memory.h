@@ -10,7 +10,8 @@ struct venus_memory {
     struct venus_pages *pages; // NULL: plain memory of the driver, not mappable, not shared
     bool mappable;             // of a type that the guest sees as HOST_VISIBLE
     bool exportable;           // the guest asked for export handle types
-    bool imported;             // the pages belong to a resource: they are counted there
+    enum link_holding holding; // of plain memory: what it is counted as
+    uint64_t plain_size;       // bytes that are counted; of pages these are counted themselves
     atomic_bool exported;      // it is a blob already: once only
 };
 

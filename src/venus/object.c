@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 
+#include "venus/ledger.h"
+
 // Ids are counted up by the guest, so the low bits spread them perfectly; a guest that chooses
 // otherwise slows only itself.
 struct venus_object_buckets {
@@ -30,9 +32,10 @@ static struct venus_object_buckets *buckets_create(uint32_t count)
     return buckets;
 }
 
-bool venus_object_table_init(struct venus_object_table *table, uint32_t limit)
+bool venus_object_table_init(struct venus_object_table *table, uint32_t limit,
+                             struct venus_ledger *ledger)
 {
-    *table = (struct venus_object_table){.limit = limit};
+    *table = (struct venus_object_table){.limit = limit, .ledger = ledger};
     struct venus_object_buckets *buckets = buckets_create(FIRST_BUCKETS);
     if (!buckets)
         return false;
@@ -52,6 +55,8 @@ void venus_object_table_finish(struct venus_object_table *table)
         free(buckets);
         buckets = next;
     }
+    if (table->ledger)
+        venus_ledger_set(table->ledger, LINK_HOLDS_OBJECTS, 0);
     while (table->slabs) {
         struct venus_object_slab *next = table->slabs->next;
         free(table->slabs);
@@ -116,9 +121,14 @@ static bool refill_locked(struct venus_object_table *table, unsigned size_class)
 {
     size_t bytes = (size_t)SMALLEST_OBJECT << size_class;
     unsigned count = SLAB_OBJECTS >> size_class ? SLAB_OBJECTS >> size_class : 1;
-    struct venus_object_slab *slab = calloc(1, sizeof(*slab) + count * bytes);
-    if (!slab)
+    struct venus_object_slab *slab;
+    if (!venus_ledger_take(table->ledger, LINK_HOLDS_OBJECTS, sizeof(*slab) + count * bytes))
         return false;
+    slab = calloc(1, sizeof(*slab) + count * bytes);
+    if (!slab) {
+        venus_ledger_give(table->ledger, LINK_HOLDS_OBJECTS, sizeof(*slab) + count * bytes);
+        return false;
+    }
     slab->next = table->slabs;
     table->slabs = slab;
     for (unsigned i = count; i-- > 0;) {

@@ -18,6 +18,7 @@
 
 struct venus_context;
 struct venus_device;
+struct venus_ledger;
 struct venus_object;
 
 // What there is to know of a kind of object: a new kind is a file with one of these.
@@ -79,9 +80,11 @@ struct venus_object_table {
     struct venus_object_slab *slabs;
     struct venus_object *free_lists[VENUS_OBJECT_CLASSES];
     uint32_t count, limit;
+    struct venus_ledger *ledger; // NULL: nobody counts
 };
 
-bool venus_object_table_init(struct venus_object_table *table, uint32_t limit);
+bool venus_object_table_init(struct venus_object_table *table, uint32_t limit,
+                             struct venus_ledger *ledger);
 // All objects must have been released.
 void venus_object_table_finish(struct venus_object_table *table);
 

@@ -11,6 +11,7 @@
 #include "base/checked.h"
 #include "os/os.h"
 #include "os/shm.h"
+#include "venus/ledger.h"
 
 #define ARENA_SIZE (1ull << 30)
 
@@ -262,5 +263,7 @@ void venus_pages_unref(struct venus_pages_pool *pool, struct venus_pages *pages)
         give_back(arena, pages->offset, pages->size);
         pthread_mutex_unlock(&pool->lock);
     }
+    if (pages->ledger)
+        venus_ledger_give(pages->ledger, LINK_HOLDS_PAGES, pages->size);
     free(pages);
 }

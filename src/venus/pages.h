@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct venus_ledger;
+
 // A range of a file, mapped here. Reference counted; the last reference gives the pages back
 // (zeroed for the next owner).
 struct venus_pages {
@@ -17,6 +19,8 @@ struct venus_pages {
     uint64_t size;   // bytes, page multiple
     void *address;   // mapping in this process
     void *owner;     // arena of the pool, or NULL: a file of its own
+    // Whoever counts them, told when they are given back; NULL: they are somebody else's.
+    _Atomic(struct venus_ledger *) ledger;
 };
 
 struct venus_pages_pool;

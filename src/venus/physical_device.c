@@ -63,6 +63,49 @@ void venus_physical_device_probe(struct venus_physical_device *physical_device)
     pthread_mutex_unlock(&physical_device->probe_lock);
 }
 
+enum link_memory venus_heap_memory(const struct venus_physical_device *physical_device,
+                                   uint32_t heap)
+{
+    bool has_its_own =
+        physical_device->properties.deviceType == VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU;
+    return has_its_own &&
+                   physical_device->memory.memoryHeaps[heap].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT
+               ? LINK_MEMORY_CARD
+               : LINK_MEMORY_HOST;
+}
+
+// Heaps are no larger than what the context may have.
+static void limit_heaps(const struct venus_context *context,
+                        struct venus_physical_device *physical_device)
+{
+    VkPhysicalDeviceMemoryProperties *memory = &physical_device->memory;
+    for (uint32_t i = 0; i < memory->memoryHeapCount; i++) {
+        uint64_t most = context->max_memory[venus_heap_memory(physical_device, i)];
+        if (most && memory->memoryHeaps[i].size > most)
+            memory->memoryHeaps[i].size = most;
+    }
+}
+
+// What the guest may come to hold, and of the machine's memory what it holds: a driver may tell
+// what all programs of the machine do.
+static void limit_budget(const struct venus_call *call,
+                         const struct venus_physical_device *physical_device,
+                         VkPhysicalDeviceMemoryBudgetPropertiesEXT *budget)
+{
+    const struct venus_ledger *ledger = &call->context->ledger;
+    const VkPhysicalDeviceMemoryProperties *memory = &physical_device->memory;
+    for (uint32_t i = 0; i < memory->memoryHeapCount; i++) {
+        enum link_memory kind = venus_heap_memory(physical_device, i);
+        uint64_t most = venus_ledger_ceiling(ledger, kind);
+        most = most < memory->memoryHeaps[i].size ? most : memory->memoryHeaps[i].size;
+        if (budget->heapBudget[i] > most)
+            budget->heapBudget[i] = most;
+        if (kind == LINK_MEMORY_HOST && ledger->page)
+            budget->heapUsage[i] = venus_ledger_held(ledger, LINK_HOLDS_PAGES) +
+                                   venus_ledger_held(ledger, LINK_HOLDS_PLAIN);
+    }
+}
+
 // ---- enumeration ----------------------------------------------------------
 
 void venus_physical_device_forget(struct venus_physical_device *physical_device)
@@ -166,6 +209,7 @@ static VkResult enumerate(struct venus_context *context, struct venus_instance *
                         hidden);
             venus_release(context, &physical_device->base);
         } else {
+            limit_heaps(context, physical_device);
             instance->physical_devices[instance->physical_device_count++] = physical_device;
         }
     }
@@ -422,6 +466,10 @@ static bool get_memory_properties2(struct venus_call *call, void *data)
         call->instance->vk.GetPhysicalDeviceMemoryProperties2(args->physicalDevice,
                                                               args->pMemoryProperties);
     args->pMemoryProperties->memoryProperties = self(call)->memory;
+    VkPhysicalDeviceMemoryBudgetPropertiesEXT *budget = venus_chain_find(
+        args->pMemoryProperties, VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT);
+    if (budget)
+        limit_budget(call, self(call), budget);
     return true;
 }
 

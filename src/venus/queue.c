@@ -148,6 +148,7 @@ static struct fencing begin(struct venus_queue *queue, VkFence guests, bool sign
 static VkResult end(struct venus_call *call, struct venus_queue *queue, struct fencing fencing,
                     VkResult result)
 {
+    venus_ledger_count(&call->context->ledger, LINK_COUNT_SUBMISSIONS, 1);
     if (fencing.ours)
         venus_waiter_submitted(queue->waiter, result == VK_SUCCESS);
     pthread_mutex_unlock(&queue->lock);

@@ -72,3 +72,11 @@ struct venus_resource *venus_resource_get(struct venus_resource_table *table, ui
     pthread_mutex_unlock(&table->lock);
     return resource;
 }
+
+struct venus_pages *venus_resource_pages(struct venus_resource_table *table, uint32_t id)
+{
+    struct venus_resource *resource = venus_resource_get(table, id);
+    struct venus_pages *pages = resource ? venus_pages_ref(resource->pages) : NULL;
+    venus_resource_unref(resource);
+    return pages;
+}

@@ -35,6 +35,8 @@ void venus_resource_table_finish(struct venus_resource_table *table);
 bool venus_resource_attach(struct venus_resource_table *table, uint32_t id,
                            enum link_resource_kind kind, struct venus_pages *pages);
 bool venus_resource_detach(struct venus_resource_table *table, uint32_t id);
+// A reference to its pages, or NULL.
+struct venus_pages *venus_resource_pages(struct venus_resource_table *table, uint32_t id);
 // A reference, or NULL.
 struct venus_resource *venus_resource_get(struct venus_resource_table *table, uint32_t id);
 void venus_resource_unref(struct venus_resource *resource);

@@ -189,6 +189,7 @@ static void sleep_until_notified(struct venus_ring *ring)
         atomic_store(&ring->sleeping, true);
         while (!pending(ring) && !ring->notified && !ring_stopping(ring))
             pthread_cond_wait(&ring->wake, &ring->lock);
+        venus_ledger_count(&ring->context->ledger, LINK_COUNT_WAKES, 1);
         atomic_store(&ring->sleeping, false);
         atomic_fetch_and(ring->status, ~(uint32_t)VENUS_RING_IDLE);
     }
@@ -370,6 +371,7 @@ bool venus_ring_create(struct venus_context *context, uint64_t ring_id,
         last = &(*last)->next;
     *last = ring;
     list->count++;
+    venus_ledger_count(&context->ledger, LINK_COUNT_RINGS, 1);
     pthread_mutex_unlock(&list->lock);
     if (monitor)
         venus_monitor_watch(list->monitor, ring->status, monitor->maxReportingPeriodMicroseconds);
@@ -392,6 +394,7 @@ static void ring_end(struct venus_ring_list *list, struct venus_ring *ring)
         link = &(*link)->next;
     *link = ring->next;
     list->count--;
+    venus_ledger_count(&list->context->ledger, LINK_COUNT_RINGS, (uint64_t)-1);
     pthread_mutex_unlock(&list->lock);
 
     venus_monitor_unwatch(list->monitor, ring->status);

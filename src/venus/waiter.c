@@ -48,6 +48,7 @@ struct venus_queue_waiter {
     pthread_cond_t wake;
     struct request *first, **tail;
     struct request *spare;
+    uint64_t busy_since_ns; // the time before that is counted; valid while there is a request
     atomic_bool stopping;
 };
 
@@ -172,6 +173,8 @@ static bool enqueue_locked(struct venus_queue_waiter *waiter, struct request wan
         waiter->spare = request->next;
     else if (!(request = malloc(sizeof(*request))))
         return false;
+    if (!waiter->first)
+        waiter->busy_since_ns = os_now_ns();
     *request = wanted;
     *waiter->tail = request;
     waiter->tail = &request->next;
@@ -275,6 +278,13 @@ static bool first_is_done(struct venus_queue_waiter *waiter)
     return must_end(waiter) || (!waiter->first->unfenced && is_done(waiter, waiter->first->fence));
 }
 
+static void count_busy_locked(struct venus_queue_waiter *waiter)
+{
+    uint64_t now = os_now_ns();
+    venus_ledger_count(&waiter->context->ledger, LINK_COUNT_BUSY_NS, now - waiter->busy_since_ns);
+    waiter->busy_since_ns = now;
+}
+
 static void *waiter_main(void *data)
 {
     struct venus_queue_waiter *waiter = data;
@@ -304,6 +314,7 @@ static void *waiter_main(void *data)
             request->next = waiter->spare;
             waiter->spare = request;
         }
+        count_busy_locked(waiter);
         pthread_mutex_unlock(&waiter->lock);
         if (count)
             venus_context_retire(waiter->context, answers, count);

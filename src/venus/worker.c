@@ -40,13 +40,26 @@ static bool attach(struct venus_context *context, const struct link_resource_att
     return true;
 }
 
+// Pages of another context that are imported here, and that everybody else has given up: from now
+// on they are counted here.
+static void keep_count(struct venus_context *context, struct venus_pages *pages)
+{
+    if (pages && !pages->ledger && atomic_load(&pages->references) > 1) {
+        pages->ledger = &context->ledger;
+        venus_ledger_owe(&context->ledger, LINK_HOLDS_PAGES, pages->size);
+    }
+    venus_pages_unref(context->pages, pages);
+}
+
 static bool detach(struct venus_context *context, const struct link_resource_detach *detach,
                    const char **reason)
 {
+    struct venus_pages *pages = venus_resource_pages(&context->resources, detach->resource_id);
     if (!venus_resource_detach(&context->resources, detach->resource_id)) {
         *reason = "detaching a resource that is not there";
         return false;
     }
+    keep_count(context, pages);
     // A program that is killed says no good-bye: its kernel takes the memory of its rings away
     // first, then the context.
     if (venus_ring_uses_resource(context, detach->resource_id))
@@ -63,6 +76,20 @@ static void export_blob(struct venus_context *context, const struct link_blob_ex
               answer.result == 0);
 }
 
+static void refresh(struct venus_context *context, const struct link_ledger_refresh *refresh)
+{
+    struct link_ledger *page = context->ledger.page;
+    if (!page)
+        return;
+    pthread_mutex_lock(&context->objects.lock);
+    atomic_store(&page->counts[LINK_COUNT_OBJECTS], context->objects.count);
+    pthread_mutex_unlock(&context->objects.lock);
+    pthread_mutex_lock(&context->resources.lock);
+    atomic_store(&page->counts[LINK_COUNT_RESOURCES], context->resources.resources.count);
+    pthread_mutex_unlock(&context->resources.lock);
+    atomic_store(&page->refreshed, refresh->serial);
+}
+
 static bool dispatch(struct venus_context *context, const struct link_message *message,
                      const char **reason)
 {
@@ -77,6 +104,9 @@ static bool dispatch(struct venus_context *context, const struct link_message *m
         return detach(context, payload, reason);
     case LINK_BLOB_EXPORT:
         export_blob(context, payload);
+        return true;
+    case LINK_LEDGER_REFRESH:
+        refresh(context, payload);
         return true;
     case LINK_TRACE:
         venus_tap_open(context, link_take_fd(context->link, 0));
@@ -101,7 +131,8 @@ static int serve(struct link *link, struct venus_host *host, const struct venus_
     char tag[32];
     snprintf(tag, sizeof(tag), "context %u", info->context_id);
     log_set_tag(tag);
-    struct venus_context *context = venus_context_create(info, link, host, profile);
+    struct venus_context *context =
+        venus_context_create(info, link_take_fd(link, 0), link, host, profile);
     if (!context) {
         log_error("out of memory");
         return 1;

@@ -420,7 +420,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.max_2d_bytes = 4 << 20;
     options.max_resources = 12;
     options.max_contexts = 4;
-    options.max_context_memory = kind & 1 ? 1 << 20 : 0;
+    options.max_memory = kind & 1 ? 1 << 20 : 0;
     options.page_size = kind & 2 ? 16384 : 4096;
     options.venus = !(kind & 4) || kind & 8;
     struct machine *machine = machine_create(&options);

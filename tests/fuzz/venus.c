@@ -33,6 +33,7 @@ enum {
     FILE_SIZE = (RINGS + 1) * REGION,
     COMMAND_MEMORY = 48 << 20,
     MAX_STEPS = 256,
+    MEMORY_ROOM = 1 << 20,
     PATIENCE_NS = 100000000,
 };
 
@@ -56,17 +57,19 @@ static struct {
     } rings[RINGS];
     bool racing;
     uint32_t attached; // a bit for each resource
+    struct link_ledger *ledger;
+    int64_t given; // room in it
 } fuzz = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct grammar grammar;
 
 // ---- the worker, with an eye on its context ---------------------------------
 
-static struct venus_context *begin_context(const struct link_context_create *info,
+static struct venus_context *begin_context(const struct link_context_create *info, int ledger,
                                            struct link *link, struct venus_host *host,
                                            const struct venus_profile *profile)
 {
-    struct venus_context *context = venus_context_create(info, link, host, profile);
+    struct venus_context *context = venus_context_create(info, ledger, link, host, profile);
     if (context)
         context->commands.limit = COMMAND_MEMORY;
     pthread_mutex_lock(&fuzz.lock);
@@ -107,6 +110,42 @@ void fuzz_hung(int status)
 
 // ---- the device process ---------------------------------------------------
 
+static void answer(const struct link_memory_ask *ask)
+{
+    bool good = ask->kind == LINK_MEMORY_HOST && ask->bytes <= (uint64_t)MEMORY_ROOM &&
+                fuzz.given < 8 * MEMORY_ROOM;
+    if (good) {
+        fuzz.given += MEMORY_ROOM;
+        atomic_fetch_add(&fuzz.ledger->memory[ask->kind].room, MEMORY_ROOM);
+    }
+    atomic_store(&fuzz.ledger->memory[ask->kind].answered, ask->serial << 1 | good);
+}
+
+// A page of its own for each run. Returns its descriptor.
+static int begin_ledger(bool limited)
+{
+    int fd = os_shm_create("ledger", sizeof(*fuzz.ledger));
+    fuzz.ledger = map_file(fd, 0, sizeof(*fuzz.ledger));
+    if (!fuzz.ledger)
+        abort();
+    fuzz.given = limited ? MEMORY_ROOM : LINK_MEMORY_NO_LIMIT;
+    for (unsigned kind = 0; kind < LINK_MEMORY_KINDS; kind++)
+        atomic_store(&fuzz.ledger->memory[kind].room, fuzz.given);
+    return fd;
+}
+
+// Whoever has ended holds nothing.
+static void end_ledger(void)
+{
+    if (atomic_load(&fuzz.ledger->memory[LINK_MEMORY_HOST].room) != fuzz.given)
+        abort();
+    for (unsigned i = 0; i < LINK_HOLDINGS; i++)
+        if (atomic_load(&fuzz.ledger->holds[i]))
+            abort();
+    os_shm_unmap(fuzz.ledger, sizeof(*fuzz.ledger));
+    fuzz.ledger = NULL;
+}
+
 static void hear(void)
 {
     struct link_message message;
@@ -124,6 +163,8 @@ static void hear(void)
             const struct link_blob_exported *exported = (const void *)message.payload;
             if (!exported->result)
                 fuzz.attached |= 1u << exported->resource_id;
+        } else if (message.type == LINK_MEMORY_ASK) {
+            answer((const void *)message.payload);
         } else if (message.type == LINK_CONTEXT_LOST) {
             if (getenv("FUZZ_TELL"))
                 fprintf(stderr, "lost: %.*s\n", (int)message.size, (const char *)message.payload);
@@ -602,11 +643,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     const struct link_context_create create = {.context_id = 1,
                                                .flags = data[3] % 8,
-                                               .max_memory = data[3] & 8 ? 1 << 20 : 0,
+                                               .max_memory = {data[3] & 8 ? 8 * MEMORY_ROOM : 0},
                                                .max_rings = RINGS,
                                                .max_resources = 12,
                                                .name = "fuzz"};
-    tell(LINK_CONTEXT_CREATE, &create, sizeof(create), NULL, 0, NULL);
+    int ledger = begin_ledger(data[3] & 8);
+    tell(LINK_CONTEXT_CREATE, &create, sizeof(create), NULL, 0, &ledger);
+    close(ledger);
     prologue(data[0]);
     fuzz.racing = data[0] & 128;
     size_t steps = (size - 8) / 8;
@@ -615,6 +658,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     link_destroy(fuzz.link);
     pthread_join(thread, NULL);
+    end_ledger();
     if (getenv("FUZZ_TELL"))
         fprintf(stderr, "%llu calls\n", (unsigned long long)puppet.calls);
     if (puppet.strict)

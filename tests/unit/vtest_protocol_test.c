@@ -279,7 +279,8 @@ static void start_up_as_mesa_does_it(void **state)
     assert_string_equal(create->name, "vulkaninfo");
     assert_int_equal(create->flags,
                      LINK_CONTEXT_OWN_FILES | LINK_CONTEXT_SAME_KERNEL | LINK_CONTEXT_TELLS_LOSS);
-    assert_int_equal(create->max_memory, 16 << 20);
+    assert_int_equal(create->max_memory[LINK_MEMORY_HOST], 14 << 20);
+    assert_int_equal(create->max_memory[LINK_MEMORY_CARD], 0);
     expect_nothing();
     assert_true(connected());
 }
@@ -490,7 +491,7 @@ static void resources_and_memory_are_bounded(void **state)
         close(expect_fd());
     }
     COMMAND(VTEST_RESOURCE_UNREF, 3);
-    COMMAND(VTEST_RESOURCE_CREATE_BLOB, 2, 1, 8 << 20, 0, 0, 0);
+    COMMAND(VTEST_RESOURCE_CREATE_BLOB, 2, 1, 6 << 20, 0, 0, 0);
     pump();
     assert_true(attached(3));
     REPLY(VTEST_RESOURCE_CREATE_BLOB, 3);

@@ -14,8 +14,7 @@
 #include "renderer/renderer.h"
 
 struct vtest_resource {
-    uint64_t
-        size; // bytes counted against max_memory; of shared memory only, the worker counts its own
+    uint64_t size; // bytes that were charged; of shared memory only, the worker counts its own
     bool used;
     bool empty; // memory that the worker does not have: it knows no such resource
 };
@@ -75,7 +74,6 @@ struct vtest_client {
     struct vtest_resource *resources; // by id - 1
     uint32_t *free_resources;         // a stack of ids
     uint32_t resource_capacity, resource_used, resource_free;
-    uint64_t memory_used;
 
     struct vtest_syncs syncs;
     struct vtest_sync_value *values; // of the command that is carried out

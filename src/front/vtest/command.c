@@ -136,20 +136,22 @@ static void context_init(struct vtest_client *client, const uint8_t *payload, ui
 // ring as soon as it has our reply, and rings overtake the link: so the worker must have it first.
 static void create_shared_memory(struct vtest_client *client, uint64_t size)
 {
-    uint64_t limit = client->server->options.max_memory;
-    if (limit && !checked_range(client->memory_used, size, limit)) {
+    struct renderer_account *account = renderer_account(client->renderer);
+    if (!renderer_account_charge(account, size)) {
         vtest_client_fail(client, "%llu bytes of shared memory are more than the client may have",
                           (unsigned long long)size);
         return;
     }
     int fd = os_shm_create("hesper-shm", size);
     if (fd < 0) {
+        renderer_account_discharge(account, size);
         vtest_client_fail(client, "no shared memory of %llu bytes: %s", (unsigned long long)size,
                           strerror(-fd));
         return;
     }
     uint32_t id = vtest_resource_add(client, size);
     if (!id) {
+        renderer_account_discharge(account, size);
         vtest_client_fail(client, "more than %u resources", client->server->options.max_resources);
         close(fd);
         return;

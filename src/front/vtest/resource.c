@@ -23,7 +23,6 @@ uint32_t vtest_resource_add(struct vtest_client *client, uint64_t size)
     uint32_t id = client->resource_free ? client->free_resources[--client->resource_free]
                                         : ++client->resource_used;
     client->resources[id - 1] = (struct vtest_resource){.size = size, .used = true};
-    client->memory_used += size;
     return id;
 }
 
@@ -35,7 +34,7 @@ bool vtest_resource_known(const struct vtest_client *client, uint32_t id)
 void vtest_resource_remove(struct vtest_client *client, uint32_t id)
 {
     struct vtest_resource *resource = &client->resources[id - 1];
-    client->memory_used -= resource->size;
+    renderer_account_discharge(renderer_account(client->renderer), resource->size);
     resource->used = false;
     client->free_resources[client->resource_free++] = id;
 }

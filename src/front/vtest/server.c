@@ -41,19 +41,19 @@ struct vtest_server *vtest_server_create(struct os_loop *loop, struct link_pool 
     set_default(&server->options.max_queued_bytes, RENDERER_ENOUGH_QUEUED);
     server->listener = -1;
     wire_capset(server->capset);
-    server->renderers = renderers_create(loop, &(struct renderers_options){
-                                                   .pool = pool,
-                                                   .context_flags = LINK_CONTEXT_OWN_FILES |
-                                                                    LINK_CONTEXT_SAME_KERNEL |
-                                                                    LINK_CONTEXT_TELLS_LOSS,
-                                                   .max_rings = server->options.max_rings,
-                                                   .max_resources = server->options.max_resources,
-                                                   .max_memory = server->options.max_memory,
-                                                   .max_wait_ns = server->options.max_wait_ns,
-                                                   .page_size = (uint32_t)os_page_size(),
-                                                   .max_queued = server->options.max_queued_bytes,
-                                                   .trace_path = server->options.trace_path,
-                                               });
+    server->renderers = renderers_create(
+        loop, &(struct renderers_options){
+                  .pool = pool,
+                  .context_flags =
+                      LINK_CONTEXT_OWN_FILES | LINK_CONTEXT_SAME_KERNEL | LINK_CONTEXT_TELLS_LOSS,
+                  .max_rings = server->options.max_rings,
+                  .max_resources = server->options.max_resources,
+                  .max_memory = {server->options.max_memory, server->options.max_card_memory},
+                  .max_wait_ns = server->options.max_wait_ns,
+                  .page_size = (uint32_t)os_page_size(),
+                  .max_queued = server->options.max_queued_bytes,
+                  .trace_path = server->options.trace_path,
+              });
     if (server->renderers)
         return server;
     free(server);

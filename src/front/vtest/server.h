@@ -21,8 +21,9 @@ struct vtest_options {
     uint32_t max_waits;     // [4096] pending waits per client; each holds a descriptor
     uint32_t max_fences;    // [16384] submissions in flight per client; more are left in the socket
     uint32_t max_rings;     // [1024] per client
-    uint64_t max_memory;    // [no limit] bytes of shared and host-visible memory per client
-    uint64_t max_wait_ns;   // [never] after which a worker that owes an answer is given up
+    // [no limit] Bytes that all clients together may hold of the host's memory, and of a card's.
+    uint64_t max_memory, max_card_memory;
+    uint64_t max_wait_ns;      // [never] after which a worker that owes an answer is given up
     uint32_t max_queued_bytes; // [16 MiB] on their way to a worker before its client has to wait
     // Hears of every connection, and may duplicate the descriptor. See vtest_last_words.
     void (*connected)(void *data, int fd);

@@ -414,7 +414,7 @@ void fake_context_init(struct fake_context *f, bool portable)
     if (os_socket_pair(pair) || link_create(pair[0], false, &f->context.link))
         abort();
     f->device_end = pair[1];
-    venus_object_table_init(&f->context.objects, 1000);
+    venus_object_table_init(&f->context.objects, 1000, NULL);
     f->stream.context = &f->context;
     arena_init(&f->stream.arena, 1 << 20);
 }

@@ -267,9 +267,13 @@ static void nothing_is_left_of_a_refused_allocation(void **state)
     assert_int_equal(fake_device(&f, NULL, 0, NULL), VK_SUCCESS);
     unsigned files = open_files();
     driver.refuses_allocations = true;
+    struct link_ledger ledger = {.memory[LINK_MEMORY_HOST].room = 1 << 20};
+    f.context.ledger.page = &ledger;
     assert_int_equal(allocate_for_guest(100), VK_ERROR_OUT_OF_DEVICE_MEMORY);
+    f.context.ledger.page = NULL;
     assert_int_equal(open_files(), files);
-    assert_int_equal(f.context.memory_used, 0);
+    assert_int_equal(ledger.holds[LINK_HOLDS_PAGES], 0);
+    assert_int_equal(ledger.memory[LINK_MEMORY_HOST].room, 1 << 20);
 }
 
 static void buffers_are_asked_about_as_dma_bufs(void **state)

@@ -27,7 +27,7 @@ static struct venus_object *add(struct venus_object_table *table, struct venus_o
 static void finds_what_was_inserted(void **state)
 {
     struct venus_object_table table;
-    assert_true(venus_object_table_init(&table, 100000));
+    assert_true(venus_object_table_init(&table, 100000, NULL));
     for (uint64_t id = 1; id <= 20000; id++)
         add(&table, NULL, WIRE_HANDLE_BUFFER, id);
     for (uint64_t id = 1; id <= 20000; id++)
@@ -40,7 +40,7 @@ static void finds_what_was_inserted(void **state)
 static void ids_of_any_size_work(void **state)
 {
     struct venus_object_table table;
-    assert_true(venus_object_table_init(&table, 1000));
+    assert_true(venus_object_table_init(&table, 1000, NULL));
     // All in one bucket: a guest that wants to be slow.
     for (uint64_t i = 1; i <= 500; i++)
         add(&table, NULL, WIRE_HANDLE_BUFFER, i << 40);
@@ -54,7 +54,7 @@ static void ids_of_any_size_work(void **state)
 static void refuses_null_and_taken_ids(void **state)
 {
     struct venus_object_table table;
-    assert_true(venus_object_table_init(&table, 10));
+    assert_true(venus_object_table_init(&table, 10, NULL));
     add(&table, NULL, WIRE_HANDLE_BUFFER, 7);
     struct venus_object *object = venus_object_alloc(&table, &plain, WIRE_HANDLE_BUFFER);
     assert_false(venus_object_insert(&table, object, 7));
@@ -66,7 +66,7 @@ static void refuses_null_and_taken_ids(void **state)
 static void stops_at_the_limit(void **state)
 {
     struct venus_object_table table;
-    assert_true(venus_object_table_init(&table, 3));
+    assert_true(venus_object_table_init(&table, 3, NULL));
     struct venus_object *first = add(&table, NULL, WIRE_HANDLE_BUFFER, 1);
     add(&table, NULL, WIRE_HANDLE_BUFFER, 2);
     add(&table, NULL, WIRE_HANDLE_BUFFER, 3);
@@ -86,7 +86,7 @@ static void visits_objects_of_the_right_type(void **state)
 {
     struct venus_object_table table;
     uint64_t handle = 0;
-    assert_true(venus_object_table_init(&table, 3));
+    assert_true(venus_object_table_init(&table, 3, NULL));
     add(&table, NULL, WIRE_HANDLE_DEVICE_MEMORY, 1);
     assert_false(venus_object_visit(&table, WIRE_HANDLE_BUFFER, 1, note, &handle));
     assert_false(venus_object_visit(&table, WIRE_HANDLE_DEVICE_MEMORY, 2, note, &handle));
@@ -100,7 +100,7 @@ static void visits_objects_of_the_right_type(void **state)
 static void removing_needs_the_right_type(void **state)
 {
     struct venus_object_table table;
-    assert_true(venus_object_table_init(&table, 10));
+    assert_true(venus_object_table_init(&table, 10, NULL));
     add(&table, NULL, WIRE_HANDLE_BUFFER, 7);
     assert_null(venus_object_remove(&table, WIRE_HANDLE_IMAGE, 7));
     assert_null(venus_object_remove(&table, WIRE_HANDLE_BUFFER, 8));
@@ -111,7 +111,7 @@ static void removing_needs_the_right_type(void **state)
 static void children_go_with_their_parent(void **state)
 {
     struct venus_object_table table;
-    assert_true(venus_object_table_init(&table, 100));
+    assert_true(venus_object_table_init(&table, 100, NULL));
     struct venus_object *device = add(&table, NULL, WIRE_HANDLE_DEVICE, 1);
     struct venus_object *pool = add(&table, device, WIRE_HANDLE_COMMAND_POOL, 2);
     add(&table, pool, WIRE_HANDLE_COMMAND_BUFFER, 3);
@@ -133,7 +133,7 @@ static void children_go_with_their_parent(void **state)
 static void children_can_go_alone(void **state)
 {
     struct venus_object_table table;
-    assert_true(venus_object_table_init(&table, 100));
+    assert_true(venus_object_table_init(&table, 100, NULL));
     struct venus_object *pool = add(&table, NULL, WIRE_HANDLE_DESCRIPTOR_POOL, 1);
     for (uint64_t id = 2; id < 10; id++)
         add(&table, pool, WIRE_HANDLE_DESCRIPTOR_SET, id);
@@ -170,7 +170,7 @@ static void *reader(void *data)
 
 static void lookups_never_miss_while_others_change_the_table(void **state)
 {
-    assert_true(venus_object_table_init(&shared, 100000));
+    assert_true(venus_object_table_init(&shared, 100000, NULL));
     for (uint64_t id = 1; id <= STEADY; id++)
         add(&shared, NULL, WIRE_HANDLE_BUFFER, id);
     pthread_t threads[2];

@@ -83,7 +83,7 @@ static int set_up(void **state)
     f->host.api_version = VK_API_VERSION_1_3;
     const struct link_context_create info = {
         .context_id = 1, .max_rings = 4, .max_resources = 16, .name = "test"};
-    f->context = venus_context_create(&info, f->link, &f->host, NULL);
+    f->context = venus_context_create(&info, -1, f->link, &f->host, NULL);
     assert_non_null(f->context);
     f->ring = attach(f, RING_RESOURCE, 65536);
     f->reply = attach(f, REPLY_RESOURCE, 4096);

@@ -1,0 +1,49 @@
+// What persons ask of the contexts that live: who they are, what they hold, what they do.
+#include <errno.h>
+
+#include "renderer/private.h"
+
+int renderers_trace(struct renderers *renderers, uint64_t which, const char *path)
+{
+    struct renderer *found = NULL;
+    LIST_EACH (node, &renderers->alive) {
+        struct renderer *renderer = LIST_ENTRY(node, struct renderer, node);
+        if (renderer->context_id == which)
+            return renderer_trace(renderer, path);
+        if ((uint64_t)renderer_pid(renderer) == which)
+            found = renderer;
+    }
+    return found ? renderer_trace(found, path) : -ESRCH;
+}
+
+void renderers_describe(const struct renderers *renderers,
+                        void (*callback)(void *data, const struct renderer_description *described),
+                        void *data)
+{
+    LIST_EACH (node, &renderers->alive) {
+        const struct renderer *renderer = LIST_ENTRY(node, struct renderer, node);
+        struct renderer_description description = {.context_id = renderer->context_id,
+                                                   .pid = renderer_pid(renderer),
+                                                   .name = renderer->name};
+        renderer_account_usage(renderer->account, &description.usage);
+        callback(data, &description);
+    }
+}
+
+// Not a second time before a worker has carried out the first: it may be hung.
+void renderers_refresh(struct renderers *renderers)
+{
+    LIST_EACH (node, &renderers->alive) {
+        struct renderer *renderer = LIST_ENTRY(node, struct renderer, node);
+        struct link_ledger_refresh refresh = {.serial = renderer->account->refresh + 1};
+        if (atomic_load(&renderer->account->page->refreshed) != renderer->account->refresh)
+            continue;
+        renderer->account->refresh++;
+        renderer_send(renderer, LINK_LEDGER_REFRESH, &refresh, sizeof(refresh), NULL, 0, -1);
+    }
+}
+
+const struct renderer_budget *renderers_budget(const struct renderers *renderers)
+{
+    return &renderers->budget;
+}
