@@ -216,10 +216,12 @@ bool cli_driver_choose(struct cli_host *host, int status)
     if (status != -1 && WIFEXITED(status) && WEXITSTATUS(status) != VENUS_WORKER_NO_DRIVER)
         return false; // the worker has said why
     if (host->driver[0] || status == -1) {
-        log_error("the worker did not start: %s", status == -1 ? "it could not be run"
-                                                  : WIFSIGNALED(status)
-                                                      ? strsignal(WTERMSIG(status))
-                                                      : "its driver has no device any more");
+        log_error("the worker did not start: %s",
+                  status == -1 ? "it could not be run"
+                  : WIFSIGNALED(status)
+                      ? strsignal(WTERMSIG(status))
+                      : "its driver has no device, or needs what the sandbox refuses "
+                        "(try --sandbox=off)");
         return false;
     }
     struct venus_candidates *candidates = venus_candidates_find();

@@ -27,8 +27,10 @@ static const char profile[] = "(version 1)"
                               " (subpath \"/private/var/tmp\")"
                               " (subpath \"/dev\"))";
 
-int os_sandbox_enter(enum os_sandbox kind, char *summary, size_t summary_size)
+int os_sandbox_enter(enum os_sandbox kind, const char *const *readable, char *summary,
+                     size_t summary_size)
 {
+    (void)readable; // everything is
     if (kind == OS_SANDBOX_OFF) {
         snprintf(summary, summary_size, "off");
         return 0;

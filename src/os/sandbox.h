@@ -15,10 +15,13 @@ enum os_sandbox {
 // Called in a worker before its driver is loaded, so that the driver's threads are bound as well.
 // Irrevocable. No core dumps, no new privileges. Linux with Landlock and seccomp, macOS with
 // Seatbelt: no file is created, written or executed any more except below the driver's cache
-// folders and device nodes; no process is started, reached or limited; no network. What is refused
-// fails with EPERM or EACCES. Best effort: `summary` says what is in force ("landlock 4, seccomp,
-// no-new-privs"). Errors: -errno only if nothing could be applied.
-int os_sandbox_enter(enum os_sandbox kind, char *summary, size_t summary_size);
+// folders and device nodes; no process is started, reached or limited; no network. On Linux nothing
+// is read but what drivers are made of and what describes this machine; `readable` (NULL: none,
+// else NULL at its end) names further files, whose folders and libraries beside may be read, and
+// further folders. What is refused fails with EPERM or EACCES. Best effort: `summary` says what is
+// in force ("landlock 4, seccomp, no-new-privs"). Errors: -errno only if nothing could be applied.
+int os_sandbox_enter(enum os_sandbox kind, const char *const *readable, char *summary,
+                     size_t summary_size);
 // Called when the driver is loaded and before a guest's byte is read: no connection is made any
 // more.
 void os_sandbox_close(enum os_sandbox kind);

@@ -246,7 +246,12 @@ static bool is_mesas(const char *library)
     return false;
 }
 
-static bool are_mesas(const char *manifests)
+// ---- what a driver's name means -------------------------------------------
+
+// `manifest` is NULL if there is none, `library` empty if it names none. False ends the visits.
+typedef bool (*driver_visit)(void *data, const char *manifest, const char *library);
+
+static bool visit_list(const char *manifests, driver_visit visit, void *data)
 {
     for (const char *at = manifests; *at;) {
         size_t length = strcspn(at, ":");
@@ -254,26 +259,62 @@ static bool are_mesas(const char *manifests)
         if (length >= sizeof(path))
             return false;
         snprintf(path, sizeof(path), "%.*s", (int)length, at);
-        if (!venus_manifest_read(path, library, broken, sizeof(broken)) || !is_mesas(library))
+        venus_manifest_read(path, library, broken, sizeof(broken));
+        if (!visit(data, path, library))
             return false;
         at += length + (at[length] == ':');
     }
     return true;
 }
 
-bool venus_drivers_are_mesas(const char *driver)
+static bool visit_drivers(const char *driver, driver_visit visit, void *data)
 {
     if (!strncmp(driver, "library:", 8))
-        return is_mesas(driver + 8);
+        return visit(data, NULL, driver + 8);
     if (!strncmp(driver, "manifest:", 9))
-        return are_mesas(driver + 9);
+        return visit_list(driver + 9, visit, data);
     struct venus_candidates *found = venus_candidates_find();
     bool chosen = found && found->count && found->items[0].chosen; // then the loader has no others
-    bool good = found && found->count && !getenv("VK_ADD_DRIVER_FILES");
+    bool good = found && found->count;
     for (unsigned i = 0; good && i < found->count; i++) {
         const struct venus_candidate *candidate = &found->items[i];
-        good = candidate->broken[0] || candidate->chosen != chosen || is_mesas(candidate->library);
+        if (!candidate->broken[0] && candidate->chosen == chosen)
+            good = visit(data, strchr(candidate->name, ':') + 1, candidate->library);
     }
     free(found);
     return good;
+}
+
+static bool visit_mesas(void *data, const char *manifest, const char *library)
+{
+    (void)data, (void)manifest;
+    return is_mesas(library);
+}
+
+bool venus_drivers_are_mesas(const char *driver)
+{
+    return !getenv("VK_ADD_DRIVER_FILES") && visit_drivers(driver, visit_mesas, NULL);
+}
+
+static bool add_files(void *data, const char *manifest, const char *library)
+{
+    struct venus_driver_files *files = data;
+    const char *const paths[] = {manifest, strchr(library, '/') ? library : NULL};
+    for (unsigned i = 0; i < 2; i++)
+        if (paths[i] && files->count < VENUS_MAX_DRIVER_FILES &&
+            (files->items[files->count] = strdup(paths[i])))
+            files->count++;
+    return true;
+}
+
+void venus_driver_files_find(const char *driver, struct venus_driver_files *files)
+{
+    *files = (struct venus_driver_files){0};
+    visit_drivers(driver, add_files, files);
+}
+
+void venus_driver_files_forget(struct venus_driver_files *files)
+{
+    while (files->count)
+        free(files->items[--files->count]);
 }

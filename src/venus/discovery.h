@@ -34,6 +34,16 @@ struct venus_candidates *venus_candidates_find(void);
 // Are all drivers that `driver` means (empty: "loader") of Mesa, by the names of their libraries?
 bool venus_drivers_are_mesas(const char *driver);
 
+// The manifests and libraries of the drivers that `driver` means, as far as their paths are known.
+// Owns: the caller forgets them.
+enum { VENUS_MAX_DRIVER_FILES = 2 * VENUS_MAX_CANDIDATES };
+struct venus_driver_files {
+    char *items[VENUS_MAX_DRIVER_FILES + 1]; // NULL at the end
+    unsigned count;
+};
+void venus_driver_files_find(const char *driver, struct venus_driver_files *files);
+void venus_driver_files_forget(struct venus_driver_files *files);
+
 // Reads a manifest: the library's path into `library` (VENUS_PATH bytes), relative ones made
 // absolute; a name without a slash stays. False: `broken` says why.
 bool venus_manifest_read(const char *path, char *library, char *broken, size_t broken_size);

@@ -181,7 +181,7 @@ int venus_report_main(const struct venus_worker_options *options)
         usable = report_devices(&out, &host, options->profile);
         // A worker enters it before its driver; here a driver shows what it has without.
         json_string(&out, "sandbox",
-                    os_sandbox_enter(options->sandbox, text, sizeof(text)) ? NULL : text);
+                    os_sandbox_enter(options->sandbox, NULL, text, sizeof(text)) ? NULL : text);
     }
     json_close(&out, '}');
     if (!out.failed)

@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "os/os.h"
 #include "venus/context.h"
+#include "venus/discovery.h"
 #include "venus/ending.h"
 #include "venus/memory.h"
 #include "venus/ring.h"
@@ -150,6 +151,18 @@ static int serve(struct link *link, struct venus_host *host, const struct venus_
     return link_is_broken(error) ? 1 : result;
 }
 
+// The driver may read its own files, wherever they lie.
+static void enter_sandbox(const struct venus_worker_options *options)
+{
+    char summary[128];
+    struct venus_driver_files files;
+    venus_driver_files_find(options->host.driver ? options->host.driver : "loader", &files);
+    if (!os_sandbox_enter(options->sandbox, (const char *const *)files.items, summary,
+                          sizeof(summary)))
+        log_debug("sandbox: %s", summary);
+    venus_driver_files_forget(&files);
+}
+
 int venus_worker_main(int fd, const struct venus_worker_options *options)
 {
     struct venus_host host;
@@ -159,8 +172,7 @@ int venus_worker_main(int fd, const struct venus_worker_options *options)
         return 1;
     os_raise_file_limit();
     int result = 1;
-    if (!os_sandbox_enter(options->sandbox, text, sizeof(text)))
-        log_debug("sandbox: %s", text);
+    enter_sandbox(options);
     if (!venus_host_load(&host, &options->host, text, sizeof(text))) {
         if (options->tentative)
             result = VENUS_WORKER_NO_DRIVER;

@@ -544,6 +544,7 @@ int vnc_session_main(const struct vnc_options *options)
     struct session session = {.options = options, .fd = options->fd};
     struct vnc_secure *secure = NULL;
     char summary[128];
+    const char *const readable[] = {options->web_client ? options->web_root : NULL, NULL};
     session.keyboard.send = on_key;
     session.keyboard.data = &session;
     if (options->password_file &&
@@ -551,7 +552,7 @@ int vnc_session_main(const struct vnc_options *options)
         return 1;
     if (options->tls_certificate && !(secure = vnc_secure_create(options)))
         return 1;
-    if (!os_sandbox_enter(OS_SANDBOX_DEFAULT, summary, sizeof(summary)))
+    if (!os_sandbox_enter(OS_SANDBOX_STRICT, readable, summary, sizeof(summary)))
         log_debug("sandbox: %s", summary);
     os_socket_set_nonblocking(session.fd, true);
     int client = secure ? vnc_secure_begin(secure, options, options->client) : options->client;

@@ -23,7 +23,7 @@
 #include "os/sandbox.h"
 #include "os/shm.h"
 
-enum { FIRST_OF_SECCOMP = 6 };
+enum { OF_LANDLOCK = 3, FIRST_OF_SECCOMP = 8 };
 enum { ALLOWED = 0, REFUSED = 10, NO_SANDBOX = 20, UNEXPECTED = 30 };
 
 static enum os_sandbox kind; // of the child
@@ -31,7 +31,8 @@ static char summary[128];
 
 static int enter(void)
 {
-    int error = os_sandbox_enter(kind, summary, sizeof(summary));
+    static const char *const readable[] = {"/etc/hostname", "/var", "/nowhere/driver.so", NULL};
+    int error = os_sandbox_enter(kind, readable, summary, sizeof(summary));
     os_sandbox_close(kind);
     return error;
 }
@@ -58,6 +59,21 @@ static int execute(void)
 static int read_file(void)
 {
     return attempt(open("/proc/self/maps", O_RDONLY) >= 0);
+}
+
+static int read_secrets(void)
+{
+    static const char *const paths[] = {"/etc", "/tmp", "/etc/hosts", "/proc/1/stat", "/dev/tty"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        if (access(paths[i], F_OK) == 0 && open(paths[i], O_RDONLY) >= 0)
+            return ALLOWED;
+    return attempt(false);
+}
+
+// As if the driver lay there.
+static int read_what_is_named(void)
+{
+    return attempt(open("/etc/hostname", O_RDONLY) >= 0 && open("/var", O_RDONLY) >= 0);
 }
 
 static int write_device(void)
@@ -219,9 +235,11 @@ static int bind_an_older_thread(void)
 static const struct {
     const char *name;
     int (*run)(void);
-} cases[] = {{"create", create_file},
+} cases[] = {{"secrets", read_secrets},
+             {"create", create_file},
              {"execute", execute},
              {"read", read_file},
+             {"named", read_what_is_named},
              {"device", write_device},
              {"memory", use_shared_memory},
              {"core", dump_core},
@@ -257,7 +275,8 @@ static int child(const char *name, const char *flavour, const char *number)
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         if (!strcmp(cases[i].name, name)) {
             bool on = kind != OS_SANDBOX_OFF;
-            bool needs_landlock = on && i < 2, needs_seccomp = on && i >= FIRST_OF_SECCOMP;
+            bool needs_landlock = on && i < OF_LANDLOCK,
+                 needs_seccomp = on && i >= FIRST_OF_SECCOMP;
             if ((needs_landlock && !confined) || (needs_seccomp && !strstr(summary, "seccomp")))
                 return NO_SANDBOX;
             return cases[i].run();
@@ -301,6 +320,11 @@ static void files_are_not_created(void **state)
     EXPECT(REFUSED, "create");
 }
 
+static void files_are_not_read(void **state)
+{
+    EXPECT(REFUSED, "secrets");
+}
+
 static void programs_are_not_run(void **state)
 {
     EXPECT(REFUSED, "execute");
@@ -328,7 +352,7 @@ static void threads_from_before_are_bound_as_well(void **state)
 
 static void drivers_go_on_working(void **state)
 {
-    EXPECT(ALLOWED, "thread", "ask", "read", "device", "memory", "compiler");
+    EXPECT(ALLOWED, "thread", "ask", "read", "named", "device", "memory", "compiler");
 }
 
 static void only_the_strict_one_refuses_what_some_drivers_need(void **state)
@@ -350,6 +374,7 @@ int main(int argc, char **argv)
         return child(argv[1], argv[2], argv[3]);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(files_are_not_created),
+        cmocka_unit_test(files_are_not_read),
         cmocka_unit_test(programs_are_not_run),
         cmocka_unit_test(no_core_is_dumped),
         cmocka_unit_test(other_processes_are_out_of_reach),
