@@ -145,8 +145,11 @@ const struct os_filter_check os_filter_common[] = {
     {SYS_rt_tgsigqueueinfo, OS_LOW(0), .mask = ~0u, .count = 1, .values = {OS_SELF}},
     // Limits may be asked for, and not set.
     {SYS_prlimit64, OS_LOW(2), OS_HIGH(2), .mask = ~0u, .count = 1, .values = {0}},
-    // A thread may be nice itself: PRIO_PROCESS, 0.
+    // A thread may be nicer itself: PRIO_PROCESS, 0; no others, and never the other way.
     {SYS_setpriority, OS_LOW(0), OS_LOW(1), .mask = ~0u, .count = 1, .values = {0}},
+    {SYS_setpriority, OS_LOW(2), .mask = 1u << 31, .count = 1, .values = {0}},
+    {SYS_sched_setscheduler, OS_LOW(1), .mask = ~0u, .count = 3,
+     .values = {SCHED_OTHER, SCHED_BATCH, SCHED_IDLE}},
     // Others may neither be sent a signal by a descriptor of ours, nor see keys pressed at their
     // terminal.
     {SYS_fcntl, OS_LOW(1), .mask = ~0u, .inverse = true, .count = 3,

@@ -41,6 +41,7 @@ static const int denied[] = {
     CALL_PROCESS_MRELEASE,
     SYS_kcmp,
     SYS_ioprio_set,
+    SYS_sched_setattr,
     // Programs and namespaces.
     SYS_execve,
     SYS_execveat,

@@ -217,22 +217,25 @@ static const struct os_filter_check own_schedule[] = {
     {SYS_sched_setscheduler, OS_LOW(0), .mask = ~0u, .count = 1, .values = {0}},
 };
 
+// Those that have been looked at.
+static const int good[] = {
+    SYS_clone,     SYS_kill,        SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo,
+    SYS_prlimit64, SYS_setpriority, SYS_fcntl,  SYS_socketpair};
+
 int os_seccomp_enter_strict(void)
 {
     struct os_filter filter;
     os_filter_begin(&filter, SECCOMP_RET_ERRNO | EPERM);
     os_filter_allow(&filter, allowed, COUNT(allowed));
-    for (size_t i = 0; i < os_filter_common_count; i++) {
-        if (os_filter_common[i].number == SYS_ioctl)
-            continue; // by its own list
-        os_filter_allow_good(&filter, &os_filter_common[i]);
-    }
+    for (size_t i = 0; i < os_filter_common_count; i++)
+        os_filter_refuse_bad(&filter, &os_filter_common[i]);
     for (size_t i = 0; i < COUNT(checks); i++)
         os_filter_allow_good(&filter, &checks[i]);
     for (size_t i = 0; i < COUNT(own_schedule); i++) {
         os_filter_allow_good(&filter, &own_schedule[i]);
         os_filter_fail(&filter, own_schedule[i].number, EPERM);
     }
+    os_filter_allow(&filter, good, COUNT(good));
     os_filter_fail(&filter, CALL_CLONE3, ENOSYS);
     return os_filter_end(&filter, false);
 }
