@@ -110,6 +110,15 @@ static VkResult draw_frames(uint64_t frames)
     return VK_SUCCESS;
 }
 
+// The picture goes with its memory, so it stays until the power does.
+static void wait_for_the_end(void)
+{
+    if (find_word("quit"))
+        machine_power_off();
+    while (!machine_power_button())
+        machine_relax();
+}
+
 static VkResult run(uint32_t width, uint32_t height)
 {
     uint64_t sum, frames = number_of("frames=");
@@ -127,13 +136,30 @@ static VkResult run(uint32_t width, uint32_t height)
         return result;
     if (frames)
         print("%u pictures drawn\n", frames);
-    // The picture goes with its memory, so it stays until the power does.
-    if (find_word("quit"))
-        machine_power_off();
-    while (!machine_power_button())
-        machine_relax();
+    wait_for_the_end();
     scene_destroy(&scene);
     return VK_SUCCESS;
+}
+
+// Without Vulkan there are still pixels: a colour for each place, by the processor.
+static int show_pattern(uint32_t width, uint32_t height)
+{
+    struct pci_picture picture;
+    int error = pci_picture_create(&gpu, width, height, &picture);
+    if (error)
+        return error;
+    uint32_t *pixel = picture.pixels;
+    for (uint32_t y = 0; y < height; y++) {
+        for (uint32_t x = 0; x < width; x++)
+            *pixel++ = (x & 255) << 16 | (y & 255) << 8 | (x + y) >> 4;
+    }
+    error = pci_picture_show(&gpu, &picture, 0);
+    if (!error) {
+        print("a picture without Vulkan\n");
+        wait_for_the_end();
+    }
+    pci_picture_destroy(&gpu, &picture);
+    return error;
 }
 
 void bare_main(void)
@@ -147,8 +173,11 @@ void bare_main(void)
     if (find_gpu(&width, &height)) {
         guest_use(machine_system(), connect, NULL);
         VkResult result = run(width, height);
-        if (result < 0)
+        if (result < 0) {
             print("Vulkan: error %d\n", (int64_t)result);
+            if (show_pattern(width, height))
+                print("and no picture without it either\n");
+        }
         pci_gpu_close(&gpu);
         print("everything is given back\n");
     }
