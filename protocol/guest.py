@@ -23,6 +23,7 @@ vkCreateBuffer vkCreateImage vkCreateFramebuffer vkCreateGraphicsPipelines vkBeg
 vkUpdateDescriptorSets vkCmdPushDescriptorSet
 vkWaitForFences vkWaitSemaphores vkGetQueryPoolResults
 vkSetPrivateData vkGetPrivateData
+vkCmdDrawMultiEXT vkCmdDrawMultiIndexedEXT
 '''.split()
 
 LEVELS = {'VkInstance': 'INSTANCE', 'VkPhysicalDevice': 'PHYSICAL_DEVICE', 'VkDevice': 'DEVICE', 'VkQueue': 'DEVICE',

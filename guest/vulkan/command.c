@@ -1,4 +1,5 @@
-// Command buffers: the guest must know which there are, of which pool, and of which level.
+// Command buffers: the guest must know which there are, of which pool, and of which level. And the
+// few commands whose arrays do not cross as they lie.
 #include "guest/vulkan/objects.h"
 
 VKAPI_ATTR VkResult VKAPI_CALL
@@ -109,4 +110,47 @@ VKAPI_ATTR VkResult VKAPI_CALL vkBeginCommandBuffer(VkCommandBuffer commandBuffe
     if (self->level == VK_COMMAND_BUFFER_LEVEL_PRIMARY)
         info.pInheritanceInfo = NULL;
     return guest_plain_vkBeginCommandBuffer(commandBuffer, &info);
+}
+
+// ---- arrays with a stride -------------------------------------------------
+
+// What crosses lies close together. NULL: no memory.
+static void *pack(struct guest_scratch *scratch, const void *dispatchable, uint32_t count,
+                  const void *from, uint32_t stride, size_t size)
+{
+    uint8_t *packed = guest_scratch_take(scratch, dispatchable, count * size);
+    for (uint32_t i = 0; packed && i < count; i++)
+        memcpy(packed + i * size, (const uint8_t *)from + (size_t)i * stride, size);
+    return packed;
+}
+
+VKAPI_ATTR void VKAPI_CALL vkCmdDrawMultiEXT(VkCommandBuffer commandBuffer, uint32_t drawCount,
+                                             const VkMultiDrawInfoEXT *pVertexInfo,
+                                             uint32_t instanceCount, uint32_t firstInstance,
+                                             uint32_t stride)
+{
+    struct guest_scratch scratch;
+    VkMultiDrawInfoEXT *packed =
+        pack(&scratch, commandBuffer, drawCount, pVertexInfo, stride, sizeof(*packed));
+    if (!packed)
+        return;
+    guest_plain_vkCmdDrawMultiEXT(commandBuffer, drawCount, packed, instanceCount, firstInstance,
+                                  sizeof(*packed));
+    guest_scratch_give(&scratch);
+}
+
+VKAPI_ATTR void VKAPI_CALL vkCmdDrawMultiIndexedEXT(VkCommandBuffer commandBuffer,
+                                                    uint32_t drawCount,
+                                                    const VkMultiDrawIndexedInfoEXT *pIndexInfo,
+                                                    uint32_t instanceCount, uint32_t firstInstance,
+                                                    uint32_t stride, const int32_t *pVertexOffset)
+{
+    struct guest_scratch scratch;
+    VkMultiDrawIndexedInfoEXT *packed =
+        pack(&scratch, commandBuffer, drawCount, pIndexInfo, stride, sizeof(*packed));
+    if (!packed)
+        return;
+    guest_plain_vkCmdDrawMultiIndexedEXT(commandBuffer, drawCount, packed, instanceCount,
+                                         firstInstance, sizeof(*packed), pVertexOffset);
+    guest_scratch_give(&scratch);
 }

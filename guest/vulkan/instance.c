@@ -271,8 +271,6 @@ static bool left_out(const char *name)
         "VK_KHR_ray_tracing_maintenance1",
         "VK_KHR_ray_tracing_pipeline",
         "VK_KHR_ray_tracing_position_fetch",
-        "VK_KHR_pipeline_library",
-        "VK_EXT_graphics_pipeline_library",
         "VK_MESA_venus_protocol",
     };
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {

@@ -159,6 +159,20 @@ class Hesper(Side):
         return super().start(argv, {**reports.environment(), **(env or {})}, **popen)
 
 
+class Kit(Hesper):
+    """Through Hesper by the driver of the guest kit (guest/) instead of Mesa's."""
+
+    MANIFEST = os.path.join(BUILD, "guest/hesper_icd.json")
+
+    def __init__(self, tree, hesper=None):
+        super().__init__(tree, "native", hesper)
+        self.name = "kit"
+
+    def command(self, argv):
+        driver = [f"{name}={self.MANIFEST}" for name in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES")]
+        return super().command(["/usr/bin/env", *driver, *argv])
+
+
 class Traced(Hesper):
     """A program under hesper trace, which writes to the file `path`."""
 
