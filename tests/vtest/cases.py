@@ -286,13 +286,39 @@ def vulkaninfo(bench, side):
     expect("llvmpipe" in text, "no llvmpipe device")
     if side.native:
         return None
-    expect("Virtio-GPU Venus" in text, "no Venus device")
     version = re.search(r"apiVersion\s*=\s*(\d+\.\d+)", text).group(1)
+    if side.name == "kit":
+        expect(version == "1.3", f"Vulkan {version}, not 1.3")
+        return f"Vulkan {version}, {len(text.splitlines())} lines"
+    expect("Virtio-GPU Venus" in text, "no Venus device")
     wanted = "1.3" if bench.tree.suite == "trixie" else "1.4"
     expect(version == wanted, f"Vulkan {version}, not {wanted}")
     for extension in ("VK_KHR_swapchain", "VK_EXT_external_memory_dma_buf", "VK_EXT_image_drm_format_modifier"):
         expect(extension in text, "no " + extension)
     return f"Vulkan {version}, {len(text.splitlines())} lines"
+
+
+def kit_lost(bench, side):
+    """The kit's driver has no feedback in memory: the program is told by the answer it waits for, and by nothing
+    before that."""
+    copy = bench.tree.adopt(os.path.join(bed.BUILD, "tests/programs/loss"))
+    for way in ("fence", "status", "queue", "semaphore", "counter"):
+        got = side.run([copy, way], bed.plan(bench.tree, "vkQueueSubmit 5 VK_ERROR_DEVICE_LOST"), timeout=60)
+        expect(f"{way}: VK_ERROR_DEVICE_LOST" in got.out.decode(), f"{way}: {got.why()}")
+    return "five ways to hear of it"
+
+
+def by_kit(case):
+    """The case with the driver of the guest kit instead of Mesa's."""
+
+    def run(bench, side):
+        if side.name not in ("native", "kit"):
+            raise Skip("once is enough: the host's side is the same")
+        if not os.path.exists(bed.Kit.MANIFEST):
+            raise Skip(f"{bed.Kit.MANIFEST} is not built")
+        return case(bench, bed.Kit(bench.tree, side.hesper))
+
+    return run
 
 
 # --- windows --------------------------------------------------------------------------------------
@@ -574,6 +600,19 @@ CASES = {
     "lost-device": lost("device", "vkQueueSubmit 5 VK_ERROR_OUT_OF_DEVICE_MEMORY"),
     "lost-semaphore": lost("semaphore", "vkQueueSubmit 5 VK_ERROR_DEVICE_LOST"),
     "lost-counter": lost("counter", "vkQueueSubmit 5 VK_ERROR_DEVICE_LOST"),
+    "kit-vulkaninfo": by_kit(vulkaninfo),
+    "kit-compute": by_kit(program("compute", output="words")),
+    "kit-offscreen": by_kit(program("offscreen", output="frame.ppm")),
+    "kit-sync": by_kit(program("sync")),
+    "kit-memory": by_kit(program("memory")),
+    "kit-threads": by_kit(program("threads")),
+    "kit-commands": by_kit(program("commands")),
+    "kit-draws": by_kit(program("draws")),
+    "kit-large": by_kit(program("large")),
+    "kit-children": by_kit(program("lives", "children")),
+    "kit-failures": by_kit(program("lives", "failures")),
+    "kit-refused": by_kit(program("refused", "pipeline", plan="vkCreateComputePipelines 1 VK_ERROR_OUT_OF_HOST_MEMORY")),
+    "kit-lost": by_kit(kit_lost),
     "trace": trace,
     "vkcube": vkcube,
     "vkmark": vkmark,
@@ -583,4 +622,4 @@ CASES = {
     "llama-bench": llama_bench,
     "llama-text": llama_text,
 }
-QUICK = ["vulkaninfo", "compute", "offscreen", "sync", "memory", "threads", "interop-image", "interop-syncfile"]
+QUICK = ["vulkaninfo", "compute", "offscreen", "kit-offscreen", "sync", "memory", "threads", "interop-image", "interop-syncfile"]
