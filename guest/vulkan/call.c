@@ -73,10 +73,10 @@ bool guest_pause(const struct guest_instance *instance, uint32_t *round, uint64_
     const struct guest_system *system = instance->system;
     if (deadline != UINT64_MAX && system->now(system->context) >= deadline)
         return false;
-    // Each look costs a round trip, so the pauses grow from where those of a single answer end.
-    for (uint32_t i = 0; i <= *round / 4 && i < 16; i++)
-        system->relax(system->context, 256 + *round * 8);
-    if (*round < 1024)
+    // Each look is a round trip of its own, so the pauses between looks are short ones at first: a
+    // system's relax yields for some hundred rounds and then sleeps.
+    system->relax(system->context, *round < 8 ? 512 : 1024 + *round);
+    if (*round < 1 << 20)
         ++*round;
     return true;
 }

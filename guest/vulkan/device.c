@@ -1,33 +1,64 @@
 // Devices and their queues.
 #include "guest/vulkan/objects.h"
 
-VKAPI_ATTR VkResult VKAPI_CALL vkCreateDevice(VkPhysicalDevice physicalDevice,
-                                              const VkDeviceCreateInfo *pCreateInfo,
-                                              const VkAllocationCallbacks *pAllocator,
-                                              VkDevice *pDevice)
+// ---- queues ---------------------------------------------------------------
+
+// A timeline that no queue has; 0: all are taken.
+static uint32_t take_timeline(struct guest_instance *instance)
 {
-    struct guest_instance *instance = guest_handle_of(physicalDevice)->instance;
-    struct guest_device *device = guest_new(instance, sizeof(*device));
-    if (!device)
-        return VK_ERROR_OUT_OF_HOST_MEMORY;
-    device->physical_device = (struct guest_physical_device *)physicalDevice;
-    VkDeviceCreateInfo info = *pCreateInfo;
-    info.enabledLayerCount = 0; // long obsolete
-    info.ppEnabledLayerNames = NULL;
-    uint64_t id = device->handle.object.id;
-    struct wire_args_vkCreateDevice args = {.physicalDevice = physicalDevice,
-                                            .pCreateInfo = &info,
-                                            .pDevice = (VkDevice *)&id,
-                                            .ret = VK_ERROR_DEVICE_LOST};
-    guest_call(physicalDevice, WIRE_vkCreateDevice, &args, true);
-    if (args.ret < 0) {
-        guest_delete(&device->handle);
-        return args.ret;
-    }
-    vkGetPhysicalDeviceMemoryProperties(physicalDevice, &device->memory);
-    *pDevice = (VkDevice)device;
-    return VK_SUCCESS;
+    uint32_t timeline = 1;
+    guest_lock(instance);
+    while (timeline < GUEST_TIMELINES && instance->timelines & 1ull << timeline)
+        timeline++;
+    if (timeline < GUEST_TIMELINES)
+        instance->timelines |= 1ull << timeline;
+    else
+        timeline = 0;
+    guest_unlock(instance);
+    return timeline;
 }
+
+static bool make_queue(struct guest_device *device, uint32_t family, uint32_t index,
+                       VkDeviceQueueCreateFlags flags)
+{
+    struct guest_queue *queue = guest_new(device->handle.instance, sizeof(*queue));
+    if (!queue)
+        return false;
+    queue->device = device;
+    queue->flags = flags;
+    queue->family = family;
+    queue->index = index;
+    queue->timeline = take_timeline(device->handle.instance);
+    VkDeviceQueueTimelineInfoMESA timeline = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_TIMELINE_INFO_MESA, .ringIdx = queue->timeline};
+    VkDeviceQueueInfo2 bound = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_INFO_2,
+                                .pNext = queue->timeline ? &timeline : NULL,
+                                .flags = flags,
+                                .queueFamilyIndex = family,
+                                .queueIndex = index};
+    uint64_t id = queue->handle.object.id;
+    struct wire_args_vkGetDeviceQueue2 args = {
+        .device = (VkDevice)device, .pQueueInfo = &bound, .pQueue = (VkQueue *)&id};
+    guest_call(device, WIRE_vkGetDeviceQueue2, &args, true);
+    queue->next = device->queues;
+    device->queues = queue;
+    return true;
+}
+
+// All of a device's queues, at its creation: any thread may ask for them later.
+static bool make_queues(struct guest_device *device, const VkDeviceCreateInfo *info)
+{
+    for (uint32_t i = 0; i < info->queueCreateInfoCount; i++) {
+        const VkDeviceQueueCreateInfo *queues = &info->pQueueCreateInfos[i];
+        for (uint32_t j = 0; j < queues->queueCount; j++) {
+            if (!make_queue(device, queues->queueFamilyIndex, j, queues->flags))
+                return false;
+        }
+    }
+    return true;
+}
+
+// ---- devices --------------------------------------------------------------
 
 VKAPI_ATTR void VKAPI_CALL vkDestroyDevice(VkDevice device, const VkAllocationCallbacks *pAllocator)
 {
@@ -54,47 +85,36 @@ VKAPI_ATTR void VKAPI_CALL vkDestroyDevice(VkDevice device, const VkAllocationCa
     guest_delete(&self->handle);
 }
 
-// ---- queues ---------------------------------------------------------------
-
-// A timeline that no queue has; 0: all are taken.
-static uint32_t take_timeline(struct guest_instance *instance)
+VKAPI_ATTR VkResult VKAPI_CALL vkCreateDevice(VkPhysicalDevice physicalDevice,
+                                              const VkDeviceCreateInfo *pCreateInfo,
+                                              const VkAllocationCallbacks *pAllocator,
+                                              VkDevice *pDevice)
 {
-    uint32_t timeline = 1;
-    guest_lock(instance);
-    while (timeline < GUEST_TIMELINES && instance->timelines & 1ull << timeline)
-        timeline++;
-    if (timeline < GUEST_TIMELINES)
-        instance->timelines |= 1ull << timeline;
-    else
-        timeline = 0;
-    guest_unlock(instance);
-    return timeline;
-}
-
-static struct guest_queue *make_queue(struct guest_device *device, const VkDeviceQueueInfo2 *info)
-{
-    struct guest_queue *queue = guest_new(device->handle.instance, sizeof(*queue));
-    if (!queue)
-        return NULL;
-    queue->device = device;
-    queue->flags = info->flags;
-    queue->family = info->queueFamilyIndex;
-    queue->index = info->queueIndex;
-    queue->timeline = take_timeline(device->handle.instance);
-    VkDeviceQueueTimelineInfoMESA timeline = {
-        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_TIMELINE_INFO_MESA, .ringIdx = queue->timeline};
-    VkDeviceQueueInfo2 bound = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_INFO_2,
-                                .pNext = queue->timeline ? &timeline : NULL,
-                                .flags = info->flags,
-                                .queueFamilyIndex = info->queueFamilyIndex,
-                                .queueIndex = info->queueIndex};
-    uint64_t id = queue->handle.object.id;
-    struct wire_args_vkGetDeviceQueue2 args = {
-        .device = (VkDevice)device, .pQueueInfo = &bound, .pQueue = (VkQueue *)&id};
-    guest_call(device, WIRE_vkGetDeviceQueue2, &args, true);
-    queue->next = device->queues;
-    device->queues = queue;
-    return queue;
+    struct guest_instance *instance = guest_handle_of(physicalDevice)->instance;
+    struct guest_device *device = guest_new(instance, sizeof(*device));
+    if (!device)
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    device->physical_device = (struct guest_physical_device *)physicalDevice;
+    VkDeviceCreateInfo info = *pCreateInfo;
+    info.enabledLayerCount = 0; // long obsolete
+    info.ppEnabledLayerNames = NULL;
+    uint64_t id = device->handle.object.id;
+    struct wire_args_vkCreateDevice args = {.physicalDevice = physicalDevice,
+                                            .pCreateInfo = &info,
+                                            .pDevice = (VkDevice *)&id,
+                                            .ret = VK_ERROR_DEVICE_LOST};
+    guest_call(physicalDevice, WIRE_vkCreateDevice, &args, true);
+    if (args.ret < 0) {
+        guest_delete(&device->handle);
+        return args.ret;
+    }
+    vkGetPhysicalDeviceMemoryProperties(physicalDevice, &device->memory);
+    if (!make_queues(device, pCreateInfo)) {
+        vkDestroyDevice((VkDevice)device, NULL);
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    }
+    *pDevice = (VkDevice)device;
+    return VK_SUCCESS;
 }
 
 VKAPI_ATTR void VKAPI_CALL vkGetDeviceQueue2(VkDevice device, const VkDeviceQueueInfo2 *pQueueInfo,
@@ -105,7 +125,7 @@ VKAPI_ATTR void VKAPI_CALL vkGetDeviceQueue2(VkDevice device, const VkDeviceQueu
     while (queue && (queue->family != pQueueInfo->queueFamilyIndex ||
                      queue->index != pQueueInfo->queueIndex || queue->flags != pQueueInfo->flags))
         queue = queue->next;
-    *pQueue = (VkQueue)(queue ? queue : make_queue(self, pQueueInfo));
+    *pQueue = (VkQueue)queue;
 }
 
 VKAPI_ATTR void VKAPI_CALL vkGetDeviceQueue(VkDevice device, uint32_t queueFamilyIndex,
@@ -117,8 +137,28 @@ VKAPI_ATTR void VKAPI_CALL vkGetDeviceQueue(VkDevice device, uint32_t queueFamil
     vkGetDeviceQueue2(device, &info, pQueue);
 }
 
+// ---- idle -----------------------------------------------------------------
+
+// A queue without a timeline: a fence of Vulkan's says the same with more round trips.
+static VkResult wait_by_fence(struct guest_queue *queue)
+{
+    VkDevice device = (VkDevice)queue->device;
+    VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
+    VkFence fence;
+    VkResult result = vkCreateFence(device, &info, NULL, &fence);
+    if (result < 0)
+        return result;
+    result = vkQueueSubmit((VkQueue)queue, 0, NULL, fence);
+    if (result >= 0)
+        result = vkWaitForFences(device, 1, &fence, VK_TRUE, UINT64_MAX);
+    vkDestroyFence(device, fence, NULL);
+    return result;
+}
+
 static VkResult wait_idle(struct guest_queue *queue)
 {
+    if (!queue->timeline)
+        return wait_by_fence(queue);
     struct guest_instance *instance = queue->handle.instance;
     uint64_t fence;
     uint32_t round = 0;

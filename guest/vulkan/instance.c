@@ -79,6 +79,10 @@ static int connect_instance(struct guest_instance *instance, const char *name)
     // Word 0 is the version of the format, word 4 says that shared memory can be had.
     if (!error && (capset[0] != 1 || !capset[4]))
         error = GUEST_ERROR_UNSUPPORTED;
+    if (!error && capset[1] < wire_vk_xml_version() && instance->system->log)
+        instance->system->log(instance->system->context,
+                              "the host knows an older Vulkan than this driver: it may end a "
+                              "program that uses what is new");
     if (!error)
         error = calls->open(instance->transport, GUEST_CAPSET_VENUS, name);
     if (!error)
@@ -94,60 +98,9 @@ static void disconnect(struct guest_instance *instance)
     instance->transport->calls->close(instance->transport);
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL vkCreateInstance(const VkInstanceCreateInfo *pCreateInfo,
-                                                const VkAllocationCallbacks *pAllocator,
-                                                VkInstance *pInstance)
-{
-    struct guest_instance self = {.system = used_system}, *instance;
-    if (!used_connect || pCreateInfo->enabledLayerCount)
-        return used_connect ? VK_ERROR_LAYER_NOT_PRESENT : VK_ERROR_INITIALIZATION_FAILED;
-    instance = guest_new(&self, sizeof(*instance));
-    if (!instance)
-        return VK_ERROR_OUT_OF_HOST_MEMORY;
-    instance->handle.instance = instance;
-    instance->system = used_system;
-    instance->physical_device_count = UINT32_MAX;
-    const VkApplicationInfo *application = pCreateInfo->pApplicationInfo;
-    const char *name = application ? application->pApplicationName : NULL;
-    if (connect_instance(instance, name ? name : "program")) {
-        guest_delete(&instance->handle);
-        return VK_ERROR_INITIALIZATION_FAILED;
-    }
-    // The extensions of an instance are the guest's own.
-    VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
-                                 .pApplicationInfo = application};
-    uint64_t id = instance->handle.object.id;
-    struct wire_args_vkCreateInstance args = {
-        .pCreateInfo = &info, .pInstance = (VkInstance *)&id, .ret = VK_ERROR_DEVICE_LOST};
-    guest_call(instance, WIRE_vkCreateInstance, &args, true);
-    if (args.ret < 0) {
-        disconnect(instance);
-        guest_delete(&instance->handle);
-        return args.ret == VK_ERROR_DEVICE_LOST ? VK_ERROR_INITIALIZATION_FAILED : args.ret;
-    }
-    *pInstance = (VkInstance)instance;
-    return VK_SUCCESS;
-}
-
-VKAPI_ATTR void VKAPI_CALL vkDestroyInstance(VkInstance instance,
-                                             const VkAllocationCallbacks *pAllocator)
-{
-    struct guest_instance *self = (struct guest_instance *)instance;
-    if (!self)
-        return;
-    struct wire_args_vkDestroyInstance args = {.instance =
-                                                   (VkInstance)(uintptr_t)self->handle.object.id};
-    guest_call(self, WIRE_vkDestroyInstance, &args, false);
-    disconnect(self);
-    guest_delete(&self->handle);
-}
-
-// ---- physical devices -----------------------------------------------------
-
+// Asked once, at the creation: any thread may ask for them later.
 static VkResult find_physical_devices(struct guest_instance *instance)
 {
-    if (instance->physical_device_count != UINT32_MAX)
-        return VK_SUCCESS;
     uint32_t count = 0;
     uint64_t ids[GUEST_MAX_PHYSICAL_DEVICES];
     struct wire_args_vkEnumeratePhysicalDevices args = {.instance = (VkInstance)instance,
@@ -173,14 +126,62 @@ static VkResult find_physical_devices(struct guest_instance *instance)
     return VK_SUCCESS;
 }
 
+VKAPI_ATTR VkResult VKAPI_CALL vkCreateInstance(const VkInstanceCreateInfo *pCreateInfo,
+                                                const VkAllocationCallbacks *pAllocator,
+                                                VkInstance *pInstance)
+{
+    struct guest_instance self = {.system = used_system}, *instance;
+    if (!used_connect || pCreateInfo->enabledLayerCount)
+        return used_connect ? VK_ERROR_LAYER_NOT_PRESENT : VK_ERROR_INITIALIZATION_FAILED;
+    instance = guest_new(&self, sizeof(*instance));
+    if (!instance)
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    instance->handle.instance = instance;
+    instance->system = used_system;
+    const VkApplicationInfo *application = pCreateInfo->pApplicationInfo;
+    const char *name = application ? application->pApplicationName : NULL;
+    if (connect_instance(instance, name ? name : "program")) {
+        guest_delete(&instance->handle);
+        return VK_ERROR_INITIALIZATION_FAILED;
+    }
+    // The extensions of an instance are the guest's own.
+    VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
+                                 .pApplicationInfo = application};
+    uint64_t id = instance->handle.object.id;
+    struct wire_args_vkCreateInstance args = {
+        .pCreateInfo = &info, .pInstance = (VkInstance *)&id, .ret = VK_ERROR_DEVICE_LOST};
+    guest_call(instance, WIRE_vkCreateInstance, &args, true);
+    if (args.ret >= 0)
+        args.ret = find_physical_devices(instance);
+    if (args.ret < 0) {
+        disconnect(instance);
+        guest_delete(&instance->handle);
+        return args.ret == VK_ERROR_DEVICE_LOST ? VK_ERROR_INITIALIZATION_FAILED : args.ret;
+    }
+    *pInstance = (VkInstance)instance;
+    return VK_SUCCESS;
+}
+
+VKAPI_ATTR void VKAPI_CALL vkDestroyInstance(VkInstance instance,
+                                             const VkAllocationCallbacks *pAllocator)
+{
+    struct guest_instance *self = (struct guest_instance *)instance;
+    if (!self)
+        return;
+    struct wire_args_vkDestroyInstance args = {.instance =
+                                                   (VkInstance)(uintptr_t)self->handle.object.id};
+    guest_call(self, WIRE_vkDestroyInstance, &args, false);
+    disconnect(self);
+    guest_delete(&self->handle);
+}
+
+// ---- physical devices -----------------------------------------------------
+
 VKAPI_ATTR VkResult VKAPI_CALL vkEnumeratePhysicalDevices(VkInstance instance,
                                                           uint32_t *pPhysicalDeviceCount,
                                                           VkPhysicalDevice *pPhysicalDevices)
 {
     struct guest_instance *self = (struct guest_instance *)instance;
-    VkResult result = find_physical_devices(self);
-    if (result < 0)
-        return result;
     uint32_t have = self->physical_device_count;
     if (!pPhysicalDevices) {
         *pPhysicalDeviceCount = have;
@@ -199,9 +200,6 @@ vkEnumeratePhysicalDeviceGroups(VkInstance instance, uint32_t *pPhysicalDeviceGr
                                 VkPhysicalDeviceGroupProperties *pPhysicalDeviceGroupProperties)
 {
     struct guest_instance *self = (struct guest_instance *)instance;
-    VkResult result = find_physical_devices(self);
-    if (result < 0)
-        return result;
     uint32_t have = self->physical_device_count;
     if (!pPhysicalDeviceGroupProperties) {
         *pPhysicalDeviceGroupCount = have;

@@ -27,7 +27,7 @@ struct guest_instance {
     const struct guest_system *system;
     struct guest_transport *transport;
     struct guest_ring ring;
-    uint32_t physical_device_count; // UINT32_MAX: not asked yet
+    uint32_t physical_device_count;
     struct guest_physical_device physical_devices[GUEST_MAX_PHYSICAL_DEVICES];
     uint64_t timelines; // bits of those that a queue has
 };

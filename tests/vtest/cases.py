@@ -321,6 +321,23 @@ def by_kit(case):
     return run
 
 
+def kit_alone(bench, side):
+    """The kit's library without a loader: hello says what the GPU wrote, the triangle has its three colours."""
+    folder = os.path.join(bed.BUILD, "guest/programs")
+    programs = [os.path.join(folder, name) for name in ("guest-hello", "guest-triangle")]
+    if side.name != "native" or not all(map(os.path.exists, programs)):
+        raise Skip("once is enough" if side.name != "native" else f"not in {folder}")
+    hello, triangle = [side.run([bench.tree.adopt(path)], timeout=60) for path in programs]
+    expect(hello.status == 0 and b"the GPU wrote 42 and 42" in hello.out, hello.why())
+    header, pixels = triangle.out[:15], triangle.out[15:]
+    expect(triangle.status == 0 and header == b"P6\n256 256\n255\n" and len(pixels) == 3 * 256 * 256, triangle.why())
+    for x, y, channel in ((128, 40, 0), (215, 220, 1), (40, 220, 2)):
+        pixel = pixels[(y * 256 + x) * 3 :][:3]
+        expect(pixel[channel] > 200 and sum(pixel) < 280, f"{tuple(pixel)} at {x}, {y}")
+    expect(pixels[:3] == bytes([26, 26, 26]), f"{tuple(pixels[:3])} in the corner")
+    return "hello, triangle"
+
+
 # --- windows --------------------------------------------------------------------------------------
 
 
@@ -600,6 +617,7 @@ CASES = {
     "lost-device": lost("device", "vkQueueSubmit 5 VK_ERROR_OUT_OF_DEVICE_MEMORY"),
     "lost-semaphore": lost("semaphore", "vkQueueSubmit 5 VK_ERROR_DEVICE_LOST"),
     "lost-counter": lost("counter", "vkQueueSubmit 5 VK_ERROR_DEVICE_LOST"),
+    "kit-alone": kit_alone,
     "kit-vulkaninfo": by_kit(vulkaninfo),
     "kit-compute": by_kit(program("compute", output="words")),
     "kit-offscreen": by_kit(program("offscreen", output="frame.ppm")),
