@@ -678,6 +678,8 @@ else:
             ("--socket PATH", ["qemu-args"]),
             ("--format is", ["qemu-args", "--socket", "s", "--format", "json"]),
             ("list: it takes nothing", ["list", "x"]),
+            ("top: 'x' is no option", ["top", "x"]),
+            ("unknown option '--twice'", ["top", "--twice"]),
             ("stop: say one machine", ["stop", "a", "b"]),
             ("unknown option '--now'", ["pause", "--now"]),
             ("unknown command 'fly'", ["fly"]),

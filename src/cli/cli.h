@@ -24,6 +24,7 @@ int cli_stop(int argc, char **argv);
 int cli_pause(int argc, char **argv);
 int cli_resume(int argc, char **argv);
 int cli_vtest(int argc, char **argv);
+int cli_top(int argc, char **argv);
 int cli_trace(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_worker(int argc, char **argv);

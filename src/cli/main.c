@@ -22,6 +22,7 @@ static const char usage[] =
     "machine\n"
     "  vtest -- PROGRAM [ARGS...]   run one program on a private server\n"
     "  trace -- PROGRAM [ARGS...]   the Vulkan commands of a program, or of a guest, one a line\n"
+    "  top                          what the programs of guests hold and do, live\n"
     "  doctor                       checks what this machine has for that, and what a guest gets\n"
     "\n"
     "  --help, --version [--verbose]\n"
@@ -41,6 +42,7 @@ static const struct {
     {"resume", cli_resume},
     {"vtest", cli_vtest},
     {"trace", cli_trace},
+    {"top", cli_top},
     {"doctor", cli_doctor},
     {"worker", cli_worker},
     {"janitor", cli_janitor},

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "cli/contexts.h"
 #include "cli/control.h"
+#include "gpu/output.h"
 #include "gpu/status.h"
 #include "link/pool.h"
 
@@ -141,6 +142,14 @@ static void answer_contexts(void *data, const char *argument, struct cli_control
     cli_contexts_list(renderers_of(data), answer);
 }
 
+static void answer_usage(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    const struct cli_device *device = data;
+    const struct gpu_device *gpu = device->gpu ? vhost_gpu_device(device->gpu) : NULL;
+    cli_contexts_usage(renderers_of(device), device->displays.setup.name,
+                       gpu ? gpu_device_counters(gpu).flushes : 0, answer);
+}
+
 static void answer_trace(void *data, const char *argument, struct cli_control_answer *answer)
 {
     cli_contexts_trace(renderers_of(data), argument, answer);
@@ -181,6 +190,7 @@ static const struct cli_control_request requests[] = {
     {"pause", NULL, answer_pause},
     {"resume", NULL, answer_resume},
     {"contexts", NULL, answer_contexts},
+    {"usage", NULL, answer_usage},
     {"trace", "CONTEXT PATH", answer_trace},
     {0},
 };

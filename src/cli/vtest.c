@@ -193,6 +193,13 @@ static void answer_contexts(void *data, const char *argument, struct cli_control
     cli_contexts_list(vtest_server_renderers(session->server), answer);
 }
 
+static void answer_usage(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    struct session *session = data;
+    (void)argument;
+    cli_contexts_usage(vtest_server_renderers(session->server), session->socket_path, 0, answer);
+}
+
 static void answer_trace(void *data, const char *argument, struct cli_control_answer *answer)
 {
     struct session *session = data;
@@ -203,6 +210,7 @@ static bool open_control(struct session *session)
 {
     static const struct cli_control_request requests[] = {
         {"contexts", NULL, answer_contexts},
+        {"usage", NULL, answer_usage},
         {"trace", "CONTEXT PATH", answer_trace},
         {0},
     };

@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <libproc.h>
 #include <mach-o/dyld.h>
+#include <mach/mach_time.h>
 #include <pthread.h>
 #include <pthread/qos.h>
 #include <signal.h>
@@ -58,6 +60,18 @@ void os_die_with_parent(void)
     if (pthread_create(&thread, NULL, watch_parent, (void *)(uintptr_t)getppid()) == 0)
         pthread_detach(thread);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+bool os_process_usage(pid_t pid, struct os_process_usage *usage)
+{
+    struct rusage_info_v2 info;
+    mach_timebase_info_data_t base;
+    if (proc_pid_rusage(pid, RUSAGE_INFO_V2, (rusage_info_t *)&info) != 0 ||
+        mach_timebase_info(&base) != KERN_SUCCESS)
+        return false;
+    usage->cpu_ns = (info.ri_user_time + info.ri_system_time) * base.numer / base.denom;
+    usage->resident = info.ri_phys_footprint;
+    return true;
 }
 
 int os_self_path(char *buffer, size_t size)

@@ -5,6 +5,7 @@
 #define OS_PROCESS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct os_fd_pass {
@@ -29,6 +30,14 @@ struct os_spawn_options {
 // Owns: the caller waits for the child.
 // Errors: -errno, else the pid. -EMFILE also if the limit of descriptors is too low for `fds`.
 pid_t os_spawn(const struct os_spawn_options *options);
+
+// What another process of this user has had so far.
+struct os_process_usage {
+    uint64_t cpu_ns;   // of all its threads
+    uint64_t resident; // bytes of memory that it has now
+};
+// Errors: false: there is no such process, or it may not be looked at.
+bool os_process_usage(pid_t pid, struct os_process_usage *usage);
 
 // From now on this process is killed when its parent ends (on Linux: when the thread that started
 // it ends; on macOS a thread of this process waits for that). Best effort: a child must also end

@@ -43,7 +43,12 @@ void renderers_refresh(struct renderers *renderers)
     }
 }
 
-const struct renderer_budget *renderers_budget(const struct renderers *renderers)
+void renderers_sum(const struct renderers *renderers, struct renderers_totals *totals)
 {
-    return &renderers->budget;
+    *totals =
+        (struct renderers_totals){.created = renderers->created, .lost = renderers->lost_so_far};
+    for (unsigned kind = 0; kind < LINK_MEMORY_KINDS; kind++) {
+        totals->used[kind] = renderer_budget_used(&renderers->budget, kind);
+        totals->limits[kind] = renderers->budget.limits[kind];
+    }
 }

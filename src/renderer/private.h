@@ -14,6 +14,7 @@ struct renderers {
     struct os_source *end_round; // due at once: the loop runs timers last in a round
     struct os_source *watchdog;
     bool watching;
+    uint64_t created, lost_so_far; // contexts
 };
 
 struct renderer {

@@ -84,6 +84,7 @@ static bool is_over(struct renderer *renderer)
 static void carry_out(struct renderer *renderer)
 {
     end_worker(renderer);
+    renderer->all->lost_so_far += !renderer->silent;
     renderer->is_calling = true;
     renderer->callbacks.lost(renderer->data, renderer->silent ? NULL : renderer->why);
     if (is_over(renderer))
@@ -487,6 +488,7 @@ struct renderer *renderer_create(struct renderers *renderers, uint32_t context_i
         return NULL;
     }
     list_append(&renderers->alive, &renderer->node);
+    renderers->created++;
     struct link_context_create create = {
         .context_id = context_id,
         .flags = options->context_flags,

@@ -64,7 +64,13 @@ void renderers_describe(const struct renderers *renderers,
                         void *data);
 // Has the workers write down what they do not count as it happens; the next description says it.
 void renderers_refresh(struct renderers *renderers);
-const struct renderer_budget *renderers_budget(const struct renderers *renderers);
+// Of all contexts, by enum link_memory: what they hold or were promised, and what they may (0: no
+// limit); how many were created, and lost.
+struct renderers_totals {
+    uint64_t used[LINK_MEMORY_KINDS], limits[LINK_MEMORY_KINDS];
+    uint64_t created, lost;
+};
+void renderers_sum(const struct renderers *renderers, struct renderers_totals *totals);
 // The tracer that listens at `path` is told what a context does from now on. `which` is the number
 // of the context, or else the process id of its worker. A tracer that was there before is told no
 // more.

@@ -18,7 +18,7 @@ struct venus_instance {
     // Usable with every device: what the loader offers, at most what the codec knows.
     uint32_t api_version;
     pthread_mutex_t enumeration_lock; // around the first enumeration and the binding of ids
-    bool enumerated;
+    atomic_bool enumerated;
     struct venus_physical_device **physical_devices; // as the guest counts them; the array is owned
     uint32_t physical_device_count;                  // at most 64
     // A bit for each: the guest has given it an id, so that it is a child in the table. The others
@@ -74,6 +74,9 @@ void venus_memory_types_hide(VkPhysicalDeviceMemoryProperties *memory, uint32_t 
 // Which memory a heap is of.
 enum link_memory venus_heap_memory(const struct venus_physical_device *physical_device,
                                    uint32_t heap);
+// Bytes that drivers say this process has taken of the memory of cards; 0: they do not say. The
+// instance must stay meanwhile.
+uint64_t venus_card_usage(const struct venus_instance *instance);
 // Frees what venus_physical_device_load has found out.
 void venus_physical_device_forget(struct venus_physical_device *physical_device);
 

@@ -106,6 +106,28 @@ static void limit_budget(const struct venus_call *call,
     }
 }
 
+uint64_t venus_card_usage(const struct venus_instance *instance)
+{
+    uint64_t sum = 0;
+    if (!atomic_load(&instance->enumerated))
+        return 0;
+    for (uint32_t i = 0; i < instance->physical_device_count; i++) {
+        const struct venus_physical_device *physical_device = instance->physical_devices[i];
+        VkPhysicalDeviceMemoryBudgetPropertiesEXT budget = {
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_BUDGET_PROPERTIES_EXT};
+        VkPhysicalDeviceMemoryProperties2 memory = {
+            .sType = VK_STRUCTURE_TYPE_PHYSICAL_DEVICE_MEMORY_PROPERTIES_2, .pNext = &budget};
+        if (!venus_extension_of_host(physical_device, VK_EXT_MEMORY_BUDGET_EXTENSION_NAME))
+            continue;
+        instance->vk.GetPhysicalDeviceMemoryProperties2(
+            (VkPhysicalDevice)(uintptr_t)physical_device->base.handle, &memory);
+        for (uint32_t j = 0; j < physical_device->memory.memoryHeapCount; j++)
+            if (venus_heap_memory(physical_device, j) == LINK_MEMORY_CARD)
+                sum += budget.heapUsage[j];
+    }
+    return sum;
+}
+
 // ---- enumeration ----------------------------------------------------------
 
 void venus_physical_device_forget(struct venus_physical_device *physical_device)

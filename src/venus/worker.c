@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "os/os.h"
 #include "venus/context.h"
+#include "venus/device.h"
 #include "venus/discovery.h"
 #include "venus/ending.h"
 #include "venus/memory.h"
@@ -77,6 +78,15 @@ static void export_blob(struct venus_context *context, const struct link_blob_ex
               answer.result == 0);
 }
 
+// The table is locked, so that the instance stays.
+static void count_card(void *data, struct venus_object *object)
+{
+    struct venus_ledger *ledger = data;
+    uint64_t driver = venus_card_usage((struct venus_instance *)object);
+    uint64_t guest = venus_ledger_held(ledger, LINK_HOLDS_CARD);
+    venus_ledger_set(ledger, LINK_HOLDS_DRIVER, driver > guest ? driver - guest : 0);
+}
+
 static void refresh(struct venus_context *context, const struct link_ledger_refresh *refresh)
 {
     struct link_ledger *page = context->ledger.page;
@@ -88,6 +98,10 @@ static void refresh(struct venus_context *context, const struct link_ledger_refr
     pthread_mutex_lock(&context->resources.lock);
     atomic_store(&page->counts[LINK_COUNT_RESOURCES], context->resources.resources.count);
     pthread_mutex_unlock(&context->resources.lock);
+    const struct venus_instance *instance = atomic_load(&context->instance);
+    if (instance)
+        venus_object_visit(&context->objects, WIRE_HANDLE_INSTANCE, atomic_load(&instance->base.id),
+                           count_card, &context->ledger);
     atomic_store(&page->refreshed, refresh->serial);
 }
 

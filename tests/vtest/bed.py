@@ -187,13 +187,15 @@ class Traced(Hesper):
 class Server(Hesper):
     """One hesper vtest that many clients use; its log is a file."""
 
-    def __init__(self, tree, profile, hesper=None):
+    def __init__(self, tree, profile, hesper=None, *options):
         super().__init__(tree, profile, hesper)
         self.folder = tempfile.mkdtemp(prefix="hesper-server-")
         self.socket = os.path.join(self.folder, "socket")
+        self.control = os.path.join(self.folder, "control")
         self.log_path = os.path.join(self.folder, "log")
         self.workers_seen = set()
         argv = [self.hesper, "vtest", "-v", f"--host-profile={profile}", "--socket", self.socket]
+        argv += ["--control", self.control, *options]
         env = {**tree.environment(), **reports.environment()}
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(

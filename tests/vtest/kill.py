@@ -21,10 +21,10 @@ GIVE_UP = 120  # seconds, for Mesa to notice that its renderer has gone
 
 
 @contextlib.contextmanager
-def server(bench, side):
+def server(bench, side, *options):
     if not isinstance(side, bed.Hesper):
         raise Skip("about hesper only")
-    at = bed.Server(bench.tree, side.profile, side.hesper)
+    at = bed.Server(bench.tree, side.profile, side.hesper, *options)
     try:
         yield at
         at.process.terminate()

@@ -1,0 +1,409 @@
+// hesper top: what the programs of virtual machines and of vtest servers hold and do.
+#include <errno.h>
+#include <getopt.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/control.h"
+#include "cli/values.h"
+#include "os/clock.h"
+#include "os/process.h"
+
+static const char usage[] =
+    "usage: hesper top [OPTIONS]\n"
+    "\n"
+    "Shows each second what the programs of running machines and of servers of 'hesper vtest' "
+    "hold\n"
+    "and do: a line for each virtual machine or server, and one for each program below it.\n"
+    "\n"
+    "  CPU       time of its worker, in percent of a CPU\n"
+    "  GPU       time in which somebody waited for its queues, in percent\n"
+    "  MEMORY    of the machine: mappable memory, plain memory of the driver, commands, tables\n"
+    "  CARD      memory of a graphics card that has its own\n"
+    "  RESIDENT  what its worker has in memory, driver and shaders included\n"
+    "  SUBMIT/s, FENCE/s, WAKE/s  submissions to queues, fences retired, rings that were woken\n"
+    "  REFUSED   allocations that the budget had no room for (--gpu-memory)\n"
+    "\n"
+    "  --once                   one table, of half a second\n"
+    "  --json                   a line of JSON instead of a table, with all counts\n"
+    "  --control PATH           only the machine or server of this control socket [all that run]\n"
+    "  --help\n";
+
+enum { MAX_SERVERS = 32, ONCE_MS = 500, EACH_MS = 1000 };
+
+enum number {
+    MAPPABLE,
+    PLAIN,
+    COMMANDS,
+    TABLES,
+    SHARED,
+    CARD,
+    DRIVER,
+    OBJECTS,
+    RINGS,
+    RESOURCES,
+    SUBMISSIONS,
+    FENCES,
+    WAKES,
+    BUSY_NS,
+    REFUSALS,
+    CPU_NS, // these are asked of the system
+    RESIDENT,
+    NUMBERS,
+};
+
+static const char *const keys[NUMBERS] = {"mappable_bytes",
+                                          "plain_bytes",
+                                          "command_bytes",
+                                          "object_bytes",
+                                          "shared_bytes",
+                                          "card_bytes",
+                                          "card_bytes_of_driver",
+                                          "objects",
+                                          "rings",
+                                          "resources",
+                                          "submissions",
+                                          "fences",
+                                          "wakes",
+                                          "queue_busy_ns",
+                                          "refusals",
+                                          "cpu_ns",
+                                          "resident_bytes"};
+
+struct program {
+    int64_t context, pid;
+    char name[68];
+    int64_t numbers[NUMBERS];
+};
+
+struct server {
+    char path[108], name[128];
+    int64_t pid, frames, lost, memory, memory_limit, card, card_limit;
+    struct program *programs;
+    unsigned count;
+};
+
+struct sample {
+    uint64_t at_ns;
+    struct server servers[MAX_SERVERS];
+    unsigned count;
+};
+
+struct top {
+    const char *control;
+    bool once, json;
+};
+
+// ---- looking --------------------------------------------------------------
+
+static int64_t integer(struct json object, const char *key)
+{
+    struct json member;
+    int64_t number = 0;
+    return json_member(object, key, &member) && json_integer(member, &number) ? number : 0;
+}
+
+// What guests call themselves goes to a terminal.
+static void take_text(struct json object, const char *key, char *text, size_t size)
+{
+    struct json member;
+    text[0] = 0;
+    if (json_member(object, key, &member) && !json_copy(member, text, size))
+        snprintf(text, size, "?");
+    for (char *c = text; *c; c++)
+        *c = *c >= 0x20 && *c < 0x7f ? *c : '?';
+}
+
+static void take_program(struct json item, struct program *program)
+{
+    struct os_process_usage process = {0};
+    program->context = integer(item, "context");
+    program->pid = integer(item, "pid");
+    take_text(item, "name", program->name, sizeof(program->name));
+    for (unsigned i = 0; i < CPU_NS; i++)
+        program->numbers[i] = integer(item, keys[i]);
+    if (program->pid > 0)
+        os_process_usage((pid_t)program->pid, &process);
+    program->numbers[CPU_NS] = (int64_t)process.cpu_ns;
+    program->numbers[RESIDENT] = (int64_t)process.resident;
+}
+
+static bool take_server(struct json root, struct server *server)
+{
+    struct json contexts, item = {0};
+    if (!json_member(root, "contexts", &contexts))
+        return false;
+    take_text(root, "name", server->name, sizeof(server->name));
+    server->pid = integer(root, "pid");
+    server->frames = integer(root, "frames");
+    server->lost = integer(root, "contexts_lost");
+    server->memory = integer(root, "memory_bytes");
+    server->memory_limit = integer(root, "memory_limit");
+    server->card = integer(root, "card_bytes");
+    server->card_limit = integer(root, "card_limit");
+    while (json_next(contexts, &item)) {
+        struct program *more =
+            realloc(server->programs, (server->count + 1) * sizeof(*server->programs));
+        if (!more)
+            return true;
+        server->programs = more;
+        take_program(item, &server->programs[server->count++]);
+    }
+    return true;
+}
+
+static void forget(struct sample *sample)
+{
+    for (unsigned i = 0; i < sample->count; i++)
+        free(sample->servers[i].programs);
+    sample->count = 0;
+}
+
+// Errors: false after a log line: there is nobody to ask.
+static bool look(const struct top *top, struct sample *sample)
+{
+    char paths[MAX_SERVERS][108], error[256] = "its answer is not understood";
+    unsigned count = 0;
+    forget(sample);
+    if (top->control)
+        snprintf(paths[count++], sizeof(paths[0]), "%s", top->control);
+    else {
+        count = cli_control_list(CLI_CONTROL_MACHINE, paths, MAX_SERVERS / 2);
+        count += cli_control_list(CLI_CONTROL_VTEST, paths + count, MAX_SERVERS - count);
+    }
+    sample->at_ns = os_now_ns();
+    for (unsigned i = 0; i < count; i++) {
+        struct json root;
+        struct server *server = &sample->servers[sample->count];
+        char *answer = cli_control_ask(paths[i], "usage", error, sizeof(error));
+        *server = (struct server){.pid = 0};
+        snprintf(server->path, sizeof(server->path), "%.107s", paths[i]);
+        if (answer && json_parse(answer, strlen(answer), &root) && take_server(root, server))
+            sample->count++;
+        else if (top->control)
+            log_error("top: '%s' does not answer: %s", top->control, error);
+        free(answer);
+    }
+    if (!count)
+        log_error("top: no virtual machine of 'hesper run' and no server of 'hesper vtest' was "
+                  "found; --control PATH says where another is");
+    return sample->count;
+}
+
+// ---- telling --------------------------------------------------------------
+
+static const struct server *find_server(const struct sample *sample, const struct server *like)
+{
+    for (unsigned i = 0; i < sample->count; i++) {
+        const struct server *server = &sample->servers[i];
+        if (server->pid == like->pid && !strcmp(server->path, like->path))
+            return server;
+    }
+    return NULL;
+}
+
+static const struct program *find_program(const struct server *server, const struct program *like)
+{
+    for (unsigned i = 0; server && i < server->count; i++) {
+        const struct program *program = &server->programs[i];
+        if (program->pid == like->pid && program->context == like->context)
+            return program;
+    }
+    return NULL;
+}
+
+// What a number grows by in a second. A program that was not there before began with 0.
+static int64_t rate(const struct program *now, const struct program *before, enum number number,
+                    uint64_t ns)
+{
+    int64_t more = now->numbers[number] - (before ? before->numbers[number] : 0);
+    return more > 0 && ns ? (int64_t)((double)more * 1e9 / (double)ns + 0.5) : 0;
+}
+
+static int64_t percent(const struct program *now, const struct program *before, enum number number,
+                       uint64_t ns)
+{
+    return before ? rate(now, before, number, ns) / 10000000 : 0;
+}
+
+static int64_t host_memory(const struct program *program)
+{
+    return program->numbers[MAPPABLE] + program->numbers[PLAIN] + program->numbers[COMMANDS] +
+           program->numbers[TABLES] + program->numbers[SHARED];
+}
+
+// "812K", "23M", "1.5G"
+static const char *size_text(int64_t bytes, char text[16])
+{
+    if (bytes < 1 << 20)
+        snprintf(text, 16, "%lldK", (long long)(bytes < 0 ? 0 : bytes) >> 10);
+    else if (bytes < 1 << 30)
+        snprintf(text, 16, "%lldM", (long long)bytes >> 20);
+    else
+        snprintf(text, 16, "%.1fG", (double)bytes / (1 << 30));
+    return text;
+}
+
+static void print_memory(const char *what, int64_t bytes, int64_t limit)
+{
+    char held[16], most[16];
+    if (limit)
+        printf("  %s %s of %s", what, size_text(bytes, held), size_text(limit, most));
+    else
+        printf("  %s without a limit", what);
+}
+
+static void print_server(const struct server *now, const struct server *before, uint64_t ns)
+{
+    int64_t frames = before && ns ? (now->frames - before->frames) * 1000000000 / (int64_t)ns : 0;
+    printf("%s (process %lld)", now->name[0] ? now->name : now->path, (long long)now->pid);
+    print_memory("memory", now->memory, now->memory_limit);
+    print_memory("card", now->card, now->card_limit);
+    printf("  frames %lld/s  lost %lld\n", (long long)frames, (long long)now->lost);
+    printf("  CONTEXT     PID  PROGRAM           CPU   GPU  MEMORY    CARD RESIDENT  OBJECTS RINGS "
+           "SUBMIT/s FENCE/s WAKE/s REFUSED\n");
+    for (unsigned i = 0; i < now->count; i++) {
+        const struct program *program = &now->programs[i], *was = find_program(before, program);
+        const int64_t *numbers = program->numbers;
+        char memory[16], card[16], resident[16];
+        printf("  %7lld %7lld  %-15.15s %4lld%% %4lld%% %7s %7s %8s %8lld %5lld %8lld %7lld %6lld "
+               "%7lld\n",
+               (long long)program->context, (long long)program->pid, program->name,
+               (long long)percent(program, was, CPU_NS, ns),
+               (long long)percent(program, was, BUSY_NS, ns),
+               size_text(host_memory(program), memory),
+               size_text(numbers[CARD] + numbers[DRIVER], card),
+               size_text(numbers[RESIDENT], resident), (long long)numbers[OBJECTS],
+               (long long)numbers[RINGS], (long long)rate(program, was, SUBMISSIONS, ns),
+               (long long)rate(program, was, FENCES, ns), (long long)rate(program, was, WAKES, ns),
+               (long long)numbers[REFUSALS]);
+    }
+}
+
+static void put_server(struct json_writer *json, const struct server *now,
+                       const struct server *before, uint64_t ns)
+{
+    json_open(json, NULL, '{');
+    json_string(json, "name", now->name);
+    json_string(json, "control", now->path);
+    json_number(json, "pid", now->pid);
+    json_number(json, "memory_bytes", now->memory);
+    json_number(json, "memory_limit", now->memory_limit);
+    json_number(json, "card_bytes", now->card);
+    json_number(json, "card_limit", now->card_limit);
+    json_number(json, "frames", now->frames);
+    json_number(json, "contexts_lost", now->lost);
+    json_open(json, "contexts", '[');
+    for (unsigned i = 0; i < now->count; i++) {
+        const struct program *program = &now->programs[i], *was = find_program(before, program);
+        json_open(json, NULL, '{');
+        json_number(json, "context", program->context);
+        json_number(json, "pid", program->pid);
+        json_string(json, "name", program->name);
+        json_number(json, "cpu_percent", percent(program, was, CPU_NS, ns));
+        json_number(json, "gpu_percent", percent(program, was, BUSY_NS, ns));
+        for (unsigned j = 0; j < NUMBERS; j++)
+            json_number(json, keys[j], program->numbers[j]);
+        json_close(json, '}');
+    }
+    json_close(json, ']');
+    json_close(json, '}');
+}
+
+// Errors: false, nobody reads it any more.
+static bool tell(const struct top *top, const struct sample *now, const struct sample *before)
+{
+    uint64_t ns = now->at_ns - before->at_ns;
+    struct json_writer json = {0};
+    if (!top->json && !top->once && isatty(STDOUT_FILENO))
+        fputs("\033[H\033[J", stdout); // a new page
+    if (top->json) {
+        json_open(&json, NULL, '{');
+        json_open(&json, "servers", '[');
+    }
+    for (unsigned i = 0; i < now->count; i++) {
+        const struct server *server = &now->servers[i], *was = find_server(before, server);
+        if (top->json)
+            put_server(&json, server, was, ns);
+        else
+            print_server(server, was, ns);
+    }
+    if (top->json) {
+        json_close(&json, ']');
+        json_close(&json, '}');
+        puts(json.failed ? "{}" : json.text);
+        json_finish(&json);
+    }
+    return fflush(stdout) == 0;
+}
+
+// ---- the command line -----------------------------------------------------
+
+static int watch(const struct top *top, struct sample samples[2])
+{
+    unsigned now = 0;
+    if (!look(top, &samples[now]))
+        return CLI_FAILED;
+    do {
+        poll(NULL, 0, top->once ? ONCE_MS : EACH_MS);
+        now = !now;
+        if (!look(top, &samples[now]))
+            return top->once ? CLI_FAILED : CLI_OK;
+        if (!tell(top, &samples[now], &samples[!now])) {
+            log_error("top: cannot write: %s", strerror(errno));
+            return CLI_FAILED;
+        }
+    } while (!top->once);
+    return CLI_OK;
+}
+
+int cli_top(int argc, char **argv)
+{
+    enum { ONCE = 256, JSON, CONTROL, HELP };
+    static const struct option options[] = {{"once", no_argument, NULL, ONCE},
+                                            {"json", no_argument, NULL, JSON},
+                                            {"control", required_argument, NULL, CONTROL},
+                                            {"help", no_argument, NULL, HELP},
+                                            {0}};
+    struct top top = {.control = NULL};
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        switch (option) {
+        case ONCE:
+            top.once = true;
+            break;
+        case JSON:
+            top.json = true;
+            break;
+        case CONTROL:
+            top.control = optarg;
+            break;
+        case 'h':
+        case HELP:
+            fputs(usage, stdout);
+            return CLI_OK;
+        default:
+            return cli_bad_option("top", option, argv);
+        }
+    }
+    if (optind != argc) {
+        log_error("top: '%s' is no option; see 'hesper top --help'", argv[optind]);
+        return CLI_USAGE;
+    }
+    struct sample *samples = calloc(2, sizeof(*samples));
+    if (!samples) {
+        log_error("out of memory");
+        return CLI_FAILED;
+    }
+    int status = watch(&top, samples);
+    forget(&samples[0]);
+    forget(&samples[1]);
+    free(samples);
+    return status;
+}

@@ -1,0 +1,62 @@
+// greedy PIECE MOST: takes memory in pieces of PIECE MiB until one is refused or it has MOST of
+// them, says so and holds them until its input ends. What is refused costs it no more than that:
+// then its device still works.
+#include "app.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { WORDS = 1024, LIMIT = 4096 };
+
+static void go_on(struct app *app)
+{
+    struct buffer buffer = buffer_create(app, WORDS * 4, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                                         VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
+    VkCommandBuffer cmd = commands_begin(app);
+    vk.CmdFillBuffer(cmd, buffer.buffer, 0, WORDS * 4, 7);
+    commands_run(app, cmd);
+    app_expect(((const uint32_t *)buffer.map)[WORDS - 1] == 7, "the device to go on");
+    buffer_destroy(app, &buffer);
+}
+
+// Mesa's Venus does not wait for an allocation: the refusal may come when it is mapped.
+static bool take(struct app *app, const VkMemoryAllocateInfo *info, VkDeviceMemory *piece)
+{
+    void *map;
+    if (vk.AllocateMemory(app->device, info, NULL, piece) != VK_SUCCESS)
+        return false;
+    if (vk.MapMemory(app->device, *piece, 0, VK_WHOLE_SIZE, 0, &map) == VK_SUCCESS)
+        return true;
+    vk.FreeMemory(app->device, *piece, NULL);
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    struct app app;
+    VkDeviceMemory *pieces = calloc(LIMIT, sizeof(*pieces));
+    uint32_t count = 0, most = argc > 2 ? (uint32_t)atoi(argv[2]) : LIMIT;
+    app_init(&app, &(struct app_wants){.api_version = VK_API_VERSION_1_1});
+    go_on(&app);
+    uint32_t type = memory_type(&app, UINT32_MAX, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
+    const VkMemoryAllocateInfo info = {
+        .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+        .allocationSize = (VkDeviceSize)(argc > 1 ? atoi(argv[1]) : 1) << 20,
+        .memoryTypeIndex = type,
+    };
+    while (count < most && count < LIMIT && take(&app, &info, &pieces[count]))
+        count++;
+    uint32_t heap = app.memory.memoryTypes[type].heapIndex;
+    printf("%u pieces%s, of a heap of %llu MiB\n", count, count < most ? ", then refused" : "",
+           (unsigned long long)app.memory.memoryHeaps[heap].size >> 20);
+    fflush(stdout);
+    while (getchar() != EOF)
+        ;
+    while (count)
+        vk.FreeMemory(app.device, pieces[--count], NULL);
+    go_on(&app);
+    printf("goes on\n");
+    app_finish(&app);
+    free(pieces);
+    return 0;
+}
