@@ -69,6 +69,7 @@ void cli_device_init(struct cli_device *device)
                                       .venus = true,
                                   }};
     cli_seat_init(&device->seat);
+    device->options.transport = device->seat.transport;
 }
 
 void cli_device_set_name(struct cli_device *device, const char *name, size_t length)
@@ -242,10 +243,10 @@ static void start_displays(struct cli_device *device)
         os_loop_stop(device->loop, CLI_FAILED);
 }
 
-void cli_device_attach(struct cli_device *device, struct vhost_gpu *gpu)
+void cli_device_attach(struct cli_device *device, struct machine_gpu *gpu)
 {
     device->gpu = gpu;
-    cli_displays_attach(&device->displays, gpu ? vhost_gpu_device(gpu) : NULL);
+    cli_displays_attach(&device->displays, gpu ? machine_gpu_device(gpu) : NULL);
 }
 
 // Looks for another driver that works.

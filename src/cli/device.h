@@ -8,7 +8,7 @@
 #include "cli/host.h"
 #include "cli/janitor.h"
 #include "cli/seat.h"
-#include "front/vhost_user/gpu_front.h"
+#include "front/machine/gpu_front.h"
 #include "os/loop.h"
 
 struct cli_control;
@@ -25,8 +25,8 @@ enum cli_order {
 struct cli_device {
     struct cli_host host;
     struct cli_displays displays;
-    struct cli_seat seat;             // gets what displays send
-    struct vhost_gpu_options options; // `device.pool` is set by cli_device_start
+    struct cli_seat seat;               // gets what displays send
+    struct machine_gpu_options options; // `device.pool` is set by cli_device_start
     struct os_loop *loop;
     struct link_pool *pool;
     void (*ready)(void *data);  // the host's driver is there, and displays are open
@@ -40,7 +40,7 @@ struct cli_device {
     const char *control_path; // NULL or "none": there is no control socket
     struct cli_control *control;
     struct cli_janitor control_janitor;
-    struct vhost_gpu *gpu; // the connected VM's; NULL: there is none
+    struct machine_gpu *gpu; // the connected VM's; NULL: there is none
 };
 
 void cli_device_init(struct cli_device *device);
@@ -101,7 +101,7 @@ bool cli_device_option(struct cli_device *device, const char *command, int optio
 // stopped with CLI_FAILED after a log line. Errors: an exit status other than CLI_OK.
 int cli_device_start(struct cli_device *device);
 // Shows the GPU of a VM that has connected; NULL, before that is destroyed.
-void cli_device_attach(struct cli_device *device, struct vhost_gpu *gpu);
+void cli_device_attach(struct cli_device *device, struct machine_gpu *gpu);
 // Calls back for SIGINT, SIGTERM, SIGHUP and SIGQUIT, but not for those that this process was
 // started to ignore. Errors: false after a log line.
 bool cli_device_on_signals(struct cli_device *device, os_signal_callback callback, void *data);

@@ -45,7 +45,7 @@ struct run {
     struct cli_device device;
     struct cli_run_options options;
     struct cli_qemu qemu;
-    struct vhost_gpu *gpu;
+    struct machine_gpu *gpu;
     char control_path[CLI_SOCKET_PATH];
     int result;               // when the screenshot is made
     struct rlimit file_limit; // as it was
@@ -67,7 +67,7 @@ static void close_gpu(struct run *run)
     if (!run->gpu)
         return;
     cli_device_attach(&run->device, NULL);
-    vhost_gpu_destroy(run->gpu);
+    machine_gpu_destroy(run->gpu);
     run->gpu = NULL;
 }
 
@@ -192,7 +192,7 @@ static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *c
     int gpu = new_connection(QEMU_GPU_FD, fds, count);
     if (gpu < 0)
         return false;
-    int error = vhost_gpu_create(loop, gpu, &run->device.options, on_gpu_end, run, &run->gpu);
+    int error = machine_gpu_create(loop, gpu, &run->device.options, on_gpu_end, run, &run->gpu);
     if (error) {
         log_error("cannot start the GPU: %s", strerror(-error));
         return false;
@@ -201,7 +201,7 @@ static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *c
         int placer = new_connection(QEMU_PLACER_FD, fds, count);
         if (placer < 0)
             return false;
-        vhost_gpu_set_placer(run->gpu, placer);
+        machine_gpu_set_placer(run->gpu, placer);
     }
     int monitor = new_connection(QEMU_MONITOR_FD, fds, count);
     if (monitor < 0)
@@ -242,7 +242,7 @@ static void on_look(void *data)
     const struct link_pool *pool = run->device.pool;
     if (!run->gpu || os_now_ns() > run->look_until_ns)
         return;
-    gpu_device_status(vhost_gpu_device(run->gpu), &status);
+    gpu_device_status(machine_gpu_device(run->gpu), &status);
     if (status.outputs_enabled)
         cli_greeting(stderr, &run->options.machine, pool ? link_pool_devices(pool) : NULL);
     else

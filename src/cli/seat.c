@@ -6,7 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "front/vhost_user/input_front.h"
+#include "front/machine/input_front.h"
+#include "front/vhost_user/vhost_user.h"
 #include "link/display_messages.h"
 #include "os/clock.h"
 #include "os/loop.h"
@@ -20,7 +21,8 @@ _Static_assert((int)INPUT_KEYBOARD == LINK_INPUT_KEYBOARD &&
 
 void cli_seat_init(struct cli_seat *seat)
 {
-    *seat = (struct cli_seat){.wanted = 1u << INPUT_KEYBOARD | 1u << INPUT_POINTER};
+    *seat = (struct cli_seat){.transport = vhost_user_create,
+                              .wanted = 1u << INPUT_KEYBOARD | 1u << INPUT_POINTER};
     for (unsigned i = 0; i < CLI_SEAT_DEVICES; i++)
         seat->devices[i] =
             (struct cli_seat_device){.seat = seat, .kind = i, .listener = -1, .janitor.fd = -1};
@@ -64,7 +66,7 @@ static void on_leds(void *data, uint32_t leds)
 static void on_closed(void *data)
 {
     struct cli_seat_device *device = data;
-    vhost_input_destroy(device->input);
+    machine_input_destroy(device->input);
     device->input = NULL;
     log_debug("QEMU has closed its %s", input_kind_name((enum input_kind)device->kind));
     on_leds(device, 0);
@@ -72,9 +74,10 @@ static void on_closed(void *data)
 
 static bool serve(struct cli_seat_device *device, int fd)
 {
-    static const struct vhost_input_ops ops = {.leds = on_leds, .closed = on_closed};
+    static const struct machine_input_ops ops = {.leds = on_leds, .closed = on_closed};
     enum input_kind kind = (enum input_kind)device->kind;
-    int error = vhost_input_create(device->seat->loop, fd, kind, &ops, device, &device->input);
+    int error = machine_input_create(device->seat->loop, fd, device->seat->transport, kind, &ops,
+                                     device, &device->input);
     if (error)
         log_error("cannot serve a %s: %s", input_kind_name(kind), strerror(-error));
     return !error;
@@ -157,7 +160,7 @@ void cli_seat_finish(struct cli_seat *seat)
 {
     for (unsigned i = 0; i < CLI_SEAT_DEVICES; i++) {
         struct cli_seat_device *device = &seat->devices[i];
-        vhost_input_destroy(device->input);
+        machine_input_destroy(device->input);
         device->input = NULL;
         os_source_remove(device->source);
         device->source = NULL;
@@ -204,7 +207,7 @@ void cli_seat_add_arguments(const struct cli_seat *seat, struct cli_arguments *a
 static struct input_device *model(const struct cli_seat *seat, unsigned kind)
 {
     bool there = kind < CLI_SEAT_DEVICES && seat->devices[kind].input;
-    return there ? vhost_input_device(seat->devices[kind].input) : NULL;
+    return there ? machine_input_device(seat->devices[kind].input) : NULL;
 }
 
 void cli_seat_input(struct cli_seat *seat, const struct link_input *events, size_t count)

@@ -5,12 +5,13 @@
 #include "base/log.h"
 #include "cli/janitor.h"
 #include "cli/qemu.h"
+#include "front/virtio/device.h"
 #include "os/process.h"
 
 struct link_input;
 struct os_loop;
 struct os_source;
-struct vhost_input;
+struct machine_input;
 
 enum {
     CLI_SEAT_DEVICES = 3, // as of enum link_input_device
@@ -19,6 +20,7 @@ enum {
 
 struct cli_seat {
     // The owner's.
+    virtio_transport_create transport;       // of every device
     unsigned wanted;                         // bit n: device n of enum link_input_device
     void (*leds)(void *data, uint32_t leds); // of the keyboard, for displays; may be NULL
     void *data;
@@ -28,7 +30,7 @@ struct cli_seat {
     struct cli_seat_device {
         struct cli_seat *seat;
         unsigned kind;
-        struct vhost_input *input; // NULL: no QEMU there
+        struct machine_input *input; // NULL: no QEMU there
         char path[CLI_SOCKET_PATH];
         int listener; // -1: none
         struct os_source *source;

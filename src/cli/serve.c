@@ -9,7 +9,7 @@
 #include "cli/host.h"
 #include "cli/janitor.h"
 #include "cli/qemu.h"
-#include "front/vhost_user/gpu_server.h"
+#include "front/machine/gpu_server.h"
 
 static const char usage[] =
     "usage: hesper serve --socket PATH [OPTIONS]\n"
@@ -25,7 +25,7 @@ struct serve {
     struct cli_device device;
     const char *path;
     char placer_path[CLI_SOCKET_PATH];
-    struct vhost_gpu_server *server;
+    struct machine_gpu_server *server;
     struct cli_janitor janitor, placer_janitor;
 };
 
@@ -48,7 +48,7 @@ static void say_refused(const char *path, int error)
         log_error("cannot listen on '%s': %s", path, strerror(error));
 }
 
-static void on_connected(void *data, struct vhost_gpu *gpu)
+static void on_connected(void *data, struct machine_gpu *gpu)
 {
     struct serve *serve = data;
     cli_device_attach(&serve->device, gpu);
@@ -63,11 +63,11 @@ static void on_end(void *data)
 static void on_ready(void *data)
 {
     struct serve *serve = data;
-    static const struct vhost_gpu_server_ops ops = {.connected = on_connected, .ended = on_end};
+    static const struct machine_gpu_server_ops ops = {.connected = on_connected, .ended = on_end};
     const char *refused;
     int error =
-        vhost_gpu_server_create(serve->device.loop, serve->path, serve->placer_path,
-                                &serve->device.options, &ops, serve, &refused, &serve->server);
+        machine_gpu_server_create(serve->device.loop, serve->path, serve->placer_path,
+                                  &serve->device.options, &ops, serve, &refused, &serve->server);
     if (error) {
         if (refused)
             say_refused(refused, -error);
@@ -132,7 +132,7 @@ int cli_serve(int argc, char **argv)
         status = os_loop_run(serve.device.loop);
     cli_device_attach(&serve.device, NULL);
     if (serve.server)
-        vhost_gpu_server_destroy(serve.server);
+        machine_gpu_server_destroy(serve.server);
     cli_device_finish(&serve.device);
     cli_janitor_stop(&serve.janitor);
     cli_janitor_stop(&serve.placer_janitor);

@@ -69,8 +69,8 @@ static void answer_status(void *data, const char *argument, struct cli_control_a
     json_bool(&json, "connected", device->gpu);
     if (device->gpu) {
         struct gpu_status status;
-        gpu_device_status(vhost_gpu_device(device->gpu), &status);
-        json_bool(&json, "placer", vhost_gpu_has_placer(device->gpu));
+        gpu_device_status(machine_gpu_device(device->gpu), &status);
+        json_bool(&json, "placer", machine_gpu_has_placer(device->gpu));
         put_gpu(&json, &status);
     }
     json_close(&json, '}');
@@ -88,7 +88,7 @@ static bool is_off(const struct cli_device *device, unsigned output)
     struct gpu_status status;
     if (!device->gpu)
         return false;
-    gpu_device_status(vhost_gpu_device(device->gpu), &status);
+    gpu_device_status(machine_gpu_device(device->gpu), &status);
     return !(status.outputs_enabled >> output & 1);
 }
 
@@ -134,7 +134,7 @@ static void answer_screenshot(void *data, const char *argument, struct cli_contr
 
 static struct renderers *renderers_of(const struct cli_device *device)
 {
-    return device->gpu ? gpu_device_renderers(vhost_gpu_device(device->gpu)) : NULL;
+    return device->gpu ? gpu_device_renderers(machine_gpu_device(device->gpu)) : NULL;
 }
 
 static void answer_contexts(void *data, const char *argument, struct cli_control_answer *answer)
@@ -145,7 +145,7 @@ static void answer_contexts(void *data, const char *argument, struct cli_control
 static void answer_usage(void *data, const char *argument, struct cli_control_answer *answer)
 {
     const struct cli_device *device = data;
-    const struct gpu_device *gpu = device->gpu ? vhost_gpu_device(device->gpu) : NULL;
+    const struct gpu_device *gpu = device->gpu ? machine_gpu_device(device->gpu) : NULL;
     cli_contexts_usage(renderers_of(device), device->displays.setup.name,
                        gpu ? gpu_device_counters(gpu).flushes : 0, answer);
 }

@@ -1,6 +1,6 @@
 // libFuzzer target: a front end, a driver and a placer that say anything in any order. The input is
 // a list of actions.
-#include "front/vhost_user/aperture.h"
+#include "front/machine/aperture.h"
 #include "front/vhost_user/private.h"
 
 #include "../unit/short.h"
@@ -23,13 +23,13 @@ enum { GUEST = 1 << 16, APERTURE = 1 << 20, RINGS = 0x1000 };
 
 struct machine {
     struct os_loop *loop;
-    struct vhost_user *vhost;
-    struct vhost_aperture *aperture;
+    struct virtio_transport *vhost;
+    struct machine_aperture *aperture;
     int front, backend, placer; // our ends; -1: closed
     int memory_fd, range_fd;
     uint8_t *memory;
     int kicks[2];
-    struct vhost_user_request *pending[256];
+    struct virtio_request *pending[256];
     uint32_t pending_count;
     bool ended;
 };
@@ -78,24 +78,24 @@ static void write_config(void *data, uint32_t offset, const void *bytes, uint32_
 
 static bool start(void *data, uint64_t features, bool resumed)
 {
-    return vhost_aperture_start(((struct machine *)data)->aperture, resumed);
+    return machine_aperture_start(((struct machine *)data)->aperture, resumed);
 }
 
 static bool stop(void *data)
 {
-    return vhost_aperture_stop(((struct machine *)data)->aperture);
+    return machine_aperture_stop(((struct machine *)data)->aperture);
 }
 
 static void reset(void *data)
 {
     struct machine *m = data;
     m->pending_count = 0;
-    vhost_aperture_reset(m->aperture);
+    machine_aperture_reset(m->aperture);
 }
 
 static void request(void *data, unsigned queue, const struct iovec *readable,
                     unsigned readable_count, void *response, uint32_t response_size,
-                    struct vhost_user_request *token)
+                    struct virtio_request *token)
 {
     struct machine *m = data;
     unsigned sum = 0, total = 0;
@@ -109,13 +109,13 @@ static void request(void *data, unsigned queue, const struct iovec *readable,
     if (sum & 1 && m->pending_count < 256)
         m->pending[m->pending_count++] = token;
     else
-        vhost_user_complete(token, response_size);
+        virtio_complete(token, response_size);
 }
 
 static void closed(void *data)
 {
     struct machine *m = data;
-    vhost_user_destroy(m->vhost);
+    virtio_transport_destroy(m->vhost);
     m->vhost = NULL;
     m->ended = true;
 }
@@ -126,17 +126,17 @@ static void placed(void *data, uint64_t cookie, int error)
 
 static void started(void *data)
 {
-    vhost_user_ready(((struct machine *)data)->vhost);
+    virtio_ready(((struct machine *)data)->vhost);
 }
 
 static void stopped(void *data)
 {
-    vhost_user_stopped(((struct machine *)data)->vhost);
+    virtio_stopped(((struct machine *)data)->vhost);
 }
 
 static void gone(void *data)
 {
-    vhost_user_driver_gone(((struct machine *)data)->vhost);
+    virtio_driver_gone(((struct machine *)data)->vhost);
 }
 
 // ---- the others -----------------------------------------------------------
@@ -167,7 +167,7 @@ static void send_bytes(int socket, uint32_t type, uint32_t flags, const void *pa
                        uint32_t size, const int *fds, unsigned fd_count)
 {
     uint8_t message[12 + 512];
-    struct vhost_header header = {type, flags, size};
+    struct virtio_header header = {type, flags, size};
     memcpy(message, &header, sizeof(header));
     if (size)
         memcpy(message + 12, payload, size);
@@ -251,8 +251,8 @@ static void act(struct machine *m, struct input *in)
     }
     case 3:
         if (m->pending_count) {
-            vhost_user_complete(m->pending[--m->pending_count], (uint32_t)take(in, 4));
-            vhost_user_flush(m->vhost);
+            virtio_complete(m->pending[--m->pending_count], (uint32_t)take(in, 4));
+            virtio_flush(m->vhost);
         }
         break;
     case 4: {
@@ -276,11 +276,11 @@ static void act(struct machine *m, struct input *in)
         break;
     }
     case 8:
-        vhost_aperture_place(m->aperture, take(in, 2) << 12, m->range_fd, take(in, 1) << 12,
-                             take(in, 1) << 12, true, take(in, 1));
+        machine_aperture_place(m->aperture, take(in, 2) << 12, m->range_fd, take(in, 1) << 12,
+                               take(in, 1) << 12, true, take(in, 1));
         break;
     case 9:
-        vhost_aperture_unplace(m->aperture, take(in, 2) << 12, take(in, 1) << 12, take(in, 1));
+        machine_aperture_unplace(m->aperture, take(in, 2) << 12, take(in, 1) << 12, take(in, 1));
         break;
     case 10: // a request in one go: descriptors from the input, offered
         for (unsigned i = 0; i < 16; i++)
@@ -303,9 +303,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const struct vhost_user_ops ops = {read_config, write_config, start, stop,
-                                              reset,       request,      closed};
-    static const struct vhost_aperture_ops aperture_ops = {placed, started, stopped, gone};
+    static const struct virtio_device_ops ops = {read_config, write_config, start, stop,
+                                                 reset,       request,      closed};
+    static const struct machine_aperture_ops aperture_ops = {placed, started, stopped, gone};
     struct input in = {data, data + size};
     struct machine m = {.kicks = {-1, -1}};
     int sockets[2], channel[2], placer[2];
@@ -321,11 +321,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     m.memory_fd = os_shm_create("guest", GUEST);
     m.range_fd = os_shm_create("range", APERTURE);
     m.memory = map_file(m.memory_fd, 0, GUEST);
-    struct vhost_user_device device = {"fuzz", 0x1f, 2, 20, 64, 1, APERTURE, &ops, &m};
-    struct vhost_aperture_options options = {APERTURE, 4, NULL};
+    struct virtio_device device = {"fuzz", 0x1f, 2, 20, 64, 1, APERTURE, &ops, &m};
+    struct machine_aperture_options options = {APERTURE, 4, NULL};
     vhost_user_create(m.loop, sockets[1], &device, &m.vhost);
-    m.aperture = vhost_aperture_create(m.loop, &options, &aperture_ops, &m);
-    vhost_aperture_set_device(m.aperture, m.vhost);
+    m.aperture = machine_aperture_create(m.loop, &options, &aperture_ops, &m);
+    machine_aperture_set_transport(m.aperture, m.vhost);
     uint64_t protocol =
         1ull << 0 | 1ull << 3 | 1ull << 5 | 1ull << 9 | 1ull << 10 | 1ull << 18 | 1ull << 22;
     say(&m, VHOST_SET_PROTOCOL_FEATURES, &protocol, 8, -1);
@@ -333,7 +333,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     close(channel[1]);
     if (take(&in, 1) & 1) {
         struct placer_hello hello = {PLACER_MAGIC, 4096, 3, 0};
-        vhost_aperture_set_placer(m.aperture, placer[1]);
+        machine_aperture_set_placer(m.aperture, placer[1]);
         send_bytes(m.placer, PLACER_HELLO, PLACER_VERSION, &hello, sizeof(hello), NULL, 0);
     } else {
         close(placer[1]);
@@ -344,8 +344,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         act(&m, &in);
     turn(&m);
 
-    vhost_user_destroy(m.vhost);
-    vhost_aperture_destroy(m.aperture);
+    virtio_transport_destroy(m.vhost);
+    machine_aperture_destroy(m.aperture);
     close(m.front);
     close(m.backend);
     close(m.placer);

@@ -16,7 +16,7 @@ enum outcome { ACKNOWLEDGED = 0, REFUSED = 1, ANSWERED };
 static enum outcome answer(struct vhost_user *vhost, uint32_t type, const void *payload,
                            uint32_t size)
 {
-    vhost_channel_send(vhost->main, type, VHOST_REPLY, payload, size, -1);
+    virtio_channel_send(vhost->main, type, VHOST_REPLY, payload, size, -1);
     return ANSWERED;
 }
 
@@ -25,7 +25,7 @@ static enum outcome answer_u64(struct vhost_user *vhost, uint32_t type, uint64_t
     return answer(vhost, type, &value, sizeof(value));
 }
 
-static bool has_u64(const struct vhost_message *message, uint64_t *value)
+static bool has_u64(const struct virtio_message *message, uint64_t *value)
 {
     if (message->header.size != sizeof(*value))
         return false;
@@ -52,7 +52,7 @@ static uint64_t offered_protocol(const struct vhost_user *vhost)
     return bits;
 }
 
-static enum outcome set_features(struct vhost_user *vhost, const struct vhost_message *message)
+static enum outcome set_features(struct vhost_user *vhost, const struct virtio_message *message)
 {
     uint64_t bits;
     if (!has_u64(message, &bits) || bits & ~vhost_user_offered(vhost))
@@ -62,7 +62,7 @@ static enum outcome set_features(struct vhost_user *vhost, const struct vhost_me
 }
 
 static enum outcome set_protocol_features(struct vhost_user *vhost,
-                                          const struct vhost_message *message)
+                                          const struct virtio_message *message)
 {
     uint64_t bits;
     if (!has_u64(message, &bits) || bits & ~offered_protocol(vhost))
@@ -73,7 +73,7 @@ static enum outcome set_protocol_features(struct vhost_user *vhost,
 
 // ---- memory ---------------------------------------------------------------
 
-static enum outcome set_memory_table(struct vhost_user *vhost, struct vhost_message *message)
+static enum outcome set_memory_table(struct vhost_user *vhost, struct virtio_message *message)
 {
     struct vhost_memory_table table;
     if (message->header.size < 8 || message->header.size > sizeof(table))
@@ -87,11 +87,11 @@ static enum outcome set_memory_table(struct vhost_user *vhost, struct vhost_mess
 
     // Files that the device itself has put into the guest's address space are not guest memory: a
     // worker may cut such a file short at any time.
-    int fds[VHOST_MAX_FDS];
+    int fds[VIRTIO_MAX_FDS];
     vhost_shmem_begin_table(vhost);
     for (uint32_t i = 0; i < table.count; i++)
         fds[i] = vhost_shmem_owns(vhost, &table.regions[i], message->fds[i]) ? -1 : message->fds[i];
-    int error = vhost_memory_set(&vhost->memory, &table, fds);
+    int error = virtio_memory_set(&vhost->memory, table.regions, table.count, fds);
     if (error)
         log_error("%s: cannot map the guest's memory: %s (QEMU needs memory-backend-memfd,share=on "
                   "or memory-backend-shm)",
@@ -101,14 +101,14 @@ static enum outcome set_memory_table(struct vhost_user *vhost, struct vhost_mess
 
 // ---- queues ---------------------------------------------------------------
 
-static struct vhost_queue *queue_of(struct vhost_user *vhost, uint64_t index)
+static struct virtio_queue *queue_of(struct vhost_user *vhost, uint64_t index)
 {
     return index < vhost->device.queue_count ? &vhost->queues[index] : NULL;
 }
 
-static struct vhost_queue *vring_state(struct vhost_user *vhost,
-                                       const struct vhost_message *message,
-                                       struct vhost_vring_state *state)
+static struct virtio_queue *vring_state(struct vhost_user *vhost,
+                                        const struct virtio_message *message,
+                                        struct vhost_vring_state *state)
 {
     if (message->header.size != sizeof(*state))
         return NULL;
@@ -116,34 +116,34 @@ static struct vhost_queue *vring_state(struct vhost_user *vhost,
     return queue_of(vhost, state->index);
 }
 
-static enum outcome set_number(struct vhost_user *vhost, const struct vhost_message *message)
+static enum outcome set_number(struct vhost_user *vhost, const struct virtio_message *message)
 {
     struct vhost_vring_state state;
-    struct vhost_queue *queue = vring_state(vhost, message, &state);
+    struct virtio_queue *queue = vring_state(vhost, message, &state);
     if (!queue || queue->running || !is_power_of_two_u64(state.number) ||
-        state.number > VHOST_USER_MAX_QUEUE_SIZE)
+        state.number > VIRTIO_MAX_QUEUE_SIZE)
         return REFUSED;
     queue->size = state.number;
     return ACKNOWLEDGED;
 }
 
-static enum outcome set_base(struct vhost_user *vhost, const struct vhost_message *message)
+static enum outcome set_base(struct vhost_user *vhost, const struct virtio_message *message)
 {
     struct vhost_vring_state state;
-    struct vhost_queue *queue = vring_state(vhost, message, &state);
+    struct virtio_queue *queue = vring_state(vhost, message, &state);
     if (!queue || queue->running || state.number > UINT16_MAX)
         return REFUSED;
     queue->next = (uint16_t)state.number;
     return ACKNOWLEDGED;
 }
 
-static enum outcome set_address(struct vhost_user *vhost, const struct vhost_message *message)
+static enum outcome set_address(struct vhost_user *vhost, const struct virtio_message *message)
 {
     struct vhost_vring_address address;
     if (message->header.size != sizeof(address))
         return REFUSED;
     memcpy(&address, message->payload, sizeof(address));
-    struct vhost_queue *queue = queue_of(vhost, address.index);
+    struct virtio_queue *queue = queue_of(vhost, address.index);
     if (!queue)
         return REFUSED;
     // A running queue keeps its rings. QEMU sends this for one only to switch dirty logging, which
@@ -160,10 +160,10 @@ static enum outcome set_address(struct vhost_user *vhost, const struct vhost_mes
     return ACKNOWLEDGED;
 }
 
-static enum outcome get_base(struct vhost_user *vhost, const struct vhost_message *message)
+static enum outcome get_base(struct vhost_user *vhost, const struct virtio_message *message)
 {
     struct vhost_vring_state state;
-    struct vhost_queue *queue = vring_state(vhost, message, &state);
+    struct virtio_queue *queue = vring_state(vhost, message, &state);
     if (!queue) {
         state = (struct vhost_vring_state){0};
         return answer(vhost, VHOST_GET_VRING_BASE, &state, sizeof(state));
@@ -174,7 +174,7 @@ static enum outcome get_base(struct vhost_user *vhost, const struct vhost_messag
     if (now)
         vhost_user_answer_base(vhost);
     else
-        vhost_channel_pause(vhost->main, true);
+        virtio_channel_pause(vhost->main, true);
     return ANSWERED;
 }
 
@@ -184,30 +184,30 @@ void vhost_user_answer_base(struct vhost_user *vhost)
         return;
     vhost->base_due = false;
     answer(vhost, VHOST_GET_VRING_BASE, &vhost->base, sizeof(vhost->base));
-    vhost_channel_pause(vhost->main, false);
+    virtio_channel_pause(vhost->main, false);
 }
 
-static enum outcome set_enable(struct vhost_user *vhost, const struct vhost_message *message)
+static enum outcome set_enable(struct vhost_user *vhost, const struct virtio_message *message)
 {
     struct vhost_vring_state state;
-    struct vhost_queue *queue = vring_state(vhost, message, &state);
+    struct virtio_queue *queue = vring_state(vhost, message, &state);
     if (!queue || state.number > 1)
         return REFUSED;
     queue->enabled = state.number;
     if (!queue->enabled)
-        vhost_queue_stop(queue);
+        virtio_queue_stop(queue);
     return ACKNOWLEDGED;
 }
 
 // For SET_VRING_KICK, CALL and ERR. Returns the queue; `fd` gets its descriptor, or -1 if the front
 // end has none. Owns: the descriptor becomes the caller's.
-static struct vhost_queue *vring_fd(struct vhost_user *vhost, struct vhost_message *message,
-                                    int *fd)
+static struct virtio_queue *vring_fd(struct vhost_user *vhost, struct virtio_message *message,
+                                     int *fd)
 {
     uint64_t value;
     if (!has_u64(message, &value))
         return NULL;
-    struct vhost_queue *queue = queue_of(vhost, value & VHOST_VRING_INDEX_MASK);
+    struct virtio_queue *queue = queue_of(vhost, value & VHOST_VRING_INDEX_MASK);
     bool none = value & VHOST_VRING_NO_FD;
     if (!queue || message->fd_count != (none ? 0 : 1))
         return NULL;
@@ -221,10 +221,10 @@ static struct vhost_queue *vring_fd(struct vhost_user *vhost, struct vhost_messa
     return queue;
 }
 
-static enum outcome set_kick(struct vhost_user *vhost, struct vhost_message *message)
+static enum outcome set_kick(struct vhost_user *vhost, struct virtio_message *message)
 {
     int fd;
-    struct vhost_queue *queue = vring_fd(vhost, message, &fd);
+    struct virtio_queue *queue = vring_fd(vhost, message, &fd);
     if (!queue)
         return REFUSED;
     if (fd < 0) {
@@ -235,10 +235,10 @@ static enum outcome set_kick(struct vhost_user *vhost, struct vhost_message *mes
     return vhost_user_set_kick(vhost, queue, fd) ? ACKNOWLEDGED : REFUSED;
 }
 
-static enum outcome set_call(struct vhost_user *vhost, struct vhost_message *message)
+static enum outcome set_call(struct vhost_user *vhost, struct virtio_message *message)
 {
     int fd;
-    struct vhost_queue *queue = vring_fd(vhost, message, &fd);
+    struct virtio_queue *queue = vring_fd(vhost, message, &fd);
     if (!queue)
         return REFUSED;
     if (queue->call >= 0)
@@ -247,7 +247,7 @@ static enum outcome set_call(struct vhost_user *vhost, struct vhost_message *mes
     return ACKNOWLEDGED;
 }
 
-static enum outcome set_error(struct vhost_user *vhost, struct vhost_message *message)
+static enum outcome set_error(struct vhost_user *vhost, struct virtio_message *message)
 {
     int fd;
     if (!vring_fd(vhost, message, &fd))
@@ -260,7 +260,7 @@ static enum outcome set_error(struct vhost_user *vhost, struct vhost_message *me
 // ---- configuration space --------------------------------------------------
 
 // `inside` gets how much of the range the device has. False: the message is malformed.
-static bool config_range(const struct vhost_user *vhost, const struct vhost_message *message,
+static bool config_range(const struct vhost_user *vhost, const struct virtio_message *message,
                          struct vhost_config *config, uint32_t *inside)
 {
     memset(config, 0, sizeof(*config));
@@ -268,14 +268,14 @@ static bool config_range(const struct vhost_user *vhost, const struct vhost_mess
         return false;
     memcpy(config, message->payload, message->header.size);
     uint32_t size = config->size, end = vhost->device.config_size;
-    if (size > VHOST_MAX_CONFIG || message->header.size != VHOST_CONFIG_HEADER + size)
+    if (size > VIRTIO_MAX_CONFIG || message->header.size != VHOST_CONFIG_HEADER + size)
         return false;
     *inside = config->offset >= end ? 0 : size < end - config->offset ? size : end - config->offset;
     return true;
 }
 
 // QEMU holds its big lock until it has the answer.
-static enum outcome get_config(struct vhost_user *vhost, const struct vhost_message *message)
+static enum outcome get_config(struct vhost_user *vhost, const struct virtio_message *message)
 {
     struct vhost_config config;
     uint32_t inside;
@@ -287,7 +287,7 @@ static enum outcome get_config(struct vhost_user *vhost, const struct vhost_mess
     return answer(vhost, VHOST_GET_CONFIG, &config, VHOST_CONFIG_HEADER + config.size);
 }
 
-static enum outcome set_config(struct vhost_user *vhost, const struct vhost_message *message)
+static enum outcome set_config(struct vhost_user *vhost, const struct virtio_message *message)
 {
     struct vhost_config config;
     uint32_t inside;
@@ -300,7 +300,7 @@ static enum outcome set_config(struct vhost_user *vhost, const struct vhost_mess
 
 // ---- shared memory --------------------------------------------------------
 
-static enum outcome set_backend_channel(struct vhost_user *vhost, struct vhost_message *message)
+static enum outcome set_backend_channel(struct vhost_user *vhost, struct virtio_message *message)
 {
     if (message->fd_count != 1)
         return REFUSED;
@@ -321,7 +321,7 @@ static enum outcome get_shmem_config(struct vhost_user *vhost)
 
 // ---- all of them ----------------------------------------------------------
 
-static enum outcome dispatch(struct vhost_user *vhost, struct vhost_message *message)
+static enum outcome dispatch(struct vhost_user *vhost, struct virtio_message *message)
 {
     uint32_t type = message->header.type;
     switch (type) {
@@ -368,12 +368,12 @@ static enum outcome dispatch(struct vhost_user *vhost, struct vhost_message *mes
     return REFUSED;
 }
 
-void vhost_user_handle(struct vhost_user *vhost, struct vhost_message *message)
+void vhost_user_handle(struct vhost_user *vhost, struct virtio_message *message)
 {
-    const struct vhost_header *header = &message->header;
+    const struct virtio_header *header = &message->header;
     enum outcome outcome = REFUSED;
     if (!message->skipped && !(header->flags & VHOST_REPLY) &&
-        (header->flags & VHOST_VERSION_MASK) == VHOST_VERSION)
+        (header->flags & VIRTIO_CHANNEL_VERSION_MASK) == VHOST_VERSION)
         outcome = dispatch(vhost, message);
     if (outcome == REFUSED && log_limit_allows(&vhost->limit, os_now_ns(), 5, 10000000000ull))
         log_warning("%s: message %u of %u bytes and %u descriptors from the front end was refused",

@@ -3,10 +3,11 @@
 #define VHOST_USER_PRIVATE_H
 
 #include "base/queue.h"
-#include "front/vhost_user/channel.h"
-#include "front/vhost_user/memory.h"
-#include "front/vhost_user/queue.h"
+#include "front/vhost_user/protocol.h"
 #include "front/vhost_user/vhost_user.h"
+#include "front/virtio/channel.h"
+#include "front/virtio/memory.h"
+#include "front/virtio/queue.h"
 
 struct os_source;
 
@@ -21,7 +22,7 @@ enum vhost_state {
 // A range that the front end has mapped for us.
 struct vhost_shmem_range {
     uint64_t offset, size;
-    struct vhost_file_id file;
+    struct virtio_file_id file;
     uint64_t file_offset;
     // From the memory table; 0: unknown.
     uint64_t address; // in the front end
@@ -33,7 +34,7 @@ struct vhost_operation {
     struct vhost_shmem_range range;
     int fd; // ours; -1: none
     bool writable;
-    vhost_user_done done;
+    virtio_done done;
     void *data;
     uint64_t cookie;
 };
@@ -54,16 +55,17 @@ struct vhost_shmem {
 };
 
 struct vhost_user {
+    struct virtio_transport transport;
     struct os_loop *loop;
-    struct vhost_user_device device;
-    struct vhost_channel *main, *backend;
+    struct virtio_device device;
+    struct virtio_channel *main, *backend;
     uint64_t features, protocol; // negotiated
-    struct vhost_memory memory;
-    struct vhost_scratch scratch;
+    struct virtio_memory memory;
+    struct virtio_scratch scratch;
     struct vhost_shmem shmem;
 
-    struct vhost_queue queues[VHOST_USER_MAX_QUEUES];
-    struct os_source *kick_sources[VHOST_USER_MAX_QUEUES];
+    struct virtio_queue queues[VIRTIO_MAX_QUEUES];
+    struct os_source *kick_sources[VIRTIO_MAX_QUEUES];
     struct os_source *again; // timer: a queue has more to do
     enum vhost_state state;
     struct log_limit limit;
@@ -78,21 +80,26 @@ struct vhost_user {
         uint32_t size;
         uint16_t next;
         uint64_t descriptors_at, available_at, used_at;
-    } last[VHOST_USER_MAX_QUEUES];
+    } last[VIRTIO_MAX_QUEUES];
 
     bool base_due; // GET_VRING_BASE is to be answered
     struct vhost_vring_state base;
 };
 
+static inline struct vhost_user *vhost_user_of(const struct virtio_transport *transport)
+{
+    return (struct vhost_user *)(uintptr_t)transport;
+}
+
 // messages.c
 uint64_t vhost_user_offered(const struct vhost_user *vhost);
-void vhost_user_handle(struct vhost_user *vhost, struct vhost_message *message);
+void vhost_user_handle(struct vhost_user *vhost, struct virtio_message *message);
 void vhost_user_answer_base(struct vhost_user *vhost);
 
 // vhost_user.c
 // Starts queues that have become usable. `kicked`: the driver has asked for something.
 void vhost_user_advance(struct vhost_user *vhost, bool kicked);
-bool vhost_user_set_kick(struct vhost_user *vhost, struct vhost_queue *queue, int fd);
+bool vhost_user_set_kick(struct vhost_user *vhost, struct virtio_queue *queue, int fd);
 // The front end stops a queue, and with it the device. True: it may have its answer now.
 bool vhost_user_halt(struct vhost_user *vhost);
 
@@ -104,9 +111,18 @@ bool vhost_shmem_set_channel(struct vhost_user *vhost, int fd);
 void vhost_shmem_advance(struct vhost_user *vhost);
 // All mappings are gone. Answers that are under way are ignored.
 void vhost_shmem_forget(struct vhost_user *vhost);
+// As in virtio_transport_ops.
+int vhost_shmem_map(struct virtio_transport *transport, uint64_t offset, int fd,
+                    uint64_t file_offset, uint64_t size, bool writable, virtio_done done,
+                    void *data, uint64_t cookie);
+int vhost_shmem_unmap(struct virtio_transport *transport, uint64_t offset, uint64_t size,
+                      virtio_done done, void *data, uint64_t cookie);
+uint64_t vhost_shmem_address(const struct virtio_transport *transport, uint64_t offset);
+uint64_t vhost_shmem_guest_address(const struct virtio_transport *transport, uint64_t offset);
+void vhost_shmem_config_changed(struct virtio_transport *transport);
 // A memory table is being set.
 void vhost_shmem_begin_table(struct vhost_user *vhost);
 // Whether a region of it is one of our mappings, not guest memory.
-bool vhost_shmem_owns(struct vhost_user *vhost, const struct vhost_memory_region *region, int fd);
+bool vhost_shmem_owns(struct vhost_user *vhost, const struct virtio_memory_region *region, int fd);
 
 #endif

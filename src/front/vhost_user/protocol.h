@@ -5,6 +5,10 @@
 
 #include <stdint.h>
 
+#include "front/virtio/channel.h"
+#include "front/virtio/device.h"
+#include "front/virtio/memory.h"
+
 // From the front end.
 enum vhost_message_type {
     VHOST_GET_FEATURES = 1,
@@ -39,8 +43,7 @@ enum vhost_backend_type {
 };
 
 enum vhost_flags {
-    VHOST_VERSION = 1,
-    VHOST_VERSION_MASK = 3,
+    VHOST_VERSION = VIRTIO_CHANNEL_VERSION,
     VHOST_REPLY = 1 << 2,
     VHOST_NEED_REPLY = 1 << 3,
 };
@@ -56,37 +59,14 @@ enum vhost_flags {
 #define VHOST_PROTOCOL_SHMEM (1ull << 22)
 
 // Bits of GET_FEATURES that belong to the transport.
-#define VIRTIO_F_INDIRECT_DESC (1ull << 28)
-#define VIRTIO_F_EVENT_IDX (1ull << 29)
 #define VHOST_F_PROTOCOL_FEATURES (1ull << 30)
-#define VIRTIO_F_VERSION_1 (1ull << 32)
 
-struct vhost_header {
-    uint32_t type;
-    uint32_t flags;
-    uint32_t size; // of the payload, bytes
-};
-
-enum {
-    VHOST_MAX_REGIONS = 8,
-    VHOST_MAX_FDS = 8,
-    VHOST_MAX_PAYLOAD =
-        4096, // longer messages are skipped; the longest known one is GET_SHMEM_CONFIG's reply
-    VHOST_MAX_CONFIG = 256,
-    VHOST_MAX_SHMEM = 256,
-};
-
-struct vhost_memory_region {
-    uint64_t guest_address; // guest-physical
-    uint64_t size;
-    uint64_t user_address; // in the front end's address space: ring addresses are given in these
-    uint64_t file_offset;
-};
+enum { VHOST_MAX_REGIONS = 8, VHOST_MAX_SHMEM = 256 };
 
 struct vhost_memory_table {
     uint32_t count;
     uint32_t padding;
-    struct vhost_memory_region regions[VHOST_MAX_REGIONS];
+    struct virtio_memory_region regions[VHOST_MAX_REGIONS];
 };
 
 struct vhost_vring_state { // SET_VRING_NUM, BASE, ENABLE, GET_VRING_BASE
@@ -109,7 +89,7 @@ struct vhost_config {
     uint32_t offset;
     uint32_t size;
     uint32_t flags;
-    uint8_t bytes[VHOST_MAX_CONFIG];
+    uint8_t bytes[VIRTIO_MAX_CONFIG];
 };
 #define VHOST_CONFIG_HEADER 12u
 
@@ -129,7 +109,6 @@ struct vhost_shmem_map {
 };
 #define VHOST_SHMEM_WRITABLE 1ull
 
-_Static_assert(sizeof(struct vhost_header) == 12, "vhost-user header");
 _Static_assert(sizeof(struct vhost_shmem_map) == 40, "SHMEM_MAP");
 _Static_assert(sizeof(struct vhost_shmem_config) == 2056, "SHMEM_CONFIG");
 _Static_assert(sizeof(struct vhost_vring_address) == 40, "VRING_ADDR");

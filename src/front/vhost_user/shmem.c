@@ -77,22 +77,22 @@ void vhost_shmem_begin_table(struct vhost_user *vhost)
         vhost->shmem.ranges[i].guest = 0;
 }
 
-bool vhost_shmem_owns(struct vhost_user *vhost, const struct vhost_memory_region *region, int fd)
+bool vhost_shmem_owns(struct vhost_user *vhost, const struct virtio_memory_region *region, int fd)
 {
     struct vhost_shmem *shmem = &vhost->shmem;
-    struct vhost_file_id id;
-    if (!shmem->range_count || !vhost_file_identify(fd, &id))
+    struct virtio_file_id id;
+    if (!shmem->range_count || !virtio_file_identify(fd, &id))
         return false;
     // Where shared memory has no inode, a region that came after the mapping and looks like it is
     // it.
     uint64_t base = region->user_address - region->file_offset;
-    bool unknown = !id.inode && !vhost_memory_knows(&vhost->memory, base);
+    bool unknown = !id.inode && !virtio_memory_knows(&vhost->memory, base);
     bool owns = false;
     for (unsigned i = 0; i < shmem->range_count; i++) {
         struct vhost_shmem_range *range = &shmem->ranges[i];
         uint64_t within = region->file_offset - range->file_offset;
         bool inside = checked_range(within, region->size, range->size);
-        if (!vhost_file_same(range->file, id) && !(unknown && inside))
+        if (!virtio_file_same(range->file, id) && !(unknown && inside))
             continue;
         owns = true;
         if (inside) {
@@ -104,14 +104,16 @@ bool vhost_shmem_owns(struct vhost_user *vhost, const struct vhost_memory_region
     return owns;
 }
 
-uint64_t vhost_user_shmem_address(const struct vhost_user *vhost, uint64_t offset)
+uint64_t vhost_shmem_address(const struct virtio_transport *transport, uint64_t offset)
 {
+    const struct vhost_user *vhost = vhost_user_of(transport);
     const struct vhost_shmem_range *range = find_range(&vhost->shmem, offset);
     return range && range->address ? range->address + (offset - range->offset) : 0;
 }
 
-uint64_t vhost_user_shmem_guest_address(const struct vhost_user *vhost, uint64_t offset)
+uint64_t vhost_shmem_guest_address(const struct virtio_transport *transport, uint64_t offset)
 {
+    const struct vhost_user *vhost = vhost_user_of(transport);
     const struct vhost_shmem_range *range = find_range(&vhost->shmem, offset);
     return range && range->guest ? range->guest + (offset - range->offset) : 0;
 }
@@ -144,7 +146,7 @@ static bool may_send(const struct vhost_user *vhost)
     if (!may_ask(vhost))
         return false;
     for (unsigned i = 0; i < vhost->device.queue_count; i++) {
-        const struct vhost_queue *queue = &vhost->queues[i];
+        const struct virtio_queue *queue = &vhost->queues[i];
         any |= queue->running;
         // QEMU is about to stop the device, or has not finished starting it.
         if (queue->kick >= 0 && !queue->running)
@@ -174,7 +176,7 @@ static bool look_up(struct vhost_user *vhost)
     static const uint8_t nobody[16] = {0x68, 0x65, 0x73, 0x70, 0x65, 0x72};
     uint32_t type = VHOST_BACKEND_SHARED_OBJECT_LOOKUP;
     if (!(vhost->protocol & VHOST_PROTOCOL_SHARED_OBJECT) ||
-        !vhost_channel_send(vhost->backend, type, VHOST_NEED_REPLY, nobody, sizeof(nobody), -1))
+        !virtio_channel_send(vhost->backend, type, VHOST_NEED_REPLY, nobody, sizeof(nobody), -1))
         return false;
     vhost->shmem.awaited = type;
     return true;
@@ -183,12 +185,12 @@ static bool look_up(struct vhost_user *vhost)
 // Message `type` without its first byte, which QEMU has.
 static bool send_rest(struct vhost_user *vhost, uint32_t type, const void *payload, uint32_t size)
 {
-    uint8_t message[sizeof(struct vhost_header) + sizeof(struct vhost_shmem_map)];
-    struct vhost_header header = {type, VHOST_VERSION | VHOST_NEED_REPLY, size};
+    uint8_t message[sizeof(struct virtio_header) + sizeof(struct vhost_shmem_map)];
+    struct virtio_header header = {type, VHOST_VERSION | VHOST_NEED_REPLY, size};
     memcpy(message, &header, sizeof(header));
     if (size)
         memcpy(message + sizeof(header), payload, size);
-    if (!vhost_channel_send_bytes(vhost->backend, message + 1, sizeof(header) + size - 1, -1))
+    if (!virtio_channel_send_bytes(vhost->backend, message + 1, sizeof(header) + size - 1, -1))
         return false;
     vhost->shmem.awaited = type;
     return true;
@@ -232,7 +234,7 @@ static void await_reader(struct vhost_user *vhost)
 {
     struct vhost_shmem *shmem = &vhost->shmem;
     uint64_t now = os_now_ns();
-    if (vhost_channel_unread(vhost->backend) != 1) // or that cannot be known
+    if (virtio_channel_unread(vhost->backend) != 1) // or that cannot be known
         finish_message(vhost);
     else
         os_source_set_deadline(shmem->timer,
@@ -253,7 +255,7 @@ static void step(struct vhost_user *vhost)
     while (shmem->operations.count && !shmem->awaited && !shmem->begun && may_send(vhost)) {
         struct vhost_operation *operation = first(shmem);
         uint8_t byte = (uint8_t)operation->type;
-        if (!vhost_channel_send_bytes(vhost->backend, &byte, 1, operation->fd)) {
+        if (!virtio_channel_send_bytes(vhost->backend, &byte, 1, operation->fd)) {
             finish_first(vhost, -EIO);
             continue;
         }
@@ -280,11 +282,11 @@ static void operation_answered(struct vhost_user *vhost, uint32_t type, uint64_t
     step(vhost);
 }
 
-static void on_reply(void *data, struct vhost_message *message)
+static void on_reply(void *data, struct virtio_message *message)
 {
     struct vhost_user *vhost = data;
     struct vhost_shmem *shmem = &vhost->shmem;
-    const struct vhost_header *header = &message->header;
+    const struct virtio_header *header = &message->header;
     uint64_t result;
     if (!shmem->awaited || !(header->flags & VHOST_REPLY) || header->type != shmem->awaited ||
         header->size != sizeof(result) || message->skipped) {
@@ -319,7 +321,7 @@ static void cancel_operations(struct vhost_user *vhost)
 static void on_closed(void *data, int error)
 {
     struct vhost_user *vhost = data;
-    vhost_channel_destroy(vhost->backend);
+    virtio_channel_destroy(vhost->backend);
     vhost->backend = NULL;
     cancel_operations(vhost);
     vhost->shmem.awaited = vhost->shmem.begun = 0;
@@ -328,9 +330,9 @@ static void on_closed(void *data, int error)
 
 bool vhost_shmem_set_channel(struct vhost_user *vhost, int fd)
 {
-    static const struct vhost_channel_ops ops = {.message = on_reply, .closed = on_closed};
-    struct vhost_channel *channel;
-    if (vhost_channel_create(vhost->loop, fd, &ops, vhost, &channel))
+    static const struct virtio_channel_ops ops = {.message = on_reply, .closed = on_closed};
+    struct virtio_channel *channel;
+    if (virtio_channel_create(vhost->loop, fd, &ops, vhost, &channel))
         return false;
     on_closed(vhost, 0); // the one before
     vhost->backend = channel;
@@ -362,10 +364,11 @@ static int check(const struct vhost_user *vhost, uint64_t offset, uint64_t size)
     return inside && (offset | size) % os_page_size() == 0 ? 0 : -EINVAL;
 }
 
-int vhost_user_shmem_map(struct vhost_user *vhost, uint64_t offset, int fd, uint64_t file_offset,
-                         uint64_t size, bool writable, vhost_user_done done, void *data,
-                         uint64_t cookie)
+int vhost_shmem_map(struct virtio_transport *transport, uint64_t offset, int fd,
+                    uint64_t file_offset, uint64_t size, bool writable, virtio_done done,
+                    void *data, uint64_t cookie)
 {
+    struct vhost_user *vhost = vhost_user_of(transport);
     int error = check(vhost, offset, size);
     if (error)
         return error;
@@ -377,7 +380,7 @@ int vhost_user_shmem_map(struct vhost_user *vhost, uint64_t offset, int fd, uint
         .data = data,
         .cookie = cookie,
     };
-    if (!vhost_file_identify(fd, &operation.range.file))
+    if (!virtio_file_identify(fd, &operation.range.file))
         return -EINVAL;
     operation.fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (operation.fd < 0)
@@ -388,9 +391,10 @@ int vhost_user_shmem_map(struct vhost_user *vhost, uint64_t offset, int fd, uint
     return error;
 }
 
-int vhost_user_shmem_unmap(struct vhost_user *vhost, uint64_t offset, uint64_t size,
-                           vhost_user_done done, void *data, uint64_t cookie)
+int vhost_shmem_unmap(struct virtio_transport *transport, uint64_t offset, uint64_t size,
+                      virtio_done done, void *data, uint64_t cookie)
 {
+    struct vhost_user *vhost = vhost_user_of(transport);
     int error = check(vhost, offset, size);
     if (error)
         return error;
@@ -405,8 +409,9 @@ int vhost_user_shmem_unmap(struct vhost_user *vhost, uint64_t offset, uint64_t s
     return begin(vhost, &operation);
 }
 
-void vhost_user_config_changed(struct vhost_user *vhost)
+void vhost_shmem_config_changed(struct virtio_transport *transport)
 {
+    struct vhost_user *vhost = vhost_user_of(transport);
     if (vhost->backend && vhost->state == VHOST_RUNNING && vhost->protocol & VHOST_PROTOCOL_CONFIG)
-        vhost_channel_send(vhost->backend, VHOST_BACKEND_CONFIG_CHANGE, 0, NULL, 0, -1);
+        virtio_channel_send(vhost->backend, VHOST_BACKEND_CONFIG_CHANGE, 0, NULL, 0, -1);
 }

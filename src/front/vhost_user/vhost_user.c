@@ -11,29 +11,25 @@
 
 // ---- queues ---------------------------------------------------------------
 
-static void on_request(struct vhost_queue *queue, struct vhost_user_request *request)
+static void on_request(struct virtio_queue *queue, struct virtio_request *request)
 {
-    struct vhost_user *vhost = queue->vhost;
+    struct vhost_user *vhost = queue->owner;
     vhost->device.ops->request(vhost->device.data, queue->index, vhost->scratch.parts,
                                vhost->scratch.count, request->response, request->size, request);
 }
 
-void vhost_user_complete(struct vhost_user_request *request, uint32_t written)
+static void flush(struct virtio_transport *transport)
 {
-    vhost_queue_complete(request, written);
-}
-
-void vhost_user_flush(struct vhost_user *vhost)
-{
+    struct vhost_user *vhost = vhost_user_of(transport);
     for (unsigned i = 0; i < vhost->device.queue_count; i++)
-        vhost_queue_flush(&vhost->queues[i]);
+        virtio_queue_flush(&vhost->queues[i]);
 }
 
-static void process(struct vhost_user *vhost, struct vhost_queue *queue)
+static void process(struct vhost_user *vhost, struct virtio_queue *queue)
 {
-    if (vhost_queue_process(queue))
+    if (virtio_queue_process(queue))
         os_source_set_deadline(vhost->again, os_now_ns() + 1); // in the next round of the loop
-    vhost_queue_flush(queue);
+    virtio_queue_flush(queue);
 }
 
 static void process_all(void *data)
@@ -45,8 +41,8 @@ static void process_all(void *data)
 
 static void on_kick(void *data, int fd, unsigned events)
 {
-    struct vhost_queue *queue = data;
-    struct vhost_user *vhost = queue->vhost;
+    struct virtio_queue *queue = data;
+    struct vhost_user *vhost = queue->owner;
     // An eventfd gives 8 bytes, a pipe what it has. If it has more, the loop calls again.
     uint8_t bytes[512];
     ssize_t got;
@@ -66,7 +62,7 @@ static void on_kick(void *data, int fd, unsigned events)
         vhost_user_advance(vhost, true);
 }
 
-static void drop_kick(struct vhost_user *vhost, struct vhost_queue *queue)
+static void drop_kick(struct vhost_user *vhost, struct virtio_queue *queue)
 {
     os_source_remove(vhost->kick_sources[queue->index]);
     vhost->kick_sources[queue->index] = NULL;
@@ -75,7 +71,7 @@ static void drop_kick(struct vhost_user *vhost, struct vhost_queue *queue)
     queue->kick = -1;
 }
 
-bool vhost_user_set_kick(struct vhost_user *vhost, struct vhost_queue *queue, int fd)
+bool vhost_user_set_kick(struct vhost_user *vhost, struct virtio_queue *queue, int fd)
 {
     drop_kick(vhost, queue);
     struct os_source *source = os_loop_add_fd(vhost->loop, fd, OS_READABLE, on_kick, queue);
@@ -90,7 +86,7 @@ bool vhost_user_set_kick(struct vhost_user *vhost, struct vhost_queue *queue, in
 
 // ---- start and stop -------------------------------------------------------
 
-static bool usable(const struct vhost_user *vhost, const struct vhost_queue *queue)
+static bool usable(const struct vhost_user *vhost, const struct virtio_queue *queue)
 {
     return queue->kick >= 0 && queue->addressed && queue->size &&
            (queue->enabled || !(vhost->features & VHOST_F_PROTOCOL_FEATURES));
@@ -104,7 +100,7 @@ static bool is_same_driver(const struct vhost_user *vhost)
         return false;
     bool moved = false;
     for (unsigned i = 0; i < vhost->device.queue_count; i++) {
-        const struct vhost_queue *queue = &vhost->queues[i];
+        const struct virtio_queue *queue = &vhost->queues[i];
         const struct vhost_ring_state *last = &vhost->last[i];
         if (last->ran != (queue->kick >= 0))
             return false;
@@ -126,17 +122,17 @@ static void forget_driver(struct vhost_user *vhost)
     vhost->had_driver = false;
     memset(vhost->last, 0, sizeof(vhost->last));
     for (unsigned i = 0; i < vhost->device.queue_count; i++)
-        vhost_queue_forget(&vhost->queues[i]);
+        virtio_queue_forget(&vhost->queues[i]);
     vhost_shmem_forget(vhost);
     vhost->device.ops->reset(vhost->device.data);
-    vhost_memory_trim(&vhost->memory);
+    virtio_memory_trim(&vhost->memory);
 }
 
 static void start_queues(struct vhost_user *vhost)
 {
     for (unsigned i = 0; i < vhost->device.queue_count; i++) {
-        struct vhost_queue *queue = &vhost->queues[i];
-        if (queue->running || !usable(vhost, queue) || vhost_queue_start(queue, vhost->features))
+        struct virtio_queue *queue = &vhost->queues[i];
+        if (queue->running || !usable(vhost, queue) || virtio_queue_start(queue, vhost->features))
             continue;
         if (log_limit_allows(&vhost->limit, os_now_ns(), 5, 10000000000ull))
             log_warning("%s: queue %u is not in guest memory", vhost->device.name, i);
@@ -186,8 +182,9 @@ void vhost_user_advance(struct vhost_user *vhost, bool kicked)
         run(vhost);
 }
 
-void vhost_user_ready(struct vhost_user *vhost)
+static void ready(struct virtio_transport *transport)
 {
+    struct vhost_user *vhost = vhost_user_of(transport);
     if (vhost->state == VHOST_STARTING)
         run(vhost);
 }
@@ -195,7 +192,7 @@ void vhost_user_ready(struct vhost_user *vhost)
 static void note_rings(struct vhost_user *vhost)
 {
     for (unsigned i = 0; i < vhost->device.queue_count; i++) {
-        const struct vhost_queue *queue = &vhost->queues[i];
+        const struct virtio_queue *queue = &vhost->queues[i];
         vhost->last[i] = (struct vhost_ring_state){
             .ran = queue->kick >= 0,
             .size = queue->size,
@@ -213,7 +210,7 @@ bool vhost_user_halt(struct vhost_user *vhost)
     if (ran)
         note_rings(vhost);
     for (unsigned i = 0; i < vhost->device.queue_count; i++) {
-        vhost_queue_stop(&vhost->queues[i]);
+        virtio_queue_stop(&vhost->queues[i]);
         drop_kick(vhost, &vhost->queues[i]); // a new one shows that the queue is started again
     }
     os_source_set_deadline(vhost->again, 0);
@@ -228,30 +225,33 @@ bool vhost_user_halt(struct vhost_user *vhost)
     return true;
 }
 
-void vhost_user_stopped(struct vhost_user *vhost)
+static void stopped(struct virtio_transport *transport)
 {
+    struct vhost_user *vhost = vhost_user_of(transport);
     if (vhost->state != VHOST_STOPPING)
         return;
     vhost->state = VHOST_STOPPED;
     vhost_user_answer_base(vhost);
 }
 
-void vhost_user_driver_gone(struct vhost_user *vhost)
+static void driver_gone(struct virtio_transport *transport)
 {
+    struct vhost_user *vhost = vhost_user_of(transport);
     if (vhost->state == VHOST_STOPPED)
         forget_driver(vhost);
 }
 
-void *vhost_user_memory(struct vhost_user *vhost, uint64_t address, uint64_t size)
+static void *memory(struct virtio_transport *transport, uint64_t address, uint64_t size)
 {
+    struct vhost_user *vhost = vhost_user_of(transport);
     uint64_t available;
-    void *at = vhost_memory_at(&vhost->memory, address, size, &available);
+    void *at = virtio_memory_at(&vhost->memory, address, size, &available);
     return at && available == size ? at : NULL;
 }
 
 // ---- the whole ------------------------------------------------------------
 
-static void on_message(void *data, struct vhost_message *message)
+static void on_message(void *data, struct virtio_message *message)
 {
     vhost_user_handle(data, message);
 }
@@ -264,24 +264,54 @@ static void on_closed(void *data, int error)
     vhost->device.ops->closed(vhost->device.data);
 }
 
-int vhost_user_create(struct os_loop *loop, int fd, const struct vhost_user_device *device,
-                      struct vhost_user **created)
+static void destroy(struct virtio_transport *transport)
 {
-    static const struct vhost_channel_ops ops = {.message = on_message, .closed = on_closed};
-    bool possible = device->queue_count && device->queue_count <= VHOST_USER_MAX_QUEUES &&
-                    device->config_size <= VHOST_MAX_CONFIG;
+    struct vhost_user *vhost = vhost_user_of(transport);
+    virtio_channel_destroy(vhost->main);
+    virtio_channel_destroy(vhost->backend);
+    for (unsigned i = 0; i < vhost->device.queue_count; i++) {
+        drop_kick(vhost, &vhost->queues[i]);
+        virtio_queue_finish(&vhost->queues[i]);
+    }
+    os_source_remove(vhost->again);
+    vhost_shmem_finish(&vhost->shmem);
+    free(vhost->scratch.parts);
+    virtio_memory_finish(&vhost->memory);
+    free(vhost);
+}
+
+int vhost_user_create(struct os_loop *loop, int fd, const struct virtio_device *device,
+                      struct virtio_transport **created)
+{
+    static const struct virtio_transport_ops transport_ops = {
+        .destroy = destroy,
+        .ready = ready,
+        .stopped = stopped,
+        .driver_gone = driver_gone,
+        .flush = flush,
+        .config_changed = vhost_shmem_config_changed,
+        .memory = memory,
+        .map = vhost_shmem_map,
+        .unmap = vhost_shmem_unmap,
+        .address = vhost_shmem_address,
+        .guest_address = vhost_shmem_guest_address,
+    };
+    static const struct virtio_channel_ops ops = {.message = on_message, .closed = on_closed};
+    bool possible = device->queue_count && device->queue_count <= VIRTIO_MAX_QUEUES &&
+                    device->config_size <= VIRTIO_MAX_CONFIG;
     struct vhost_user *vhost = possible ? calloc(1, sizeof(*vhost)) : NULL;
     *created = NULL;
     if (!vhost) {
         close(fd);
         return possible ? -ENOMEM : -EINVAL;
     }
+    vhost->transport = (struct virtio_transport){.ops = &transport_ops, .shmem_file = -1};
     vhost->loop = loop;
     vhost->device = *device;
     for (unsigned i = 0; i < device->queue_count; i++) {
-        struct vhost_queue *queue = &vhost->queues[i];
-        *queue = (struct vhost_queue){
-            .vhost = vhost,
+        struct virtio_queue *queue = &vhost->queues[i];
+        *queue = (struct virtio_queue){
+            .owner = vhost,
             .index = i,
             .name = device->name,
             .memory = &vhost->memory,
@@ -289,32 +319,15 @@ int vhost_user_create(struct os_loop *loop, int fd, const struct vhost_user_devi
             .max_response = device->max_response,
             .request = on_request,
         };
-        vhost_queue_init(queue);
+        virtio_queue_init(queue);
     }
     vhost->again = os_loop_add_timer(loop, 0, process_all, vhost);
-    int error = vhost_channel_create(loop, fd, &ops, vhost, &vhost->main);
+    int error = virtio_channel_create(loop, fd, &ops, vhost, &vhost->main);
     if (!error && (!vhost_shmem_init(vhost) || !vhost->again))
         error = -ENOMEM;
     if (error)
-        vhost_user_destroy(vhost);
+        destroy(&vhost->transport);
     else
-        *created = vhost;
+        *created = &vhost->transport;
     return error;
-}
-
-void vhost_user_destroy(struct vhost_user *vhost)
-{
-    if (!vhost)
-        return;
-    vhost_channel_destroy(vhost->main);
-    vhost_channel_destroy(vhost->backend);
-    for (unsigned i = 0; i < vhost->device.queue_count; i++) {
-        drop_kick(vhost, &vhost->queues[i]);
-        vhost_queue_finish(&vhost->queues[i]);
-    }
-    os_source_remove(vhost->again);
-    vhost_shmem_finish(&vhost->shmem);
-    free(vhost->scratch.parts);
-    vhost_memory_finish(&vhost->memory);
-    free(vhost);
 }

@@ -1,7 +1,7 @@
 // An input device behind its vhost-user socket: a front end and a driver as QEMU and Linux are.
 #include "front_end.h"
 
-#include "front/vhost_user/input_front.h"
+#include "front/machine/input_front.h"
 #include "os/clock.h"
 #include "os/socket.h"
 
@@ -12,7 +12,7 @@
 enum { EVENTS = 0, STATUSES = 1, KEY_A = 30 };
 
 static struct seat {
-    struct vhost_input *input;
+    struct machine_input *input;
     uint32_t leds;
     unsigned ends;
     uint16_t read; // of the used ring
@@ -27,23 +27,24 @@ static void on_closed(void *data)
 {
     struct seat *s = data;
     s->ends++;
-    vhost_input_destroy(s->input);
+    machine_input_destroy(s->input);
     s->input = NULL;
 }
 
 static int setup(void **state)
 {
-    static const struct vhost_input_ops ops = {.leds = on_leds, .closed = on_closed};
+    static const struct machine_input_ops ops = {.leds = on_leds, .closed = on_closed};
     struct front_end *f = front_create(0);
     int sockets[2];
     seat = (struct seat){0};
-    vhost_user_destroy(f->vhost); // the other end is ours from here on
+    virtio_transport_destroy(f->vhost); // the other end is ours from here on
     f->vhost = NULL;
     close(f->socket);
     assert_int_equal(os_socket_pair(sockets), 0);
     f->socket = sockets[0];
-    assert_int_equal(
-        vhost_input_create(f->loop, sockets[1], INPUT_KEYBOARD, &ops, &seat, &seat.input), 0);
+    assert_int_equal(machine_input_create(f->loop, sockets[1], vhost_user_create, INPUT_KEYBOARD,
+                                          &ops, &seat, &seat.input),
+                     0);
     uint64_t protocol = front_get_u64(f, VHOST_GET_PROTOCOL_FEATURES);
     assert_true(protocol & VHOST_PROTOCOL_CONFIG);
     assert_false(protocol & VHOST_PROTOCOL_SHMEM);
@@ -55,7 +56,7 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    vhost_input_destroy(seat.input);
+    machine_input_destroy(seat.input);
     return front_teardown(state);
 }
 
@@ -85,7 +86,7 @@ static void start(struct front_end *f, const uint16_t bases[2])
 static void key(uint16_t code, int32_t value)
 {
     struct input_event events[] = {{INPUT_EV_KEY, code, value}, {INPUT_EV_SYN, 0, 0}};
-    assert_int_equal(input_device_send(vhost_input_device(seat.input), events, 2), 0);
+    assert_int_equal(input_device_send(machine_input_device(seat.input), events, 2), 0);
 }
 
 static void expect(struct front_end *f, uint16_t type, uint16_t code, uint32_t value)

@@ -4,7 +4,7 @@
 
 #include "../flavour.h"
 
-#include "front/vhost_user/aperture.h"
+#include "front/machine/aperture.h"
 #include "os/clock.h"
 #include "os/shm.h"
 #include "os/socket.h"
@@ -19,7 +19,7 @@ enum { SIZE = 1 << 20, PAGE = 0x1000 };
 
 struct machine {
     struct front_end *f;
-    struct vhost_aperture *aperture;
+    struct machine_aperture *aperture;
     int placer; // the plugin's side; -1: none
     int file;   // to be placed
 
@@ -31,19 +31,19 @@ struct machine {
 static bool on_start(struct front_end *f, bool resumed)
 {
     struct machine *m = f->extra;
-    return vhost_aperture_start(m->aperture, resumed);
+    return machine_aperture_start(m->aperture, resumed);
 }
 
 static bool on_stop(struct front_end *f)
 {
     struct machine *m = f->extra;
-    return vhost_aperture_stop(m->aperture);
+    return machine_aperture_stop(m->aperture);
 }
 
 static void on_reset(struct front_end *f)
 {
     struct machine *m = f->extra;
-    vhost_aperture_reset(m->aperture);
+    machine_aperture_reset(m->aperture);
 }
 
 static void placed(void *data, uint64_t cookie, int error)
@@ -58,36 +58,36 @@ static void started(void *data)
 {
     struct machine *m = data;
     m->started++;
-    vhost_user_ready(m->f->vhost);
+    virtio_ready(m->f->vhost);
 }
 
 static void stopped(void *data)
 {
     struct machine *m = data;
     m->stopped++;
-    vhost_user_stopped(m->f->vhost);
+    virtio_stopped(m->f->vhost);
 }
 
 static void gone(void *data)
 {
     struct machine *m = data;
     m->gone++;
-    vhost_user_driver_gone(m->f->vhost);
+    virtio_driver_gone(m->f->vhost);
 }
 
 static int setup(void **state)
 {
-    static const struct vhost_aperture_ops ops = {placed, started, stopped, gone};
+    static const struct machine_aperture_ops ops = {placed, started, stopped, gone};
     struct machine *m = test_calloc(1, sizeof(*m));
-    struct vhost_aperture_options options = {SIZE, 3, NULL};
+    struct machine_aperture_options options = {SIZE, 3, NULL};
     m->f = front_create(UINT64_MAX);
     m->f->extra = m;
     m->f->on_start = on_start;
     m->f->on_stop = on_stop;
     m->f->on_reset = on_reset;
-    m->aperture = vhost_aperture_create(m->f->loop, &options, &ops, m);
+    m->aperture = machine_aperture_create(m->f->loop, &options, &ops, m);
     assert_non_null(m->aperture);
-    vhost_aperture_set_device(m->aperture, m->f->vhost);
+    machine_aperture_set_transport(m->aperture, m->f->vhost);
     m->placer = -1;
     m->file = os_shm_create("range", SIZE);
     *state = m;
@@ -101,7 +101,7 @@ static void connect_placer(struct machine *m)
     struct placer_hello hello = {PLACER_MAGIC, PAGE, 4, 0};
     assert_int_equal(os_socket_pair(fds), 0);
     m->placer = fds[0];
-    assert_true(vhost_aperture_set_placer(m->aperture, fds[1]));
+    assert_true(machine_aperture_set_placer(m->aperture, fds[1]));
     assert_int_equal(write(m->placer, &header, sizeof(header)), sizeof(header));
     assert_int_equal(write(m->placer, &hello, sizeof(hello)), sizeof(hello));
     front_turn(m->f);
@@ -118,7 +118,7 @@ static int teardown(void **state)
 {
     struct machine *m = *state;
     void *f = m->f;
-    vhost_aperture_destroy(m->aperture);
+    machine_aperture_destroy(m->aperture);
     front_teardown(&f);
     if (m->placer >= 0)
         close(m->placer);
@@ -131,7 +131,7 @@ static int teardown(void **state)
 
 static int expect_map(struct machine *m, uint64_t offset, uint64_t size)
 {
-    struct vhost_header header;
+    struct virtio_header header;
     struct vhost_shmem_map map;
     int fd;
     front_receive(m->f, m->f->backend, &header, &map, sizeof(map), &fd);
@@ -143,7 +143,7 @@ static int expect_map(struct machine *m, uint64_t offset, uint64_t size)
 
 static void expect_backend(struct machine *m, uint32_t type)
 {
-    struct vhost_header header;
+    struct virtio_header header;
     uint8_t payload[64];
     front_receive(m->f, m->f->backend, &header, payload, sizeof(payload), NULL);
     assert_int_equal(header.type, type);
@@ -151,7 +151,7 @@ static void expect_backend(struct machine *m, uint32_t type)
 
 static void answer_backend(struct machine *m, uint32_t type, uint64_t result)
 {
-    struct vhost_header header = {type, VHOST_VERSION | VHOST_REPLY, 8};
+    struct virtio_header header = {type, VHOST_VERSION | VHOST_REPLY, 8};
     assert_int_equal(write(m->f->backend, &header, sizeof(header)), sizeof(header));
     assert_int_equal(write(m->f->backend, &result, 8), 8);
     front_turn(m->f);
@@ -160,7 +160,7 @@ static void answer_backend(struct machine *m, uint32_t type, uint64_t result)
 static struct placer_request expect_placer(struct machine *m, enum placer_type type)
 {
     bool file = type == PLACER_BIND || type == PLACER_PLACE;
-    struct vhost_header header;
+    struct virtio_header header;
     struct placer_request request;
     int fd;
     front_receive(m->f, m->placer, &header, &request, sizeof(request), file ? &fd : NULL);
@@ -207,7 +207,7 @@ static int start_with_placer(struct machine *m)
 static void stop_with_placer(struct machine *m, uint16_t bases[2])
 {
     // The first GET_VRING_BASE is answered when the placer has let go.
-    struct vhost_header header;
+    struct virtio_header header;
     struct vhost_vring_state ring = {0, 0};
     front_vring(m->f, VHOST_SET_VRING_ENABLE, 0, 0);
     front_vring(m->f, VHOST_SET_VRING_ENABLE, 1, 0);
@@ -225,7 +225,7 @@ static void stop_with_placer(struct machine *m, uint16_t bases[2])
 
 static int place(struct machine *m, uint64_t offset, uint64_t size, uint64_t cookie)
 {
-    return vhost_aperture_place(m->aperture, offset, m->file, PAGE, size, true, cookie);
+    return machine_aperture_place(m->aperture, offset, m->file, PAGE, size, true, cookie);
 }
 
 static void wait_ns(struct machine *m, uint64_t ns)
@@ -255,7 +255,7 @@ static void ranges_are_placed_and_taken_out(void **state)
     assert_int_equal(m->placed, 1);
     assert_int_equal(m->cookie, 77);
     assert_int_equal(m->error, 0);
-    assert_int_equal(vhost_aperture_unplace(m->aperture, 4 * PAGE, 2 * PAGE, 78), 0);
+    assert_int_equal(machine_aperture_unplace(m->aperture, 4 * PAGE, 2 * PAGE, 78), 0);
     request = expect_placer(m, PLACER_UNPLACE);
     assert_int_equal(request.guest_address, (16ull << 30) + 4 * PAGE);
     answer_placer(m, PLACER_UNPLACE, request, 0);
@@ -307,7 +307,7 @@ static void qemu_keeps_mappings_for_itself(void **state)
         answer_placer(m, PLACER_PLACE, expect_placer(m, PLACER_PLACE), 0);
     }
     assert_int_equal(place(m, 4 * PAGE, PAGE, 4), -ENOSPC); // the fake plugin said four
-    assert_int_equal(vhost_aperture_unplace(m->aperture, 0, PAGE, 5), 0);
+    assert_int_equal(machine_aperture_unplace(m->aperture, 0, PAGE, 5), 0);
     answer_placer(m, PLACER_UNPLACE, expect_placer(m, PLACER_UNPLACE), 0);
     assert_int_equal(place(m, 4 * PAGE, PAGE, 6), 0);
 }
@@ -356,7 +356,7 @@ static void a_pause_keeps_everything(void **state)
         assert_int_equal(m->f->resets, 0);
         assert_int_equal(place(m, PAGE, PAGE, 3), 0);
         answer_placer(m, PLACER_PLACE, expect_placer(m, PLACER_PLACE), 0);
-        assert_int_equal(vhost_aperture_unplace(m->aperture, PAGE, PAGE, 4), 0);
+        assert_int_equal(machine_aperture_unplace(m->aperture, PAGE, PAGE, 4), 0);
         answer_placer(m, PLACER_UNPLACE, expect_placer(m, PLACER_UNPLACE), 0);
     }
     assert_true(front_silent(m->f, m->f->backend)); // mapping it again would fail
@@ -366,7 +366,7 @@ static void a_pause_keeps_everything(void **state)
 static void answers_under_way_come_before_the_stop(void **state)
 {
     struct machine *m = *state;
-    struct vhost_header header;
+    struct virtio_header header;
     struct vhost_vring_state ring = {0, 0};
     close(start_with_placer(m));
     assert_int_equal(place(m, 0, PAGE, 5), 0);
@@ -469,7 +469,7 @@ static void stopped_while_it_is_being_mapped(void **state)
 static void a_placer_that_hangs_does_not_hang_the_machine(void **state)
 {
     struct machine *m = *state;
-    struct vhost_header header;
+    struct virtio_header header;
     struct vhost_vring_state ring = {0, 0};
     close(start_with_placer(m));
     assert_int_equal(place(m, 0, PAGE, 9), 0);
@@ -491,7 +491,7 @@ static void a_placer_that_ends(void **state)
     front_turn(m->f);
     assert_int_equal(m->error, -EIO);
     assert_int_equal(place(m, 0, PAGE, 10), -EPIPE);
-    assert_false(vhost_aperture_has_placer(m->aperture));
+    assert_false(machine_aperture_has_placer(m->aperture));
     front_stop_driver(m->f, bases); // nobody to wait for
     connect_placer(m);
     close(start_with_placer(m));
@@ -504,7 +504,7 @@ static void a_second_placer_is_refused(void **state)
     int fds[2];
     char byte;
     assert_int_equal(os_socket_pair(fds), 0);
-    assert_false(vhost_aperture_set_placer(m->aperture, fds[1]));
+    assert_false(machine_aperture_set_placer(m->aperture, fds[1]));
     assert_int_equal(read(fds[0], &byte, 1), 0);
     close(fds[0]);
 }
@@ -525,10 +525,10 @@ static void somebody_else_is_not_taken_for_the_placer(void **state)
     for (unsigned i = 0; i < 3; i++) {
         int fds[2];
         assert_int_equal(os_socket_pair(fds), 0);
-        assert_true(vhost_aperture_set_placer(m->aperture, fds[1]));
+        assert_true(machine_aperture_set_placer(m->aperture, fds[1]));
         assert_int_equal(write(fds[0], &bad[i], sizeof(bad[i])), sizeof(bad[i]));
         front_turn(m->f);
-        assert_false(vhost_aperture_has_placer(m->aperture));
+        assert_false(machine_aperture_has_placer(m->aperture));
         close(fds[0]);
     }
 }
@@ -556,7 +556,7 @@ static void each_range_is_a_mapping(void **state)
     answer_backend(m, VHOST_BACKEND_SHARED_OBJECT_LOOKUP, 1);
     assert_int_equal(m->placed, 1);
     assert_int_equal(m->cookie, 7);
-    assert_int_equal(vhost_aperture_unplace(m->aperture, 4 * PAGE, PAGE, 8), 0);
+    assert_int_equal(machine_aperture_unplace(m->aperture, 4 * PAGE, PAGE, 8), 0);
     expect_backend(m, VHOST_BACKEND_SHMEM_UNMAP);
     answer_backend(m, VHOST_BACKEND_SHMEM_UNMAP, 0);
     assert_int_equal(m->cookie, 8);

@@ -6,7 +6,7 @@
 static uint32_t get_config(struct front_end *f, uint32_t offset, uint32_t size,
                            uint32_t message_size, struct vhost_config *answer)
 {
-    struct vhost_header header;
+    struct virtio_header header;
     struct vhost_config config = {offset, size, 0, {0}};
     front_send(f, VHOST_GET_CONFIG, 0, &config, message_size, NULL, 0);
     return front_receive(f, f->socket, &header, answer, sizeof(*answer), NULL);
@@ -65,19 +65,19 @@ static void writes_reach_the_device_where_it_has_something(void **state)
 static void a_change_is_told_only_to_a_driver(void **state)
 {
     struct front_end *f = *state;
-    struct vhost_header header;
+    struct virtio_header header;
     uint16_t bases[2];
-    vhost_user_config_changed(f->vhost);
+    virtio_config_changed(f->vhost);
     front_start_driver(f, NULL);
-    vhost_user_config_changed(f->vhost); // it has not asked for anything yet
+    virtio_config_changed(f->vhost); // it has not asked for anything yet
     assert_true(front_silent(f, f->backend));
     front_kick(f, 0);
-    vhost_user_config_changed(f->vhost);
+    virtio_config_changed(f->vhost);
     assert_int_equal(front_receive(f, f->backend, &header, NULL, 0, NULL), 0);
     assert_int_equal(header.type, VHOST_BACKEND_CONFIG_CHANGE);
     assert_int_equal(header.flags, VHOST_VERSION);
     front_stop_driver(f, bases);
-    vhost_user_config_changed(f->vhost);
+    virtio_config_changed(f->vhost);
     assert_true(front_silent(f, f->backend));
 }
 

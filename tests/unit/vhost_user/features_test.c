@@ -22,12 +22,12 @@ static void offers_what_stock_qemu_stands(void **state)
 static void a_device_without_aperture_and_configuration_offers_neither(void **state)
 {
     struct front_end *f = *state;
-    struct vhost_user_device device = f->device;
+    struct virtio_device device = f->device;
     int fds[2];
     device.config_size = 0;
     device.shmem_size = 0;
     assert_int_equal(os_socket_pair(fds), 0);
-    vhost_user_destroy(f->vhost);
+    virtio_transport_destroy(f->vhost);
     assert_int_equal(vhost_user_create(f->loop, fds[1], &device, &f->vhost), 0);
     close(f->socket);
     f->socket = fds[0];
@@ -38,18 +38,18 @@ static void a_device_without_aperture_and_configuration_offers_neither(void **st
 static void impossible_devices_are_refused(void **state)
 {
     struct front_end *f = *state;
-    struct vhost_user_device device = f->device;
+    struct virtio_device device = f->device;
     int fds[2];
     assert_int_equal(os_socket_pair(fds), 0);
     device.queue_count = 0;
-    struct vhost_user *none;
+    struct virtio_transport *none;
     assert_int_equal(vhost_user_create(f->loop, fds[1], &device, &none), -EINVAL);
     assert_null(none); // and the descriptor is closed
     char byte;
     assert_int_equal(read(fds[0], &byte, 1), 0);
     close(fds[0]);
     assert_int_equal(os_socket_pair(fds), 0);
-    device.queue_count = VHOST_USER_MAX_QUEUES + 1;
+    device.queue_count = VIRTIO_MAX_QUEUES + 1;
     assert_int_equal(vhost_user_create(f->loop, fds[1], &device, &none), -EINVAL);
     close(fds[0]);
 }
@@ -104,7 +104,7 @@ static void a_message_may_come_in_pieces(void **state)
 {
     struct front_end *f = *state;
     uint64_t value = f->features;
-    struct vhost_header header = {VHOST_SET_FEATURES, VHOST_VERSION | VHOST_NEED_REPLY, 8};
+    struct virtio_header header = {VHOST_SET_FEATURES, VHOST_VERSION | VHOST_NEED_REPLY, 8};
     uint8_t message[20];
     memcpy(message, &header, 12);
     memcpy(message + 12, &value, 8);

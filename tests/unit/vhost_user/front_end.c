@@ -56,7 +56,7 @@ static void reset(void *data)
 
 static void request(void *data, unsigned queue, const struct iovec *readable,
                     unsigned readable_count, void *response, uint32_t response_size,
-                    struct vhost_user_request *token)
+                    struct virtio_request *token)
 {
     struct front_end *f = data;
     f->requests++;
@@ -77,19 +77,19 @@ static void request(void *data, unsigned queue, const struct iovec *readable,
     }
     if (response_size)
         memset(response, 0x5a, response_size);
-    vhost_user_complete(token, response_size);
+    virtio_complete(token, response_size);
 }
 
 static void closed(void *data)
 {
     struct front_end *f = data;
     f->ends++;
-    vhost_user_destroy(f->vhost);
+    virtio_transport_destroy(f->vhost);
     f->vhost = NULL;
 }
 
-static const struct vhost_user_ops ops = {read_config, write_config, start, stop,
-                                          reset,       request,      closed};
+static const struct virtio_device_ops ops = {read_config, write_config, start, stop,
+                                             reset,       request,      closed};
 
 // ---- messages -------------------------------------------------------------
 
@@ -111,7 +111,7 @@ void front_send(struct front_end *f, uint32_t type, uint32_t flags, const void *
                 uint32_t size, const int *fds, unsigned fd_count)
 {
     uint8_t message[12 + 8192] = {0};
-    struct vhost_header header = {type, flags | VHOST_VERSION, size};
+    struct virtio_header header = {type, flags | VHOST_VERSION, size};
     assert_true(size <= 8192);
     memcpy(message, &header, sizeof(header));
     if (size && payload)
@@ -148,7 +148,7 @@ static void receive_exactly(struct front_end *f, int socket, void *to, size_t si
     }
 }
 
-uint32_t front_receive(struct front_end *f, int socket, struct vhost_header *header, void *payload,
+uint32_t front_receive(struct front_end *f, int socket, struct virtio_header *header, void *payload,
                        uint32_t capacity, int *fd)
 {
     int fds[8];
@@ -165,7 +165,7 @@ uint32_t front_receive(struct front_end *f, int socket, struct vhost_header *hea
 uint64_t front_ask(struct front_end *f, uint32_t type, const void *payload, uint32_t size,
                    const int *fds, unsigned fd_count)
 {
-    struct vhost_header header;
+    struct virtio_header header;
     uint64_t answer;
     front_send(f, type, VHOST_NEED_REPLY, payload, size, fds, fd_count);
     assert_int_equal(front_receive(f, f->socket, &header, &answer, sizeof(answer), NULL), 8);
@@ -181,7 +181,7 @@ uint64_t front_ask_u64(struct front_end *f, uint32_t type, uint64_t value, int f
 
 uint64_t front_get_u64(struct front_end *f, uint32_t type)
 {
-    struct vhost_header header;
+    struct virtio_header header;
     uint64_t answer;
     front_send(f, type, 0, NULL, 0, NULL, 0);
     assert_int_equal(front_receive(f, f->socket, &header, &answer, sizeof(answer), NULL), 8);
@@ -213,7 +213,7 @@ struct front_end *front_create(uint64_t protocol_features)
     assert_non_null(f->memory);
     for (int i = 0; i < 2; i++)
         f->kick[i] = f->call[i] = -1;
-    f->device = (struct vhost_user_device){
+    f->device = (struct virtio_device){
         .name = "test",
         .features = 0x1f,
         .queue_count = 2,
@@ -248,7 +248,7 @@ int front_setup(void **state)
 int front_teardown(void **state)
 {
     struct front_end *f = *state;
-    vhost_user_destroy(f->vhost);
+    virtio_transport_destroy(f->vhost);
     close(f->socket);
     if (f->backend >= 0)
         close(f->backend);
@@ -268,9 +268,9 @@ int front_teardown(void **state)
 void front_set_memory(struct front_end *f, int extra_fd, uint64_t extra_size)
 {
     struct vhost_memory_table table = {.count = extra_fd >= 0 ? 2 : 1};
-    table.regions[0] = (struct vhost_memory_region){GUEST_ADDRESS, GUEST_SIZE, USER_ADDRESS, 0};
+    table.regions[0] = (struct virtio_memory_region){GUEST_ADDRESS, GUEST_SIZE, USER_ADDRESS, 0};
     table.regions[1] =
-        (struct vhost_memory_region){16ull << 30, extra_size, USER_ADDRESS + (16ull << 30), 0};
+        (struct virtio_memory_region){16ull << 30, extra_size, USER_ADDRESS + (16ull << 30), 0};
     int fds[2] = {f->memory_fd, extra_fd};
     assert_int_equal(
         front_ask(f, VHOST_SET_MEM_TABLE, &table, 8 + 32 * table.count, fds, table.count), 0);
@@ -319,7 +319,7 @@ void front_start_driver(struct front_end *f, const uint16_t bases[2])
 
 void front_stop_driver(struct front_end *f, uint16_t bases[2])
 {
-    struct vhost_header header;
+    struct virtio_header header;
     struct vhost_vring_state state;
     for (unsigned i = 0; i < 2; i++)
         assert_int_equal(front_vring(f, VHOST_SET_VRING_ENABLE, i, 0), 0);

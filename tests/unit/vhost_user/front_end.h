@@ -32,7 +32,7 @@ enum { NEXT = 1, WRITE = 2, INDIRECT = 4 };
 
 struct front_end {
     struct os_loop *loop;
-    struct vhost_user *vhost;
+    struct virtio_transport *vhost;
     int socket;  // to the device
     int backend; // the back-end channel, our side; -1
     int memory_fd;
@@ -41,12 +41,12 @@ struct front_end {
     uint64_t features; // to be set by the driver
 
     // What the device was asked to do.
-    struct vhost_user_device device;
+    struct virtio_device device;
     uint64_t took;
     int starts, resumes, stops, resets, requests, ends;
     bool not_ready, not_stopped; // start and stop answer false
     bool hold;                   // requests are kept in `pending`, not completed at once
-    struct vhost_user_request *pending[64];
+    struct virtio_request *pending[64];
     unsigned pending_count;
     uint8_t *response;  // of the last request
     uint8_t seen[4096]; // readable part of the last request
@@ -72,7 +72,7 @@ void front_send(struct front_end *f, uint32_t type, uint32_t flags, const void *
                 uint32_t size, const int *fds, unsigned fd_count);
 // The next message from the device on `socket`; fails the test if none comes. Returns the payload's
 // size.
-uint32_t front_receive(struct front_end *f, int socket, struct vhost_header *header, void *payload,
+uint32_t front_receive(struct front_end *f, int socket, struct virtio_header *header, void *payload,
                        uint32_t capacity, int *fd);
 bool front_silent(struct front_end *f, int socket); // nothing has come
 // Sends with need_reply and returns the acknowledgement.

@@ -32,9 +32,9 @@ static void no_request_before_the_device_is_ready(void **state)
     assert_int_equal(f->starts, 1);
     assert_int_equal(f->requests, 0);
     assert_int_equal(front_get_u64(f, VHOST_GET_QUEUE_NUM), 2); // served meanwhile
-    vhost_user_ready(f->vhost);
+    virtio_ready(f->vhost);
     assert_int_equal(f->requests, 1);
-    vhost_user_ready(f->vhost);
+    virtio_ready(f->vhost);
     assert_int_equal(f->requests, 1);
 }
 
@@ -54,7 +54,7 @@ static void a_driver_with_one_queue(void **state)
 static void the_answer_to_stopping_waits_for_the_device(void **state)
 {
     struct front_end *f = *state;
-    struct vhost_header header;
+    struct virtio_header header;
     struct vhost_vring_state ring = {0, 0};
     front_start_driver(f, NULL);
     front_simple_request(f, 0, 0, "a", 1, 4);
@@ -64,7 +64,7 @@ static void the_answer_to_stopping_waits_for_the_device(void **state)
     front_send(f, VHOST_GET_QUEUE_NUM, 0, NULL, 0, NULL, 0);
     assert_true(front_silent(f, f->socket));
     assert_int_equal(f->stops, 1);
-    vhost_user_stopped(f->vhost);
+    virtio_stopped(f->vhost);
     assert_int_equal(front_receive(f, f->socket, &header, &ring, sizeof(ring), NULL), 8);
     assert_int_equal(header.type, VHOST_GET_VRING_BASE);
     assert_int_equal(ring.number, 1);
@@ -125,8 +125,8 @@ static void a_paused_driver_gets_what_it_is_owed(void **state)
     // Completed while the machine is stopped: not a byte of the guest may change.
     f->memory[BUFFERS + 0x800] = 1;
     memset(f->response, 2, 4);
-    vhost_user_complete(f->pending[0], 4);
-    vhost_user_flush(f->vhost);
+    virtio_complete(f->pending[0], 4);
+    virtio_flush(f->vhost);
     front_turn(f);
     assert_int_equal(f->memory[BUFFERS + 0x800], 1);
     assert_int_equal(front_used(f, 0), 0);
@@ -137,8 +137,8 @@ static void a_paused_driver_gets_what_it_is_owed(void **state)
     assert_int_equal(f->resets, 0);
     assert_int_equal(front_used(f, 0), 1);
     assert_true(front_interrupted(f, 0));
-    vhost_user_complete(f->pending[1], 4);
-    vhost_user_flush(f->vhost);
+    virtio_complete(f->pending[1], 4);
+    virtio_flush(f->vhost);
     assert_int_equal(front_used(f, 0), 2);
     f->hold = false;
     front_simple_request(f, 0, 4, "c", 1, 4);
@@ -217,18 +217,18 @@ static void the_memory_table_tells_a_pause_from_a_reset(void **state)
         front_start_driver(f, NULL);
         front_simple_request(f, 0, 0, "a", 1, 4);
         front_kick(f, 0);
-        struct vhost_header header;
+        struct virtio_header header;
         struct vhost_shmem_map map;
         int got;
-        assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 1 << 20, true, NULL, NULL, 0), 0);
+        assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 1 << 20, true, NULL, NULL, 0), 0);
         front_receive(f, f->backend, &header, &map, sizeof(map), &got);
         close(got);
-        header = (struct vhost_header){VHOST_BACKEND_SHMEM_MAP, VHOST_VERSION | VHOST_REPLY, 8};
+        header = (struct virtio_header){VHOST_BACKEND_SHMEM_MAP, VHOST_VERSION | VHOST_REPLY, 8};
         assert_int_equal(write(f->backend, &header, 12) + write(f->backend, &(uint64_t){0}, 8), 20);
         front_turn(f);
         front_receive(f, f->backend, &header, &map, sizeof(map), NULL); // the barrier
-        header = (struct vhost_header){VHOST_BACKEND_SHARED_OBJECT_LOOKUP,
-                                       VHOST_VERSION | VHOST_REPLY, 8};
+        header = (struct virtio_header){VHOST_BACKEND_SHARED_OBJECT_LOOKUP,
+                                        VHOST_VERSION | VHOST_REPLY, 8};
         assert_int_equal(write(f->backend, &header, 12) + write(f->backend, &(uint64_t){1}, 8), 20);
         front_turn(f);
         front_stop_driver(f, bases);
@@ -250,15 +250,15 @@ static void a_driver_known_to_be_gone(void **state)
     struct front_end *f = *state;
     uint16_t bases[2];
     front_start_driver(f, NULL);
-    vhost_user_driver_gone(f->vhost); // nothing: it is not stopped
+    virtio_driver_gone(f->vhost); // nothing: it is not stopped
     front_simple_request(f, 0, 0, "a", 1, 4);
     front_kick(f, 0);
-    vhost_user_driver_gone(f->vhost);
+    virtio_driver_gone(f->vhost);
     assert_int_equal(f->resets, 0);
     front_stop_driver(f, bases);
-    vhost_user_driver_gone(f->vhost);
+    virtio_driver_gone(f->vhost);
     assert_int_equal(f->resets, 1);
-    vhost_user_driver_gone(f->vhost);
+    virtio_driver_gone(f->vhost);
     assert_int_equal(f->resets, 1);
     front_start_driver(f, bases); // even with the same indices
     front_kick(f, 0);
@@ -290,7 +290,7 @@ static void stopped_before_it_was_ready(void **state)
     front_kick(f, 0);
     front_stop_driver(f, bases);
     assert_int_equal(f->stops, 1);
-    vhost_user_ready(f->vhost); // too late
+    virtio_ready(f->vhost); // too late
     front_turn(f);
     assert_int_equal(f->requests, 0);
     f->not_ready = false;

@@ -1,7 +1,7 @@
 // The memory table: what is guest memory, where it is here, and what is refused.
 #include "front_end.h"
 
-#include "front/vhost_user/memory.h"
+#include "front/virtio/memory.h"
 #include "os/os.h"
 #include "os/shm.h"
 
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static uint64_t set_table(struct front_end *f, const struct vhost_memory_region *regions,
+static uint64_t set_table(struct front_end *f, const struct virtio_memory_region *regions,
                           uint32_t count, const int *fds, unsigned fd_count)
 {
     struct vhost_memory_table table = {.count = count};
@@ -24,7 +24,7 @@ static void guest_addresses_lead_to_the_same_bytes(void **state)
     struct front_end *f = *state;
     front_set_memory(f, -1, 0);
     f->memory[0x1234] = 42;
-    uint8_t *at = vhost_user_memory(f->vhost, GUEST_ADDRESS + 0x1234, 16);
+    uint8_t *at = virtio_guest_memory(f->vhost, GUEST_ADDRESS + 0x1234, 16);
     assert_non_null(at);
     assert_int_equal(*at, 42);
     *at = 43;
@@ -34,44 +34,44 @@ static void guest_addresses_lead_to_the_same_bytes(void **state)
 static void nothing_outside_is_reachable(void **state)
 {
     struct front_end *f = *state;
-    assert_null(vhost_user_memory(f->vhost, GUEST_ADDRESS, 1)); // no table yet
+    assert_null(virtio_guest_memory(f->vhost, GUEST_ADDRESS, 1)); // no table yet
     front_set_memory(f, -1, 0);
-    assert_non_null(vhost_user_memory(f->vhost, GUEST_ADDRESS, GUEST_SIZE));
-    assert_null(vhost_user_memory(f->vhost, GUEST_ADDRESS, GUEST_SIZE + 1));
-    assert_null(vhost_user_memory(f->vhost, GUEST_ADDRESS - 1, 1));
-    assert_null(vhost_user_memory(f->vhost, GUEST_ADDRESS - 1, 2));
-    assert_null(vhost_user_memory(f->vhost, GUEST_ADDRESS + GUEST_SIZE, 1));
-    assert_null(vhost_user_memory(f->vhost, GUEST_ADDRESS + 1, UINT64_MAX));
-    assert_null(vhost_user_memory(f->vhost, UINT64_MAX, 2));
-    assert_null(vhost_user_memory(f->vhost, 0, 1));
+    assert_non_null(virtio_guest_memory(f->vhost, GUEST_ADDRESS, GUEST_SIZE));
+    assert_null(virtio_guest_memory(f->vhost, GUEST_ADDRESS, GUEST_SIZE + 1));
+    assert_null(virtio_guest_memory(f->vhost, GUEST_ADDRESS - 1, 1));
+    assert_null(virtio_guest_memory(f->vhost, GUEST_ADDRESS - 1, 2));
+    assert_null(virtio_guest_memory(f->vhost, GUEST_ADDRESS + GUEST_SIZE, 1));
+    assert_null(virtio_guest_memory(f->vhost, GUEST_ADDRESS + 1, UINT64_MAX));
+    assert_null(virtio_guest_memory(f->vhost, UINT64_MAX, 2));
+    assert_null(virtio_guest_memory(f->vhost, 0, 1));
 }
 
 static void several_regions_of_one_file(void **state)
 {
     struct front_end *f = *state;
     // As QEMU splits its memory around the BIOS area, and maps the rest above 4 GiB.
-    struct vhost_memory_region regions[] = {
+    struct virtio_memory_region regions[] = {
         {0, 0xa0000, USER_ADDRESS, 0},
         {0x100000000, GUEST_SIZE - 0xc0000, USER_ADDRESS + 0xc0000, 0xc0000},
     };
     int fds[] = {f->memory_fd, f->memory_fd};
     assert_int_equal(set_table(f, regions, 2, fds, 2), 0);
     f->memory[0xc0000] = 7;
-    assert_int_equal(*(uint8_t *)vhost_user_memory(f->vhost, 0x100000000, 1), 7);
-    assert_null(vhost_user_memory(f->vhost, 0xa0000, 1));
-    assert_null(vhost_user_memory(f->vhost, 0x9ffff, 2));
+    assert_int_equal(*(uint8_t *)virtio_guest_memory(f->vhost, 0x100000000, 1), 7);
+    assert_null(virtio_guest_memory(f->vhost, 0xa0000, 1));
+    assert_null(virtio_guest_memory(f->vhost, 0x9ffff, 2));
 }
 
 static void pointers_outlive_a_new_table(void **state)
 {
     struct front_end *f = *state;
     front_set_memory(f, -1, 0);
-    uint8_t *before = vhost_user_memory(f->vhost, GUEST_ADDRESS, 1);
-    struct vhost_memory_region smaller = {GUEST_ADDRESS, 0x1000, USER_ADDRESS, 0};
+    uint8_t *before = virtio_guest_memory(f->vhost, GUEST_ADDRESS, 1);
+    struct virtio_memory_region smaller = {GUEST_ADDRESS, 0x1000, USER_ADDRESS, 0};
     assert_int_equal(set_table(f, &smaller, 1, &f->memory_fd, 1), 0);
-    assert_ptr_equal(vhost_user_memory(f->vhost, GUEST_ADDRESS, 1), before); // mapped once
+    assert_ptr_equal(virtio_guest_memory(f->vhost, GUEST_ADDRESS, 1), before); // mapped once
     assert_int_equal(set_table(f, NULL, 0, NULL, 0), 0);
-    assert_null(vhost_user_memory(f->vhost, GUEST_ADDRESS, 1));
+    assert_null(virtio_guest_memory(f->vhost, GUEST_ADDRESS, 1));
     f->memory[0] = 9;
     assert_int_equal(*before, 9); // a request that is still under way may read it
 }
@@ -81,8 +81,8 @@ static void a_bad_table_leaves_the_old_one(void **state)
     struct front_end *f = *state;
     front_set_memory(f, -1, 0);
     int fds[] = {f->memory_fd, f->memory_fd};
-    struct vhost_memory_region good = {GUEST_ADDRESS, GUEST_SIZE, USER_ADDRESS, 0};
-    struct vhost_memory_region bad;
+    struct virtio_memory_region good = {GUEST_ADDRESS, GUEST_SIZE, USER_ADDRESS, 0};
+    struct virtio_memory_region bad;
 
     bad = good;
     bad.size = GUEST_SIZE + 0x1000; // beyond the file: reading there would be fatal
@@ -101,8 +101,8 @@ static void a_bad_table_leaves_the_old_one(void **state)
     bad = good;
     bad.user_address = UINT64_MAX - 0xfff;
     assert_int_equal(set_table(f, &bad, 1, fds, 1), 1);
-    struct vhost_memory_region overlapping[] = {good,
-                                                {GUEST_ADDRESS + 0x8000, 0x1000, USER_ADDRESS, 0}};
+    struct virtio_memory_region overlapping[] = {good,
+                                                 {GUEST_ADDRESS + 0x8000, 0x1000, USER_ADDRESS, 0}};
     assert_int_equal(set_table(f, overlapping, 2, fds, 2), 1);
 
     assert_int_equal(set_table(f, &good, 1, NULL, 0), 1);      // without its file
@@ -115,49 +115,49 @@ static void a_bad_table_leaves_the_old_one(void **state)
     close(ends[0]);
     close(ends[1]);
 
-    assert_non_null(vhost_user_memory(f->vhost, GUEST_ADDRESS, GUEST_SIZE));
+    assert_non_null(virtio_guest_memory(f->vhost, GUEST_ADDRESS, GUEST_SIZE));
 }
 
 static void eight_regions_of_different_files(void **state)
 {
     struct front_end *f = *state;
-    struct vhost_memory_region regions[8];
+    struct virtio_memory_region regions[8];
     int fds[8];
     for (unsigned i = 0; i < 8; i++) {
         fds[i] = os_shm_create("part", 0x10000);
         assert_true(fds[i] >= 0);
         regions[i] =
-            (struct vhost_memory_region){i * 0x10000, 0x10000, USER_ADDRESS + i * 0x10000, 0};
+            (struct virtio_memory_region){i * 0x10000, 0x10000, USER_ADDRESS + i * 0x10000, 0};
     }
     assert_int_equal(set_table(f, regions, 8, fds, 8), 0);
     for (unsigned i = 0; i < 8; i++) {
-        assert_non_null(vhost_user_memory(f->vhost, i * 0x10000, 0x10000));
+        assert_non_null(virtio_guest_memory(f->vhost, i * 0x10000, 0x10000));
         close(fds[i]);
     }
-    assert_null(vhost_user_memory(f->vhost, 0xffff, 2)); // two files: two pieces
+    assert_null(virtio_guest_memory(f->vhost, 0xffff, 2)); // two files: two pieces
 }
 
 // Below the messages: a driver that lives long must not make mappings pile up.
 static void mappings_are_given_back(void **state)
 {
     (void)state;
-    struct vhost_memory memory = {0};
-    for (unsigned round = 0; round < 3 * VHOST_MAX_MAPPINGS; round++) {
+    struct virtio_memory memory = {0};
+    for (unsigned round = 0; round < 3 * VIRTIO_MAX_MAPPINGS; round++) {
         int fd = os_shm_create("round", 0x1000);
         struct vhost_memory_table table = {.count = 1, .regions = {{0, 0x1000, USER_ADDRESS, 0}}};
-        int error = vhost_memory_set(&memory, &table, &fd);
+        int error = virtio_memory_set(&memory, table.regions, table.count, &fd);
         close(fd);
         assert_int_equal(error, 0);
-        assert_true(memory.mapping_count <= VHOST_MAX_MAPPINGS);
+        assert_true(memory.mapping_count <= VIRTIO_MAX_MAPPINGS);
         uint64_t size;
-        assert_non_null(vhost_memory_at(&memory, 0, 0x1000, &size));
+        assert_non_null(virtio_memory_at(&memory, 0, 0x1000, &size));
         if (round % 32 == 31) {
-            vhost_memory_trim(&memory);
+            virtio_memory_trim(&memory);
             assert_int_equal(memory.mapping_count, 1);
-            assert_non_null(vhost_memory_at(&memory, 0, 0x1000, &size));
+            assert_non_null(virtio_memory_at(&memory, 0, 0x1000, &size));
         }
     }
-    vhost_memory_finish(&memory);
+    virtio_memory_finish(&memory);
     assert_int_equal(memory.mapping_count, 0);
 }
 
@@ -174,24 +174,24 @@ static unsigned open_files(void)
 static void what_nobody_looks_into_costs_nothing(void **state)
 {
     (void)state;
-    struct vhost_memory memory = {0};
+    struct virtio_memory memory = {0};
     int ram = os_shm_create("ram", 0x1000);
     unsigned before = open_files();
-    for (unsigned round = 0; round < 3 * VHOST_MAX_MAPPINGS; round++) {
+    for (unsigned round = 0; round < 3 * VIRTIO_MAX_MAPPINGS; round++) {
         int fds[2] = {ram, os_shm_create("aperture", 8ull << 30)};
         struct vhost_memory_table table = {
             .count = 2,
             .regions = {{0, 0x1000, USER_ADDRESS, 0},
                         {16ull << 30, 8ull << 30, USER_ADDRESS + (16ull << 30), 0}}};
         uint64_t size;
-        assert_int_equal(vhost_memory_set(&memory, &table, fds), 0);
+        assert_int_equal(virtio_memory_set(&memory, table.regions, table.count, fds), 0);
         close(fds[1]);
-        assert_non_null(vhost_memory_at(&memory, 0x800, 1, &size));
+        assert_non_null(virtio_memory_at(&memory, 0x800, 1, &size));
         assert_int_equal(memory.mapping_count, 2);
         assert_null(memory.mappings[1].address);
     }
-    assert_non_null(vhost_memory_user(&memory, USER_ADDRESS + (17ull << 30), 0x1000)); // it could
-    vhost_memory_finish(&memory);
+    assert_non_null(virtio_memory_user(&memory, USER_ADDRESS + (17ull << 30), 0x1000)); // it could
+    virtio_memory_finish(&memory);
     assert_int_equal(open_files(), before);
     close(ram);
 }
@@ -199,25 +199,25 @@ static void what_nobody_looks_into_costs_nothing(void **state)
 static void a_range_that_crosses_regions_comes_in_pieces(void **state)
 {
     (void)state;
-    struct vhost_memory memory = {0};
+    struct virtio_memory memory = {0};
     int fds[2] = {os_shm_create("a", 0x2000), os_shm_create("b", 0x2000)};
     struct vhost_memory_table table = {
         .count = 2,
         .regions = {{0x1000, 0x1000, USER_ADDRESS, 0},
                     {0x2000, 0x2000, USER_ADDRESS + 0x100000, 0}},
     };
-    assert_int_equal(vhost_memory_set(&memory, &table, fds), 0);
+    assert_int_equal(virtio_memory_set(&memory, table.regions, table.count, fds), 0);
     uint64_t size;
-    uint8_t *at = vhost_memory_at(&memory, 0x1800, 0x1000, &size);
+    uint8_t *at = virtio_memory_at(&memory, 0x1800, 0x1000, &size);
     assert_non_null(at);
     assert_int_equal(size, 0x800);
-    assert_non_null(vhost_memory_at(&memory, 0x2000, 0x800, &size));
+    assert_non_null(virtio_memory_at(&memory, 0x2000, 0x800, &size));
     assert_int_equal(size, 0x800);
-    assert_non_null(vhost_memory_user(&memory, USER_ADDRESS + 0x100000, 0x2000));
-    assert_null(vhost_memory_user(&memory, USER_ADDRESS + 0x100000, 0x2001));
-    assert_null(vhost_memory_user(&memory, USER_ADDRESS + 0xfff, 2));
-    assert_null(vhost_memory_user(&memory, 0, 1));
-    vhost_memory_finish(&memory);
+    assert_non_null(virtio_memory_user(&memory, USER_ADDRESS + 0x100000, 0x2000));
+    assert_null(virtio_memory_user(&memory, USER_ADDRESS + 0x100000, 0x2001));
+    assert_null(virtio_memory_user(&memory, USER_ADDRESS + 0xfff, 2));
+    assert_null(virtio_memory_user(&memory, 0, 1));
+    virtio_memory_finish(&memory);
     close(fds[0]);
     close(fds[1]);
 }

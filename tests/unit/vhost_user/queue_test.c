@@ -59,15 +59,15 @@ static void requests_may_be_completed_later_and_out_of_order(void **state)
     assert_int_equal(f->pending_count, 4);
     assert_int_equal(front_used(f, 0), 0);
     assert_false(front_interrupted(f, 0));
-    vhost_user_complete(f->pending[3], 1);
-    vhost_user_complete(f->pending[0], 2);
+    virtio_complete(f->pending[3], 1);
+    virtio_complete(f->pending[0], 2);
     assert_int_equal(front_used(f, 0), 0); // told when flushed
-    vhost_user_flush(f->vhost);
+    virtio_flush(f->vhost);
     assert_int_equal(front_used(f, 0), 2);
     assert_int_equal(used_length(f, 0, 0, 6), 1);
     assert_int_equal(used_length(f, 0, 1, 0), 2);
     assert_true(front_interrupted(f, 0));
-    vhost_user_flush(f->vhost);
+    virtio_flush(f->vhost);
     assert_false(front_interrupted(f, 0));
 }
 
@@ -78,8 +78,8 @@ static void more_written_than_there_is_room_for_is_cut(void **state)
     front_start_driver(f, NULL);
     front_simple_request(f, 0, 0, "abc", 3, 8);
     front_kick(f, 0);
-    vhost_user_complete(f->pending[0], 1000000);
-    vhost_user_flush(f->vhost);
+    virtio_complete(f->pending[0], 1000000);
+    virtio_flush(f->vhost);
     assert_int_equal(used_length(f, 0, 0, 0), 8);
 }
 
@@ -93,8 +93,8 @@ static void answers_start_zeroed_and_are_bounded(void **state)
     assert_int_equal(f->room, 256); // max_response
     for (unsigned i = 0; i < 256; i++)
         assert_int_equal(((uint8_t *)f->response)[i], 0);
-    vhost_user_complete(f->pending[0], 256);
-    vhost_user_flush(f->vhost);
+    virtio_complete(f->pending[0], 256);
+    virtio_flush(f->vhost);
     assert_int_equal(used_length(f, 0, 0, 0), 256);
 }
 
@@ -310,8 +310,8 @@ static void descriptors_changed_afterwards_change_nothing(void **state)
     front_kick(f, 0);
     memset(front_descriptors(f, 0), 0xff, RING_SIZE * 16);
     memset(f->response, 7, 8);
-    vhost_user_complete(f->pending[0], 8);
-    vhost_user_flush(f->vhost);
+    virtio_complete(f->pending[0], 8);
+    virtio_flush(f->vhost);
     assert_int_equal(f->memory[BUFFERS + 0x800], 7);
     assert_int_equal(used_length(f, 0, 0, 0), 8);
 }

@@ -26,7 +26,7 @@ static void note(void *data, uint64_t cookie, int error)
 static void answer(struct front_end *f, uint32_t type, uint64_t result)
 {
     struct {
-        struct vhost_header header;
+        struct virtio_header header;
         uint32_t low, high;
     } message = {
         {type, VHOST_VERSION | VHOST_REPLY, 8}, (uint32_t)result, (uint32_t)(result >> 32)};
@@ -36,7 +36,7 @@ static void answer(struct front_end *f, uint32_t type, uint64_t result)
 
 static int take_map(struct front_end *f, struct vhost_shmem_map *map)
 {
-    struct vhost_header header;
+    struct virtio_header header;
     int fd;
     assert_int_equal(front_receive(f, f->backend, &header, map, sizeof(*map), &fd), 40);
     assert_int_equal(header.type, VHOST_BACKEND_SHMEM_MAP);
@@ -46,7 +46,7 @@ static int take_map(struct front_end *f, struct vhost_shmem_map *map)
 
 static void commit(struct front_end *f)
 {
-    struct vhost_header header;
+    struct virtio_header header;
     uint8_t uuid[16];
     assert_int_equal(front_receive(f, f->backend, &header, uuid, sizeof(uuid), NULL), 16);
     assert_int_equal(header.type, VHOST_BACKEND_SHARED_OBJECT_LOOKUP);
@@ -57,7 +57,7 @@ static void commit(struct front_end *f)
 static void the_aperture_is_announced(void **state)
 {
     struct front_end *f = *state;
-    struct vhost_header header;
+    struct virtio_header header;
     struct vhost_shmem_config config;
     front_send(f, VHOST_GET_SHMEM_CONFIG, 0, NULL, 0, NULL, 0);
     assert_int_equal(front_receive(f, f->socket, &header, &config, sizeof(config), NULL), 2056);
@@ -72,22 +72,22 @@ static void nothing_is_sent_while_no_driver_runs(void **state)
     struct done done = {0};
     uint16_t bases[2];
     int fd = os_shm_create("file", 0x10000);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x10000, true, note, &done, 1),
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0x10000, true, note, &done, 1),
                      -ENODEV);
     front_start_driver(f, NULL);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x10000, true, note, &done, 1),
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0x10000, true, note, &done, 1),
                      -ENODEV); // it has not kicked yet
     front_kick(f, 0);
     front_vring(f, VHOST_SET_VRING_ENABLE, 0, 0); // QEMU is about to stop it
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x10000, true, note, &done, 1), 0);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0x10000, true, note, &done, 1), 0);
     assert_true(front_silent(f, f->backend));
     front_stop_driver(f, bases);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x10000, true, note, &done, 2),
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0x10000, true, note, &done, 2),
                      -ENODEV);
-    assert_int_equal(vhost_user_shmem_unmap(f->vhost, 0, 0x10000, note, &done, 2), -ENODEV);
+    assert_int_equal(f->vhost->ops->unmap(f->vhost, 0, 0x10000, note, &done, 2), -ENODEV);
     assert_true(front_silent(f, f->backend));
     assert_int_equal(done.count, 0);
-    vhost_user_driver_gone(f->vhost);
+    virtio_driver_gone(f->vhost);
     assert_int_equal(done.count, 1);
     assert_int_equal(done.error, -ECANCELED);
     close(fd);
@@ -97,14 +97,14 @@ static void mapped_and_unmapped(void **state)
 {
     struct front_end *f = *state;
     struct done done = {0};
-    struct vhost_header header;
+    struct virtio_header header;
     struct vhost_shmem_map map;
     int fd = os_shm_create("file", 0x10000);
     front_start_driver(f, NULL);
     front_kick(f, 0);
 
     assert_int_equal(
-        vhost_user_shmem_map(f->vhost, 0x4000, fd, 0x2000, 0x8000, true, note, &done, 11), 0);
+        f->vhost->ops->map(f->vhost, 0x4000, fd, 0x2000, 0x8000, true, note, &done, 11), 0);
     int got = take_map(f, &map);
     assert_int_equal(map.shmid, 1);
     assert_int_equal(map.offset, 0x4000);
@@ -120,7 +120,7 @@ static void mapped_and_unmapped(void **state)
     assert_int_equal(done.cookie, 11);
     assert_int_equal(done.error, 0);
 
-    assert_int_equal(vhost_user_shmem_unmap(f->vhost, 0x4000, 0x8000, note, &done, 13), 0);
+    assert_int_equal(f->vhost->ops->unmap(f->vhost, 0x4000, 0x8000, note, &done, 13), 0);
     assert_int_equal(front_receive(f, f->backend, &header, &map, sizeof(map), NULL), 40);
     assert_int_equal(header.type, VHOST_BACKEND_SHMEM_UNMAP);
     assert_int_equal(map.offset, 0x4000);
@@ -160,7 +160,7 @@ static void a_message_is_finished_when_qemu_has_begun_to_read(void **state)
     int fd = os_shm_create("file", 0x10000);
     front_start_driver(f, NULL);
     front_kick(f, 0);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), 0);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), 0);
     front_turn(f);
     read_one_byte(f, VHOST_BACKEND_SHMEM_MAP);
     assert_int_equal(read_rest(f, rest, sizeof(rest)), 51);
@@ -183,7 +183,7 @@ static void a_message_overtaken_by_a_stop_becomes_nothing(void **state)
     for (int pause = 0; pause < 2; pause++) {
         // QEMU stops the device before it comes to read.
         done.count = 0;
-        assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), 0);
+        assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), 0);
         front_turn(f);
         front_stop_driver(f, bases);
         read_one_byte(f, VHOST_BACKEND_SHMEM_MAP);
@@ -220,7 +220,7 @@ static void a_reader_that_takes_its_time(void **state)
     int fd = os_shm_create("file", 0x10000);
     front_start_driver(f, NULL);
     front_kick(f, 0);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), 0);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), 0);
     for (int i = 0; i < 20; i++) {
         front_turn(f);
         usleep(1000);
@@ -243,14 +243,13 @@ static void a_reset_before_anything_was_read(void **state)
     int fd = os_shm_create("file", 0x10000);
     front_start_driver(f, NULL);
     front_kick(f, 0);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), 0);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), 0);
     front_turn(f);
     front_stop_driver(f, bases);
     front_start_driver(f, NULL); // QEMU reads only now, with another driver running
     front_kick(f, 0);
     assert_int_equal(done.error, -ECANCELED);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0x2000, fd, 0, 0x1000, true, note, &done, 2),
-                     0);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0x2000, fd, 0, 0x1000, true, note, &done, 2), 0);
     read_one_byte(f, VHOST_BACKEND_SHMEM_MAP);
     assert_int_equal(read_rest(f, rest, sizeof(rest)), 11); // not the mapping of the driver before
     answer(f, VHOST_BACKEND_NOTHING | VHOST_BACKEND_SHMEM_MAP, 1);
@@ -266,18 +265,17 @@ static void ranges_outside_the_aperture_are_not_sent(void **state)
     int fd = os_shm_create("file", 0x10000);
     front_start_driver(f, NULL);
     front_kick(f, 0);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0, true, note, &done, 1), -EINVAL);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 1 << 20, fd, 0, 0x1000, true, note, &done, 1),
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0, true, note, &done, 1), -EINVAL);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 1 << 20, fd, 0, 0x1000, true, note, &done, 1),
                      -EINVAL);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0x1000, fd, 0, 1 << 20, true, note, &done, 1),
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0x1000, fd, 0, 1 << 20, true, note, &done, 1),
                      -EINVAL);
     assert_int_equal(
-        vhost_user_shmem_map(f->vhost, UINT64_MAX - 0xfff, fd, 0, 0x2000, true, note, &done, 1),
+        f->vhost->ops->map(f->vhost, UINT64_MAX - 0xfff, fd, 0, 0x2000, true, note, &done, 1),
         -EINVAL);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0x800, fd, 0, 0x1000, true, note, &done, 1),
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0x800, fd, 0, 0x1000, true, note, &done, 1),
                      -EINVAL);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, -1, 0, 0x1000, true, note, &done, 1),
-                     -EINVAL);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, -1, 0, 0x1000, true, note, &done, 1), -EINVAL);
     assert_true(front_silent(f, f->backend));
     close(fd);
 }
@@ -292,16 +290,16 @@ static void our_own_mapping_is_not_guest_memory(void **state)
     int fd = os_shm_create("aperture", 1 << 20), got;
     front_start_driver(f, NULL);
     front_kick(f, 0);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 1 << 20, true, note, &done, 1), 0);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 1 << 20, true, note, &done, 1), 0);
     got = take_map(f, &map);
-    assert_int_equal(vhost_user_shmem_address(f->vhost, 0), 0);
+    assert_int_equal(f->vhost->ops->address(f->vhost, 0), 0);
     front_set_memory(f, got, 1 << 20);
     close(got);
     assert_int_equal(done.count, 0);
-    assert_null(
-        vhost_user_memory(f->vhost, 16ull << 30, 1)); // a worker's file could be cut short under us
-    assert_non_null(vhost_user_memory(f->vhost, GUEST_ADDRESS, 1));
-    assert_int_equal(vhost_user_shmem_address(f->vhost, 0x3000),
+    assert_null(virtio_guest_memory(f->vhost, 16ull << 30,
+                                    1)); // a worker's file could be cut short under us
+    assert_non_null(virtio_guest_memory(f->vhost, GUEST_ADDRESS, 1));
+    assert_int_equal(f->vhost->ops->address(f->vhost, 0x3000),
                      USER_ADDRESS + (16ull << 30) + 0x3000);
     answer(f, VHOST_BACKEND_SHMEM_MAP, 0);
     commit(f);
@@ -317,12 +315,12 @@ static void a_refused_mapping_is_not_remembered(void **state)
     int fd = os_shm_create("aperture", 1 << 20), got;
     front_start_driver(f, NULL);
     front_kick(f, 0);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 1 << 20, true, note, &done, 1), 0);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 1 << 20, true, note, &done, 1), 0);
     got = take_map(f, &map);
     answer(f, VHOST_BACKEND_SHMEM_MAP, 1);
     assert_int_equal(done.error, -EIO);
     front_set_memory(f, got, 1 << 20);
-    assert_non_null(vhost_user_memory(f->vhost, 16ull << 30, 1)); // so this is somebody's memory
+    assert_non_null(virtio_guest_memory(f->vhost, 16ull << 30, 1)); // so this is somebody's memory
     close(got);
     close(fd);
 }
@@ -337,7 +335,7 @@ static void answers_that_nobody_waits_for_are_ignored(void **state)
     answer(f, 77, 0);
     front_start_driver(f, NULL);
     front_kick(f, 0);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x1000, false, note, &done, 1), 0);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0x1000, false, note, &done, 1), 0);
     answer(f, VHOST_BACKEND_SHMEM_MAP, 0); // it has not read it yet
     assert_int_equal(done.count, 0);
     close(take_map(f, &map));
@@ -357,14 +355,13 @@ static void the_end_of_the_channel_cancels(void **state)
     int fd = os_shm_create("file", 0x10000);
     front_start_driver(f, NULL);
     front_kick(f, 0);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), 0);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), 0);
     close(f->backend);
     f->backend = -1;
     front_turn(f);
     assert_int_equal(done.count, 1);
     assert_int_equal(done.error, -ECANCELED);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1),
-                     -ENODEV);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), -ENODEV);
     close(fd);
 }
 
@@ -377,7 +374,7 @@ static void a_reset_cancels_and_late_answers_hurt_nobody(void **state)
     int fd = os_shm_create("file", 0x10000);
     front_start_driver(f, NULL);
     front_kick(f, 0);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), 0);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 1), 0);
     close(take_map(f, &map));
     front_stop_driver(f, bases);
     assert_int_equal(done.count, 0);
@@ -385,7 +382,7 @@ static void a_reset_cancels_and_late_answers_hurt_nobody(void **state)
     assert_int_equal(done.count, 1);
     assert_int_equal(done.error, -ECANCELED);
     front_kick(f, 0);
-    assert_int_equal(vhost_user_shmem_map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 2), 0);
+    assert_int_equal(f->vhost->ops->map(f->vhost, 0, fd, 0, 0x1000, true, note, &done, 2), 0);
     answer(f, VHOST_BACKEND_SHMEM_MAP, 0); // of the first
     assert_int_equal(done.count, 1);
     close(take_map(f, &map));
@@ -407,7 +404,7 @@ static void many_at_once_are_carried_out_in_order(void **state)
     front_kick(f, 0);
     for (unsigned i = 0; i < 200; i++)
         assert_int_equal(
-            vhost_user_shmem_map(f->vhost, i * 0x1000, fd, 0, 0x1000, true, note, &done, i), 0);
+            f->vhost->ops->map(f->vhost, i * 0x1000, fd, 0, 0x1000, true, note, &done, i), 0);
     for (unsigned i = 0; i < 200; i++) {
         close(take_map(f, &map));
         assert_int_equal(map.offset, i * 0x1000);

@@ -35,7 +35,7 @@ static void other_queues_do_not_exist(void **state)
 static void the_base_of_a_queue_that_does_not_exist_is_answered_all_the_same(void **state)
 {
     struct front_end *f = *state;
-    struct vhost_header header;
+    struct virtio_header header;
     struct vhost_vring_state ring = {7, 0};
     front_send(f, VHOST_GET_VRING_BASE, 0, &ring, sizeof(ring), NULL, 0);
     assert_int_equal(front_receive(f, f->socket, &header, &ring, sizeof(ring), NULL), sizeof(ring));

@@ -1,18 +1,20 @@
-#include "front/vhost_user/input_front.h"
+#include "front/machine/input_front.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "front/vhost_user/vhost_user.h"
+#include "front/virtio/device.h"
 #include "os/clock.h"
 #include "os/loop.h"
 
-struct vhost_input {
+enum { VIRTIO_ID_INPUT = 18 };
+
+struct machine_input {
     struct input_device *device;
-    struct vhost_user *vhost;
+    struct virtio_transport *transport;
     struct os_source *timer;
-    struct vhost_input_ops ops;
+    struct machine_input_ops ops;
     void *data;
 };
 
@@ -20,18 +22,18 @@ struct vhost_input {
 
 static void complete(void *data, void *token, uint32_t written)
 {
-    vhost_user_complete(token, written);
+    virtio_complete(token, written);
 }
 
 static void flush(void *data)
 {
-    struct vhost_input *input = data;
-    vhost_user_flush(input->vhost);
+    struct machine_input *input = data;
+    virtio_flush(input->transport);
 }
 
 static void leds(void *data, uint32_t leds)
 {
-    struct vhost_input *input = data;
+    struct machine_input *input = data;
     if (input->ops.leds)
         input->ops.leds(input->data, leds);
 }
@@ -43,13 +45,13 @@ static uint64_t now(void *data)
 
 static void wake(void *data, uint64_t at_ns)
 {
-    struct vhost_input *input = data;
+    struct machine_input *input = data;
     os_source_set_deadline(input->timer, at_ns);
 }
 
 static void on_timer(void *data)
 {
-    struct vhost_input *input = data;
+    struct machine_input *input = data;
     input_device_wake(input->device);
 }
 
@@ -57,60 +59,60 @@ static void on_timer(void *data)
 
 static void read_config(void *data, uint32_t offset, void *bytes, uint32_t size)
 {
-    struct vhost_input *input = data;
+    struct machine_input *input = data;
     input_device_read_config(input->device, offset, bytes, size);
 }
 
 static void write_config(void *data, uint32_t offset, const void *bytes, uint32_t size)
 {
-    struct vhost_input *input = data;
+    struct machine_input *input = data;
     input_device_write_config(input->device, offset, bytes, size);
 }
 
 static bool start(void *data, uint64_t features, bool resumed)
 {
-    struct vhost_input *input = data;
+    struct machine_input *input = data;
     input_device_start(input->device);
     return true;
 }
 
 static bool stop(void *data)
 {
-    struct vhost_input *input = data;
+    struct machine_input *input = data;
     input_device_stop(input->device);
     return true;
 }
 
 static void reset(void *data)
 {
-    struct vhost_input *input = data;
+    struct machine_input *input = data;
     input_device_reset(input->device);
 }
 
 static void request(void *data, unsigned queue, const struct iovec *readable,
                     unsigned readable_count, void *response, uint32_t response_size,
-                    struct vhost_user_request *token)
+                    struct virtio_request *token)
 {
-    struct vhost_input *input = data;
+    struct machine_input *input = data;
     input_device_request(input->device, queue, readable, readable_count, response, response_size,
                          token);
 }
 
 static void closed(void *data)
 {
-    struct vhost_input *input = data;
+    struct machine_input *input = data;
     input->ops.closed(input->data);
 }
 
 // ---- the whole ------------------------------------------------------------
 
-int vhost_input_create(struct os_loop *loop, int fd, enum input_kind kind,
-                       const struct vhost_input_ops *input_ops, void *data,
-                       struct vhost_input **created)
+int machine_input_create(struct os_loop *loop, int fd, virtio_transport_create transport,
+                         enum input_kind kind, const struct machine_input_ops *input_ops,
+                         void *data, struct machine_input **created)
 {
-    static const struct vhost_user_ops ops = {read_config, write_config, start, stop,
-                                              reset,       request,      closed};
-    struct vhost_input *input = calloc(1, sizeof(*input));
+    static const struct virtio_device_ops ops = {read_config, write_config, start, stop,
+                                                 reset,       request,      closed};
+    struct machine_input *input = calloc(1, sizeof(*input));
     *created = NULL;
     if (!input) {
         close(fd);
@@ -128,36 +130,37 @@ int vhost_input_create(struct os_loop *loop, int fd, enum input_kind kind,
     input->timer = os_loop_add_timer(loop, 0, on_timer, input);
     if (!input->device || !input->timer) {
         close(fd);
-        vhost_input_destroy(input);
+        machine_input_destroy(input);
         return -ENOMEM;
     }
-    struct vhost_user_device device = {
+    struct virtio_device device = {
         .name = input_kind_name(kind),
+        .type = VIRTIO_ID_INPUT,
         .queue_count = INPUT_QUEUE_COUNT,
         .config_size = INPUT_CONFIG_SIZE,
         .max_response = INPUT_EVENT_SIZE,
         .ops = &ops,
         .data = input,
     };
-    int error = vhost_user_create(loop, fd, &device, &input->vhost);
+    int error = transport(loop, fd, &device, &input->transport);
     if (error)
-        vhost_input_destroy(input);
+        machine_input_destroy(input);
     else
         *created = input;
     return error;
 }
 
-void vhost_input_destroy(struct vhost_input *input)
+void machine_input_destroy(struct machine_input *input)
 {
     if (!input)
         return;
     input_device_destroy(input->device);
-    vhost_user_destroy(input->vhost);
+    virtio_transport_destroy(input->transport);
     os_source_remove(input->timer);
     free(input);
 }
 
-struct input_device *vhost_input_device(const struct vhost_input *input)
+struct input_device *machine_input_device(const struct machine_input *input)
 {
     return input->device;
 }

@@ -1,4 +1,4 @@
-#include "front/vhost_user/channel.h"
+#include "front/virtio/channel.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,27 +17,27 @@ struct chunk {
     uint8_t bytes[];
 };
 
-struct vhost_channel {
+struct virtio_channel {
     int fd;
     struct os_source *source;
-    const struct vhost_channel_ops *ops;
+    const struct virtio_channel_ops *ops;
     void *data;
     bool paused, closed;
     bool busy, destroyed; // in a callback; to be freed after it
 
-    struct vhost_message message;
+    struct virtio_message message;
     size_t got; // bytes of the header, then of header and payload
-    _Alignas(8) uint8_t payload[VHOST_MAX_PAYLOAD];
+    _Alignas(8) uint8_t payload[VIRTIO_MAX_PAYLOAD];
 
     struct chunk *first, **last;
 };
 
 static void on_socket(void *data, int fd, unsigned events);
 
-int vhost_channel_create(struct os_loop *loop, int fd, const struct vhost_channel_ops *ops,
-                         void *data, struct vhost_channel **created)
+int virtio_channel_create(struct os_loop *loop, int fd, const struct virtio_channel_ops *ops,
+                          void *data, struct virtio_channel **created)
 {
-    struct vhost_channel *channel = calloc(1, sizeof(*channel));
+    struct virtio_channel *channel = calloc(1, sizeof(*channel));
     int error = channel ? os_socket_set_nonblocking(fd, true) : -ENOMEM;
     *created = NULL;
     if (!error)
@@ -55,7 +55,7 @@ int vhost_channel_create(struct os_loop *loop, int fd, const struct vhost_channe
     return 0;
 }
 
-static void close_fds(struct vhost_message *message)
+static void close_fds(struct virtio_message *message)
 {
     for (unsigned i = 0; i < message->fd_count; i++)
         if (message->fds[i] >= 0)
@@ -70,7 +70,7 @@ static void free_chunk(struct chunk *chunk)
     free(chunk);
 }
 
-static void shut(struct vhost_channel *channel)
+static void shut(struct virtio_channel *channel)
 {
     channel->closed = true;
     os_source_remove(channel->source);
@@ -83,7 +83,7 @@ static void shut(struct vhost_channel *channel)
     channel->last = &channel->first;
 }
 
-void vhost_channel_destroy(struct vhost_channel *channel)
+void virtio_channel_destroy(struct virtio_channel *channel)
 {
     if (!channel)
         return;
@@ -98,14 +98,14 @@ void vhost_channel_destroy(struct vhost_channel *channel)
     free(channel);
 }
 
-static void set_events(struct vhost_channel *channel)
+static void set_events(struct virtio_channel *channel)
 {
     if (channel->source)
         os_source_set_events(channel->source, (channel->paused ? 0 : OS_READABLE) |
                                                   (channel->first ? OS_WRITABLE : 0));
 }
 
-void vhost_channel_pause(struct vhost_channel *channel, bool paused)
+void virtio_channel_pause(struct virtio_channel *channel, bool paused)
 {
     channel->paused = paused;
     set_events(channel);
@@ -113,7 +113,7 @@ void vhost_channel_pause(struct vhost_channel *channel, bool paused)
 
 // ---- sending --------------------------------------------------------------
 
-static bool enqueue(struct vhost_channel *channel, const struct iovec *parts, unsigned count,
+static bool enqueue(struct virtio_channel *channel, const struct iovec *parts, unsigned count,
                     size_t skip, int fd)
 {
     size_t size = 0;
@@ -139,7 +139,7 @@ static bool enqueue(struct vhost_channel *channel, const struct iovec *parts, un
     return true;
 }
 
-static bool send_parts(struct vhost_channel *channel, const struct iovec *parts, unsigned count,
+static bool send_parts(struct virtio_channel *channel, const struct iovec *parts, unsigned count,
                        size_t size, int fd)
 {
     if (channel->closed)
@@ -157,27 +157,28 @@ static bool send_parts(struct vhost_channel *channel, const struct iovec *parts,
     return enqueue(channel, parts, count, sent > 0 ? (size_t)sent : 0, fd);
 }
 
-bool vhost_channel_send(struct vhost_channel *channel, uint32_t type, uint32_t flags,
-                        const void *payload, uint32_t size, int fd)
+bool virtio_channel_send(struct virtio_channel *channel, uint32_t type, uint32_t flags,
+                         const void *payload, uint32_t size, int fd)
 {
-    struct vhost_header header = {.type = type, .flags = flags | VHOST_VERSION, .size = size};
+    struct virtio_header header = {
+        .type = type, .flags = flags | VIRTIO_CHANNEL_VERSION, .size = size};
     struct iovec parts[2] = {{&header, sizeof(header)}, {(void *)payload, size}};
     return send_parts(channel, parts, size ? 2 : 1, sizeof(header) + size, fd);
 }
 
-bool vhost_channel_send_bytes(struct vhost_channel *channel, const void *bytes, uint32_t size,
-                              int fd)
+bool virtio_channel_send_bytes(struct virtio_channel *channel, const void *bytes, uint32_t size,
+                               int fd)
 {
     struct iovec part = {(void *)bytes, size};
     return send_parts(channel, &part, 1, size, fd);
 }
 
-int vhost_channel_unread(const struct vhost_channel *channel)
+int virtio_channel_unread(const struct virtio_channel *channel)
 {
     return channel->first ? 1 : os_socket_unread(channel->fd);
 }
 
-static void flush(struct vhost_channel *channel)
+static void flush(struct virtio_channel *channel)
 {
     while (channel->first) {
         struct chunk *chunk = channel->first;
@@ -204,11 +205,11 @@ static void flush(struct vhost_channel *channel)
 
 // Reads up to `size` bytes and counts them in `got`. 1: it read some; 0: there are none now; -1:
 // the socket is closed, and the callback was called.
-static int receive(struct vhost_channel *channel, void *to, size_t size)
+static int receive(struct virtio_channel *channel, void *to, size_t size)
 {
-    struct vhost_message *message = &channel->message;
+    struct virtio_message *message = &channel->message;
     ssize_t got =
-        os_socket_recv(channel->fd, to, size, message->fds, VHOST_MAX_FDS, &message->fd_count);
+        os_socket_recv(channel->fd, to, size, message->fds, VIRTIO_MAX_FDS, &message->fd_count);
     if (got > 0) {
         channel->got += (size_t)got;
         return 1;
@@ -222,9 +223,9 @@ static int receive(struct vhost_channel *channel, void *to, size_t size)
 
 // Header and payload are read apart. Descriptors come with a message's first byte, so those that
 // are received with a header belong to its message.
-static int receive_message(struct vhost_channel *channel)
+static int receive_message(struct virtio_channel *channel)
 {
-    struct vhost_message *message = &channel->message;
+    struct virtio_message *message = &channel->message;
     for (;;) {
         size_t have = channel->got;
         if (have < sizeof(message->header)) {
@@ -249,12 +250,12 @@ static int receive_message(struct vhost_channel *channel)
 
 static void on_socket(void *data, int fd, unsigned events)
 {
-    struct vhost_channel *channel = data;
+    struct virtio_channel *channel = data;
     channel->busy = true;
     if (events & OS_WRITABLE)
         flush(channel);
     while (!channel->closed && !channel->paused && receive_message(channel) == 1) {
-        struct vhost_message *message = &channel->message;
+        struct virtio_message *message = &channel->message;
         message->payload = channel->payload;
         channel->ops->message(channel->data, message);
         close_fds(message);
@@ -263,7 +264,7 @@ static void on_socket(void *data, int fd, unsigned events)
     }
     channel->busy = false;
     if (channel->destroyed) {
-        vhost_channel_destroy(channel);
+        virtio_channel_destroy(channel);
         return;
     }
     // A paused channel is not read, so its end must be noticed here.
@@ -273,6 +274,6 @@ static void on_socket(void *data, int fd, unsigned events)
         channel->ops->closed(channel->data, 0);
         channel->busy = false;
         if (channel->destroyed)
-            vhost_channel_destroy(channel);
+            virtio_channel_destroy(channel);
     }
 }

@@ -1,4 +1,4 @@
-#include "front/vhost_user/gpu_server.h"
+#include "front/machine/gpu_server.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,29 +15,29 @@ struct listener {
     struct os_source *source;
 };
 
-struct vhost_gpu_server {
+struct machine_gpu_server {
     struct os_loop *loop;
-    struct vhost_gpu_options options;
-    struct vhost_gpu_server_ops ops;
+    struct machine_gpu_options options;
+    struct machine_gpu_server_ops ops;
     void *data;
     struct listener front_end, placer;
-    struct vhost_gpu *gpu;
+    struct machine_gpu *gpu;
     int waiting_placer; // of a QEMU whose front end has not connected yet; -1: none
 };
 
 static void on_end(void *data)
 {
-    struct vhost_gpu_server *server = data;
+    struct machine_gpu_server *server = data;
     log_info("the VM has ended");
     if (server->ops.ended)
         server->ops.ended(server->data);
-    vhost_gpu_destroy(server->gpu);
+    machine_gpu_destroy(server->gpu);
     server->gpu = NULL;
 }
 
 static void on_front_end(void *data, int listener, unsigned events)
 {
-    struct vhost_gpu_server *server = data;
+    struct machine_gpu_server *server = data;
     int fd = os_socket_accept(listener);
     if (fd < 0)
         return;
@@ -47,13 +47,14 @@ static void on_front_end(void *data, int listener, unsigned events)
         close(fd);
         return;
     }
-    int error = vhost_gpu_create(server->loop, fd, &server->options, on_end, server, &server->gpu);
+    int error =
+        machine_gpu_create(server->loop, fd, &server->options, on_end, server, &server->gpu);
     if (error) {
         log_error("cannot serve a VM: %s", strerror(-error));
         return;
     }
     if (server->waiting_placer >= 0) {
-        vhost_gpu_set_placer(server->gpu, server->waiting_placer);
+        machine_gpu_set_placer(server->gpu, server->waiting_placer);
         server->waiting_placer = -1;
     }
     log_info("a VM has connected");
@@ -64,12 +65,12 @@ static void on_front_end(void *data, int listener, unsigned events)
 // QEMU loads its plugins before or after it connects its sockets.
 static void on_placer(void *data, int listener, unsigned events)
 {
-    struct vhost_gpu_server *server = data;
+    struct machine_gpu_server *server = data;
     int fd = os_socket_accept(listener);
     if (fd < 0)
         return;
-    if (server->gpu && !vhost_gpu_has_placer(server->gpu)) {
-        vhost_gpu_set_placer(server->gpu, fd);
+    if (server->gpu && !machine_gpu_has_placer(server->gpu)) {
+        machine_gpu_set_placer(server->gpu, fd);
         return;
     }
     if (server->waiting_placer >= 0)
@@ -77,7 +78,7 @@ static void on_placer(void *data, int listener, unsigned events)
     server->waiting_placer = fd;
 }
 
-static int listen_at(struct vhost_gpu_server *server, struct listener *listener, const char *path,
+static int listen_at(struct machine_gpu_server *server, struct listener *listener, const char *path,
                      os_fd_callback callback)
 {
     listener->fd = os_socket_listen(path);
@@ -99,12 +100,12 @@ static void stop_listening(struct listener *listener)
     free(listener->path);
 }
 
-int vhost_gpu_server_create(struct os_loop *loop, const char *path, const char *placer_path,
-                            const struct vhost_gpu_options *options,
-                            const struct vhost_gpu_server_ops *ops, void *data,
-                            const char **refused_path, struct vhost_gpu_server **created)
+int machine_gpu_server_create(struct os_loop *loop, const char *path, const char *placer_path,
+                              const struct machine_gpu_options *options,
+                              const struct machine_gpu_server_ops *ops, void *data,
+                              const char **refused_path, struct machine_gpu_server **created)
 {
-    struct vhost_gpu_server *server = calloc(1, sizeof(*server));
+    struct machine_gpu_server *server = calloc(1, sizeof(*server));
     *refused_path = NULL;
     if (!server)
         return -ENOMEM;
@@ -120,7 +121,7 @@ int vhost_gpu_server_create(struct os_loop *loop, const char *path, const char *
         error = listen_at(server, &server->placer, placer_path, on_placer);
     }
     if (error) {
-        vhost_gpu_server_destroy(server);
+        machine_gpu_server_destroy(server);
         return error;
     }
     *refused_path = NULL;
@@ -128,11 +129,11 @@ int vhost_gpu_server_create(struct os_loop *loop, const char *path, const char *
     return 0;
 }
 
-void vhost_gpu_server_destroy(struct vhost_gpu_server *server)
+void machine_gpu_server_destroy(struct machine_gpu_server *server)
 {
     if (!server)
         return;
-    vhost_gpu_destroy(server->gpu);
+    machine_gpu_destroy(server->gpu);
     if (server->waiting_placer >= 0)
         close(server->waiting_placer);
     stop_listening(&server->front_end);

@@ -1,4 +1,4 @@
-#include "front/vhost_user/queue.h"
+#include "front/virtio/queue.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -10,13 +10,13 @@
 enum { DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4 };
 enum { AVAIL_NO_INTERRUPT = 1, USED_NO_NOTIFY = 1 };
 
-void vhost_queue_init(struct vhost_queue *queue)
+void virtio_queue_init(struct virtio_queue *queue)
 {
     queue->kick = queue->call = -1;
     queue->held_last = &queue->held;
 }
 
-static void free_requests(struct vhost_queue *queue)
+static void free_requests(struct virtio_queue *queue)
 {
     for (uint32_t i = 0; i < queue->request_count; i++) {
         free(queue->requests[i].response);
@@ -27,7 +27,7 @@ static void free_requests(struct vhost_queue *queue)
     queue->request_count = 0;
 }
 
-void vhost_queue_finish(struct vhost_queue *queue)
+void virtio_queue_finish(struct virtio_queue *queue)
 {
     free_requests(queue);
     if (queue->kick >= 0)
@@ -37,7 +37,7 @@ void vhost_queue_finish(struct vhost_queue *queue)
     queue->kick = queue->call = -1;
 }
 
-void vhost_queue_forget(struct vhost_queue *queue)
+void virtio_queue_forget(struct virtio_queue *queue)
 {
     queue->free = queue->held = NULL;
     queue->held_last = &queue->held;
@@ -49,7 +49,7 @@ void vhost_queue_forget(struct vhost_queue *queue)
     }
 }
 
-static bool allocate_requests(struct vhost_queue *queue)
+static bool allocate_requests(struct virtio_queue *queue)
 {
     if (queue->request_count == queue->size)
         return true;
@@ -60,7 +60,7 @@ static bool allocate_requests(struct vhost_queue *queue)
     queue->request_count = queue->size;
     for (uint32_t i = 0; i < queue->size; i++)
         queue->requests[i].queue = queue;
-    vhost_queue_forget(queue);
+    virtio_queue_forget(queue);
     return true;
 }
 
@@ -75,19 +75,19 @@ static void write16(void *p, uint16_t value)
     atomic_store_explicit((_Atomic uint16_t *)p, value, memory_order_relaxed);
 }
 
-static uint16_t *available_event(struct vhost_queue *queue)
+static uint16_t *available_event(struct virtio_queue *queue)
 {
     return (uint16_t *)&queue->used->ring[queue->size];
 }
 
-bool vhost_queue_start(struct vhost_queue *queue, uint64_t features)
+bool virtio_queue_start(struct virtio_queue *queue, uint64_t features)
 {
     uint64_t size = queue->size;
     if (!size || !queue->addressed)
         return false;
-    queue->descriptors = vhost_memory_user(queue->memory, queue->descriptors_at, 16 * size);
-    queue->available = vhost_memory_user(queue->memory, queue->available_at, 6 + 2 * size);
-    queue->used = vhost_memory_user(queue->memory, queue->used_at, 6 + 8 * size);
+    queue->descriptors = virtio_memory_user(queue->memory, queue->descriptors_at, 16 * size);
+    queue->available = virtio_memory_user(queue->memory, queue->available_at, 6 + 2 * size);
+    queue->used = virtio_memory_user(queue->memory, queue->used_at, 6 + 8 * size);
     if (!queue->descriptors || !queue->available || !queue->used)
         return false;
     if ((uintptr_t)queue->descriptors % 16 || (uintptr_t)queue->available % 2 ||
@@ -105,11 +105,11 @@ bool vhost_queue_start(struct vhost_queue *queue, uint64_t features)
     return true;
 }
 
-void vhost_queue_stop(struct vhost_queue *queue)
+void virtio_queue_stop(struct virtio_queue *queue)
 {
     if (!queue->running)
         return;
-    vhost_queue_flush(queue);
+    virtio_queue_flush(queue);
     queue->running = false;
     queue->descriptors = NULL;
     queue->available = NULL;
@@ -118,7 +118,7 @@ void vhost_queue_stop(struct vhost_queue *queue)
 
 // ---- taking requests ------------------------------------------------------
 
-static bool complain(struct vhost_queue *queue, const char *what)
+static bool complain(struct virtio_queue *queue, const char *what)
 {
     if (log_limit_allows(&queue->limit, os_now_ns(), 5, 10000000000ull))
         log_warning("%s: queue %u: %s", queue->name, queue->index, what);
@@ -156,15 +156,15 @@ static bool append(struct iovec **parts, unsigned *count, unsigned *capacity, vo
 
 // Adds the guest's [address, address + length) to the request; a range may lie in several blocks of
 // memory.
-static bool add(struct vhost_queue *queue, struct vhost_user_request *request, uint64_t address,
+static bool add(struct virtio_queue *queue, struct virtio_request *request, uint64_t address,
                 uint32_t length, bool writable)
 {
-    struct vhost_scratch *scratch = queue->scratch;
+    struct virtio_scratch *scratch = queue->scratch;
     if (!length)
         return complain(queue, "an empty buffer");
     while (length) {
         uint64_t size;
-        void *at = vhost_memory_at(queue->memory, address, length, &size);
+        void *at = virtio_memory_at(queue->memory, address, length, &size);
         if (!at)
             return complain(queue, "a buffer outside guest memory");
         bool added = true;
@@ -185,7 +185,7 @@ static bool add(struct vhost_queue *queue, struct vhost_user_request *request, u
     return true;
 }
 
-static bool take_chain(struct vhost_queue *queue, struct vhost_user_request *request)
+static bool take_chain(struct virtio_queue *queue, struct virtio_request *request)
 {
     // Bytes: an indirect table may lie at any address.
     const uint8_t *table = (const uint8_t *)queue->descriptors;
@@ -202,10 +202,10 @@ static bool take_chain(struct vhost_queue *queue, struct vhost_user_request *req
         if (d.flags & DESC_INDIRECT) {
             if (!queue->indirect || nested || (d.flags & DESC_NEXT))
                 return complain(queue, "an indirect descriptor where none may be");
-            if (!d.length || d.length % sizeof(d) || d.length / sizeof(d) > VHOST_MAX_CHAIN)
+            if (!d.length || d.length % sizeof(d) || d.length / sizeof(d) > VIRTIO_MAX_CHAIN)
                 return complain(queue, "an indirect table of a bad size");
             uint64_t size;
-            table = vhost_memory_at(queue->memory, d.address, d.length, &size);
+            table = virtio_memory_at(queue->memory, d.address, d.length, &size);
             if (!table || size < d.length)
                 return complain(queue, "an indirect table outside guest memory");
             count = d.length / sizeof(d);
@@ -224,7 +224,7 @@ static bool take_chain(struct vhost_queue *queue, struct vhost_user_request *req
     }
 }
 
-static bool prepare_response(struct vhost_user_request *request)
+static bool prepare_response(struct virtio_request *request)
 {
     if (request->capacity < request->size) {
         uint8_t *larger = malloc(request->size);
@@ -240,9 +240,9 @@ static bool prepare_response(struct vhost_user_request *request)
 }
 
 // Takes the request at `head`. One that makes no sense goes back without an answer.
-static void take(struct vhost_queue *queue, uint16_t head)
+static void take(struct virtio_queue *queue, uint16_t head)
 {
-    struct vhost_user_request *request = queue->free;
+    struct virtio_request *request = queue->free;
     queue->free = request->next;
     queue->in_flight++;
     request->busy = true;
@@ -252,23 +252,23 @@ static void take(struct vhost_queue *queue, uint16_t head)
     if (take_chain(queue, request) && prepare_response(request))
         queue->request(queue, request);
     else
-        vhost_queue_complete(request, 0);
+        virtio_complete(request, 0);
 }
 
-static void break_queue(struct vhost_queue *queue, const char *what)
+static void break_queue(struct virtio_queue *queue, const char *what)
 {
     complain(queue, what);
     queue->broken = true;
 }
 
-static void suppress_kicks(struct vhost_queue *queue)
+static void suppress_kicks(struct virtio_queue *queue)
 {
     if (!queue->event_index)
         write16(&queue->used->flags, USED_NO_NOTIFY);
 }
 
 // Asks for a kick at the next request. True if one came in the meantime.
-static bool want_kick(struct vhost_queue *queue)
+static bool want_kick(struct virtio_queue *queue)
 {
     if (queue->event_index)
         write16(available_event(queue), queue->next);
@@ -278,16 +278,16 @@ static bool want_kick(struct vhost_queue *queue)
     return atomic_load_explicit(&queue->available->index, memory_order_acquire) != queue->next;
 }
 
-bool vhost_queue_process(struct vhost_queue *queue)
+bool virtio_queue_process(struct virtio_queue *queue)
 {
     if (!queue->running || queue->broken)
         return false;
     while (queue->held && queue->running) {
-        struct vhost_user_request *request = queue->held;
+        struct virtio_request *request = queue->held;
         queue->held = request->next;
         if (!queue->held)
             queue->held_last = &queue->held;
-        vhost_queue_complete(request, request->written);
+        virtio_complete(request, request->written);
     }
     suppress_kicks(queue);
     uint32_t taken = 0;
@@ -320,9 +320,9 @@ bool vhost_queue_process(struct vhost_queue *queue)
 
 // ---- giving them back -----------------------------------------------------
 
-void vhost_queue_complete(struct vhost_user_request *request, uint32_t written)
+void virtio_complete(struct virtio_request *request, uint32_t written)
 {
-    struct vhost_queue *queue = request->queue;
+    struct virtio_queue *queue = request->queue;
     if (!request->busy)
         return;
     if (written > request->size)
@@ -351,7 +351,7 @@ void vhost_queue_complete(struct vhost_user_request *request, uint32_t written)
     queue->in_flight--;
 }
 
-static bool wants_interrupt(struct vhost_queue *queue)
+static bool wants_interrupt(struct virtio_queue *queue)
 {
     if (queue->interrupt_due)
         return true;
@@ -363,7 +363,7 @@ static bool wants_interrupt(struct vhost_queue *queue)
            (uint16_t)(queue->used_index - queue->interrupted_at);
 }
 
-void vhost_queue_flush(struct vhost_queue *queue)
+void virtio_queue_flush(struct virtio_queue *queue)
 {
     if (!queue->running || queue->used_index == queue->published)
         return;

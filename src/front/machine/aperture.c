@@ -1,4 +1,4 @@
-#include "front/vhost_user/aperture.h"
+#include "front/machine/aperture.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -8,8 +8,8 @@
 #include "base/checked.h"
 #include "base/log.h"
 #include "base/queue.h"
-#include "front/vhost_user/placer_link.h"
-#include "front/vhost_user/vhost_user.h"
+#include "front/machine/placer_link.h"
+#include "front/virtio/device.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/os.h"
@@ -32,13 +32,13 @@ enum state {
     FAILED,   // the driver runs, and nothing can be placed
 };
 
-struct vhost_aperture {
+struct machine_aperture {
     struct os_loop *loop;
-    struct vhost_aperture_options options;
-    const struct vhost_aperture_ops *ops;
+    struct machine_aperture_options options;
+    const struct machine_aperture_ops *ops;
     void *data;
-    struct vhost_user *vhost;
-    struct vhost_placer *placer;
+    struct virtio_transport *transport;
+    struct machine_placer *placer;
     bool placer_ended; // to be destroyed outside its callback
 
     enum state state;
@@ -62,19 +62,19 @@ struct pending {
 
 static void on_timer(void *data);
 
-struct vhost_aperture *vhost_aperture_create(struct os_loop *loop,
-                                             const struct vhost_aperture_options *options,
-                                             const struct vhost_aperture_ops *ops, void *data)
+struct machine_aperture *machine_aperture_create(struct os_loop *loop,
+                                                 const struct machine_aperture_options *options,
+                                                 const struct machine_aperture_ops *ops, void *data)
 {
-    struct vhost_aperture *aperture = calloc(1, sizeof(*aperture));
+    struct machine_aperture *aperture = calloc(1, sizeof(*aperture));
     if (!aperture)
         return NULL;
-    *aperture = (struct vhost_aperture){.loop = loop,
-                                        .options = *options,
-                                        .ops = ops,
-                                        .data = data,
-                                        .file = -1,
-                                        .pending = QUEUE_OF(struct pending)};
+    *aperture = (struct machine_aperture){.loop = loop,
+                                          .options = *options,
+                                          .ops = ops,
+                                          .data = data,
+                                          .file = -1,
+                                          .pending = QUEUE_OF(struct pending)};
     if (!aperture->options.max_ranges)
         aperture->options.max_ranges = QEMU_RANGES;
     aperture->timer = os_loop_add_timer(loop, 0, on_timer, aperture);
@@ -85,11 +85,11 @@ struct vhost_aperture *vhost_aperture_create(struct os_loop *loop,
     return aperture;
 }
 
-void vhost_aperture_destroy(struct vhost_aperture *aperture)
+void machine_aperture_destroy(struct machine_aperture *aperture)
 {
     if (!aperture)
         return;
-    vhost_placer_destroy(aperture->placer);
+    machine_placer_destroy(aperture->placer);
     os_source_remove(aperture->timer);
     if (aperture->file >= 0)
         close(aperture->file);
@@ -97,29 +97,30 @@ void vhost_aperture_destroy(struct vhost_aperture *aperture)
     free(aperture);
 }
 
-void vhost_aperture_set_device(struct vhost_aperture *aperture, struct vhost_user *vhost)
+void machine_aperture_set_transport(struct machine_aperture *aperture,
+                                    struct virtio_transport *transport)
 {
-    aperture->vhost = vhost;
+    aperture->transport = transport;
 }
 
 // ---- messages to the placer -----------------------------------------------
 
-static int tell_placer(struct vhost_aperture *aperture, enum placer_type type,
+static int tell_placer(struct machine_aperture *aperture, enum placer_type type,
                        const struct placer_request *request, int fd)
 {
     struct placer_request copy = *request;
     copy.generation = aperture->generation;
-    return aperture->placer ? vhost_placer_send(aperture->placer, type, &copy, fd) : -ENOTCONN;
+    return aperture->placer ? machine_placer_send(aperture->placer, type, &copy, fd) : -ENOTCONN;
 }
 
-static void settle(struct vhost_aperture *aperture, struct pending pending, int error)
+static void settle(struct machine_aperture *aperture, struct pending pending, int error)
 {
     if (pending.removal ? !error : error)
         aperture->live--;
     aperture->ops->placed(aperture->data, pending.cookie, error);
 }
 
-static void settle_first(struct vhost_aperture *aperture, int error)
+static void settle_first(struct machine_aperture *aperture, int error)
 {
     struct pending pending = *(struct pending *)queue_first(&aperture->pending);
     queue_drop(&aperture->pending);
@@ -128,7 +129,7 @@ static void settle_first(struct vhost_aperture *aperture, int error)
 
 // ---- start ----------------------------------------------------------------
 
-static void say_carrier(struct vhost_aperture *aperture)
+static void say_carrier(struct machine_aperture *aperture)
 {
     bool *said = aperture->by_placer ? &aperture->said_placer : &aperture->said_ranges;
     if (*said)
@@ -146,25 +147,25 @@ static void say_carrier(struct vhost_aperture *aperture)
                     aperture->options.hint ? aperture->options.hint : "");
 }
 
-static void fail(struct vhost_aperture *aperture, const char *what, int error)
+static void fail(struct machine_aperture *aperture, const char *what, int error)
 {
     log_error("aperture: %s: %s; the guest gets no mappable memory until its driver restarts", what,
               strerror(-error));
     aperture->state = FAILED;
 }
 
-static void start_failed(struct vhost_aperture *aperture, const char *what, int error)
+static void start_failed(struct machine_aperture *aperture, const char *what, int error)
 {
     fail(aperture, what, error);
     aperture->ops->started(aperture->data);
 }
 
-static int send_bind(struct vhost_aperture *aperture)
+static int send_bind(struct machine_aperture *aperture)
 {
     struct placer_request request = {
         .size = aperture->options.size,
-        .address = vhost_user_shmem_address(aperture->vhost, 0),
-        .guest_address = vhost_user_shmem_guest_address(aperture->vhost, 0),
+        .address = aperture->transport->ops->address(aperture->transport, 0),
+        .guest_address = aperture->transport->ops->guest_address(aperture->transport, 0),
         .flags = os_is_portable() ? PLACER_BY_ADDRESS : 0,
     };
     aperture->generation++;
@@ -177,7 +178,7 @@ static int send_bind(struct vhost_aperture *aperture)
 
 static void on_mapped(void *data, uint64_t generation, int error)
 {
-    struct vhost_aperture *aperture = data;
+    struct machine_aperture *aperture = data;
     if (aperture->state != MAPPING || generation != aperture->generation)
         return;
     if (error) {
@@ -189,7 +190,7 @@ static void on_mapped(void *data, uint64_t generation, int error)
         start_failed(aperture, "the placer cannot be asked", error);
 }
 
-static int map_file(struct vhost_aperture *aperture)
+static int map_file(struct machine_aperture *aperture)
 {
     if (aperture->file >= 0)
         close(aperture->file);
@@ -200,11 +201,12 @@ static int map_file(struct vhost_aperture *aperture)
         return aperture->file;
     aperture->generation++;
     aperture->state = MAPPING;
-    return vhost_user_shmem_map(aperture->vhost, 0, aperture->file, 0, aperture->options.size, true,
-                                on_mapped, aperture, aperture->generation);
+    return aperture->transport->ops->map(aperture->transport, 0, aperture->file, 0,
+                                         aperture->options.size, true, on_mapped, aperture,
+                                         aperture->generation);
 }
 
-bool vhost_aperture_start(struct vhost_aperture *aperture, bool resumed)
+bool machine_aperture_start(struct machine_aperture *aperture, bool resumed)
 {
     os_source_set_deadline(aperture->timer, 0);
     if (!aperture->options.size || (resumed && aperture->state == FAILED))
@@ -215,7 +217,7 @@ bool vhost_aperture_start(struct vhost_aperture *aperture, bool resumed)
     }
     int error = 0;
     if (!resumed) {
-        aperture->by_placer = vhost_placer_hello(aperture->placer);
+        aperture->by_placer = machine_placer_hello(aperture->placer);
         aperture->live = 0;
         aperture->bound = false;
         say_carrier(aperture);
@@ -239,7 +241,7 @@ bool vhost_aperture_start(struct vhost_aperture *aperture, bool resumed)
 
 // ---- stop -----------------------------------------------------------------
 
-static void arm_check(struct vhost_aperture *aperture)
+static void arm_check(struct machine_aperture *aperture)
 {
     if (!aperture->checks_left)
         return;
@@ -248,7 +250,7 @@ static void arm_check(struct vhost_aperture *aperture)
     os_source_set_deadline(aperture->timer, os_now_ns() + quarters * 250000000ull);
 }
 
-static void paused(struct vhost_aperture *aperture)
+static void paused(struct machine_aperture *aperture)
 {
     aperture->state = PAUSED;
     os_source_set_deadline(aperture->timer, 0);
@@ -256,7 +258,7 @@ static void paused(struct vhost_aperture *aperture)
     arm_check(aperture);
 }
 
-bool vhost_aperture_stop(struct vhost_aperture *aperture)
+bool machine_aperture_stop(struct machine_aperture *aperture)
 {
     os_source_set_deadline(aperture->timer, 0);
     if (!aperture->options.size || aperture->state == FAILED || aperture->state == IDLE)
@@ -275,10 +277,10 @@ bool vhost_aperture_stop(struct vhost_aperture *aperture)
 
 static void on_timer(void *data)
 {
-    struct vhost_aperture *aperture = data;
+    struct machine_aperture *aperture = data;
     if (aperture->state == UNBINDING) {
         log_error("aperture: the placer in QEMU does not answer; going on without it");
-        vhost_placer_destroy(aperture->placer);
+        machine_placer_destroy(aperture->placer);
         aperture->placer = NULL;
         aperture->bound = false;
         while (aperture->pending.count)
@@ -290,7 +292,7 @@ static void on_timer(void *data)
     }
 }
 
-void vhost_aperture_reset(struct vhost_aperture *aperture)
+void machine_aperture_reset(struct machine_aperture *aperture)
 {
     os_source_set_deadline(aperture->timer, 0);
     if (aperture->file >= 0)
@@ -307,7 +309,7 @@ void vhost_aperture_reset(struct vhost_aperture *aperture)
 
 static void on_answer(void *data, enum placer_type type, const struct placer_reply *reply)
 {
-    struct vhost_aperture *aperture = data;
+    struct machine_aperture *aperture = data;
     int error = (int)reply->result;
     if (reply->generation != aperture->generation)
         return;
@@ -359,7 +361,7 @@ static void on_answer(void *data, enum placer_type type, const struct placer_rep
 
 static void on_placer_closed(void *data)
 {
-    struct vhost_aperture *aperture = data;
+    struct machine_aperture *aperture = data;
     enum state state = aperture->state;
     aperture->placer_ended = true;
     aperture->bound = false;
@@ -373,19 +375,20 @@ static void on_placer_closed(void *data)
     }
 }
 
-bool vhost_aperture_set_placer(struct vhost_aperture *aperture, int fd)
+bool machine_aperture_set_placer(struct machine_aperture *aperture, int fd)
 {
-    static const struct vhost_placer_ops ops = {.answered = on_answer, .closed = on_placer_closed};
+    static const struct machine_placer_ops ops = {.answered = on_answer,
+                                                  .closed = on_placer_closed};
     if (aperture->placer && !aperture->placer_ended) {
         close(fd);
         return false;
     }
-    vhost_placer_destroy(aperture->placer);
+    machine_placer_destroy(aperture->placer);
     aperture->placer_ended = false;
-    return !vhost_placer_create(aperture->loop, fd, &ops, aperture, &aperture->placer);
+    return !machine_placer_create(aperture->loop, fd, &ops, aperture, &aperture->placer);
 }
 
-bool vhost_aperture_has_placer(const struct vhost_aperture *aperture)
+bool machine_aperture_has_placer(const struct machine_aperture *aperture)
 {
     return aperture->placer && !aperture->placer_ended;
 }
@@ -404,10 +407,10 @@ static void on_range_removed(void *data, uint64_t cookie, int error)
         settle(data, (struct pending){cookie, true}, error);
 }
 
-static int by_placer(struct vhost_aperture *aperture, enum placer_type type,
+static int by_placer(struct machine_aperture *aperture, enum placer_type type,
                      const struct placer_request *request, int fd)
 {
-    const struct placer_hello *hello = vhost_placer_hello(aperture->placer);
+    const struct placer_hello *hello = machine_placer_hello(aperture->placer);
     if (!hello || !aperture->bound) {
         if (log_limit_allows(&aperture->limit, os_now_ns(), 1, 60000000000ull))
             log_error("aperture: the placer in QEMU has ended; nothing can be mapped until the "
@@ -430,14 +433,14 @@ static int by_placer(struct vhost_aperture *aperture, enum placer_type type,
     return error;
 }
 
-static bool can_place(const struct vhost_aperture *aperture, uint64_t offset, uint64_t size)
+static bool can_place(const struct machine_aperture *aperture, uint64_t offset, uint64_t size)
 {
     return aperture->state == SERVING && size &&
            checked_range(offset, size, aperture->options.size);
 }
 
-int vhost_aperture_place(struct vhost_aperture *aperture, uint64_t offset, int fd,
-                         uint64_t file_offset, uint64_t size, bool writable, uint64_t cookie)
+int machine_aperture_place(struct machine_aperture *aperture, uint64_t offset, int fd,
+                           uint64_t file_offset, uint64_t size, bool writable, uint64_t cookie)
 {
     if (!can_place(aperture, offset, size))
         return aperture->state == SERVING ? -EINVAL : -ENODEV;
@@ -447,22 +450,22 @@ int vhost_aperture_place(struct vhost_aperture *aperture, uint64_t offset, int f
             .offset = offset,
             .size = size,
             .file_offset = file_offset,
-            .guest_address = vhost_user_shmem_guest_address(aperture->vhost, offset),
+            .guest_address = aperture->transport->ops->guest_address(aperture->transport, offset),
             .flags = writable ? 0 : PLACER_READ_ONLY,
         };
         return by_placer(aperture, PLACER_PLACE, &request, fd);
     }
     if (aperture->live >= aperture->options.max_ranges)
         return -ENOSPC;
-    int error = vhost_user_shmem_map(aperture->vhost, offset, fd, file_offset, size, writable,
-                                     on_range_mapped, aperture, cookie);
+    int error = aperture->transport->ops->map(aperture->transport, offset, fd, file_offset, size,
+                                              writable, on_range_mapped, aperture, cookie);
     if (!error)
         aperture->live++;
     return error;
 }
 
-int vhost_aperture_unplace(struct vhost_aperture *aperture, uint64_t offset, uint64_t size,
-                           uint64_t cookie)
+int machine_aperture_unplace(struct machine_aperture *aperture, uint64_t offset, uint64_t size,
+                             uint64_t cookie)
 {
     if (!can_place(aperture, offset, size))
         return aperture->state == SERVING ? -EINVAL : -ENODEV;
@@ -471,10 +474,10 @@ int vhost_aperture_unplace(struct vhost_aperture *aperture, uint64_t offset, uin
             .cookie = cookie,
             .offset = offset,
             .size = size,
-            .guest_address = vhost_user_shmem_guest_address(aperture->vhost, offset),
+            .guest_address = aperture->transport->ops->guest_address(aperture->transport, offset),
         };
         return by_placer(aperture, PLACER_UNPLACE, &request, -1);
     }
-    return vhost_user_shmem_unmap(aperture->vhost, offset, size, on_range_removed, aperture,
-                                  cookie);
+    return aperture->transport->ops->unmap(aperture->transport, offset, size, on_range_removed,
+                                           aperture, cookie);
 }

@@ -4,23 +4,23 @@
 // memory once the driver is gone.
 //
 // Thread: the loop's.
-#ifndef VHOST_USER_QUEUE_H
-#define VHOST_USER_QUEUE_H
+#ifndef VIRTIO_QUEUE_H
+#define VIRTIO_QUEUE_H
 
 #include <stdatomic.h>
 
 #include "base/log.h"
-#include "front/vhost_user/memory.h"
-#include "front/vhost_user/vhost_user.h"
+#include "front/virtio/device.h"
+#include "front/virtio/memory.h"
 
 // Descriptors of an indirect table. Linux builds tables that are longer than the queue.
-enum { VHOST_MAX_CHAIN = 16384 };
+enum { VIRTIO_MAX_CHAIN = 16384 };
 
-struct vhost_queue;
+struct virtio_queue;
 
-struct vhost_user_request {
-    struct vhost_queue *queue;
-    struct vhost_user_request *next; // in `free` or `held` of the queue
+struct virtio_request {
+    struct virtio_queue *queue;
+    struct virtio_request *next; // in `free` or `held` of the queue
     bool busy;
     uint16_t head;
     uint32_t size, written; // bytes of the response
@@ -31,7 +31,7 @@ struct vhost_user_request {
 };
 
 // Room to take a chain apart, shared by the queues of a device.
-struct vhost_scratch {
+struct virtio_scratch {
     struct iovec *parts;
     unsigned count, capacity;
 };
@@ -58,18 +58,18 @@ struct vring_used {
     } ring[]; // and `available_event` after it
 };
 
-struct vhost_queue {
-    struct vhost_user *vhost;
+struct virtio_queue {
+    void *owner;    // the transport
     unsigned index; // this queue's
     const char *name;
-    struct vhost_memory *memory;
-    struct vhost_scratch *scratch;
+    struct virtio_memory *memory;
+    struct virtio_scratch *scratch;
     uint32_t max_response;
-    void (*request)(struct vhost_queue *queue, struct vhost_user_request *request);
+    void (*request)(struct virtio_queue *queue, struct virtio_request *request);
 
     // As the front end set it up.
     uint32_t size;
-    uint64_t descriptors_at, available_at, used_at; // front-end addresses
+    uint64_t descriptors_at, available_at, used_at; // as the transport names them
     bool addressed;
     uint16_t next;  // index of the next available entry
     int kick, call; // -1: none
@@ -88,28 +88,27 @@ struct vhost_queue {
     bool interrupt_due;      // even if the guest asks for none
     struct log_limit limit;
 
-    struct vhost_user_request *requests; // `request_count` of them
+    struct virtio_request *requests; // `request_count` of them
     uint32_t request_count, in_flight;
-    struct vhost_user_request *free;
-    struct vhost_user_request *held, **held_last; // completed while the queue did not run
+    struct virtio_request *free;
+    struct virtio_request *held, **held_last; // completed while the queue did not run
 };
 
-void vhost_queue_init(struct vhost_queue *queue);
-void vhost_queue_finish(struct vhost_queue *queue);
+void virtio_queue_init(struct virtio_queue *queue);
+void virtio_queue_finish(struct virtio_queue *queue);
 
 // Finds the rings in guest memory.
 // Errors: false, they are not there, or out of memory.
-bool vhost_queue_start(struct vhost_queue *queue, uint64_t features);
+bool virtio_queue_start(struct virtio_queue *queue, uint64_t features);
 // Delivers responses that were held back, and takes requests that the guest has made available, at
 // most `size` of them. True: there may be more.
-bool vhost_queue_process(struct vhost_queue *queue);
+bool virtio_queue_process(struct virtio_queue *queue);
 // The rings are not touched afterwards.
-void vhost_queue_stop(struct vhost_queue *queue);
+void virtio_queue_stop(struct virtio_queue *queue);
 // Requests that were not completed are void.
-void vhost_queue_forget(struct vhost_queue *queue);
+void virtio_queue_forget(struct virtio_queue *queue);
 
-void vhost_queue_complete(struct vhost_user_request *request, uint32_t written);
 // Tells the guest of requests that were completed since the last call.
-void vhost_queue_flush(struct vhost_queue *queue);
+void virtio_queue_flush(struct virtio_queue *queue);
 
 #endif

@@ -1,4 +1,4 @@
-#include "front/vhost_user/memory.h"
+#include "front/virtio/memory.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,13 +11,13 @@
 #include "os/os.h"
 #include "os/shm.h"
 
-bool vhost_file_identify(int fd, struct vhost_file_id *id)
+bool virtio_file_identify(int fd, struct virtio_file_id *id)
 {
     struct stat status;
     if (fstat(fd, &status) < 0)
         return false;
-    *id = os_is_portable() ? (struct vhost_file_id){0}
-                           : (struct vhost_file_id){status.st_dev, status.st_ino};
+    *id = os_is_portable() ? (struct virtio_file_id){0}
+                           : (struct virtio_file_id){status.st_dev, status.st_ino};
     return true;
 }
 
@@ -31,13 +31,13 @@ static uint64_t extent(int fd, uint64_t needed)
     return checked_align_u64(needed, os_page_size(), &rounded) ? rounded : 0;
 }
 
-static int find_mapping(const struct vhost_memory *memory, const struct vhost_mapping *wanted)
+static int find_mapping(const struct virtio_memory *memory, const struct virtio_mapping *wanted)
 {
     for (unsigned i = 0; i < memory->mapping_count; i++) {
-        const struct vhost_mapping *mapping = &memory->mappings[i];
+        const struct virtio_mapping *mapping = &memory->mappings[i];
         if (!mapping->address && mapping->fd < 0) // could not be mapped; perhaps now it can
             continue;
-        bool same = wanted->id.inode ? vhost_file_same(mapping->id, wanted->id)
+        bool same = wanted->id.inode ? virtio_file_same(mapping->id, wanted->id)
                                      : !mapping->id.inode && mapping->base == wanted->base;
         if (same && mapping->size >= wanted->size)
             return (int)i;
@@ -55,13 +55,13 @@ static int try_to_map(int fd)
 }
 
 // Returns the index of a mapping that covers the region, or -errno.
-static int note_region(struct vhost_memory *memory, const struct vhost_memory_region *region,
+static int note_region(struct virtio_memory *memory, const struct virtio_memory_region *region,
                        int fd)
 {
-    struct vhost_mapping wanted = {.fd = -1};
+    struct virtio_mapping wanted = {.fd = -1};
     uint64_t needed;
     if (!checked_add_u64(region->file_offset, region->size, &needed) ||
-        !vhost_file_identify(fd, &wanted.id))
+        !virtio_file_identify(fd, &wanted.id))
         return -EINVAL;
     wanted.base = region->user_address - region->file_offset;
     wanted.size = extent(fd, needed);
@@ -70,7 +70,7 @@ static int note_region(struct vhost_memory *memory, const struct vhost_memory_re
     int found = find_mapping(memory, &wanted);
     if (found >= 0)
         return found;
-    if (memory->mapping_count == VHOST_MAX_MAPPINGS)
+    if (memory->mapping_count == VIRTIO_MAX_MAPPINGS)
         return -ENOSPC;
     int error = try_to_map(fd);
     if (error)
@@ -83,9 +83,9 @@ static int note_region(struct vhost_memory *memory, const struct vhost_memory_re
 }
 
 // Maps the block's file if it is not mapped. NULL: it cannot be mapped.
-static uint8_t *map_block(struct vhost_memory *memory, struct vhost_block *block)
+static uint8_t *map_block(struct virtio_memory *memory, struct virtio_block *block)
 {
-    struct vhost_mapping *mapping = &memory->mappings[block->mapping];
+    struct virtio_mapping *mapping = &memory->mappings[block->mapping];
     if (!mapping->address && mapping->fd >= 0) {
         int error = os_shm_map(mapping->fd, 0, mapping->size, &mapping->address);
         if (error)
@@ -98,13 +98,13 @@ static uint8_t *map_block(struct vhost_memory *memory, struct vhost_block *block
     return block->host;
 }
 
-static uint8_t *host_of(struct vhost_memory *memory, struct vhost_block *block)
+static uint8_t *host_of(struct virtio_memory *memory, struct virtio_block *block)
 {
     return block->host ? block->host : map_block(memory, block);
 }
 
-static bool overlaps(const struct vhost_block *blocks, unsigned count,
-                     const struct vhost_block *block)
+static bool overlaps(const struct virtio_block *blocks, unsigned count,
+                     const struct virtio_block *block)
 {
     for (unsigned i = 0; i < count; i++)
         if (block->guest < blocks[i].guest + blocks[i].size &&
@@ -113,21 +113,21 @@ static bool overlaps(const struct vhost_block *blocks, unsigned count,
     return false;
 }
 
-static int make_blocks(struct vhost_memory *memory, const struct vhost_memory_table *table,
-                       const int *fds, struct vhost_block *blocks)
+static int make_blocks(struct virtio_memory *memory, const struct virtio_memory_region *regions,
+                       unsigned region_count, const int *fds, struct virtio_block *blocks)
 {
     unsigned count = 0;
-    if (table->count > VHOST_MAX_REGIONS)
+    if (region_count > VIRTIO_MAX_REGIONS)
         return -EINVAL;
-    for (unsigned i = 0; i < table->count; i++) {
-        const struct vhost_memory_region *region = &table->regions[i];
+    for (unsigned i = 0; i < region_count; i++) {
+        const struct virtio_memory_region *region = &regions[i];
         uint64_t end;
         if (fds[i] < 0)
             continue;
-        struct vhost_block block = {.guest = region->guest_address,
-                                    .user = region->user_address,
-                                    .size = region->size,
-                                    .file_offset = region->file_offset};
+        struct virtio_block block = {.guest = region->guest_address,
+                                     .user = region->user_address,
+                                     .size = region->size,
+                                     .file_offset = region->file_offset};
         if (!region->size || !checked_add_u64(block.guest, block.size, &end) ||
             !checked_add_u64(block.user, block.size, &end) || overlaps(blocks, count, &block))
             return -EINVAL;
@@ -142,11 +142,11 @@ static int make_blocks(struct vhost_memory *memory, const struct vhost_memory_ta
 
 // Drops mappings that the table does not name. If `also_mapped` is false, those that are mapped
 // stay.
-static void forget_mappings(struct vhost_memory *memory, bool also_mapped)
+static void forget_mappings(struct virtio_memory *memory, bool also_mapped)
 {
     unsigned kept = 0;
     for (unsigned i = 0; i < memory->mapping_count; i++) {
-        struct vhost_mapping mapping = memory->mappings[i];
+        struct virtio_mapping mapping = memory->mappings[i];
         bool used = !also_mapped && mapping.address;
         for (unsigned b = 0; b < memory->count; b++) {
             if (memory->blocks[b].mapping != i)
@@ -166,11 +166,11 @@ static void forget_mappings(struct vhost_memory *memory, bool also_mapped)
     memory->mapping_count = kept;
 }
 
-int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_table *table,
-                     const int *fds)
+int virtio_memory_set(struct virtio_memory *memory, const struct virtio_memory_region *regions,
+                      unsigned region_count, const int *fds)
 {
-    struct vhost_block blocks[VHOST_MAX_REGIONS];
-    int count = make_blocks(memory, table, fds, blocks);
+    struct virtio_block blocks[VIRTIO_MAX_REGIONS];
+    int count = make_blocks(memory, regions, region_count, fds, blocks);
     if (count >= 0) {
         memcpy(memory->blocks, blocks, (unsigned)count * sizeof(*blocks));
         memory->count = (unsigned)count;
@@ -180,7 +180,7 @@ int vhost_memory_set(struct vhost_memory *memory, const struct vhost_memory_tabl
     return count < 0 ? count : 0;
 }
 
-bool vhost_memory_knows(const struct vhost_memory *memory, uint64_t base)
+bool virtio_memory_knows(const struct virtio_memory *memory, uint64_t base)
 {
     for (unsigned i = 0; i < memory->mapping_count; i++)
         if (memory->mappings[i].base == base)
@@ -188,25 +188,25 @@ bool vhost_memory_knows(const struct vhost_memory *memory, uint64_t base)
     return false;
 }
 
-void vhost_memory_trim(struct vhost_memory *memory)
+void virtio_memory_trim(struct virtio_memory *memory)
 {
     forget_mappings(memory, true);
 }
 
-void vhost_memory_finish(struct vhost_memory *memory)
+void virtio_memory_finish(struct virtio_memory *memory)
 {
     memory->count = 0;
-    vhost_memory_trim(memory);
+    virtio_memory_trim(memory);
 }
 
-void *vhost_memory_at(struct vhost_memory *memory, uint64_t address, uint64_t size,
-                      uint64_t *available)
+void *virtio_memory_at(struct virtio_memory *memory, uint64_t address, uint64_t size,
+                       uint64_t *available)
 {
     for (unsigned n = 0; n < memory->count; n++) {
         unsigned i = memory->last + n;
         if (i >= memory->count)
             i -= memory->count;
-        struct vhost_block *block = &memory->blocks[i];
+        struct virtio_block *block = &memory->blocks[i];
         uint64_t offset = address - block->guest; // wraps below the block: larger than any size
         if (offset >= block->size)
             continue;
@@ -218,10 +218,10 @@ void *vhost_memory_at(struct vhost_memory *memory, uint64_t address, uint64_t si
     return NULL;
 }
 
-void *vhost_memory_user(struct vhost_memory *memory, uint64_t address, uint64_t size)
+void *virtio_memory_user(struct virtio_memory *memory, uint64_t address, uint64_t size)
 {
     for (unsigned i = 0; i < memory->count; i++) {
-        struct vhost_block *block = &memory->blocks[i];
+        struct virtio_block *block = &memory->blocks[i];
         if (address < block->user || !checked_range(address - block->user, size, block->size))
             continue;
         uint8_t *host = host_of(memory, block);

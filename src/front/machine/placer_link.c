@@ -1,4 +1,4 @@
-#include "front/vhost_user/placer_link.h"
+#include "front/machine/placer_link.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -7,18 +7,18 @@
 
 #include "base/checked.h"
 #include "base/log.h"
-#include "front/vhost_user/channel.h"
+#include "front/virtio/channel.h"
 
-struct vhost_placer {
-    struct vhost_channel *channel;
-    const struct vhost_placer_ops *ops;
+struct machine_placer {
+    struct virtio_channel *channel;
+    const struct machine_placer_ops *ops;
     void *data;
     struct placer_hello hello;
     bool greeted;
     bool failed; // said something impossible; ignored from then on
 };
 
-static void fail(struct vhost_placer *placer, const char *what)
+static void fail(struct machine_placer *placer, const char *what)
 {
     log_error("placer: %s; it is not used any more", what);
     placer->failed = true;
@@ -26,13 +26,13 @@ static void fail(struct vhost_placer *placer, const char *what)
     placer->ops->closed(placer->data);
 }
 
-static void on_message(void *data, struct vhost_message *message)
+static void on_message(void *data, struct virtio_message *message)
 {
-    struct vhost_placer *placer = data;
-    const struct vhost_header *header = &message->header;
+    struct machine_placer *placer = data;
+    const struct virtio_header *header = &message->header;
     if (placer->failed)
         return;
-    if ((header->flags & VHOST_VERSION_MASK) != PLACER_VERSION) {
+    if ((header->flags & VIRTIO_CHANNEL_VERSION_MASK) != PLACER_VERSION) {
         fail(placer, "the plugin in QEMU is of another version than this program");
         return;
     }
@@ -55,18 +55,18 @@ static void on_message(void *data, struct vhost_message *message)
 
 static void on_closed(void *data, int error)
 {
-    struct vhost_placer *placer = data;
+    struct machine_placer *placer = data;
     placer->greeted = false;
     if (!placer->failed)
         placer->ops->closed(placer->data);
 }
 
-int vhost_placer_create(struct os_loop *loop, int fd, const struct vhost_placer_ops *ops,
-                        void *data, struct vhost_placer **created)
+int machine_placer_create(struct os_loop *loop, int fd, const struct machine_placer_ops *ops,
+                          void *data, struct machine_placer **created)
 {
-    static const struct vhost_channel_ops channel_ops = {.message = on_message,
-                                                         .closed = on_closed};
-    struct vhost_placer *placer = calloc(1, sizeof(*placer));
+    static const struct virtio_channel_ops channel_ops = {.message = on_message,
+                                                          .closed = on_closed};
+    struct machine_placer *placer = calloc(1, sizeof(*placer));
     *created = NULL;
     if (!placer) {
         close(fd);
@@ -74,7 +74,7 @@ int vhost_placer_create(struct os_loop *loop, int fd, const struct vhost_placer_
     }
     placer->ops = ops;
     placer->data = data;
-    int error = vhost_channel_create(loop, fd, &channel_ops, placer, &placer->channel);
+    int error = virtio_channel_create(loop, fd, &channel_ops, placer, &placer->channel);
     if (error)
         free(placer);
     else
@@ -82,23 +82,23 @@ int vhost_placer_create(struct os_loop *loop, int fd, const struct vhost_placer_
     return error;
 }
 
-void vhost_placer_destroy(struct vhost_placer *placer)
+void machine_placer_destroy(struct machine_placer *placer)
 {
     if (!placer)
         return;
-    vhost_channel_destroy(placer->channel);
+    virtio_channel_destroy(placer->channel);
     free(placer);
 }
 
-const struct placer_hello *vhost_placer_hello(const struct vhost_placer *placer)
+const struct placer_hello *machine_placer_hello(const struct machine_placer *placer)
 {
     return placer && placer->greeted ? &placer->hello : NULL;
 }
 
-int vhost_placer_send(struct vhost_placer *placer, enum placer_type type,
-                      const struct placer_request *request, int fd)
+int machine_placer_send(struct machine_placer *placer, enum placer_type type,
+                        const struct placer_request *request, int fd)
 {
     if (!placer->greeted)
         return -ENOTCONN;
-    return vhost_channel_send(placer->channel, type, 0, request, sizeof(*request), fd) ? 0 : -EIO;
+    return virtio_channel_send(placer->channel, type, 0, request, sizeof(*request), fd) ? 0 : -EIO;
 }
