@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "link/refusals.h"
 #include "os/clock.h"
 #include "os/process.h"
 #include "os/socket.h"
@@ -41,6 +42,7 @@ static void close_link(struct link_child *child)
 static void free_child(struct link_child *child)
 {
     close_link(child);
+    link_refusals_destroy(child->refusals);
     os_source_remove(child->timer);
     os_source_remove(child->child_source);
     list_remove(&child->node);
@@ -178,6 +180,12 @@ static int spawn(const struct link_child_options *options, int fd)
         .path = argv[0], .argv = argv, .fds = &pass, .fd_count = 1, .own_group = true});
 }
 
+void link_child_hear_refusals(struct link_child *child, int fd)
+{
+    link_refusals_destroy(child->refusals);
+    child->refusals = link_refusals_create(child->loop, fd, child->pid);
+}
+
 static bool watch(struct link_child *child, struct os_loop *loop)
 {
     child->timer = os_loop_add_timer(loop, 0, on_timer, child);
@@ -202,6 +210,7 @@ int link_child_start(const struct link_child_options *options, struct link_child
         return pid;
     }
     child->pid = pid;
+    child->loop = options->loop;
     child->watcher = options->watcher;
     child->watcher_data = options->watcher_data;
     child->grace_ns = options->grace_ns;

@@ -20,16 +20,18 @@ struct link_child {
     struct list node; // for the pool, from start to reaping
     const struct link_child_watcher *watcher;
     void *watcher_data;
+    struct os_loop *loop;
     uint64_t grace_ns;
     pid_t pid;         // 0 when reaped
     bool ending;       // on_end is at work and will free it
     struct link *link; // NULL once closed
     struct os_source *link_source, *child_source, *timer;
-    bool ready;    // the pool's: its driver is loaded
-    bool taken;    // has an owner: callbacks are set
-    bool gone;     // the owner was told
-    bool released; // has no owner any more
-    bool muted;    // the owner wants no more messages
+    struct link_refusals *refusals; // NULL: none are told
+    bool ready;                     // the pool's: its driver is loaded
+    bool taken;                     // has an owner: callbacks are set
+    bool gone;                      // the owner was told
+    bool released;                  // has no owner any more
+    bool muted;                     // the owner wants no more messages
     struct link_child_callbacks callbacks;
     void *data;
 };
@@ -51,5 +53,7 @@ void link_child_give(struct link_child *child, const struct link_child_callbacks
 // Frees it if it has ended. No callbacks.
 void link_child_reap(struct link_child *child);
 void link_child_kill(struct link_child *child);
+// Says what system calls the sandbox refuses. Owns: takes over the descriptor.
+void link_child_hear_refusals(struct link_child *child, int fd);
 
 #endif

@@ -23,6 +23,8 @@ enum link_context_type {
     LINK_LEDGER_REFRESH,  // struct link_ledger_refresh: what is not counted as it happens
 
     // worker → device
+    // 1 fd, which says what system calls the sandbox refuses (os/sandbox.h). The first, or none.
+    LINK_WORKER_REFUSALS = 63,
     // Driver loaded, sandbox closed; text, no NUL: the devices that it shows. May come long before
     // the context is created.
     LINK_WORKER_READY = 64,

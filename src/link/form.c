@@ -94,6 +94,8 @@ static bool context_well_formed(const struct link_header *header, const uint8_t 
         return size == sizeof(struct link_blob_export) && !fds;
     case LINK_TRACE:
         return size == 0 && fds == 1;
+    case LINK_WORKER_REFUSALS:
+        return size == 0 && fds == 1;
     case LINK_WORKER_READY:
         return size <= LINK_MAX_TEXT && !fds;
     case LINK_FENCE_RETIRED:

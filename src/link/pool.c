@@ -53,6 +53,10 @@ static bool on_message(void *data, struct link_child *child, const struct link_m
         tell_first(pool, true, 0);
         return true;
     }
+    if (message->type == LINK_WORKER_REFUSALS && !child->ready) {
+        link_child_hear_refusals(child, link_take_fd(child->link, 0));
+        return true;
+    }
     if (message->type == LINK_CONTEXT_LOST && !child->taken) { // its end tells the rest
         log_error("%.*s", (int)message->size, (const char *)message->payload);
         return true;

@@ -40,10 +40,10 @@ static void leave(struct os_filter *filter, uint32_t result)
     put(filter, (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, result));
 }
 
-void os_filter_begin(struct os_filter *filter, uint32_t refusal)
+void os_filter_begin(struct os_filter *filter, bool told)
 {
     filter->length = 0;
-    filter->refusal = refusal;
+    filter->refusal = told ? SECCOMP_RET_USER_NOTIF : SECCOMP_RET_ERRNO | EPERM;
     load(filter, offsetof(struct seccomp_data, arch));
     jump(filter, BPF_JEQ, ARCHITECTURE, 1, 0);
     leave(filter, SECCOMP_RET_ERRNO | EPERM);
@@ -113,7 +113,8 @@ static void check_call(struct os_filter *filter, const struct os_filter_check *c
 
 void os_filter_refuse_bad(struct os_filter *filter, const struct os_filter_check *check)
 {
-    check_call(filter, check, check->inverse, filter->refusal);
+    check_call(filter, check, check->inverse,
+               check->quiet ? SECCOMP_RET_ERRNO | EPERM : filter->refusal);
 }
 
 void os_filter_allow_good(struct os_filter *filter, const struct os_filter_check *check)
@@ -121,16 +122,24 @@ void os_filter_allow_good(struct os_filter *filter, const struct os_filter_check
     check_call(filter, check, !check->inverse, SECCOMP_RET_ALLOW);
 }
 
-int os_filter_end(struct os_filter *filter, bool allow)
+enum { SYNC_SAYS_ERROR = 1 << 4 }; // Linux 5.7; newer than some headers
+
+int os_filter_end(struct os_filter *filter, bool allow, int *refusals)
 {
     leave(filter, allow ? SECCOMP_RET_ALLOW : filter->refusal);
     if (filter->length > OS_FILTER_ROOM)
         return -E2BIG;
     struct sock_fprog program = {.len = (unsigned short)filter->length, .filter = filter->code};
     // For threads that were there before too.
-    return syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program)
-               ? -errno
-               : 0;
+    unsigned flags = SECCOMP_FILTER_FLAG_TSYNC;
+    if (refusals)
+        flags |= SECCOMP_FILTER_FLAG_NEW_LISTENER | SYNC_SAYS_ERROR;
+    long result = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, flags, &program);
+    if (result < 0)
+        return -errno;
+    if (refusals)
+        *refusals = (int)result;
+    return !refusals && result ? -ESRCH : 0; // a thread that has a filter of its own
 }
 
 enum { OWNER_OF_SOCKET = 0x8901, GROUP_OF_SOCKET = 0x8902 }; // FIOSETOWN, SIOCSPGRP
@@ -146,7 +155,7 @@ const struct os_filter_check os_filter_common[] = {
     // Limits may be asked for, and not set.
     {SYS_prlimit64, OS_LOW(2), OS_HIGH(2), .mask = ~0u, .count = 1, .values = {0}},
     // A thread may be nicer itself: PRIO_PROCESS, 0; no others, and never the other way.
-    {SYS_setpriority, OS_LOW(0), OS_LOW(1), .mask = ~0u, .count = 1, .values = {0}},
+    {SYS_setpriority, OS_LOW(0), OS_LOW(1), .mask = ~0u, .quiet = true, .count = 1, .values = {0}},
     {SYS_setpriority, OS_LOW(2), .mask = 1u << 31, .count = 1, .values = {0}},
     {SYS_sched_setscheduler, OS_LOW(1), .mask = ~0u, .count = 3,
      .values = {SCHED_OTHER, SCHED_BATCH, SCHED_IDLE}},

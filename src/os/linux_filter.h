@@ -21,7 +21,7 @@ enum { OS_FILTER_ROOM = 1024 };
 struct os_filter {
     struct sock_filter code[OS_FILTER_ROOM];
     unsigned length;
-    uint32_t refusal; // what is returned for a call that is refused
+    uint32_t refusal; // the result of a refused call
 };
 
 // A call that is good with some arguments only. Two words of the arguments are ORed (the second may
@@ -30,6 +30,7 @@ struct os_filter_check {
     int number;
     uint8_t word, other_word; // OS_WORD_...
     bool inverse;             // good if it is none of the values
+    bool quiet;               // drivers try it: its refusal is told to nobody
     uint8_t count;
     uint32_t mask;
     uint32_t values[16];
@@ -39,7 +40,8 @@ enum { OS_WORD_NONE = 0, OS_WORD_LOW = 2, OS_WORD_HIGH = 3 }; // plus 2 * the ar
 #define OS_HIGH(argument) (OS_WORD_HIGH + 2 * (argument))
 #define OS_SELF UINT32_MAX // as a value: the process
 
-void os_filter_begin(struct os_filter *filter, uint32_t refusal);
+// Refused calls fail with EPERM; `told`: the device process answers them.
+void os_filter_begin(struct os_filter *filter, bool told);
 void os_filter_allow(struct os_filter *filter, const int *numbers, size_t count);
 void os_filter_refuse(struct os_filter *filter, const int *numbers, size_t count);
 void os_filter_fail(struct os_filter *filter, int number, int error);
@@ -48,7 +50,9 @@ void os_filter_refuse_bad(struct os_filter *filter, const struct os_filter_check
 // A call that is good is allowed; one that is not is looked at further.
 void os_filter_allow_good(struct os_filter *filter, const struct os_filter_check *check);
 // Installs it: what was not decided is allowed, or refused.
-int os_filter_end(struct os_filter *filter, bool allow);
+// `refusals` (not NULL if they are told) gets a descriptor, else -ENOSYS or -EINVAL says that this
+// kernel has none.
+int os_filter_end(struct os_filter *filter, bool allow, int *refusals);
 
 // What is good in any sandbox: threads and no processes; signals, limits and priorities of this
 // process only; no keys pressed on a terminal, no owners of descriptors.
@@ -57,10 +61,11 @@ extern const size_t os_filter_common_count;
 #endif
 
 // linux_seccomp.c: what no driver needs is refused.
-int os_seccomp_enter(void);
+// `refusals`: as in os/sandbox.h.
+int os_seccomp_enter(int *refusals);
 // What drivers need only while they are loaded is refused as well: sockets to others.
 int os_seccomp_close(void);
 // linux_strict.c: what drivers of Mesa are known to need is allowed, and no more.
-int os_seccomp_enter_strict(void);
+int os_seccomp_enter_strict(int *refusals);
 
 #endif

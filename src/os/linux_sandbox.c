@@ -9,19 +9,21 @@
 #include "os/linux_filter.h"
 #include "os/linux_landlock.h"
 
-int os_sandbox_enter(enum os_sandbox kind, const char *const *readable, char *summary,
-                     size_t summary_size)
+int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, size_t summary_size)
 {
-    if (kind == OS_SANDBOX_OFF) {
+    if (options->refusals)
+        *options->refusals = -1;
+    if (options->kind == OS_SANDBOX_OFF) {
         snprintf(summary, summary_size, "off");
         return 0;
     }
     struct rlimit none = {0, 0};
     bool no_core = setrlimit(RLIMIT_CORE, &none) == 0;
     bool no_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-    int abi = no_privileges ? os_landlock_enter(readable) : 0;
-    bool strict = kind == OS_SANDBOX_STRICT && no_privileges && os_seccomp_enter_strict() == 0;
-    bool calls = strict || (no_privileges && os_seccomp_enter() == 0);
+    int abi = no_privileges ? os_landlock_enter(options->readable) : 0;
+    bool strict = options->kind == OS_SANDBOX_STRICT && no_privileges &&
+                  os_seccomp_enter_strict(options->refusals) == 0;
+    bool calls = strict || (no_privileges && os_seccomp_enter(options->refusals) == 0);
 
     char landlock[32] = "no landlock";
     if (abi)

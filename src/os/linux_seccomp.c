@@ -3,7 +3,6 @@
 #include "os/linux_filter.h"
 
 #include <errno.h>
-#include <linux/seccomp.h>
 #include <sys/socket.h>
 
 // Newer than some headers; the numbers are the same on every architecture.
@@ -153,34 +152,40 @@ static const int denied[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-int os_seccomp_enter(void)
+static int enter(int *refusals)
 {
     static const struct os_filter_check unix_only = {SYS_socket, OS_LOW(0), .mask = ~0u, .count = 1,
                                                      .values = {AF_UNIX}};
     struct os_filter filter;
-    os_filter_begin(&filter, SECCOMP_RET_ERRNO | EPERM);
+    os_filter_begin(&filter, refusals);
     os_filter_refuse(&filter, denied, COUNT(denied));
     for (size_t i = 0; i < os_filter_common_count; i++)
         os_filter_refuse_bad(&filter, &os_filter_common[i]);
     os_filter_refuse_bad(&filter, &unix_only);
     // The arguments of clone3 cannot be looked at: without it, C libraries use clone.
     os_filter_fail(&filter, CALL_CLONE3, ENOSYS);
-    return os_filter_end(&filter, true);
+    return os_filter_end(&filter, true, refusals);
+}
+
+int os_seccomp_enter(int *refusals)
+{
+    return refusals && enter(refusals) == 0 ? 0 : enter(NULL);
 }
 
 int os_seccomp_close(void)
 {
     static const int closed[] = {SYS_socket, SYS_connect, SYS_seccomp};
     struct os_filter filter;
-    os_filter_begin(&filter, SECCOMP_RET_ERRNO | EPERM);
+    os_filter_begin(&filter, false);
     os_filter_refuse(&filter, closed, COUNT(closed));
-    return os_filter_end(&filter, true);
+    return os_filter_end(&filter, true, NULL);
 }
 
 #else
 
-int os_seccomp_enter(void)
+int os_seccomp_enter(int *refusals)
 {
+    (void)refusals;
     return -ENOSYS;
 }
 

@@ -4,7 +4,6 @@
 #include "os/linux_filter.h"
 
 #include <errno.h>
-#include <linux/seccomp.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -30,6 +29,7 @@ enum {
 static const int allowed[] = {
     // Memory.
     SYS_brk,
+    SYS_mmap,
     SYS_munmap,
     SYS_mremap,
     SYS_madvise,
@@ -195,9 +195,8 @@ enum {
 };
 
 static const struct os_filter_check checks[] = {
-    // Memory that can be written to and executed at once. Compilers of drivers write first.
-    {SYS_mmap, OS_LOW(2), .mask = PROT_WRITE | PROT_EXEC, .inverse = true, .count = 1,
-     .values = {PROT_WRITE | PROT_EXEC}},
+    // No memory becomes one that can be written to and executed at once. (Some is so from the
+    // start: Mesa's assembler of vertex fetches has a heap of it.)
     {SYS_mprotect, OS_LOW(2), .mask = PROT_WRITE | PROT_EXEC, .inverse = true, .count = 1,
      .values = {PROT_WRITE | PROT_EXEC}},
     {SYS_prctl, OS_LOW(0), .mask = ~0u, .count = 9,
@@ -222,10 +221,10 @@ static const int good[] = {
     SYS_clone,     SYS_kill,        SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo,
     SYS_prlimit64, SYS_setpriority, SYS_fcntl,  SYS_socketpair};
 
-int os_seccomp_enter_strict(void)
+static int enter(int *refusals)
 {
     struct os_filter filter;
-    os_filter_begin(&filter, SECCOMP_RET_ERRNO | EPERM);
+    os_filter_begin(&filter, refusals);
     os_filter_allow(&filter, allowed, COUNT(allowed));
     for (size_t i = 0; i < os_filter_common_count; i++)
         os_filter_refuse_bad(&filter, &os_filter_common[i]);
@@ -237,13 +236,19 @@ int os_seccomp_enter_strict(void)
     }
     os_filter_allow(&filter, good, COUNT(good));
     os_filter_fail(&filter, CALL_CLONE3, ENOSYS);
-    return os_filter_end(&filter, false);
+    return os_filter_end(&filter, false, refusals);
+}
+
+int os_seccomp_enter_strict(int *refusals)
+{
+    return refusals && enter(refusals) == 0 ? 0 : enter(NULL);
 }
 
 #else
 
-int os_seccomp_enter_strict(void)
+int os_seccomp_enter_strict(int *refusals)
 {
+    (void)refusals;
     return -ENOSYS;
 }
 

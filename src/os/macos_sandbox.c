@@ -27,11 +27,11 @@ static const char profile[] = "(version 1)"
                               " (subpath \"/private/var/tmp\")"
                               " (subpath \"/dev\"))";
 
-int os_sandbox_enter(enum os_sandbox kind, const char *const *readable, char *summary,
-                     size_t summary_size)
+int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, size_t summary_size)
 {
-    (void)readable; // everything is
-    if (kind == OS_SANDBOX_OFF) {
+    if (options->refusals)
+        *options->refusals = -1;
+    if (options->kind == OS_SANDBOX_OFF) {
         snprintf(summary, summary_size, "off");
         return 0;
     }
@@ -54,4 +54,10 @@ int os_sandbox_enter(enum os_sandbox kind, const char *const *readable, char *su
 void os_sandbox_close(enum os_sandbox kind)
 {
     (void)kind;
+}
+
+int os_sandbox_next_refusal(int refusals, char *name, size_t size)
+{
+    (void)refusals, (void)name, (void)size;
+    return -ENOSYS;
 }

@@ -169,6 +169,7 @@ int venus_report_main(const struct venus_worker_options *options)
 {
     struct json_writer out = {0};
     struct venus_host host;
+    const struct os_sandbox_options confined = {.kind = options->sandbox};
     char text[1024], version[32];
     bool usable = false;
     json_open(&out, NULL, '{');
@@ -180,8 +181,7 @@ int venus_report_main(const struct venus_worker_options *options)
         json_bool(&out, "portability", host.lists_portability);
         usable = report_devices(&out, &host, options->profile);
         // A worker enters it before its driver; here a driver shows what it has without.
-        json_string(&out, "sandbox",
-                    os_sandbox_enter(options->sandbox, NULL, text, sizeof(text)) ? NULL : text);
+        json_string(&out, "sandbox", os_sandbox_enter(&confined, text, sizeof(text)) ? NULL : text);
     }
     json_close(&out, '}');
     if (!out.failed)

@@ -165,15 +165,22 @@ static int serve(struct link *link, struct venus_host *host, const struct venus_
     return link_is_broken(error) ? 1 : result;
 }
 
-// The driver may read its own files, wherever they lie.
-static void enter_sandbox(const struct venus_worker_options *options)
+// The driver may read its own files, wherever they lie. The device process is told what is refused.
+static void enter_sandbox(struct link *link, const struct venus_worker_options *options)
 {
     char summary[128];
+    int refusals;
     struct venus_driver_files files;
     venus_driver_files_find(options->host.driver ? options->host.driver : "loader", &files);
-    if (!os_sandbox_enter(options->sandbox, (const char *const *)files.items, summary,
-                          sizeof(summary)))
+    const struct os_sandbox_options confined = {.kind = options->sandbox,
+                                                .readable = (const char *const *)files.items,
+                                                .refusals = &refusals};
+    if (!os_sandbox_enter(&confined, summary, sizeof(summary)))
         log_debug("sandbox: %s", summary);
+    if (refusals >= 0) {
+        link_send(link, LINK_WORKER_REFUSALS, NULL, 0, NULL, 0, &refusals, 1);
+        close(refusals);
+    }
     venus_driver_files_forget(&files);
 }
 
@@ -186,7 +193,7 @@ int venus_worker_main(int fd, const struct venus_worker_options *options)
         return 1;
     os_raise_file_limit();
     int result = 1;
-    enter_sandbox(options);
+    enter_sandbox(link, options);
     if (!venus_host_load(&host, &options->host, text, sizeof(text))) {
         if (options->tentative)
             result = VENUS_WORKER_NO_DRIVER;

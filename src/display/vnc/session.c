@@ -545,6 +545,7 @@ int vnc_session_main(const struct vnc_options *options)
     struct vnc_secure *secure = NULL;
     char summary[128];
     const char *const readable[] = {options->web_client ? options->web_root : NULL, NULL};
+    const struct os_sandbox_options confined = {.kind = OS_SANDBOX_STRICT, .readable = readable};
     session.keyboard.send = on_key;
     session.keyboard.data = &session;
     if (options->password_file &&
@@ -552,7 +553,7 @@ int vnc_session_main(const struct vnc_options *options)
         return 1;
     if (options->tls_certificate && !(secure = vnc_secure_create(options)))
         return 1;
-    if (!os_sandbox_enter(OS_SANDBOX_STRICT, readable, summary, sizeof(summary)))
+    if (!os_sandbox_enter(&confined, summary, sizeof(summary)))
         log_debug("sandbox: %s", summary);
     os_socket_set_nonblocking(session.fd, true);
     int client = secure ? vnc_secure_begin(secure, options, options->client) : options->client;

@@ -32,7 +32,8 @@ static char summary[128];
 static int enter(void)
 {
     static const char *const readable[] = {"/etc/hostname", "/var", "/nowhere/driver.so", NULL};
-    int error = os_sandbox_enter(kind, readable, summary, sizeof(summary));
+    const struct os_sandbox_options options = {.kind = kind, .readable = readable};
+    int error = os_sandbox_enter(&options, summary, sizeof(summary));
     os_sandbox_close(kind);
     return error;
 }
@@ -183,9 +184,9 @@ static int send_to_anybody(void)
 
 static int write_code_in_place(void)
 {
-    void *page =
-        mmap(NULL, 4096, PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return attempt(page != MAP_FAILED);
+    void *page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return attempt(page != MAP_FAILED &&
+                   mprotect(page, 4096, PROT_READ | PROT_WRITE | PROT_EXEC) == 0);
 }
 
 static int write_code_first(void)
