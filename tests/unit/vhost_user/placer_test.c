@@ -622,7 +622,8 @@ static void no_descriptor_stays_behind(void **state)
     }
     assert_int_equal(unplace(q, 0, PAGE), 0);
     assert_int_equal(bind_aperture(q, 1), 0);
-    assert_int_equal(open_files(), before);
+    // What the test before this one had open may have gone meanwhile.
+    assert_in_range(open_files(), 0, before);
     close(fd);
 }
 
