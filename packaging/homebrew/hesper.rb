@@ -18,7 +18,8 @@ class Hesper < Formula
   depends_on "molten-vk"
   depends_on "sdl2"
   depends_on "libvncserver" => :recommended
-  depends_on "qemu" => :recommended # 11.1 or newer, for hesper run; vtest does without
+  # For hesper run; vtest does without. Homebrew's own qemu has no vhost-user.
+  depends_on "hesper/local/hesper-qemu" => :recommended
   depends_on "vulkan-loader" => :optional # without it Hesper looks for MoltenVK itself
 
   # What hesper-vnc has TLS from.
@@ -40,7 +41,7 @@ class Hesper < Formula
   def caveats
     <<~EOS
       macOS lets QEMU use its hypervisor only if QEMU's signature has the entitlement
-      com.apple.security.hypervisor. Homebrew's has it; hesper doctor checks.
+      com.apple.security.hypervisor. QEMU's build signs it so; hesper doctor checks.
     EOS
   end
 

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "os/clock.h"
 #include "os/os.h"
+#include "os/places.h"
 #include "os/process.h"
 
 enum { NEEDED_MAJOR = 11, NEEDED_MINOR = 1, KNOWN_PLUGIN_VERSION = 7 };
@@ -131,6 +132,17 @@ static bool find_unpacked(const char *name, char path[4096])
     return snprintf(path, 4096, "%s/vm/qemu/%s", self, name) < 4096 && access(path, X_OK) == 0;
 }
 
+// The program to ask first: one made for Hesper, or the one in PATH.
+static void choose_first(const char *name, char path[4096])
+{
+    for (const char *const *folder = os_qemu_folders(); *folder; folder++) {
+        snprintf(path, 4096, "%s/%s", *folder, name);
+        if (access(path, X_OK) == 0)
+            return;
+    }
+    snprintf(path, 4096, "%s", name);
+}
+
 static const char advice[] = "install QEMU 11.1 or newer (Debian 13: qemu-system from "
                              "trixie-backports), or say where it is with --qemu";
 
@@ -178,7 +190,10 @@ bool cli_qemu_find(struct cli_qemu *qemu, const char *wanted)
     qemu->machine = wanted ? machine_of(wanted) : this_machine();
     qemu->foreign = strcmp(qemu->machine, this_machine()) != 0;
     snprintf(name, sizeof(name), "qemu-system-%s", qemu->machine);
-    snprintf(qemu->path, sizeof(qemu->path), "%s", wanted ? wanted : name);
+    if (wanted)
+        snprintf(qemu->path, sizeof(qemu->path), "%s", wanted);
+    else
+        choose_first(name, qemu->path);
     if (ask_version(qemu, error, sizeof(error)))
         return true;
     if (!wanted && find_unpacked(name, unpacked)) {
@@ -196,9 +211,9 @@ const char *cli_qemu_usual(char path[4096])
     struct cli_qemu qemu = {0};
     char error[8800], name[64];
     snprintf(name, sizeof(name), "qemu-system-%s", this_machine());
-    snprintf(qemu.path, sizeof(qemu.path), "%s", name);
+    choose_first(name, qemu.path);
     if (ask_version(&qemu, error, sizeof(error)) || !find_unpacked(name, path))
-        strcpy(path, name);
+        strcpy(path, qemu.path);
     return path;
 }
 

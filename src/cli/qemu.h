@@ -31,8 +31,8 @@ struct cli_qemu {
     unsigned plugin_version; // what this QEMU accepts
 };
 
-// `wanted`: a path or a name, NULL: the one for this machine, in PATH or else unpacked in the build
-// folder that we lie in. Runs it to learn its
+// `wanted`: a path or a name, NULL: the one for this machine, made for Hesper (os/places.h), in
+// PATH, or else unpacked in the build folder that we lie in. Runs it to learn its
 // version. False after a log line: not there, can't be run, older than 11.1.
 bool cli_qemu_find(struct cli_qemu *qemu, const char *wanted);
 // That of this machine, as cli_qemu_find takes it for `wanted` NULL. Returns `path`.

@@ -29,6 +29,12 @@ const char *const *os_driver_names(void)
     return names;
 }
 
+const char *const *os_qemu_folders(void)
+{
+    static const char *const folders[] = {NULL};
+    return folders;
+}
+
 unsigned long os_mapping_limit(void)
 {
     unsigned long limit = 0;

@@ -40,6 +40,14 @@ const char *const *os_driver_names(void)
     return names;
 }
 
+// packaging/homebrew/hesper-qemu.rb installs it beside Homebrew's own, which lacks vhost-user.
+const char *const *os_qemu_folders(void)
+{
+    static const char *const folders[] = {"/opt/homebrew/opt/hesper-qemu/bin",
+                                          "/usr/local/opt/hesper-qemu/bin", NULL};
+    return folders;
+}
+
 unsigned long os_mapping_limit(void)
 {
     return 0;

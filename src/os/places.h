@@ -21,6 +21,9 @@ const struct os_place *os_manifest_places(void);
 const struct os_place *os_driver_places(void);
 const char *const *os_driver_names(void);
 
+// Folders of a QEMU made for Hesper, to look in before PATH; ended by NULL.
+const char *const *os_qemu_folders(void);
+
 // How many mappings a process may have; 0: unknown, or no such limit.
 unsigned long os_mapping_limit(void);
 
