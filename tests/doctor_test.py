@@ -9,9 +9,11 @@ import errno
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 
@@ -158,6 +160,48 @@ class Doctor(unittest.TestCase):
         _, checks = self.doctor(drivers=[self.manifest()], fake="none")
         self.assertTrue(any("fake.json" in text for _, _, text in [c for c in checks if c[:2] == ("driver", "note")]), checks)
 
+    # ---- QEMU ------------------------------------------------------------------------------------
+
+    def qemu(self, version, devices):
+        """A QEMU that only says these."""
+        path = self.make(
+            "qemu-system-x86_64",
+            f"""#!/bin/sh
+case $* in
+--version) echo "QEMU emulator version {version}" ;;
+"-device help") echo 'name "{devices}", bus PCI' ;;
+"-accel help") echo tcg ;;
+*) echo "qemu: nothing of that" >&2; exit 1 ;;
+esac
+""",
+        )
+        os.chmod(path, 0o700)
+        return path
+
+    def test_what_qemu_lacks(self):
+        def remedies(*argv):
+            done = self.hesper("doctor", "--json", *argv, drivers=[self.manifest()])
+            return {c["check"]: (c["result"], c["text"], c.get("remedy")) for c in json.loads(done.stdout)["checks"]}
+
+        # Homebrew's, as last seen: too old, and without vhost-user.
+        for version, devices, check, why in (
+            ("10.0.3", "virtio-gpu-pci", "qemu", "is version 10.0"),
+            ("11.1.0", "virtio-gpu-pci", "vhost-user", "built without vhost-user-test-device-pci"),
+        ):
+            qemu = self.qemu(version, devices)
+            result, text, remedy = remedies("--qemu", qemu, "--as", "moltenvk")[check]
+            self.assertEqual(result, "bad")
+            self.assertIn(why, text)
+            self.assertIn("brew install hesper/local/hesper-qemu", remedy)
+            if sys.platform != "darwin":
+                result, text, remedy = remedies("--qemu", qemu)[check]
+                self.assertEqual(result, "bad")
+                self.assertNotIn("brew", remedy)
+        self.assertIn("--enable-vhost-user", remedy)
+        has = remedies("--qemu", self.qemu("11.1.0", "vhost-user-test-device-pci"))
+        self.assertEqual(has["qemu"][0], "good")
+        self.assertEqual(has["vhost-user"][0], "good")
+
     # ---- choosing --------------------------------------------------------------------------------
 
     def vtest(self, *argv, **options):
@@ -242,6 +286,41 @@ class Doctor(unittest.TestCase):
             serve.terminate()
             serve.communicate(timeout=30)
         self.assertFalse(os.path.exists(control))
+
+    def answered(self, gpu):
+        """doctor --guest of a made-up machine whose GPU has this status."""
+        path = self.path("hesper-2.control")
+        status = {"hesper": "0", "pid": 2, "venus": True, "host_gpu": "Fake Card", "connected": True, "placer": True}
+        status["gpu"] = {"features_offered": [], "features_taken": [], "errors": [], **gpu}
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+            listener.bind(path)
+            listener.listen()
+
+            def answer():
+                connection, _ = listener.accept()
+                with connection:
+                    connection.recv(100)
+                    connection.sendall(json.dumps(status).encode() + b"\n")
+
+            thread = threading.Thread(target=answer)
+            thread.start()
+            try:
+                return self.doctor("--guest", path)[1]
+            finally:
+                thread.join()
+                os.unlink(path)
+
+    def test_a_guest_on_large_pages(self):
+        taken = ["VIRGL", "RESOURCE_BLOB", "CONTEXT_INIT"]
+        small = self.answered({"features_taken": taken, "capset_reads": 1})
+        self.assertFalse([c for c in small if c[0] == "aligned"])
+        taken.append("BLOB_ALIGNMENT")
+        checks = self.answered({"features_taken": taken, "capset_reads": 1})
+        self.assertIn("Mesa 26.2.4 or newer", self.one(checks, "aligned", "note"))
+        checks = self.answered({"features_taken": taken, "capset_reads": 1, "contexts_lost": 2})
+        self.assertIn("programs fail", self.one(checks, "aligned", "bad"))
+        checks = self.answered({"features_taken": taken, "capset_withheld": True})
+        self.assertIn("withheld", self.one(checks, "capset", "bad"))
 
     def test_a_machine_that_is_killed_leaves_no_socket(self):
         control = self.path("hesper-1.control")

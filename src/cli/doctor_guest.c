@@ -60,6 +60,22 @@ static void check_features(struct doctor *doctor, struct json gpu)
         doctor_say(doctor, DOCTOR_GOOD, "kernel", NULL, "negotiated: %s", taken);
 }
 
+// Where the kernel aligns memory to larger pages, its Mesa must ask for aligned memory. Which Mesa
+// that is cannot be seen from here; an older one's programs fail, or lose their contexts.
+static void check_alignment(struct doctor *doctor, struct json gpu)
+{
+    if (!lists(gpu, "features_taken", "BLOB_ALIGNMENT"))
+        return;
+    bool fails = doctor_number(gpu, "contexts_lost") || doctor_number(gpu, "creations_failed");
+    doctor_say(doctor, fails ? DOCTOR_BAD : DOCTOR_NOTE, "aligned",
+               fails ? "in the guest: vulkaninfo --summary says its Mesa (driverInfo); 26.2.4 or "
+                       "newer is needed"
+                     : NULL,
+               "memory is aligned to this host's larger pages, which takes Mesa 26.2.4 or newer in "
+               "the guest%s",
+               fails ? ", and programs fail" : "");
+}
+
 static void check_contexts(struct doctor *doctor, struct json gpu)
 {
     if (is_true(gpu, "capset_withheld"))
@@ -72,6 +88,7 @@ static void check_contexts(struct doctor *doctor, struct json gpu)
     else
         doctor_say(doctor, DOCTOR_GOOD, "capset", NULL, "read %lld times",
                    (long long)doctor_number(gpu, "capset_reads"));
+    check_alignment(doctor, gpu);
     doctor_say(
         doctor, DOCTOR_GOOD, "contexts", NULL, "%lld live, at most %lld; %lld created so far",
         (long long)doctor_number(gpu, "contexts"), (long long)doctor_number(gpu, "max_contexts"),

@@ -11,9 +11,15 @@
 #include "cli/doctor.h"
 #include "cli/qemu.h"
 #include "os/os.h"
+#include "venus/profile.h"
 
-static const char qemu_remedy[] = "install QEMU 11.1 or newer (Debian 13: qemu-system from "
-                                  "trixie-backports; Homebrew: qemu), or name one with --qemu";
+static const char newer_qemu[] = "install QEMU 11.1 or newer (Debian 13: qemu-system from "
+                                 "trixie-backports), or name one with --qemu";
+static const char other_qemu[] = "take a QEMU that was configured with --enable-vhost-user, which "
+                                 "distributions' are, or name one with --qemu";
+// Homebrew's own has no vhost-user: QEMU leaves it out on a Mac unless it is asked for.
+static const char mac_qemu[] = "brew install hesper/local/hesper-qemu: the same QEMU with "
+                               "vhost-user (docs/macos.md), or name one with --qemu";
 
 enum { OUTPUT = 64 << 10 };
 
@@ -36,6 +42,14 @@ static bool is_darwin(void)
 {
     struct utsname name;
     return uname(&name) == 0 && !strcmp(name.sysname, "Darwin");
+}
+
+// On a Mac, or asked about one.
+static bool is_mac(const struct doctor *doctor)
+{
+    const struct venus_profile *as =
+        doctor->host.profile ? venus_profile_find(doctor->host.profile) : NULL;
+    return is_darwin() || (as && as->portable);
 }
 
 // ---- the CPU --------------------------------------------------------------
@@ -120,17 +134,18 @@ static bool check_version(struct doctor *doctor, const char *program, char *outp
     const char *version = strstr(output, "version ");
     unsigned major, minor;
     if (status == -ENOENT) {
-        doctor_say(doctor, DOCTOR_NOTE, "qemu", qemu_remedy,
+        doctor_say(doctor, DOCTOR_NOTE, "qemu", is_mac(doctor) ? mac_qemu : newer_qemu,
                    "there is no %s, which 'hesper run' needs", program);
         return false;
     }
     if (!ran(status) || !version || sscanf(version, "version %u.%u", &major, &minor) != 2) {
-        doctor_say(doctor, DOCTOR_BAD, "qemu", qemu_remedy, "%s does not run: %s", program,
+        doctor_say(doctor, DOCTOR_BAD, "qemu", is_mac(doctor) ? mac_qemu : newer_qemu,
+                   "%s does not run: %s", program,
                    status < 0 ? strerror(-status) : first_line(output));
         return false;
     }
     if (major < 11 || (major == 11 && minor < 1)) {
-        doctor_say(doctor, DOCTOR_BAD, "qemu", qemu_remedy,
+        doctor_say(doctor, DOCTOR_BAD, "qemu", is_mac(doctor) ? mac_qemu : newer_qemu,
                    "%s is version %u.%u: it cannot share host memory with a guest over vhost-user",
                    program, major, minor);
         return false;
@@ -146,8 +161,8 @@ static void check_device(struct doctor *doctor, const char *program, char *outpu
     if (ran(cli_capture(argv, output, OUTPUT)) && strstr(output, device))
         doctor_say(doctor, DOCTOR_GOOD, "vhost-user", NULL, "QEMU has %s", device);
     else
-        doctor_say(doctor, DOCTOR_BAD, "vhost-user", qemu_remedy, "this QEMU was built without %s",
-                   device);
+        doctor_say(doctor, DOCTOR_BAD, "vhost-user", is_mac(doctor) ? mac_qemu : other_qemu,
+                   "this QEMU was built without %s, by which a guest gets its GPU", device);
 }
 
 // Asks QEMU as `hesper run` does.
