@@ -15,7 +15,7 @@ all: build
 help:
 	@echo 'make               build/hesper, without tests'
 	@echo 'make demo          a virtual machine with its GPU, and pictures: demo-*.png'
-	@echo 'make bare          build/guest/bare.elf: Vulkan with no operating system, for hesper run --kernel'
+	@echo 'make bare          build/guest/bare.elf, bare-arm64.elf: Vulkan with no operating system, for hesper run --kernel'
 	@echo 'make test          unit tests, real programs of three Mesa versions, two virtual machines'
 	@echo 'make quick         unit tests and the newest Mesa only (some minutes)'
 	@echo 'make unit          unit tests'
@@ -69,7 +69,7 @@ bare:
 	scripts/setup build bare
 	@$(MAKE) --no-print-directory build
 	@grep -qs '^build guest/bare.elf:' $(BUILD)/build.ninja || meson setup --reconfigure $(BUILD) >/dev/null
-	$(NINJA) guest/bare.elf
+	$(NINJA) guest/bare.elf $$(grep -qs '^build guest/bare-arm64.elf:' $(BUILD)/build.ninja && echo guest/bare-arm64.elf)
 
 # --- tests -----------------------------------------------------------------------------------------
 

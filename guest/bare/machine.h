@@ -1,5 +1,5 @@
 // The machine that the program runs on, with nothing in between: a serial line, a clock, memory,
-// PCI, and the power. x86_64.c is QEMU's q35.
+// PCI, and the power. x86_64.c is QEMU's q35, aarch64.c its virt.
 //
 // Thread: there is one.
 #ifndef BARE_MACHINE_H
@@ -32,5 +32,9 @@ uint64_t machine_now_ns(void);
 void machine_relax(void);
 // Page tables' pages and DMA memory: zeroed, aligned to 4096, for good. NULL: there is no more.
 void *machine_pages(uint64_t size);
+// Maps physical memory address by address, in pages of 2 MiB, for good. `root` is the first of four
+// levels of tables; `table` and `page` are the other bits of their entries. What is there already
+// stays as it is.
+void *machine_map(uint64_t *root, uint64_t address, uint64_t size, uint64_t table, uint64_t page);
 
 #endif

@@ -21,6 +21,39 @@ void *machine_pages(uint64_t size)
     return pages;
 }
 
+// ---- tables of pages ------------------------------------------------------
+
+#define LARGE_PAGE (2ull << 20)
+#define TABLE_ADDRESS 0x0000fffffffff000ull
+
+static uint64_t *table_below(uint64_t *entry, uint64_t table)
+{
+    if (!(*entry & 1)) {
+        void *page = machine_pages(PAGE);
+        if (!page)
+            return NULL;
+        *entry = (uintptr_t)page | table;
+    }
+    return (uint64_t *)(uintptr_t)(*entry & TABLE_ADDRESS);
+}
+
+void *machine_map(uint64_t *root, uint64_t address, uint64_t size, uint64_t table, uint64_t page)
+{
+    if (!size || size > 1ull << 47 || address > (1ull << 47) - size)
+        return NULL;
+    for (uint64_t at = address & ~(LARGE_PAGE - 1); at < address + size; at += LARGE_PAGE) {
+        uint64_t *pointers = table_below(&root[at >> 39], table);
+        uint64_t *directory = pointers ? table_below(&pointers[at >> 30 & 511], table) : NULL;
+        if (!directory)
+            return NULL;
+        if (!(directory[at >> 21 & 511] & 1))
+            directory[at >> 21 & 511] = at | page;
+    }
+    return (void *)(uintptr_t)address;
+}
+
+// ---- the kit's memory -----------------------------------------------------
+
 // Pieces in sizes of powers of two; those given back wait for the next of their size.
 struct piece {
     struct piece *next;

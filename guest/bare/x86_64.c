@@ -114,37 +114,14 @@ void machine_relax(void)
 // ---- physical memory ------------------------------------------------------
 
 enum { PRESENT = 1, WRITABLE = 2, UNCACHED = 16, LARGE = 128 };
-#define LARGE_PAGE (2ull << 20)
-#define TABLE_ADDRESS 0x000ffffffffff000ull
 
 extern uint64_t x86_tables[512];
 
-static uint64_t *table_below(uint64_t *entry)
-{
-    if (!(*entry & PRESENT)) {
-        void *page = machine_pages(4096);
-        if (!page)
-            return NULL;
-        *entry = (uintptr_t)page | PRESENT | WRITABLE;
-    }
-    return (uint64_t *)(uintptr_t)(*entry & TABLE_ADDRESS);
-}
-
-// Address by address, in pages of 2 MiB, for good. What is below 4 GiB is there already, and its
-// caching is what the firmware's ranges say.
+// What is below 4 GiB is there already, and its caching is what the firmware's ranges say.
 static void *map(void *context, uint64_t address, uint64_t size, bool cached)
 {
-    if (!size || size > 1ull << 47 || address > (1ull << 47) - size)
-        return NULL;
-    for (uint64_t at = address & ~(LARGE_PAGE - 1); at < address + size; at += LARGE_PAGE) {
-        uint64_t *pointers = table_below(&x86_tables[at >> 39]);
-        uint64_t *directory = pointers ? table_below(&pointers[at >> 30 & 511]) : NULL;
-        if (!directory)
-            return NULL;
-        if (!(directory[at >> 21 & 511] & PRESENT))
-            directory[at >> 21 & 511] = at | PRESENT | WRITABLE | LARGE | (cached ? 0 : UNCACHED);
-    }
-    return (void *)(uintptr_t)address;
+    return machine_map(x86_tables, address, size, PRESENT | WRITABLE,
+                       PRESENT | WRITABLE | LARGE | (cached ? 0 : UNCACHED));
 }
 
 static void unmap(void *context, void *mapping, uint64_t size)

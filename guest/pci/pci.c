@@ -62,6 +62,50 @@ int pci_find(const struct pci_hooks *hooks, uint32_t vendor, uint32_t device, pc
     return find_on_bus(hooks, 0, device << 16 | vendor, 0, place) ? 0 : GUEST_ERROR_UNSUPPORTED;
 }
 
+// ---- addresses ------------------------------------------------------------
+
+// Cuts an aligned piece off the range's start.
+static bool take(struct pci_range *range, uint64_t size, uint64_t *address)
+{
+    uint64_t start = (range->address + size - 1) & ~(size - 1);
+    uint64_t skipped = start - range->address;
+    if (skipped > range->size || range->size - skipped < size)
+        return false;
+    *address = start;
+    *range = (struct pci_range){start + size, range->size - skipped - size};
+    return true;
+}
+
+int pci_assign(const struct pci_hooks *hooks, pci_place place, struct pci_range *low,
+               struct pci_range *high)
+{
+    for (uint32_t i = 0; i < 6; i++) {
+        uint32_t at = BARS + 4 * i, before = read32(hooks, place, at);
+        if (before & 1)
+            continue; // ports
+        const bool wide = (before & 6) == 4;
+        // What does not stay set when all is written is the size.
+        hooks->config_write(hooks->context, place, at, ~0u);
+        uint64_t mask = read32(hooks, place, at) & ~15u;
+        if (wide) {
+            hooks->config_write(hooks->context, place, at + 4, ~0u);
+            mask |= (uint64_t)read32(hooks, place, at + 4) << 32;
+        } else if (mask) {
+            mask |= ~0ull << 32;
+        }
+        i += wide;
+        if (!mask)
+            continue;
+        uint64_t address;
+        if (!take(wide ? high : low, ~mask + 1, &address))
+            return GUEST_ERROR_MEMORY;
+        hooks->config_write(hooks->context, place, at, (uint32_t)address);
+        if (wide)
+            hooks->config_write(hooks->context, place, at + 4, (uint32_t)(address >> 32));
+    }
+    return 0;
+}
+
 // ---- capabilities ---------------------------------------------------------
 
 // 0: not memory, or not assigned.

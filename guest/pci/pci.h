@@ -25,6 +25,11 @@ struct pci_virtio {
 // Looks for a device on all buses that bridges lead to. GUEST_ERROR_UNSUPPORTED: there is none.
 int pci_find(const struct pci_hooks *hooks, uint32_t vendor, uint32_t device, pci_place *place);
 
+// Gives the device its addresses, out of two ranges for PCI below and above 4 GiB, which shrink.
+// For machines without firmware; everywhere else the addresses are there, and stay.
+int pci_assign(const struct pci_hooks *hooks, pci_place place, struct pci_range *low,
+               struct pci_range *high);
+
 // Reads the device's capabilities and switches on its memory and its access to ours.
 // GUEST_ERROR_LOST: a part is missing, or a base address is not assigned.
 int pci_virtio_open(const struct pci_hooks *hooks, pci_place place, uint8_t shared_id,
