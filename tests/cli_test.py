@@ -373,9 +373,9 @@ link.recv(1)
                 self.assertIn("config_size=136", device)
             return [c.split("hesper-")[1] for c in chardevs]
 
-        self.assertEqual(devices(DOES="[ -S /dev/fd/57 ] && [ -S /dev/fd/58 ] || exit 9"), ["keyboard,fd=57", "pointer,fd=58"])
+        self.assertEqual(devices(DOES="[ -S /dev/fd/48 ] && [ -S /dev/fd/49 ] && [ -S /dev/fd/51 ] || exit 9"), ["keyboard,fd=48", "pointer,fd=49", "mouse,fd=51"])
         self.assertEqual(devices("--input", "none"), [])
-        self.assertEqual(devices("--input", "touch,keyboard", DOES="[ -S /dev/fd/59 ] || exit 9"), ["keyboard,fd=57", "touch,fd=59"])
+        self.assertEqual(devices("--input", "touch,keyboard", DOES="[ -S /dev/fd/50 ] || exit 9"), ["keyboard,fd=48", "touch,fd=50"])
 
     def test_qemu_gets_the_limits_that_hesper_got(self):
         limit = subprocess.run("ulimit -n", shell=True, capture_output=True, text=True).stdout.strip()
@@ -647,7 +647,7 @@ else:
             ("--aperture-size is", [*kernel, "--aperture-size", "3G"]),
             ("--aperture-size is", [*kernel, "--aperture-size", "512G"]),
             ("--resolution is", [*kernel, "--resolution", "1280"]),
-            ("--input is", [*kernel, "--input", "keyboard,mouse"]),
+            ("--input is", [*kernel, "--input", "keyboard,mice"]),
             ("--input is", [*kernel, "--input", "touch,"]),
             ("--input is", [*kernel, "--input", ""]),
             ("unknown option '--frobnicate'", ["--frobnicate"]),
@@ -729,7 +729,7 @@ else:
             keyboard.connect(path + ".keyboard")
             second.connect(path + ".keyboard")
             self.assertEqual(second.recv(1), b"")  # each VM needs a hesper of its own
-        self.assertEqual(sorted(os.listdir(self.folder)), ["gpu", "gpu.keyboard", "gpu.placer", "gpu.pointer", "qemu", "vmlinuz"])
+        self.assertEqual(sorted(os.listdir(self.folder)), ["gpu", "gpu.keyboard", "gpu.mouse", "gpu.placer", "gpu.pointer", "qemu", "vmlinuz"])
         process.terminate()
         process.communicate(timeout=60)
         self.assertEqual(process.returncode, 0)
@@ -766,7 +766,7 @@ else:
         tree = xml.etree.ElementTree.fromstring(f"<d xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>{libvirt}</d>")
         values = [e.get("value") for e in tree.iter("{http://libvirt.org/schemas/domain/qemu/1.0}arg")]
         slots = [v.rpartition(",bus=pcie.0,addr=")[2] for v in values if ",bus=" in v]
-        self.assertEqual(slots, ["0x15", "0x16", "0x17"])  # libvirt gives away what it knows of, and no others
+        self.assertEqual(slots, ["0x15", "0x16", "0x17", "0x19"])  # libvirt gives away what it knows of, and no others
         self.assertEqual([v.partition(",bus=")[0] for v in values], lines[lines.index("-chardev"):])
 
     def test_the_domain_of_libvirt_has_what_qemu_args_prints(self):

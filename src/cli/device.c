@@ -25,7 +25,8 @@ const char cli_device_usage[] =
     "                             image=FOLDER (PNG files); none\n"
     "  --resolution WxH         size of the guest's screen [1280x800]\n"
     "  --outputs N              number of the guest's screens, 1 to 16 [1]\n"
-    "  --input LIST             any of keyboard, pointer, touch; or none [keyboard,pointer]\n"
+    "  --input LIST             any of keyboard, pointer, touch, mouse; or none\n"
+    "                           [keyboard,pointer,mouse]\n"
     "  --stats                  say every second what was shown, and what a CPU had to copy\n"
     "  --max-contexts N         Vulkan instances in the guest at a time [256]\n"
     "  --max-resources N        resources of the guest [65536]\n"
@@ -237,6 +238,7 @@ static void start_displays(struct cli_device *device)
     displays->failed = on_displays_failed;
     displays->closed = on_displays_closed;
     displays->setup.outputs = device->options.device.outputs;
+    displays->setup.inputs = device->seat.wanted;
     displays->setup.width = device->options.device.width;
     displays->setup.height = device->options.device.height;
     if (!cli_displays_start(displays, device->loop, &device->host))

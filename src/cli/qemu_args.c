@@ -17,7 +17,7 @@ static const char usage[] =
     "\n"
     "  --socket PATH            of 'hesper serve'\n"
     "  --memory SIZE            of the guest, which must be shared with hesper [2G]\n"
-    "  --input LIST             as of 'hesper serve' [keyboard,pointer]\n"
+    "  --input LIST             as of 'hesper serve' [keyboard,pointer,mouse]\n"
     "  --format FORMAT          shell: quoted, an option to a line; lines: an argument to a line;\n"
     "                           libvirt: elements for a domain's XML [shell]\n"
     "  --qemu PROGRAM           the one that will be started [qemu-system-MACHINE in PATH]\n"

@@ -15,14 +15,16 @@
 
 _Static_assert((int)INPUT_KEYBOARD == LINK_INPUT_KEYBOARD &&
                    (int)INPUT_POINTER == LINK_INPUT_POINTER &&
-                   (int)INPUT_TOUCH == LINK_INPUT_TOUCH && (int)INPUT_KINDS == LINK_INPUT_DEVICES &&
-                   (int)INPUT_KINDS == CLI_SEAT_DEVICES && INPUT_RANGE == LINK_INPUT_RANGE,
+                   (int)INPUT_TOUCH == LINK_INPUT_TOUCH && (int)INPUT_MOUSE == LINK_INPUT_MOUSE &&
+                   (int)INPUT_KINDS == LINK_INPUT_DEVICES && (int)INPUT_KINDS == CLI_SEAT_DEVICES &&
+                   INPUT_RANGE == LINK_INPUT_RANGE,
                "displays and devices mean the same");
 
 void cli_seat_init(struct cli_seat *seat)
 {
-    *seat = (struct cli_seat){.transport = vhost_user_create,
-                              .wanted = 1u << INPUT_KEYBOARD | 1u << INPUT_POINTER};
+    *seat =
+        (struct cli_seat){.transport = vhost_user_create,
+                          .wanted = 1u << INPUT_KEYBOARD | 1u << INPUT_POINTER | 1u << INPUT_MOUSE};
     for (unsigned i = 0; i < CLI_SEAT_DEVICES; i++)
         seat->devices[i] =
             (struct cli_seat_device){.seat = seat, .kind = i, .listener = -1, .janitor.fd = -1};
@@ -49,8 +51,8 @@ bool cli_seat_parse(struct cli_seat *seat, const char *command, const char *text
     if (good)
         seat->wanted = wanted;
     else
-        log_error("%s: --input is 'none' or a list like keyboard,pointer,touch, not '%s'", command,
-                  text);
+        log_error("%s: --input is 'none' or a list of keyboard, pointer, touch and mouse, not '%s'",
+                  command, text);
     return good;
 }
 

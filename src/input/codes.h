@@ -31,9 +31,12 @@ enum input_code {
     INPUT_BTN_MIDDLE = 0x112,
     INPUT_BTN_SIDE = 0x113,
     INPUT_BTN_EXTRA = 0x114,
+    INPUT_BTN_TASK = 0x117, // behind BTN_FORWARD and BTN_BACK
     INPUT_BTN_TOUCH = 0x14a,
     INPUT_KEY_LIMIT = 0x150, // of the codes above
 
+    INPUT_REL_X = 0x00,
+    INPUT_REL_Y = 0x01,
     INPUT_REL_HWHEEL = 0x06,
     INPUT_REL_WHEEL = 0x08,
     INPUT_REL_WHEEL_HI_RES = 0x0b, // 120 to a click of the wheel
@@ -60,6 +63,7 @@ enum {
     INPUT_RANGE = 32767,        // of positions: 0…INPUT_RANGE
     INPUT_CLICK = 120,          // of a wheel, in the units of high resolution
     INPUT_MAX_CLICKS = 1000,    // of one event
+    INPUT_MAX_MOTION = 32767,   // of a mouse, in one group
     INPUT_MAX_TRACKING = 65535, // ids of contacts
 };
 

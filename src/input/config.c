@@ -26,11 +26,18 @@ static const struct codes keyboard[] = {
     {INPUT_EV_REP, INPUT_REP_DELAY, INPUT_REP_PERIOD}, // the driver's core repeats keys then
 };
 static const struct codes pointer[] = {
-    {INPUT_EV_KEY, INPUT_BTN_LEFT, INPUT_BTN_EXTRA},
+    {INPUT_EV_KEY, INPUT_BTN_LEFT, INPUT_BTN_TASK},
     {INPUT_EV_REL, INPUT_REL_HWHEEL, INPUT_REL_HWHEEL},
     {INPUT_EV_REL, INPUT_REL_WHEEL, INPUT_REL_WHEEL},
     {INPUT_EV_REL, INPUT_REL_WHEEL_HI_RES, INPUT_REL_HWHEEL_HI_RES},
     {INPUT_EV_ABS, INPUT_ABS_X, INPUT_ABS_Y},
+};
+static const struct codes mouse[] = {
+    {INPUT_EV_KEY, INPUT_BTN_LEFT, INPUT_BTN_TASK},
+    {INPUT_EV_REL, INPUT_REL_X, INPUT_REL_Y},
+    {INPUT_EV_REL, INPUT_REL_HWHEEL, INPUT_REL_HWHEEL},
+    {INPUT_EV_REL, INPUT_REL_WHEEL, INPUT_REL_WHEEL},
+    {INPUT_EV_REL, INPUT_REL_WHEEL_HI_RES, INPUT_REL_HWHEEL_HI_RES},
 };
 static const struct codes touch[] = {
     {INPUT_EV_KEY, INPUT_BTN_TOUCH, INPUT_BTN_TOUCH},
@@ -48,6 +55,7 @@ static const struct {
     [INPUT_KEYBOARD] = {"keyboard", "Hesper Keyboard", keyboard,
                         sizeof(keyboard) / sizeof(*keyboard)},
     [INPUT_POINTER] = {"pointer", "Hesper Pointer", pointer, sizeof(pointer) / sizeof(*pointer)},
+    [INPUT_MOUSE] = {"mouse", "Hesper Mouse", mouse, sizeof(mouse) / sizeof(*mouse)},
     [INPUT_TOUCH] = {"touch", "Hesper Touchscreen", touch, sizeof(touch) / sizeof(*touch)},
 };
 

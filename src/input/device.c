@@ -7,8 +7,10 @@
 enum { MAX_BUFFERS = 1024 }; // the longest queue there is; a power of two
 
 // The time that a group takes, and how many groups may come at once.
-static const uint64_t pace_ns[INPUT_KINDS] = {
-    [INPUT_KEYBOARD] = 4000000, [INPUT_POINTER] = 2000000, [INPUT_TOUCH] = 4000000};
+static const uint64_t pace_ns[INPUT_KINDS] = {[INPUT_KEYBOARD] = 4000000,
+                                              [INPUT_POINTER] = 2000000,
+                                              [INPUT_TOUCH] = 4000000,
+                                              [INPUT_MOUSE] = 2000000};
 enum { AT_ONCE = 8 };
 _Static_assert((INPUT_MAX_PENDING & (INPUT_MAX_PENDING - 1)) == 0, "a ring");
 
@@ -156,10 +158,13 @@ static void deliver(struct input_device *device)
 
 static bool only_moves(const struct input_device *device)
 {
-    for (size_t i = 0; i < device->group_size; i++)
-        if (device->group[i].type != INPUT_EV_ABS)
+    for (size_t i = 0; i < device->group_size; i++) {
+        const struct input_event *event = &device->group[i];
+        if (device->kind == INPUT_MOUSE ? event->type != INPUT_EV_REL || event->code > INPUT_REL_Y
+                                        : event->type != INPUT_EV_ABS)
             return false;
-    return device->kind == INPUT_POINTER;
+    }
+    return device->kind == INPUT_POINTER || device->kind == INPUT_MOUSE;
 }
 
 // The last two groups in `pending`, the first of which begins at `first`, become one.
@@ -167,16 +172,24 @@ static void merge_motions(struct input_device *device, uint64_t first)
 {
     uint32_t count = (uint32_t)(device->taken + device->pending_count - first);
     bool moved[2] = {false, false};
+    int64_t sums[2] = {0, 0};
     device->pending_count -= count;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t at = (device->pending_first + device->pending_count + i) % INPUT_MAX_PENDING;
-        if (device->pending[at].type == INPUT_EV_ABS)
-            moved[device->pending[at].code == INPUT_ABS_Y] = true;
+        const struct input_event *event = &device->pending[at];
+        if (event->type == INPUT_EV_SYN)
+            continue;
+        moved[event->code == INPUT_ABS_Y] = true; // or INPUT_REL_Y, which is the same number
+        sums[event->code == INPUT_ABS_Y] += event->value;
     }
-    if (moved[0])
-        input_device_emit(device, INPUT_EV_ABS, INPUT_ABS_X, device->state.x);
-    if (moved[1])
-        input_device_emit(device, INPUT_EV_ABS, INPUT_ABS_Y, device->state.y);
+    const int32_t places[2] = {device->state.x, device->state.y};
+    for (unsigned axis = 0; axis < 2; axis++) {
+        if (moved[axis] && device->kind == INPUT_MOUSE)
+            input_device_emit(device, INPUT_EV_REL, (uint16_t)(INPUT_REL_X + axis),
+                              input_within(sums[axis], -INPUT_MAX_MOTION, INPUT_MAX_MOTION));
+        else if (moved[axis])
+            input_device_emit(device, INPUT_EV_ABS, (uint16_t)(INPUT_ABS_X + axis), places[axis]);
+    }
     input_device_end_group(device);
 }
 

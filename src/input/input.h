@@ -1,6 +1,6 @@
-// Virtio input devices (virtio 1.2 §5.8): a keyboard, an absolute pointer, a touch screen. They are
-// pure: a front brings the driver's requests and carries the responses, and displays bring the
-// events of a person.
+// Virtio input devices (virtio 1.2 §5.8): a keyboard, an absolute pointer, a touch screen, a mouse.
+// They are pure: a front brings the driver's requests and carries the responses, and displays bring
+// the events of a person.
 //
 // The device knows what is held down. Events wait for the driver's buffers, up to
 // INPUT_MAX_PENDING. Events beyond that, and those that come while there is no driver or the VM is
@@ -10,8 +10,8 @@
 //
 // The driver gets events no faster than hands make them: Linux keeps as few as 64 events for a
 // program that is not reading at the moment, and drops them all when there are more. This does not
-// slow a person. Text that is pasted as keys takes its time, and positions of the pointer that have
-// to wait are merged.
+// slow a person. Text that is pasted as keys takes its time, and positions of the pointer and
+// motions of the mouse that have to wait are merged.
 //
 // Thread: one. Nothing blocks.
 #ifndef INPUT_INPUT_H
@@ -28,8 +28,9 @@ struct input_device;
 
 enum input_kind {
     INPUT_KEYBOARD, // keys; the driver repeats them by itself; LEDs
-    INPUT_POINTER,  // ABS_X, ABS_Y, five buttons, two wheels
+    INPUT_POINTER,  // ABS_X, ABS_Y, eight buttons, two wheels
     INPUT_TOUCH,    // INPUT_CONTACTS contacts, protocol B
+    INPUT_MOUSE,    // REL_X, REL_Y, buttons and wheels as the pointer
     INPUT_KINDS
 };
 
@@ -66,7 +67,7 @@ struct input_device *input_device_create(enum input_kind kind, const struct inpu
 // No callback comes.
 void input_device_destroy(struct input_device *device);
 
-const char *input_kind_name(enum input_kind kind); // "keyboard", "pointer", "touch"
+const char *input_kind_name(enum input_kind kind); // "keyboard", "pointer", "touch", "mouse"
 // Whether a device of this kind takes such events (SYN_REPORT included).
 bool input_kind_takes(enum input_kind kind, uint16_t type, uint16_t code);
 

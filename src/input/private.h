@@ -56,6 +56,11 @@ struct input_device {
 uint8_t input_config_bytes(enum input_kind kind, uint8_t select, uint8_t subselect,
                            uint8_t bytes[128]);
 
+static inline int32_t input_within(int64_t value, int32_t least, int32_t most)
+{
+    return value < least ? least : value > most ? most : (int32_t)value;
+}
+
 // state.c
 void input_state_clear(struct input_state *state);
 static inline bool input_state_is_down(const struct input_state *state, unsigned code)

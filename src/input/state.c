@@ -11,11 +11,6 @@ void input_state_clear(struct input_state *state)
         state->contacts[i] = (struct input_contact){-1, -1, -1};
 }
 
-static int32_t within(int32_t value, int32_t least, int32_t most)
-{
-    return value < least ? least : value > most ? most : value;
-}
-
 // ---- one event of a group -------------------------------------------------
 
 static void set_key(struct input_device *device, unsigned code, bool down)
@@ -56,7 +51,7 @@ static void apply_touch(struct input_device *device, const struct input_event *e
     } else if (contact->id >= 0) {
         bool x = event->code == INPUT_ABS_MT_POSITION_X;
         set_position(device, event->code, x ? &contact->x : &contact->y,
-                     within(event->value, 0, INPUT_RANGE));
+                     input_within(event->value, 0, INPUT_RANGE));
     }
 }
 
@@ -111,12 +106,13 @@ static void gather(struct wheel *wheel, const struct input_event *event)
 {
     enum { MOST = INPUT_MAX_CLICKS * INPUT_CLICK };
     if (event->code == wheel->code) {
-        wheel->clicks =
-            within(wheel->clicks + within(event->value, -INPUT_MAX_CLICKS, INPUT_MAX_CLICKS),
-                   -INPUT_MAX_CLICKS, INPUT_MAX_CLICKS);
+        wheel->clicks = input_within(
+            wheel->clicks + input_within(event->value, -INPUT_MAX_CLICKS, INPUT_MAX_CLICKS),
+            -INPUT_MAX_CLICKS, INPUT_MAX_CLICKS);
         wheel->has_clicks = true;
     } else if (event->code == wheel->fine_code) {
-        wheel->fine = within(wheel->fine + within(event->value, -MOST, MOST), -MOST, MOST);
+        wheel->fine =
+            input_within(wheel->fine + input_within(event->value, -MOST, MOST), -MOST, MOST);
         wheel->has_fine = true;
     }
 }
@@ -126,6 +122,7 @@ void input_state_apply(struct input_device *device, const struct input_event *gr
     struct input_state *state = &device->state;
     struct wheel wheels[] = {{.code = INPUT_REL_WHEEL, .fine_code = INPUT_REL_WHEEL_HI_RES},
                              {.code = INPUT_REL_HWHEEL, .fine_code = INPUT_REL_HWHEEL_HI_RES}};
+    int32_t moved[2] = {0, 0};
     for (size_t i = 0; i < count; i++) {
         const struct input_event *event = &group[i];
         switch (event->type) {
@@ -137,12 +134,15 @@ void input_state_apply(struct input_device *device, const struct input_event *gr
         case INPUT_EV_REL:
             gather(&wheels[0], event);
             gather(&wheels[1], event);
+            if (event->code <= INPUT_REL_Y)
+                moved[event->code] = input_within((int64_t)moved[event->code] + event->value,
+                                                  -INPUT_MAX_MOTION, INPUT_MAX_MOTION);
             break;
         case INPUT_EV_ABS:
             if (device->kind == INPUT_POINTER)
                 set_position(device, event->code,
                              event->code == INPUT_ABS_X ? &state->x : &state->y,
-                             within(event->value, 0, INPUT_RANGE));
+                             input_within(event->value, 0, INPUT_RANGE));
             else if (event->code >= INPUT_ABS_MT_SLOT)
                 apply_touch(device, event);
             break;
@@ -150,6 +150,9 @@ void input_state_apply(struct input_device *device, const struct input_event *gr
     }
     if (device->kind == INPUT_TOUCH)
         follow_contacts(device);
+    for (uint16_t i = 0; i < 2; i++)
+        if (moved[i])
+            input_device_emit(device, INPUT_EV_REL, (uint16_t)(INPUT_REL_X + i), moved[i]);
     for (unsigned i = 0; i < 2; i++)
         turn(device, &wheels[i], &device->clicks[i]);
 }

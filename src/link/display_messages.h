@@ -41,7 +41,7 @@ enum link_display_type {
 struct link_display_setup {
     uint32_t outputs;       // 1…16
     uint32_t width, height; // preferred mode of output 0, pixels
-    uint32_t pad;
+    uint32_t inputs;        // bit n: the guest has device n of enum link_input_device
     char name[64]; // of the VM, for titles; NUL-terminated
 };
 
@@ -109,6 +109,9 @@ enum link_input_device {
     // Multi-touch, protocol B: EV_ABS ABS_MT_SLOT, ABS_MT_TRACKING_ID, ABS_MT_POSITION_X, _Y as
     // above; EV_KEY BTN_TOUCH
     LINK_INPUT_TOUCH,
+    // EV_REL REL_X and REL_Y, the host's counts; buttons and wheels as the pointer. Of a person
+    // whose mouse was captured
+    LINK_INPUT_MOUSE,
     LINK_INPUT_DEVICES
 };
 #define LINK_INPUT_RANGE 32767

@@ -9,7 +9,7 @@ import time
 
 SETUP, FILE_OPEN, FILE_CLOSE, PICTURE, FRAME, CURSOR_SHAPE, CURSOR_MOVE, LEDS = range(128, 136)
 READY, SHOWN, MODE, INPUT, CLOSED, COUNTERS = range(192, 198)
-KEYBOARD, POINTER, TOUCH = range(3)
+KEYBOARD, POINTER, TOUCH, MOUSE = range(4)
 EV_SYN, EV_KEY, EV_REL, EV_ABS = range(4)
 
 # Names give the order of the bytes in memory.
@@ -94,8 +94,8 @@ class Device:
         except (BrokenPipeError, ConnectionResetError) as e:
             raise Gone from e
 
-    def setup(self, outputs=1, width=640, height=480, name=b"Fake"):
-        self.send(SETUP, struct.pack("=4I64s", outputs, width, height, 0, name))
+    def setup(self, outputs=1, width=640, height=480, name=b"Fake", inputs=0xB):
+        self.send(SETUP, struct.pack("=4I64s", outputs, width, height, inputs, name))
 
     def open_file(self, fd, size):
         self.files += 1

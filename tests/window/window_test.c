@@ -197,6 +197,35 @@ static void what_is_held_is_let_go(void **state)
     assert_int_equal(told_count, 0);
 }
 
+static void a_captured_mouse_is_the_guests_mouse(void **state)
+{
+    (void)state;
+    struct window_input input = {0};
+    window_input_button(&input, SDL_BUTTON_LEFT, true);
+    told_count = 0;
+    window_input_capture(&input, true); // what is down is let go where it was pressed
+    expect_told(0, LINK_INPUT_POINTER, 1, 0x110, 0);
+    assert_int_equal(told_count, 2);
+    window_input_capture(&input, true);
+    window_input_relative(&input, 0, 0);
+    assert_int_equal(told_count, 2);
+    told_count = 0;
+    window_input_relative(&input, -3, 0);
+    window_input_relative(&input, 0, 4);
+    window_input_button(&input, SDL_BUTTON_X2 + 3, true);
+    window_input_wheel(&input, 0, 1);
+    expect_told(0, LINK_INPUT_MOUSE, 2, 0, -3);
+    expect_told(1, LINK_INPUT_MOUSE, 0, 0, 0);
+    expect_told(2, LINK_INPUT_MOUSE, 2, 1, 4);
+    expect_told(4, LINK_INPUT_MOUSE, 1, 0x117, 1);
+    expect_told(6, LINK_INPUT_MOUSE, 2, 11, 120);
+    told_count = 0;
+    window_input_capture(&input, false);
+    expect_told(0, LINK_INPUT_MOUSE, 1, 0x117, 0);
+    window_input_button(&input, SDL_BUTTON_LEFT, true);
+    expect_told(2, LINK_INPUT_POINTER, 1, 0x110, 1);
+}
+
 static void a_lock_key_is_pressed_where_lights_differ(void **state)
 {
     (void)state;
@@ -238,7 +267,7 @@ static void buttons_that_no_mouse_has_are_left_out(void **state)
     (void)state;
     struct window_input input = {0};
     window_input_button(&input, 0, true);
-    window_input_button(&input, 6, true);
+    window_input_button(&input, 9, true);
     window_input_button(&input, 255, true);
     window_input_button(&input, SDL_BUTTON_LEFT, false); // was not down
     assert_int_equal(told_count, 0);
@@ -368,6 +397,7 @@ int main(void)
         cmocka_unit_test(keys_have_codes_of_their_own),
         cmocka_unit_test_setup(a_key_goes_down_once_and_up_once, forget),
         cmocka_unit_test_setup(what_is_held_is_let_go, forget),
+        cmocka_unit_test_setup(a_captured_mouse_is_the_guests_mouse, forget),
         cmocka_unit_test_setup(a_lock_key_is_pressed_where_lights_differ, forget),
         cmocka_unit_test_setup(fine_wheels_add_up, forget),
         cmocka_unit_test_setup(buttons_that_no_mouse_has_are_left_out, forget),

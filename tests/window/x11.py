@@ -123,6 +123,10 @@ class Person:
         self.test.XTestFakeMotionEvent(self.display, -1, x, y, ctypes.c_ulong(0))
         self.sync()
 
+    def turn(self, x, y):
+        self.test.XTestFakeRelativeMotionEvent(self.display, x, y, ctypes.c_ulong(0))
+        self.sync()
+
     def button(self, button, *downs):
         for down in downs or (1, 0):
             self.test.XTestFakeButtonEvent(self.display, button, down, ctypes.c_ulong(0))

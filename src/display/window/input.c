@@ -7,6 +7,8 @@ enum {
     EV_KEY = 1,
     EV_REL = 2,
     EV_ABS = 3,
+    REL_X = 0,
+    REL_Y = 1,
     REL_WHEEL_HI_RES = 11,
     REL_HWHEEL_HI_RES = 12,
     ABS_MT_SLOT = 0x2f,
@@ -16,6 +18,9 @@ enum {
     BTN_MIDDLE,
     BTN_SIDE,
     BTN_EXTRA,
+    BTN_FORWARD,
+    BTN_BACK,
+    BTN_TASK,
     NOTCH = 120, // of a wheel, in units of REL_WHEEL_HI_RES
 };
 
@@ -75,19 +80,50 @@ void window_input_motion(struct window_input *input, uint32_t output, double x, 
     display_input_end(input->display, LINK_INPUT_POINTER);
 }
 
+static enum link_input_device mouse(const struct window_input *input)
+{
+    return input->captured ? LINK_INPUT_MOUSE : LINK_INPUT_POINTER;
+}
+
+void window_input_relative(struct window_input *input, int32_t x, int32_t y)
+{
+    if (x)
+        display_input(input->display, LINK_INPUT_MOUSE, EV_REL, REL_X, x);
+    if (y)
+        display_input(input->display, LINK_INPUT_MOUSE, EV_REL, REL_Y, y);
+    if (x || y)
+        display_input_end(input->display, LINK_INPUT_MOUSE);
+}
+
 void window_input_button(struct window_input *input, unsigned button, bool down)
 {
     static const uint16_t codes[] = {
         [SDL_BUTTON_LEFT] = BTN_LEFT,   [SDL_BUTTON_MIDDLE] = BTN_MIDDLE,
         [SDL_BUTTON_RIGHT] = BTN_RIGHT, [SDL_BUTTON_X1] = BTN_SIDE,
-        [SDL_BUTTON_X2] = BTN_EXTRA,
+        [SDL_BUTTON_X2] = BTN_EXTRA,    [SDL_BUTTON_X2 + 1] = BTN_FORWARD,
+        [SDL_BUTTON_X2 + 2] = BTN_BACK, [SDL_BUTTON_X2 + 3] = BTN_TASK,
     };
     if (!button || button >= sizeof(codes) / sizeof(*codes) ||
         (input->buttons >> button & 1) == (uint32_t)down)
         return;
     input->buttons ^= 1u << button;
-    display_input(input->display, LINK_INPUT_POINTER, EV_KEY, codes[button], down);
-    display_input_end(input->display, LINK_INPUT_POINTER);
+    display_input(input->display, mouse(input), EV_KEY, codes[button], down);
+    display_input_end(input->display, mouse(input));
+}
+
+static void release_buttons(struct window_input *input)
+{
+    for (unsigned button = 1; button < 32; button++)
+        if (input->buttons >> button & 1)
+            window_input_button(input, button, false);
+}
+
+void window_input_capture(struct window_input *input, bool captured)
+{
+    if (input->captured == captured)
+        return;
+    release_buttons(input);
+    input->captured = captured;
 }
 
 // Adds to what is left of before; returns the whole units and keeps the rest.
@@ -108,11 +144,11 @@ void window_input_wheel(struct window_input *input, double x, double y)
 {
     int32_t up = whole(&input->wheel_y, y * NOTCH), right = whole(&input->wheel_x, x * NOTCH);
     if (up)
-        display_input(input->display, LINK_INPUT_POINTER, EV_REL, REL_WHEEL_HI_RES, up);
+        display_input(input->display, mouse(input), EV_REL, REL_WHEEL_HI_RES, up);
     if (right)
-        display_input(input->display, LINK_INPUT_POINTER, EV_REL, REL_HWHEEL_HI_RES, right);
+        display_input(input->display, mouse(input), EV_REL, REL_HWHEEL_HI_RES, right);
     if (up || right)
-        display_input_end(input->display, LINK_INPUT_POINTER);
+        display_input_end(input->display, mouse(input));
 }
 
 // ---- touch ----------------------------------------------------------------
@@ -166,9 +202,7 @@ void window_input_finger(struct window_input *input, SDL_FingerID finger, bool d
 void window_input_release_all(struct window_input *input)
 {
     window_input_release_keys(input);
-    for (unsigned button = 1; button < 32; button++)
-        if (input->buttons >> button & 1)
-            window_input_button(input, button, false);
+    release_buttons(input);
     for (unsigned slot = 0; slot < WINDOW_TOUCHES; slot++)
         if (input->touches[slot].down)
             window_input_finger(input, input->touches[slot].finger, false, 0, 0, 0);

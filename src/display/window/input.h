@@ -15,6 +15,7 @@ enum { WINDOW_TOUCHES = 10 };
 
 struct window_input {
     struct display *display;
+    bool captured;                 // the guest's mouse has the buttons and wheels, not its pointer
     bool down[WINDOW_KEY_MAX + 1]; // keys of the guest
     uint32_t buttons;              // bit n: SDL's button n is down
     double wheel_x, wheel_y;       // not yet passed on, 120ths of a notch
@@ -31,6 +32,10 @@ bool window_input_key(struct window_input *input, SDL_Scancode scancode, bool do
 bool window_input_is_down(const struct window_input *input, SDL_Scancode scancode);
 // x, y: pixels of the output's picture.
 void window_input_motion(struct window_input *input, uint32_t output, double x, double y);
+// The mouse was captured and has moved, in SDL's units.
+void window_input_relative(struct window_input *input, int32_t x, int32_t y);
+// Buttons that are down go up, at the device that has them.
+void window_input_capture(struct window_input *input, bool captured);
 // `button`: SDL's number.
 void window_input_button(struct window_input *input, unsigned button, bool down);
 // Notches, positive: right, away from the person.

@@ -192,6 +192,7 @@ static void on_setup(void *data, const struct link_display_setup *setup)
         return;
     }
     app->settings.name = app->name;
+    app->settings.mouse = setup->inputs >> LINK_INPUT_MOUSE & 1;
     app->settings.numbered = setup->outputs > 1;
     app->count = setup->outputs;
     app->failed = !open_windows(app, setup);
@@ -288,6 +289,8 @@ static void on_key(struct app *app, const SDL_KeyboardEvent *event)
     bool ours = down && (event->keysym.mod & KMOD_CTRL) && (event->keysym.mod & KMOD_ALT);
     if (ours && key == SDL_SCANCODE_G)
         window_toggle_grab(window);
+    else if (ours && key == SDL_SCANCODE_M && app->settings.mouse)
+        window_capture(window, !window->captured);
     else if (ours && key == SDL_SCANCODE_F)
         window_toggle_fullscreen(window);
     else
@@ -298,7 +301,7 @@ static void on_motion(struct app *app, Uint32 id, Sint32 at_x, Sint32 at_y)
 {
     struct window *window = window_by_id(app, id);
     double x = at_x, y = at_y;
-    if (window && window_point(window, &x, &y))
+    if (window && !app->input.captured && window_point(window, &x, &y))
         window_input_motion(&app->input, window->output, x, y);
 }
 
@@ -325,6 +328,7 @@ static void on_window(struct app *app, const SDL_WindowEvent *event)
         on_close(app, window);
         break;
     case SDL_WINDOWEVENT_FOCUS_LOST:
+        window_capture(window, false);
         window_input_release_all(&app->input);
         break;
     case SDL_WINDOWEVENT_FOCUS_GAINED:
@@ -364,6 +368,8 @@ static void on_event(struct app *app, const SDL_Event *event)
         on_key(app, &event->key);
         break;
     case SDL_MOUSEMOTION:
+        if (app->input.captured)
+            window_input_relative(&app->input, event->motion.xrel, event->motion.yrel);
         on_motion(app, event->motion.windowID, event->motion.x, event->motion.y);
         break;
     case SDL_MOUSEBUTTONDOWN:

@@ -27,13 +27,14 @@ static const char off[] = "The guest has switched its screen off";
 
 static void set_title(struct window *window)
 {
-    char number[32] = "", title[256];
+    char number[32] = "", title[320];
     if (window->settings.numbered)
         snprintf(number, sizeof(number), " (%u)", window->output + 1);
-    snprintf(title, sizeof(title), "%s%s%s%s%s%s%s", window->settings.name, number,
+    snprintf(title, sizeof(title), "%s%s%s%s%s%s%s%s", window->settings.name, number,
              window->farewell ? " - " : "", window->farewell ? window->farewell : "",
              window->notice ? " - " : "", window->notice ? window->notice : "",
-             window->grabbed ? " - Ctrl+Alt+G gives the keyboard back" : "");
+             window->grabbed ? " - Ctrl+Alt+G gives the keyboard back" : "",
+             window->captured ? " - Ctrl+Alt+M gives the mouse back" : "");
     SDL_SetWindowTitle(window->sdl, title);
 }
 
@@ -188,6 +189,7 @@ bool window_open(struct window *window, const struct window_settings *settings, 
 bool window_reopen(struct window *window, bool vulkan)
 {
     int width, height;
+    window_capture(window, false);
     SDL_GetWindowSize(window->sdl, &width, &height);
     SDL_DestroyWindow(window->sdl);
     window->sdl = NULL;
@@ -196,6 +198,8 @@ bool window_reopen(struct window *window, bool vulkan)
 
 void window_close(struct window *window)
 {
+    if (window->sdl)
+        window_capture(window, false);
     window_set_presenter(window, NULL);
     if (window->cursor)
         SDL_FreeCursor(window->cursor);
@@ -346,6 +350,21 @@ void window_toggle_grab(struct window *window)
     window->grabbed = !window->grabbed;
     SDL_SetWindowKeyboardGrab(window->sdl, window->grabbed ? SDL_TRUE : SDL_FALSE);
     set_title(window);
+}
+
+void window_capture(struct window *window, bool captured)
+{
+    if (window->captured == captured)
+        return;
+    if (SDL_SetRelativeMouseMode(captured ? SDL_TRUE : SDL_FALSE) < 0 && captured) {
+        log_warning("the mouse cannot be captured here: %s", SDL_GetError());
+        return;
+    }
+    window->captured = captured;
+    window_input_capture(window->settings.input, captured);
+    set_title(window);
+    if (!captured)
+        window_cursor(window, false);
 }
 
 void window_toggle_fullscreen(struct window *window)

@@ -12,6 +12,7 @@ struct window_settings {
     struct window_input *input;
     enum window_scale scale;
     bool fullscreen, grab;
+    bool mouse;       // the guest has one that can be moved without bounds
     const char *name; // the VM's
     bool numbered;    // the title says which output it is
     Uint32 event;     // type of the events
@@ -23,6 +24,7 @@ struct window {
     SDL_Window *sdl;
     struct window_presenter *presenter; // NULL: not made yet
     bool grabbed;
+    bool captured;          // the person's mouse
     uint32_t width, height; // pixels
     const char *farewell;   // in the title, when the person has closed it once; NULL: nothing
     const char *notice;     // what it says instead of a picture; NULL: it shows the picture
@@ -61,6 +63,9 @@ void window_event(struct window *window, const SDL_WindowEvent *event);
 // Turns a place in the window (SDL's units) into pixels of the picture. False: there is no picture.
 bool window_point(const struct window *window, double *x, double *y);
 void window_toggle_grab(struct window *window);
+// The person's mouse moves the guest's mouse, and not the pointer on the screen. The guest must
+// have one.
+void window_capture(struct window *window, bool captured);
 void window_toggle_fullscreen(struct window *window);
 
 // When to call window_tick (os_now_ns); 0: never.

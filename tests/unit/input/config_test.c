@@ -57,6 +57,12 @@ static int pointer(void **state)
     return 0;
 }
 
+static int mouse(void **state)
+{
+    *state = driver_create(INPUT_MOUSE);
+    return 0;
+}
+
 static int touch(void **state)
 {
     *state = driver_create(INPUT_TOUCH);
@@ -91,8 +97,8 @@ static void a_pointer(void **state)
     assert_true(look(*state, ID_NAME, 0, data) > 0);
     assert_int_equal(look(*state, PROP_BITS, 0, data), 0);
     look(*state, EV_BITS, INPUT_EV_KEY, data);
-    assert_int_equal(bits(data), 5);
-    assert_true(bit(data, INPUT_BTN_LEFT) && bit(data, INPUT_BTN_EXTRA));
+    assert_int_equal(bits(data), 8);
+    assert_true(bit(data, INPUT_BTN_LEFT) && bit(data, INPUT_BTN_TASK));
     look(*state, EV_BITS, INPUT_EV_REL, data);
     assert_int_equal(bits(data), 4);
     assert_true(bit(data, INPUT_REL_WHEEL) && bit(data, INPUT_REL_WHEEL_HI_RES));
@@ -105,6 +111,20 @@ static void a_pointer(void **state)
     assert_int_equal(look(*state, ABS_INFO, INPUT_ABS_MT_SLOT, data), 0);
     assert_int_equal(look(*state, EV_BITS, INPUT_EV_LED, data), 0);
     assert_int_equal(look(*state, EV_BITS, INPUT_EV_REP, data), 0);
+}
+
+// udev takes for a mouse what has REL_X, REL_Y and mouse buttons, and no positions.
+static void a_mouse(void **state)
+{
+    uint8_t data[128];
+    look(*state, EV_BITS, INPUT_EV_KEY, data);
+    assert_int_equal(bits(data), 8);
+    assert_true(bit(data, INPUT_BTN_LEFT) && bit(data, INPUT_BTN_TASK));
+    look(*state, EV_BITS, INPUT_EV_REL, data);
+    assert_int_equal(bits(data), 6);
+    assert_true(bit(data, INPUT_REL_X) && bit(data, INPUT_REL_Y));
+    assert_int_equal(look(*state, EV_BITS, INPUT_EV_ABS, data), 0);
+    assert_int_equal(look(*state, PROP_BITS, 0, data), 0);
 }
 
 static void a_touch_screen(void **state)
@@ -175,6 +195,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_keyboard, keyboard, driver_teardown),
         cmocka_unit_test_setup_teardown(a_pointer, pointer, driver_teardown),
+        cmocka_unit_test_setup_teardown(a_mouse, mouse, driver_teardown),
         cmocka_unit_test_setup_teardown(a_touch_screen, touch, driver_teardown),
         cmocka_unit_test_setup_teardown(what_is_not_there_has_no_size, touch, driver_teardown),
         cmocka_unit_test_setup_teardown(a_selection_may_be_written_byte_by_byte, pointer,

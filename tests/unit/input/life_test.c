@@ -19,6 +19,12 @@ static int pointer(void **state)
     return 0;
 }
 
+static int mouse(void **state)
+{
+    *state = driver_create(INPUT_MOUSE);
+    return 0;
+}
+
 static int touch(void **state)
 {
     *state = driver_create(INPUT_TOUCH);
@@ -315,6 +321,60 @@ static void motions_that_wait_are_merged(void **state)
 }
 
 // A group that the driver has begun to read is not touched.
+static void turn(struct driver *d, int32_t x, int32_t y)
+{
+    driver_event(d, INPUT_EV_REL, INPUT_REL_X, x);
+    driver_event(d, INPUT_EV_REL, INPUT_REL_Y, y);
+    driver_end(d);
+}
+
+static void motions_of_a_mouse_that_wait_add_up(void **state)
+{
+    struct driver *d = *state;
+    d->patient = true;
+    driver_start(d);
+    for (int32_t i = 0; i < 8; i++)
+        turn(d, 1, 1);
+    d->read = d->heard_count;
+    turn(d, 10, -20);
+    turn(d, 5, 3);
+    turn(d, -15, 1); // comes to nothing, sideways
+    driver_event(d, INPUT_EV_KEY, INPUT_BTN_LEFT, 1);
+    driver_end(d);
+    for (unsigned i = 0; i < 40; i++)
+        turn(d, INT32_MAX, INT32_MIN);
+    turn(d, 1, 1);
+    assert_int_equal(d->read, d->heard_count);
+    driver_wait(d, 100 * MS);
+    driver_expect(d, INPUT_EV_REL, INPUT_REL_X, 0);
+    driver_expect(d, INPUT_EV_REL, INPUT_REL_Y, -16);
+    driver_expect_end(d);
+    driver_expect(d, INPUT_EV_KEY, INPUT_BTN_LEFT, 1);
+    driver_expect_end(d);
+    driver_expect(d, INPUT_EV_REL, INPUT_REL_X, INPUT_MAX_MOTION);
+    driver_expect(d, INPUT_EV_REL, INPUT_REL_Y, 1 - INPUT_MAX_MOTION);
+    driver_expect_end(d);
+    driver_expect_nothing(d);
+}
+
+static void a_mouse_is_not_moved_during_a_pause(void **state)
+{
+    struct driver *d = *state;
+    driver_start(d);
+    input_device_stop(d->device);
+    turn(d, 10, 10);
+    driver_event(d, INPUT_EV_KEY, INPUT_BTN_RIGHT, 1);
+    driver_end(d);
+    input_device_start(d->device);
+    driver_expect(d, INPUT_EV_KEY, INPUT_BTN_RIGHT, 1);
+    driver_expect_end(d);
+    driver_expect_nothing(d);
+    turn(d, 3, 0);
+    driver_expect(d, INPUT_EV_REL, INPUT_REL_X, 3);
+    driver_expect_end(d);
+    driver_expect_nothing(d);
+}
+
 static void a_motion_that_is_under_way_stays(void **state)
 {
     struct driver *d = *state;
@@ -384,6 +444,8 @@ int main(void)
         ON(keyboard, a_person_is_not_slowed),
         ON(keyboard, a_pasted_text_comes_at_a_pace),
         ON(pointer, motions_that_wait_are_merged),
+        ON(mouse, motions_of_a_mouse_that_wait_add_up),
+        ON(mouse, a_mouse_is_not_moved_during_a_pause),
         ON(pointer, a_motion_that_is_under_way_stays),
         cmocka_unit_test(useless_requests_go_back_at_once),
     };
