@@ -24,6 +24,11 @@ const char cli_device_usage[] =
     "                             window; vnc[=ADDRESS[:PORT]]; web=PORT (in a browser);\n"
     "                             image=FOLDER (PNG files); none\n"
     "  --resolution WxH         size of the guest's screen [1280x800]\n"
+    "  --refresh HZ             frames in a second that the guest's screens are said to have "
+    "[those "
+    "of\n"
+    "                           the screen that its window is on, or 60]\n"
+    "  --dpi N                  their pixels to an inch [of that screen, or 96]\n"
     "  --outputs N              number of the guest's screens, 1 to 16 [1]\n"
     "  --input LIST             any of keyboard, pointer, touch, mouse; or none\n"
     "                           [keyboard,pointer,mouse]\n"
@@ -95,6 +100,19 @@ static bool parse_count(const char *command, const char *option, const char *tex
     return true;
 }
 
+static bool parse_range(const char *command, const char *option, const char *text, uint32_t least,
+                        uint32_t most, uint32_t *value)
+{
+    uint64_t number;
+    if (!cli_parse_size(text, most, &number) || number < least) {
+        log_error("%s: --%s is a number from %u to %u, not '%s'", command, option, least, most,
+                  text);
+        return false;
+    }
+    *value = (uint32_t)number;
+    return true;
+}
+
 static bool parse_aperture(const char *command, const char *text, uint64_t *value)
 {
     uint64_t size;
@@ -139,6 +157,11 @@ bool cli_device_option(struct cli_device *device, const char *command, int optio
         log_error("%s: --outputs is a number from 1 to %d, not '%s'", command, GPU_MAX_OUTPUTS,
                   optarg);
         return false;
+    case CLI_DEVICE_REFRESH:
+        return parse_range(command, "refresh", optarg, GPU_MIN_REFRESH, GPU_MAX_REFRESH,
+                           &options->edid_refresh);
+    case CLI_DEVICE_DPI:
+        return parse_range(command, "dpi", optarg, GPU_MIN_DPI, GPU_MAX_DPI, &options->edid_dpi);
     case CLI_DEVICE_DISPLAY:
         return cli_displays_add(&device->displays, command, optarg);
     case CLI_DEVICE_INPUT:

@@ -50,6 +50,8 @@ enum {
     CLI_DEVICE_APERTURE = 512,
     CLI_DEVICE_RESOLUTION,
     CLI_DEVICE_OUTPUTS,
+    CLI_DEVICE_REFRESH,
+    CLI_DEVICE_DPI,
     CLI_DEVICE_DISPLAY,
     CLI_DEVICE_STATS,
     CLI_DEVICE_INPUT,
@@ -70,6 +72,8 @@ enum {
     {"aperture-size", required_argument, NULL, CLI_DEVICE_APERTURE},                                   \
     {"resolution", required_argument, NULL, CLI_DEVICE_RESOLUTION},                                \
     {"outputs", required_argument, NULL, CLI_DEVICE_OUTPUTS},                                      \
+    {"refresh", required_argument, NULL, CLI_DEVICE_REFRESH},                                      \
+    {"dpi", required_argument, NULL, CLI_DEVICE_DPI},                                              \
     {"display", required_argument, NULL, CLI_DEVICE_DISPLAY},                                      \
     {"input", required_argument, NULL, CLI_DEVICE_INPUT},                                          \
     {"stats", no_argument, NULL, CLI_DEVICE_STATS},                                                \

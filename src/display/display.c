@@ -83,6 +83,12 @@ void display_set_mode(struct display *display, uint32_t output, uint32_t width, 
     send(display, LINK_OUTPUT_MODE, &message, sizeof(message));
 }
 
+void display_set_screen(struct display *display, uint32_t output, uint32_t refresh, uint32_t dpi)
+{
+    struct link_output_screen message = {.output = output, .refresh = refresh, .dpi = dpi};
+    send(display, LINK_OUTPUT_SCREEN, &message, sizeof(message));
+}
+
 void display_input(struct display *display, enum link_input_device device, uint16_t type,
                    uint16_t code, int32_t value)
 {

@@ -78,6 +78,8 @@ void display_shown(struct display *display, uint32_t output);
 void display_ready(struct display *display);
 void display_closed(struct display *display);
 void display_set_mode(struct display *display, uint32_t output, uint32_t width, uint32_t height);
+// The screen on which a person sees the output; 0: not known.
+void display_set_screen(struct display *display, uint32_t output, uint32_t refresh, uint32_t dpi);
 // Events are gathered and sent by display_dispatch, or by display_flush. The sender ends groups
 // with SYN_REPORT (display_input_end). Nothing is lost: the socket's queue grows if it must.
 void display_input(struct display *display, enum link_input_device device, uint16_t type,

@@ -146,6 +146,8 @@ struct gpu_device *gpu_device_create(struct os_loop *loop, const struct gpu_opti
     for (uint32_t i = 0; i < options->outputs; i++) {
         device->outputs[i].width = options->width;
         device->outputs[i].height = options->height;
+        device->outputs[i].refresh = options->edid_refresh ? options->edid_refresh : 60;
+        device->outputs[i].dpi = options->edid_dpi ? options->edid_dpi : 96;
         list_init(&device->outputs[i].flushes);
     }
     device->renderers = create_renderers(loop, options);

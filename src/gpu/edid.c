@@ -5,11 +5,9 @@
 
 enum {
     BLOCK = 128,
-    REFRESH = 60,        // Hz
     MAX_DETAILED = 4095, // pixels of a detailed timing descriptor, each way
     MAX_CLOCK = 65535,   // its pixel clock, 10 kHz
     MAX_DISPLAYID_CLOCK = 1 << 24,
-    PIXELS_PER_METRE = 3780, // 96 dpi
 };
 
 // CVT with reduced blanking, for flat panels.
@@ -31,7 +29,8 @@ static uint32_t sync_lines(uint32_t width, uint32_t height)
     return 10;
 }
 
-static struct timing timing_of(uint32_t width, uint32_t height, uint32_t max_clock)
+static struct timing timing_of(uint32_t width, uint32_t height, uint32_t refresh,
+                               uint32_t max_clock)
 {
     struct timing timing = {
         .width = width,
@@ -42,13 +41,13 @@ static struct timing timing_of(uint32_t width, uint32_t height, uint32_t max_clo
         .v_front = 3,
         .v_sync = sync_lines(width, height),
     };
-    // At least 460 µs without lines; the rest of the 1/60 s is for lines.
-    const uint32_t blank_us = 460, frame_us = 1000000 / REFRESH;
+    // At least 460 µs without lines; the rest of the frame is for lines.
+    const uint32_t blank_us = 460, frame_us = 1000000 / refresh;
     timing.v_blank = blank_us * height / (frame_us - blank_us) + 1;
     if (timing.v_blank < timing.v_front + timing.v_sync + 6)
         timing.v_blank = timing.v_front + timing.v_sync + 6;
     uint64_t pixels = (uint64_t)(width + timing.h_blank) * (height + timing.v_blank);
-    uint64_t clock = pixels * REFRESH / 10000;
+    uint64_t clock = pixels * refresh / 10000;
     clock -= clock % 25; // a step of 0.25 MHz
     // Huge screens refresh more slowly.
     timing.clock = clock > max_clock ? max_clock : clock ? (uint32_t)clock : 1;
@@ -61,15 +60,16 @@ static void put16(uint8_t *at, uint32_t value)
     at[1] = value >> 8 & 0xff;
 }
 
-static uint32_t millimetres(uint32_t pixels)
+static uint32_t millimetres(uint32_t pixels, uint32_t dpi)
 {
-    return (pixels * 1000 + PIXELS_PER_METRE / 2) / PIXELS_PER_METRE;
+    return (pixels * 254 + dpi * 5) / (dpi * 10);
 }
 
-static void put_detailed(uint8_t *at, const struct timing *timing, uint32_t width, uint32_t height)
+static void put_detailed(uint8_t *at, const struct timing *timing, const struct gpu_screen *screen)
 {
-    uint32_t width_mm = millimetres(width),
-             height_mm = millimetres(height); // of the screen; the base block says at most 255 cm
+    // The base block says at most 255 cm.
+    uint32_t width_mm = millimetres(screen->width, screen->dpi);
+    uint32_t height_mm = millimetres(screen->height, screen->dpi);
     width_mm = width_mm > 2550 ? 2550 : width_mm;
     height_mm = height_mm > 2550 ? 2550 : height_mm;
     put16(at, timing->clock);
@@ -118,18 +118,19 @@ static void put_standard(uint8_t *at)
                   {1600, 3}, {1680, 0}, {1920, 3}, {1920, 0}};
     for (int i = 0; i < 8; i++) {
         at[i * 2] = (uint8_t)(modes[i].width / 8 - 31);
-        at[i * 2 + 1] = (uint8_t)(modes[i].aspect << 6 | (REFRESH - 60));
+        at[i * 2 + 1] = (uint8_t)(modes[i].aspect << 6 | 0 /* Hz above 60 */);
     }
 }
 
-static void put_base(uint8_t *block, const struct timing *timing, uint32_t width, uint32_t height,
+static void put_base(uint8_t *block, const struct timing *timing, const struct gpu_screen *screen,
                      uint32_t output)
 {
     static const uint8_t header[8] = {0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0};
     // sRGB's primaries and white, 10 bits each.
     static const uint8_t chromaticity[10] = {0xee, 0x91, 0xa3, 0x54, 0x4c,
                                              0x99, 0x26, 0x0f, 0x50, 0x54};
-    uint32_t width_cm = millimetres(width) / 10, height_cm = millimetres(height) / 10;
+    uint32_t width_cm = millimetres(screen->width, screen->dpi) / 10;
+    uint32_t height_cm = millimetres(screen->height, screen->dpi) / 10;
     memcpy(block, header, sizeof(header));
     block[8] = 0x22; // "HSP": five bits per letter
     block[9] = 0x70;
@@ -148,12 +149,19 @@ static void put_base(uint8_t *block, const struct timing *timing, uint32_t width
     block[35] = 0x21; // 640x480, 800x600
     block[36] = 0x08; // 1024x768
     put_standard(block + 38);
-    put_detailed(block + 54, timing, width, height);
+    put_detailed(block + 54, timing, screen);
     put_text(block + 72, 0xfc, "Hesper");
     block[93] = block[111] = 0x10; // two empty descriptors
 }
 
-static void put_displayid(uint8_t *block, const struct timing *timing)
+// In tenths of a millimetre, as far as 16 bits go.
+static uint32_t tenths(uint32_t pixels, uint32_t dpi)
+{
+    uint32_t size = millimetres(pixels, dpi) * 10;
+    return size > UINT16_MAX ? UINT16_MAX : size;
+}
+
+static void put_displayid(uint8_t *block, const struct timing *timing, uint32_t dpi)
 {
     enum { SECTION = 121 };
     block[0] = 0x70; // DisplayID extension
@@ -171,8 +179,8 @@ static void put_displayid(uint8_t *block, const struct timing *timing)
     memcpy(data, identification, sizeof(identification));
     data += sizeof(identification);
     memcpy(data, parameters, sizeof(parameters));
-    put16(data + 3, millimetres(timing->width) * 10);
-    put16(data + 5, millimetres(timing->height) * 10);
+    put16(data + 3, tenths(timing->width, dpi));
+    put16(data + 5, tenths(timing->height, dpi));
     put16(data + 7, timing->width);
     put16(data + 9, timing->height);
     data[13] = (uint8_t)(timing->width >= timing->height && timing->width < timing->height * 3
@@ -199,17 +207,18 @@ static void put_displayid(uint8_t *block, const struct timing *timing)
     block[BLOCK - 1] = checksum(block, BLOCK - 1);
 }
 
-size_t gpu_edid_make(uint8_t edid[GPU_EDID_MAX], uint32_t width, uint32_t height, uint32_t output)
+size_t gpu_edid_make(uint8_t edid[GPU_EDID_MAX], const struct gpu_screen *screen, uint32_t output)
 {
+    uint32_t width = screen->width, height = screen->height;
     memset(edid, 0, GPU_EDID_MAX);
-    struct timing timing = timing_of(width, height, MAX_DISPLAYID_CLOCK);
+    struct timing timing = timing_of(width, height, screen->refresh, MAX_DISPLAYID_CLOCK);
     bool fits = width <= MAX_DETAILED && height <= MAX_DETAILED && timing.clock <= MAX_CLOCK;
-    struct timing base = fits ? timing : timing_of(1920, 1080, MAX_CLOCK);
-    put_base(edid, &base, width, height, output);
+    struct timing base = fits ? timing : timing_of(1920, 1080, 60, MAX_CLOCK);
+    put_base(edid, &base, screen, output);
     edid[126] = !fits;
     edid[127] = checksum(edid, BLOCK - 1);
     if (fits)
         return BLOCK;
-    put_displayid(edid + BLOCK, &timing);
+    put_displayid(edid + BLOCK, &timing, screen->dpi);
     return GPU_EDID_MAX;
 }

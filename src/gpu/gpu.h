@@ -59,6 +59,8 @@ struct gpu_options {
     // The rate at which flushes of an output are answered where no listener sets the pace
     // (output.h), per second; 0: at once.
     uint32_t refresh_rate;
+    // What the EDID says. 0: that of the screen on which the output is seen, or else 60 and 96.
+    uint32_t edid_refresh, edid_dpi;
     // Bytes of the shared-memory region (shmid 1), a power of two. 0: there is none, and so neither
     // host-visible blobs nor Venus.
     uint64_t aperture_size;

@@ -29,10 +29,32 @@ struct gpu_outcome gpu_get_edid(struct gpu_device *device, struct gpu_request *r
     const struct gpu_output *output = &device->outputs[id];
     struct gpu_edid answer = {0};
     // An unplugged output has the EDID of the mode that it would have.
-    answer.size =
-        (uint32_t)gpu_edid_make(answer.edid, output->width ? output->width : device->options.width,
-                                output->width ? output->height : device->options.height, id);
+    const struct gpu_screen screen = {
+        .width = output->width ? output->width : device->options.width,
+        .height = output->width ? output->height : device->options.height,
+        .refresh = output->refresh,
+        .dpi = output->dpi,
+    };
+    answer.size = (uint32_t)gpu_edid_make(answer.edid, &screen, id);
     return gpu_respond(device, request, GPU_RESP_OK_EDID, &answer, sizeof(answer));
+}
+
+void gpu_device_set_screen(struct gpu_device *device, uint32_t id, uint32_t refresh, uint32_t dpi)
+{
+    const struct gpu_options *options = &device->options;
+    if (id >= options->outputs)
+        return;
+    struct gpu_output *output = &device->outputs[id];
+    if (options->edid_refresh || refresh < GPU_MIN_REFRESH || refresh > GPU_MAX_REFRESH)
+        refresh = output->refresh;
+    if (options->edid_dpi || dpi < GPU_MIN_DPI || dpi > GPU_MAX_DPI)
+        dpi = output->dpi;
+    if (refresh == output->refresh && dpi == output->dpi)
+        return;
+    output->refresh = refresh;
+    output->dpi = dpi;
+    device->events |= GPU_EVENT_DISPLAY;
+    device->front.config_changed(device->front.data);
 }
 
 bool gpu_device_set_mode(struct gpu_device *device, uint32_t id, uint32_t width, uint32_t height)

@@ -13,7 +13,13 @@
 
 struct gpu_device;
 
-enum { GPU_MAX_OUTPUTS = 16 };
+enum {
+    GPU_MAX_OUTPUTS = 16,
+    GPU_MIN_REFRESH = 20, // Hz
+    GPU_MAX_REFRESH = 500,
+    GPU_MIN_DPI = 40,
+    GPU_MAX_DPI = 800,
+};
 
 // ---- reading --------------------------------------------------------------
 
@@ -94,6 +100,11 @@ struct gpu_counters {           // since the device was made
 };
 struct gpu_counters gpu_device_counters(const struct gpu_device *device);
 
+// The screen on which a person sees the output: its frames in a second and its pixels to an inch,
+// for the EDID. What is 0 or no screen's, and what the options say, stays as it is. The guest hears
+// of a change.
+void gpu_device_set_screen(struct gpu_device *device, uint32_t output, uint32_t refresh,
+                           uint32_t dpi);
 // Gives the output another mode, such as the size of a person's window. Width 0 unplugs it. The
 // guest hears of it by a configuration event.
 // Errors: false, `output` or a size (16 to 16384) is out of range.

@@ -16,6 +16,7 @@ enum {
 
 struct gpu_output {
     uint32_t width, height; // mode; 0: unplugged
+    uint32_t refresh, dpi;  // what the EDID says
 
     // What is shown: a range of `file`.
     struct gpu_file *file;

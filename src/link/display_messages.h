@@ -36,13 +36,14 @@ enum link_display_type {
     LINK_INPUT,               // array of struct link_input, 1…LINK_MAX_INPUTS
     LINK_DISPLAY_CLOSED,      // no payload: its person has closed the window and means the VM
     LINK_DISPLAY_COUNTERS,    // struct link_display_counters, at most once per second
+    LINK_OUTPUT_SCREEN,       // struct link_output_screen: the screen that its window is on
 };
 
 struct link_display_setup {
     uint32_t outputs;       // 1…16
     uint32_t width, height; // preferred mode of output 0, pixels
     uint32_t inputs;        // bit n: the guest has device n of enum link_input_device
-    char name[64]; // of the VM, for titles; NUL-terminated
+    char name[64];          // of the VM, for titles; NUL-terminated
 };
 
 struct link_file_open {
@@ -97,6 +98,13 @@ struct link_frame_shown {
 struct link_output_mode {
     uint32_t output;
     uint32_t width, height; // pixels; width 0: unplugged
+    uint32_t pad;
+};
+
+struct link_output_screen {
+    uint32_t output;
+    uint32_t refresh; // Hz; 0: not known
+    uint32_t dpi;     // pixels to an inch; 0: not known
     uint32_t pad;
 };
 

@@ -40,6 +40,8 @@ static bool display_well_formed(const struct link_header *header, const uint8_t 
         return size == sizeof(struct link_frame_shown) && !fds;
     case LINK_OUTPUT_MODE:
         return size == sizeof(struct link_output_mode) && !fds;
+    case LINK_OUTPUT_SCREEN:
+        return size == sizeof(struct link_output_screen) && !fds;
     case LINK_INPUT:
         return size && size % sizeof(struct link_input) == 0 &&
                size / sizeof(struct link_input) <= LINK_MAX_INPUTS && !fds;

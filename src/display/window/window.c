@@ -102,18 +102,46 @@ static void fit_to_guest(struct window *window)
                       (int)lround(window->guest_height * scale));
 }
 
-// The time between two frames of the screen that the window is on.
-static uint64_t period_ns(const struct window *window)
+// Frames in a second of the screen that the window is on.
+static unsigned refresh_rate(const struct window *window)
 {
     SDL_DisplayMode mode;
     int screen = SDL_GetWindowDisplayIndex(window->sdl);
     int rate = screen >= 0 && SDL_GetCurrentDisplayMode(screen, &mode) == 0 ? mode.refresh_rate : 0;
-    return 1000 * MS / (rate >= 20 && rate <= 1000 ? (unsigned)rate : 60);
+    return rate >= 20 && rate <= 1000 ? (unsigned)rate : 60;
+}
+
+static uint64_t period_ns(const struct window *window)
+{
+    return 1000 * MS / refresh_rate(window);
+}
+
+// Its pixels to an inch. Of ordinary screens the systems say this and that: 96 is meant.
+static unsigned dots(const struct window *window)
+{
+    float dpi = 0;
+    int screen = SDL_GetWindowDisplayIndex(window->sdl);
+    if (screen < 0 || SDL_GetDisplayDPI(screen, &dpi, NULL, NULL) < 0 || !(dpi > 40 && dpi < 800) ||
+        (dpi > 80 && dpi < 115))
+        return 96;
+    return (unsigned)lroundf(dpi);
+}
+
+// The guest's monitor is like the person's.
+static void tell_screen(struct window *window)
+{
+    unsigned refresh = refresh_rate(window), dpi = dots(window);
+    if (refresh == window->told_refresh && dpi == window->told_dpi)
+        return;
+    window->told_refresh = refresh;
+    window->told_dpi = dpi;
+    display_set_screen(window->settings.display, window->output, refresh, dpi);
 }
 
 static void take_size(struct window *window)
 {
     uint32_t width, height;
+    tell_screen(window);
     pixel_size(window->sdl, &width, &height);
     bool changed = width != window->width || height != window->height;
     window->width = width;
@@ -176,9 +204,12 @@ bool window_open(struct window *window, const struct window_settings *settings, 
         .grabbed = settings->grab,
         .guest_width = width,
         .guest_height = height,
+        .told_refresh = 60, // what it has without being told
+        .told_dpi = 96,
     };
     if (!make_sdl(window, width, height, vulkan))
         return false;
+    tell_screen(window);
     if (settings->fullscreen)
         window->mode_due_ns = os_now_ns() + SETTLE_NS;
     else

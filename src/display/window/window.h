@@ -32,6 +32,7 @@ struct window {
     // The guest's mode follows the window, and the window the guest's mode.
     uint32_t guest_width, guest_height; // the picture's
     uint32_t asked_width, asked_height; // what the guest was told last
+    uint32_t told_refresh, told_dpi;    // of the screen that it is on
     uint64_t mode_due_ns;               // the person has resized the window; 0: no
     uint64_t off_due_ns;                // the guest has switched the output off; 0: no
     uint64_t ours_until_ns;             // size events until then are answers to our own resizing

@@ -36,6 +36,9 @@ struct display_front {
     struct gpu_device *device; // NULL: detached
     struct gpu_listener listener;
     struct output outputs[GPU_MAX_OUTPUTS];
+    struct {
+        uint32_t refresh, dpi; // 0: not known
+    } screens[GPU_MAX_OUTPUTS];
     uint64_t files[MAX_FILES]; // told, oldest first
     unsigned file_count;
     uint64_t serial;
@@ -242,6 +245,17 @@ static bool on_input(struct display_front *front, const struct link_input *event
     return true;
 }
 
+// Kept for the machine that is attached later.
+static void on_screen(struct display_front *front, const struct link_output_screen *screen)
+{
+    if (screen->output >= GPU_MAX_OUTPUTS)
+        return;
+    front->screens[screen->output].refresh = screen->refresh;
+    front->screens[screen->output].dpi = screen->dpi;
+    if (front->device)
+        gpu_device_set_screen(front->device, screen->output, screen->refresh, screen->dpi);
+}
+
 // False: it broke the protocol.
 static bool take_message(struct display_front *front, const struct link_message *message)
 {
@@ -260,6 +274,9 @@ static bool take_message(struct display_front *front, const struct link_message 
             gpu_device_set_mode(front->device, mode->output, mode->width, mode->height);
         return true;
     }
+    case LINK_OUTPUT_SCREEN:
+        on_screen(front, payload);
+        return true;
     case LINK_INPUT:
         return on_input(front, payload, message->size / sizeof(struct link_input));
     case LINK_DISPLAY_CLOSED:
@@ -358,6 +375,8 @@ void display_front_attach(struct display_front *front, struct gpu_device *device
     front->device = device;
     if (!device)
         return;
+    for (uint32_t i = 0; i < gpu_device_outputs(device); i++)
+        gpu_device_set_screen(device, i, front->screens[i].refresh, front->screens[i].dpi);
     gpu_device_listen(device, &front->listener);
     update_all(front);
 }

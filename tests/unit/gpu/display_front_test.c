@@ -200,12 +200,16 @@ static void what_a_person_does_reaches_the_owner_and_the_guest(void **state)
     say(machine, LINK_OUTPUT_MODE, &mode, sizeof(mode));
     mode.output = 77;
     say(machine, LINK_OUTPUT_MODE, &mode, sizeof(mode)); // no such output: nothing happens
+    struct link_output_screen screen = {.output = 0, .refresh = 144, .dpi = 192};
+    say(machine, LINK_OUTPUT_SCREEN, &screen, sizeof(screen));
+    screen.output = 77;
+    say(machine, LINK_OUTPUT_SCREEN, &screen, sizeof(screen));
     struct link_input events[2] = {
         {.device = LINK_INPUT_KEYBOARD, .type = 1, .code = 30, .value = 1},
         {.device = LINK_INPUT_KEYBOARD}};
     say(machine, LINK_INPUT, events, sizeof(events));
     say(machine, LINK_DISPLAY_CLOSED, NULL, 0);
-    assert_int_equal(machine->config_changes, changes + 1);
+    assert_int_equal(machine->config_changes, changes + 2);
     assert_int_equal(owner.ready, 1);
     assert_int_equal(owner.inputs, 2);
     assert_int_equal(owner.closed, 1);

@@ -55,6 +55,12 @@ static struct mode displayid(const uint8_t *block)
     return mode;
 }
 
+static size_t make(uint8_t edid[GPU_EDID_MAX], uint32_t width, uint32_t height, uint32_t output)
+{
+    const struct gpu_screen screen = {.width = width, .height = height, .refresh = 60, .dpi = 96};
+    return gpu_edid_make(edid, &screen, output);
+}
+
 static void the_mode_comes_out_as_it_went_in(void **state)
 {
     (void)state;
@@ -64,7 +70,7 @@ static void the_mode_comes_out_as_it_went_in(void **state)
                                         {2000, 4096}, {16384, 16384}, {16, 16384}};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         uint8_t edid[GPU_EDID_MAX];
-        size_t size = gpu_edid_make(edid, sizes[i][0], sizes[i][1], 3);
+        size_t size = make(edid, sizes[i][0], sizes[i][1], 3);
         assert_int_equal(size, 128 * (edid[126] + 1));
         for (size_t block = 0; block < size; block += 128)
             assert_int_equal(sum(edid + block, 128), 0);
@@ -90,26 +96,69 @@ static void outputs_differ_in_their_serial_number(void **state)
 {
     (void)state;
     uint8_t first[GPU_EDID_MAX], second[GPU_EDID_MAX];
-    gpu_edid_make(first, 800, 600, 0);
-    gpu_edid_make(second, 800, 600, 1);
+    make(first, 800, 600, 0);
+    make(second, 800, 600, 1);
     assert_int_not_equal(first[12], second[12]);
     assert_memory_equal(first + 75 + 2, "Hesper\n", 7);
 }
 
-// `edid_test FILE WIDTH HEIGHT` writes one for other programs to look at (edid-decode --check).
+// How large it is, in millimetres.
+static void size_of(const uint8_t *edid, unsigned *width, unsigned *height)
+{
+    const uint8_t *at = edid + 54;
+    *width = at[12] | (at[14] >> 4) << 8;
+    *height = at[13] | (at[14] & 15) << 8;
+}
+
+static void rates_and_sizes_are_those_of_the_screen(void **state)
+{
+    (void)state;
+    static const struct {
+        struct gpu_screen screen;
+        unsigned width, height; // mm
+    } cases[] = {
+        {{1920, 1080, 60, 96}, 508, 286},   {{1920, 1080, 144, 96}, 508, 286},
+        {{2560, 1440, 120, 109}, 597, 336}, {{3840, 2160, 144, 192}, 508, 286},
+        {{2880, 1800, 90, 220}, 333, 208},  {{1280, 800, 500, 40}, 813, 508},
+        {{640, 480, 20, 800}, 20, 15},      {{16384, 16384, 20, 40}, 2550, 2550},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct gpu_screen *screen = &cases[i].screen;
+        uint8_t edid[GPU_EDID_MAX];
+        unsigned width, height;
+        size_t size = gpu_edid_make(edid, screen, 0);
+        struct mode mode = size == 256 ? displayid(edid + 128) : detailed(edid + 54);
+        for (size_t block = 0; block < size; block += 128)
+            assert_int_equal(sum(edid + block, 128), 0);
+        assert_int_equal(mode.width, screen->width);
+        assert_int_equal(mode.height, screen->height);
+        if (screen->width >= 1280 && screen->width < 16384)
+            assert_true(mode.hertz > screen->refresh * 0.985 &&
+                        mode.hertz < screen->refresh * 1.005);
+        size_of(edid, &width, &height);
+        assert_int_equal(width, cases[i].width);
+        assert_int_equal(height, cases[i].height);
+    }
+}
+
+// `edid_test FILE WIDTH HEIGHT HERTZ DPI` writes one for other programs to look at (edid-decode
+// --check).
 int main(int argc, char **argv)
 {
-    if (argc == 4) {
-        unsigned width, height;
+    if (argc == 6) {
+        struct gpu_screen screen;
         uint8_t edid[GPU_EDID_MAX];
         FILE *file = fopen(argv[1], "wb");
-        if (!file || sscanf(argv[2], "%u", &width) != 1 || sscanf(argv[3], "%u", &height) != 1)
+        if (!file || sscanf(argv[2], "%u", &screen.width) != 1 ||
+            sscanf(argv[3], "%u", &screen.height) != 1 ||
+            sscanf(argv[4], "%u", &screen.refresh) != 1 || sscanf(argv[5], "%u", &screen.dpi) != 1)
             return 2;
-        size_t size = gpu_edid_make(edid, width, height, 0);
+        size_t size = gpu_edid_make(edid, &screen, 0);
         return fwrite(edid, 1, size, file) != size || fclose(file);
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_mode_comes_out_as_it_went_in),
+        cmocka_unit_test(rates_and_sizes_are_those_of_the_screen),
         cmocka_unit_test(outputs_differ_in_their_serial_number),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -218,6 +218,54 @@ static void a_new_mode_is_an_event_until_it_is_cleared(void **state)
     assert_false(gpu_device_set_mode(machine->device, 0, 100, 16385));
 }
 
+static void read_edid(struct machine *machine, uint32_t output, struct gpu_edid *edid)
+{
+    struct gpu_get_edid body = {.scanout_id = output};
+    struct answer *answer =
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_GET_EDID, &body, sizeof(body));
+    assert_int_equal(answer_type(answer), GPU_RESP_OK_EDID);
+    memcpy(edid, answer->bytes + 24, sizeof(*edid));
+}
+
+static void edid_has_the_screen_that_its_output_is_seen_on(void **state)
+{
+    struct machine *machine = *state;
+    struct gpu_edid before, edid;
+    unsigned changes = machine->config_changes;
+    read_edid(machine, 0, &before);
+    gpu_device_set_screen(machine->device, 0, 60, 96); // nothing new
+    gpu_device_set_screen(machine->device, 0, 0, 0);
+    gpu_device_set_screen(machine->device, 0, GPU_MAX_REFRESH + 1, GPU_MIN_DPI - 1);
+    gpu_device_set_screen(machine->device, 2, 144, 192); // no such output
+    assert_int_equal(machine->config_changes, changes);
+    gpu_device_set_screen(machine->device, 0, 0, 192);
+    assert_int_equal(machine->config_changes, changes + 1);
+    read_edid(machine, 0, &edid);
+    assert_int_equal(edid.edid[54], before.edid[54]);               // the clock
+    assert_int_equal(edid.edid[66], (before.edid[66] | 0x100) / 2); // 338 mm
+    gpu_device_set_screen(machine->device, 0, 120, 0);
+    read_edid(machine, 0, &edid);
+    unsigned clock = edid.edid[54] | edid.edid[55] << 8;
+    assert_true(clock > 2 * (before.edid[54] | before.edid[55] << 8));
+}
+
+static void edid_says_what_a_person_wants(void **state)
+{
+    struct gpu_options options = machine_options();
+    struct gpu_edid before, edid;
+    (void)state;
+    options.edid_refresh = 75;
+    options.edid_dpi = 110;
+    struct machine *machine = machine_create(&options);
+    unsigned changes = machine->config_changes;
+    read_edid(machine, 0, &before);
+    gpu_device_set_screen(machine->device, 0, 144, 192);
+    read_edid(machine, 0, &edid);
+    assert_memory_equal(&before, &edid, sizeof(edid));
+    assert_int_equal(machine->config_changes, changes);
+    machine_destroy(machine);
+}
+
 static void edid_has_the_mode_of_its_output(void **state)
 {
     struct machine *machine = *state;
@@ -305,6 +353,8 @@ int main(void)
         DEVICE_TEST(configuration_is_read_in_any_pieces),
         DEVICE_TEST(a_new_mode_is_an_event_until_it_is_cleared),
         DEVICE_TEST(edid_has_the_mode_of_its_output),
+        DEVICE_TEST(edid_has_the_screen_that_its_output_is_seen_on),
+        cmocka_unit_test(edid_says_what_a_person_wants),
         DEVICE_TEST(the_capset_is_the_codecs),
         DEVICE_TEST(uuids_are_unique_and_stay),
     };
