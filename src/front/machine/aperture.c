@@ -53,6 +53,7 @@ struct machine_aperture {
     struct log_limit limit;
 
     struct queue pending; // struct pending: sent to the placer, which answers in order
+    unsigned stale;       // answers to come first that nobody waits for any more
 };
 
 struct pending {
@@ -154,6 +155,12 @@ static void fail(struct machine_aperture *aperture, const char *what, int error)
     aperture->state = FAILED;
 }
 
+// The front end has mapped a file of the transport's, for good.
+static bool is_fixed(const struct machine_aperture *aperture)
+{
+    return aperture->transport && aperture->transport->shmem_file >= 0;
+}
+
 static void start_failed(struct machine_aperture *aperture, const char *what, int error)
 {
     fail(aperture, what, error);
@@ -170,7 +177,8 @@ static int send_bind(struct machine_aperture *aperture)
     };
     aperture->generation++;
     aperture->bound = false;
-    int error = tell_placer(aperture, PLACER_BIND, &request, aperture->file);
+    int file = is_fixed(aperture) ? aperture->transport->shmem_file : aperture->file;
+    int error = tell_placer(aperture, PLACER_BIND, &request, file);
     if (!error)
         aperture->state = BINDING;
     return error;
@@ -206,11 +214,38 @@ static int map_file(struct machine_aperture *aperture)
                                          aperture->generation);
 }
 
+// A file that stays is looked for once: it could not be found any more with ranges placed in it.
+static bool start_fixed(struct machine_aperture *aperture)
+{
+    aperture->by_placer = true;
+    if (aperture->bound) {
+        aperture->state = SERVING;
+        return true;
+    }
+    if (!machine_placer_hello(aperture->placer)) {
+        if (!aperture->said_ranges)
+            log_error("aperture: no placer in QEMU, and without it vfio-user has no memory that "
+                      "the guest can map%s%s",
+                      aperture->options.hint ? "; " : "",
+                      aperture->options.hint ? aperture->options.hint : "");
+        aperture->said_ranges = true;
+        aperture->state = FAILED;
+        return true;
+    }
+    say_carrier(aperture);
+    int error = send_bind(aperture);
+    if (error)
+        fail(aperture, "the placer cannot be asked", error);
+    return error != 0;
+}
+
 bool machine_aperture_start(struct machine_aperture *aperture, bool resumed)
 {
     os_source_set_deadline(aperture->timer, 0);
     if (!aperture->options.size || (resumed && aperture->state == FAILED))
         return true;
+    if (is_fixed(aperture))
+        return start_fixed(aperture);
     if (resumed && aperture->state != PAUSED) { // impossible: what was stopped is paused
         fail(aperture, "resumed without having been stopped", -EINVAL);
         return true;
@@ -261,7 +296,8 @@ static void paused(struct machine_aperture *aperture)
 bool machine_aperture_stop(struct machine_aperture *aperture)
 {
     os_source_set_deadline(aperture->timer, 0);
-    if (!aperture->options.size || aperture->state == FAILED || aperture->state == IDLE)
+    if (!aperture->options.size || aperture->state == FAILED || aperture->state == IDLE ||
+        is_fixed(aperture)) // a reset follows, and QEMU takes nothing away
         return true;
     bool active =
         aperture->state == BINDING || aperture->state == SERVING || aperture->state == RESUMING;
@@ -292,9 +328,27 @@ static void on_timer(void *data)
     }
 }
 
+// The mapping and its generation stay; what was placed and written goes.
+static void reset_fixed(struct machine_aperture *aperture)
+{
+    struct placer_request request = {.size = aperture->options.size};
+    bool used = aperture->live || aperture->pending.count;
+    aperture->stale += aperture->pending.count;
+    aperture->pending.count = 0;
+    aperture->live = 0;
+    aperture->state = IDLE;
+    if (used && aperture->bound && tell_placer(aperture, PLACER_UNPLACE, &request, -1) == 0)
+        aperture->stale++;
+    os_shm_punch(aperture->transport->shmem_file, NULL, 0, aperture->options.size);
+}
+
 void machine_aperture_reset(struct machine_aperture *aperture)
 {
     os_source_set_deadline(aperture->timer, 0);
+    if (is_fixed(aperture) && aperture->options.size) {
+        reset_fixed(aperture);
+        return;
+    }
     if (aperture->file >= 0)
         close(aperture->file);
     aperture->file = -1;
@@ -316,7 +370,9 @@ static void on_answer(void *data, enum placer_type type, const struct placer_rep
     switch (type) {
     case PLACER_PLACE:
     case PLACER_UNPLACE:
-        if (aperture->pending.count)
+        if (aperture->stale)
+            aperture->stale--;
+        else if (aperture->pending.count)
             settle_first(aperture, error);
         return;
     case PLACER_BIND:
@@ -365,6 +421,7 @@ static void on_placer_closed(void *data)
     enum state state = aperture->state;
     aperture->placer_ended = true;
     aperture->bound = false;
+    aperture->stale = 0;
     for (unsigned left = aperture->pending.count; left && aperture->pending.count; left--)
         settle_first(aperture, -EIO);
     if (state == BINDING || state == RESUMING) {

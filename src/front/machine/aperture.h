@@ -5,6 +5,9 @@
 // driver, and the placer maps ranges over it.
 // - Without it, QEMU maps each range itself (SHMEM_MAP). The number of its mappings is limited.
 //
+// Over vfio-user the file is the transport's, mapped for QEMU's life, and only the placer can
+// carry.
+//
 // An aperture belongs to one device, and must be told of its `start`, `stop` and
 // `reset`.
 //

@@ -1,0 +1,66 @@
+// Private to src/front/vfio_user: what its files share.
+#ifndef VFIO_USER_PRIVATE_H
+#define VFIO_USER_PRIVATE_H
+
+#include "front/vfio_user/channel.h"
+#include "front/vfio_user/config.h"
+#include "front/vfio_user/dma.h"
+#include "front/vfio_user/interrupts.h"
+#include "front/vfio_user/registers.h"
+#include "front/vfio_user/vfio_user.h"
+
+struct os_source;
+
+enum vfio_state {
+    VFIO_IDLE,     // no driver
+    VFIO_STARTING, // waiting for `ready`
+    VFIO_RUNNING,
+    VFIO_STOPPING, // waiting for `stopped`; then it is reset
+    VFIO_CLOSED,
+};
+
+struct vfio_user {
+    struct virtio_transport base;
+    struct os_loop *loop;
+    struct virtio_device device;
+    struct vfio_channel *channel;
+    bool greeted; // VERSION was agreed on
+    struct vfio_config config;
+    struct vfio_registers registers;
+    struct vfio_interrupts interrupts;
+    struct vfio_dma dma;
+    struct virtio_scratch scratch;
+    struct virtio_queue queues[VIRTIO_MAX_QUEUES];
+    struct os_source *again; // timer: a queue has more to do
+    enum vfio_state state;
+    bool master;     // the guest lets us use its memory
+    bool config_due; // its change was not told, as `master` was off
+    struct log_limit limit;
+
+    // Whether the memory that the guest writes is the one that we read: QEMU is asked at the first
+    // kick that brings nothing.
+    bool shared_known; // there is no need to ask any more
+    bool question;     // to be sent
+    unsigned question_queue;
+    uint16_t asked; // its id; 0: none is under way
+};
+
+// life.c
+// What the guest has asked for in VFIO_BAR_VIRTIO, but for kicks.
+void vfio_user_act(struct vfio_user *vfio, enum vfio_register_event event);
+void vfio_user_kick(struct vfio_user *vfio, unsigned queue);
+void vfio_user_process(struct vfio_user *vfio); // all queues
+// The driver is gone.
+void vfio_user_reset(struct vfio_user *vfio);
+// The bus mastering bit, or the vectors' eventfds, may have changed.
+void vfio_user_update(struct vfio_user *vfio);
+// The index of the chosen queue's available ring, as QEMU sees it.
+void vfio_user_answered(struct vfio_user *vfio, uint16_t value);
+void vfio_user_ready(struct vfio_user *vfio);
+void vfio_user_stopped(struct vfio_user *vfio);
+void vfio_user_config_changed(struct vfio_user *vfio);
+
+// messages.c
+void vfio_user_handle(struct vfio_user *vfio, struct vfio_message *message);
+
+#endif
