@@ -187,8 +187,9 @@ bool renderer_is_lost(const struct renderer *renderer)
 
 bool renderer_is_full(const struct renderer *renderer)
 {
-    return !renderer->is_lost &&
-           link_queued(link_child_link(renderer->worker)) > renderer->all->options.max_queued;
+    // Between the closing of the link and the word that the worker has ended there is none.
+    struct link *link = renderer->is_lost ? NULL : link_child_link(renderer->worker);
+    return link && link_queued(link) > renderer->all->options.max_queued;
 }
 
 void renderer_hold(struct renderer *renderer)

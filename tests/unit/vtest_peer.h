@@ -64,17 +64,20 @@ long link_child_pid(const struct link_child *worker)
 int link_child_send(struct link_child *worker, uint16_t type, const void *payload, size_t size,
                     const void *tail, size_t tail_size, const int *fds, unsigned fd_count)
 {
+    if (!worker->link)
+        return -EPIPE;
     return link_send(worker->link, type, payload, size, tail, tail_size, fds, fd_count);
 }
 
 void link_child_hold(struct link_child *worker)
 {
-    link_hold(worker->link);
+    if (worker->link)
+        link_hold(worker->link);
 }
 
 int link_child_flush(struct link_child *worker)
 {
-    return link_release(worker->link);
+    return worker->link ? link_release(worker->link) : -EPIPE;
 }
 
 #endif

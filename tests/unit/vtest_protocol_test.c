@@ -833,6 +833,23 @@ static void a_dead_worker_ends_its_client_only(void **state)
     expect_reply(VTEST_PING_PROTOCOL_VERSION, NULL, 0);
 }
 
+// What its client says meanwhile goes nowhere.
+static void a_closed_link_is_no_end_yet(void **state)
+{
+    start_context(4);
+    uint32_t id = 1;
+    COMMAND(VTEST_SYNC_CREATE, 0, 0);
+    REPLY(VTEST_SYNC_CREATE, id);
+    link_destroy(peer_worker->link);
+    peer_worker->link = NULL;
+    COMMAND(VTEST_SUBMIT_CMD2, 1, 1, 9, 2, 11, 1, 5, 0, 0, 0xaaaa, 0xbbbb, id, 7, 0);
+    COMMAND(VTEST_RESOURCE_CREATE_BLOB, 2, 1, 4096, 0, 0, 0);
+    pump();
+    assert_true(connected());
+    peer_worker->callbacks.gone(peer_worker->data, SIGKILL, "killed by signal 9");
+    expect_disconnected("killed by signal 9");
+}
+
 static void a_worker_is_not_trusted(void **state)
 {
     start_context(4);
@@ -1007,6 +1024,7 @@ int main(void)
         TEST(a_client_may_leave_at_any_time),
         TEST(a_lost_context_is_logged_with_its_reason),
         TEST(a_dead_worker_ends_its_client_only),
+        TEST(a_closed_link_is_no_end_yet),
         TEST(a_worker_is_not_trusted),
         TEST(answers_to_nothing_are_not_trusted),
         TEST(an_attach_is_not_answered_by_an_export),
