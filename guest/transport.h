@@ -2,8 +2,9 @@
 // that both sides see, fences, and a screen. Everything above (ring, Vulkan) uses these calls only,
 // so whoever carries them to another system has ported Vulkan.
 //
-// Back ends: guest/vtest (a Unix socket, no virtual machine), guest/pci (the kit's own driver over
-// PCI). README.md says what each call is in virtio and in vtest.
+// Back ends: guest/vtest (a Unix socket, no virtual machine), guest/linux (a Linux guest's
+// kernel), guest/pci (the kit's own driver over PCI). README.md says what each call is in virtio
+// and in vtest.
 //
 // A transport is one context: one VkInstance of a program. A back end fills in a `struct
 // guest_transport`, embedded in a structure of its own, and returns a pointer to it.

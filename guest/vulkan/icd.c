@@ -1,6 +1,10 @@
-// The kit as a driver for the Vulkan loader, over a vtest socket: for comparing it with Mesa's.
+// The kit as a driver for the Vulkan loader, for comparing it with Mesa's: over a vtest socket, or
+// in a Linux guest over its kernel's virtio_gpu.
 #include <stdlib.h>
 
+#ifdef __linux__
+#include "guest/linux/virtgpu.h"
+#endif
 #include "guest/vtest/vtest.h"
 #include "guest/vulkan/guest.h"
 #include "guest_vulkan.h"
@@ -13,14 +17,18 @@ EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vk_icdGetInstanceProcAddr(VkInst
 EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vk_icdGetPhysicalDeviceProcAddr(VkInstance instance,
                                                                                 const char *name);
 
-static int connect_to_vtest(void *context, struct guest_transport **transport)
+static int connect_here(void *context, struct guest_transport **transport)
 {
+#ifdef __linux__
+    if (!getenv("VTEST_SOCKET_NAME") && !guest_virtgpu_connect(&guest_posix_system, transport))
+        return 0;
+#endif
     return guest_vtest_connect(&guest_posix_system, NULL, transport);
 }
 
 static void start(void)
 {
-    guest_use(&guest_posix_system, connect_to_vtest, NULL);
+    guest_use(&guest_posix_system, connect_here, NULL);
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL vk_icdNegotiateLoaderICDInterfaceVersion(uint32_t *version)

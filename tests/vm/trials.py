@@ -36,6 +36,7 @@ PROGRAMS += ["draws", "large", "lives"]
 
 def program_paths():
     paths = [os.path.join(bed.BUILD, "tests/programs", name) for name in PROGRAMS]
+    paths.append(os.path.join(bed.BUILD, "guest/hesper-icd.so"))
     return [path for path in paths if os.path.exists(path)]
 
 
@@ -81,6 +82,25 @@ def program(name, *args, output=None, optional=False):
         return f"{got.seconds:.1f} s in the guest"
 
     return run
+
+
+KIT = """{"file_format_version": "1.0.0", "ICD": {"library_path": "/tmp/p/hesper-icd.so", "api_version": "1.3.0"}}"""
+
+
+def kit(native, vm):
+    """Our programs by the guest kit's driver over the guest's kernel, Mesa's driver left out."""
+    found = vm.run(f"echo '{KIT}' > kit_icd.json && ls hesper-icd.so")
+    if found.status:
+        raise Skip("hesper-icd.so is not built")
+    for name in ("compute", "offscreen", "sync", "threads"):
+        want, _ = native.run(name, (), None)
+        got = vm.run(f"VK_DRIVER_FILES=/tmp/p/kit_icd.json EXPECT_ZERO=1 ./{name}")
+        expect(want.status == 0, "natively: " + want.why())
+        expect(got.status == 0, f"{name}: {got.why()}")
+        expect(got.out == want.out, f"{name} says {got.out[:200]!r}, natively {want.out[:200]!r}")
+    shown = vm.run("VK_DRIVER_FILES=/tmp/p/kit_icd.json vulkaninfo --summary").out
+    expect(b"Venus" not in shown and b"lavapipe" in shown, "not by the kit's driver")
+    return "4 programs"
 
 
 def vulkaninfo(_native, vm):
@@ -219,6 +239,7 @@ CASES = {
     "sync": program("sync"),
     "memory": program("memory"),  # 1000 × allocate, map, touch, free
     "threads": program("threads"),
+    "kit": kit,
     "interop-image": program("interop", "image", output="image.ppm"),
     "interop-programs": program("interop", "programs", output="shared.ppm"),
     "interop-memory": program("interop", "memory", optional=True),
