@@ -234,8 +234,13 @@ static void close_context(struct guest_transport *base)
     const struct guest_system *system = transport->gpu->hooks->system;
     if (transport->context) {
         struct gpu_header request = {.type = GPU_CMD_CTX_DESTROY, .ctx_id = transport->context};
-        // All its fences are answered before this is, or never.
         pci_gpu_ask(transport->gpu, &request, sizeof(request), NULL, 0);
+        // The fences of a context that is gone are answered, before this or behind it.
+        for (unsigned i = 0; i < PCI_QUEUE_SLOTS; i++) {
+            if (transport->pending[i].fence)
+                pci_gpu_wait_slot(transport->gpu, transport->pending[i].slot,
+                                  transport->gpu->patience_ns);
+        }
         reap(transport);
     }
     system->release(system->context, transport);

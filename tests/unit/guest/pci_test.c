@@ -1,0 +1,263 @@
+// The guest's driver of the GPU over PCI: finding the device, its addresses, its queue, ranges of
+// the aperture. A device that is made up stands behind the hooks.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "guest/pci/gpu.h"
+
+enum { GPU = 1 << 8 | 3 << 3, SIBLING = 1 << 3 | 1, BRIDGE = 1 << 3, PLACES = 512 };
+
+// Configuration spaces by place. Base addresses answer to being written with ones.
+static uint32_t spaces[PLACES][64];
+static uint64_t sizes[6]; // of the GPU's base addresses
+
+static uint32_t config_read(void *context, pci_place place, uint32_t offset)
+{
+    return place < PLACES && spaces[place][0] ? spaces[place][offset / 4] : ~0u;
+}
+
+static void config_write(void *context, pci_place place, uint32_t offset, uint32_t value)
+{
+    assert_true(place < PLACES && spaces[place][0]);
+    if (place == GPU && offset >= 0x10 && offset < 0x28) {
+        uint32_t index = (offset - 0x10) / 4, kind = spaces[GPU][offset / 4] & 15;
+        bool upper = index && (spaces[GPU][offset / 4 - 1] & 6) == 4 && sizes[index - 1];
+        uint64_t mask = ~((upper ? sizes[index - 1] : sizes[index]) - 1);
+        value = upper ? value & (uint32_t)(mask >> 32) : (value & (uint32_t)mask & ~15u) | kind;
+        if (!upper && !sizes[index])
+            value = 0;
+    }
+    spaces[place][offset / 4] = value;
+}
+
+static void *dma_allocate(void *context, uint64_t size)
+{
+    void *memory = aligned_alloc(4096, size);
+    return memory ? memset(memory, 0, size) : NULL;
+}
+
+static void dma_free(void *context, void *memory, uint64_t size)
+{
+    free(memory);
+}
+
+static uint64_t dma_address(void *context, const void *memory)
+{
+    return (uintptr_t)memory;
+}
+
+static const struct pci_hooks hooks = {
+    .config_read = config_read,
+    .config_write = config_write,
+    .dma_allocate = dma_allocate,
+    .dma_free = dma_free,
+    .dma_address = dma_address,
+};
+
+// A capability of virtio's at `offset`; returns where the next may be.
+static uint32_t capability(uint32_t offset, uint32_t next, uint32_t kind, uint32_t bar, uint32_t id,
+                           uint32_t start, uint64_t size)
+{
+    uint32_t *words = spaces[GPU] + offset / 4;
+    words[0] = 9 | next << 8 | 16 << 16 | kind << 24;
+    words[1] = bar | id << 8;
+    words[2] = start;
+    words[3] = (uint32_t)size;
+    words[4] = kind == 2 ? 4 : 0; // the multiplier, or the upper half of the start
+    words[5] = (uint32_t)(size >> 32);
+    return offset + 24;
+}
+
+enum { COMMON = 1, NOTIFY, ISR, CONFIG, SHARED = 8 };
+
+// A bridge of two functions, and behind it the GPU, as QEMU describes it.
+static int set_up(void **state)
+{
+    memset(spaces, 0, sizeof(spaces));
+    memset(sizes, 0, sizeof(sizes));
+    spaces[0][0] = 0x29c08086;
+    spaces[BRIDGE][0] = 0x000c1b36;
+    spaces[BRIDGE][3] = 0x810000; // several functions, a bridge
+    spaces[BRIDGE][6] = 0x010100; // to bus 1
+    spaces[SIBLING][0] = 0x000c1b36;
+    spaces[SIBLING][3] = 0x010000;
+    spaces[SIBLING][6] = 0; // to nowhere: the firmware has not been here
+    spaces[GPU][0] = 0x10501af4;
+    spaces[GPU][1] = 0x100000; // has capabilities
+    spaces[GPU][4] = 0xfebd0000;
+    spaces[GPU][6] = 0xfe00000c;
+    spaces[GPU][7] = 0x2;
+    spaces[GPU][8] = 0x0000000c;
+    spaces[GPU][9] = 0xfc;
+    spaces[GPU][13] = 0x40;
+    uint32_t at = capability(0x40, 0x58, COMMON, 2, 0, 0, 0x1000);
+    at = capability(at, 0x70, NOTIFY, 2, 0, 0x3000, 0x1000);
+    at = capability(at, 0x88, CONFIG, 2, 0, 0x2000, 0x1000);
+    at = capability(at, 0xa0, SHARED, 4, 7, 0, 4096); // of another id
+    capability(at, 0, SHARED, 4, 1, 0x10000, 8ull << 30);
+    return 0;
+}
+
+static void it_is_found_behind_a_bridge(void **state)
+{
+    pci_place place;
+    assert_int_equal(pci_find(&hooks, 0x1af4, 0x1050, &place), 0);
+    assert_int_equal(place, GPU);
+    assert_int_equal(pci_find(&hooks, 0x1af4, 0x1051, &place), GUEST_ERROR_UNSUPPORTED);
+    // A bridge that leads back to its own bus is not followed for ever.
+    spaces[BRIDGE][6] = 0;
+    assert_int_equal(pci_find(&hooks, 0x1af4, 0x1050, &place), GUEST_ERROR_UNSUPPORTED);
+}
+
+static void its_parts_are_where_it_says(void **state)
+{
+    struct pci_virtio virtio;
+    assert_int_equal(pci_virtio_open(&hooks, GPU, 1, &virtio), 0);
+    assert_int_equal(virtio.common.address, 0x2fe000000);
+    assert_int_equal(virtio.notify.address, 0x2fe003000);
+    assert_int_equal(virtio.config.address, 0x2fe002000);
+    assert_int_equal(virtio.notify_multiplier, 4);
+    assert_int_equal(virtio.isr.size, 0);
+    assert_int_equal(virtio.shared.address, 0xfc00010000);
+    assert_int_equal(virtio.shared.size, 8ull << 30);
+    assert_int_equal(spaces[GPU][1] & 0xffff, 6); // its memory and bus mastering are on
+}
+
+static void a_device_without_its_parts_is_none(void **state)
+{
+    struct pci_virtio virtio;
+    spaces[GPU][6] = 0xc; // nobody gave it an address
+    spaces[GPU][7] = 0;
+    assert_int_equal(pci_virtio_open(&hooks, GPU, 1, &virtio), GUEST_ERROR_LOST);
+    set_up(NULL);
+    capability(0x58, 0x40, NOTIFY, 2, 0, 0x3000, 0x1000); // a list in a circle
+    assert_int_equal(pci_virtio_open(&hooks, GPU, 1, &virtio), GUEST_ERROR_LOST);
+    set_up(NULL);
+    spaces[GPU][1] = 0; // no list
+    assert_int_equal(pci_virtio_open(&hooks, GPU, 1, &virtio), GUEST_ERROR_LOST);
+}
+
+static void without_firmware_it_gets_addresses(void **state)
+{
+    struct pci_range low = {0x10001000, 0x100000}, high = {0x8000000000, 1ull << 36};
+    spaces[GPU][4] = 0;
+    spaces[GPU][6] = spaces[GPU][8] = 0xc;
+    spaces[GPU][7] = spaces[GPU][9] = 0;
+    sizes[0] = 0x4000;
+    sizes[2] = 0x4000;
+    sizes[4] = 8ull << 30;
+    assert_int_equal(pci_assign(&hooks, GPU, &low, &high), 0);
+    assert_int_equal(spaces[GPU][4], 0x10004000);
+    assert_int_equal(spaces[GPU][6], 0x0000000c);
+    assert_int_equal(spaces[GPU][7], 0x80);
+    assert_int_equal(spaces[GPU][8], 0x0000000c);
+    assert_int_equal(spaces[GPU][9], 0x82); // aligned to its size
+    assert_int_equal(high.address, 0x8400000000);
+    assert_int_equal(high.size, (1ull << 36) - (16ull << 30));
+    assert_int_equal(low.address, 0x10008000);
+    high.size = 8ull << 30;
+    high.address += 1;
+    assert_int_equal(pci_assign(&hooks, GPU, &low, &high), GUEST_ERROR_MEMORY);
+}
+
+static void ranges_of_the_aperture_are_given_out_once(void **state)
+{
+    static struct pci_gpu gpu;
+    uint64_t offsets[4], offset;
+    gpu = (struct pci_gpu){.virtio.shared.size = 64 << 10};
+    for (unsigned i = 0; i < 4; i++) {
+        assert_int_equal(pci_gpu_take_range(&gpu, 16 << 10, &offsets[i]), 0);
+        assert_int_equal(offsets[i], i * (16 << 10));
+    }
+    assert_int_equal(pci_gpu_take_range(&gpu, 4096, &offset), GUEST_ERROR_MEMORY);
+    pci_gpu_give_range(&gpu, offsets[1]);
+    assert_int_equal(pci_gpu_take_range(&gpu, 32 << 10, &offset), GUEST_ERROR_MEMORY);
+    assert_int_equal(pci_gpu_take_range(&gpu, 4096, &offset), 0);
+    assert_int_equal(offset, offsets[1]);
+    assert_int_equal(pci_gpu_take_range(&gpu, 12 << 10, &offset), 0);
+    assert_int_equal(offset, offsets[1] + 4096);
+    pci_gpu_give_range(&gpu, 12345); // nobody's
+    assert_int_equal(gpu.range_count, 5);
+    assert_int_equal(pci_gpu_take_range(&gpu, UINT64_MAX, &offset), GUEST_ERROR_MEMORY);
+    gpu = (struct pci_gpu){.virtio.shared.size = 1 << 30};
+    for (unsigned i = 0; i < PCI_GPU_RANGES; i++)
+        assert_int_equal(pci_gpu_take_range(&gpu, 4096, &offset), 0);
+    assert_int_equal(pci_gpu_take_range(&gpu, 4096, &offset), GUEST_ERROR_MEMORY);
+}
+
+// What the device writes: that it is done with a descriptor.
+struct used {
+    uint16_t flags, index;
+    struct {
+        uint32_t id, length;
+    } ring[];
+};
+
+static void answer(struct used *used, uint16_t size, uint32_t id, uint32_t length)
+{
+    used->ring[used->index % size].id = id;
+    used->ring[used->index % size].length = length;
+    used->index++;
+}
+
+static void answers_come_in_any_order(void **state)
+{
+    static struct pci_queue queue;
+    uint64_t addresses[3];
+    uint16_t doorbell = 99;
+    assert_int_equal(pci_queue_create(&queue, &hooks, 0, 2), GUEST_ERROR_UNSUPPORTED);
+    assert_int_equal(pci_queue_create(&queue, &hooks, 0, 256), 0);
+    queue.doorbell = &doorbell;
+    pci_queue_addresses(&queue, addresses);
+    const uint16_t *available = (const uint16_t *)(uintptr_t)addresses[1];
+    struct used *used = (struct used *)(uintptr_t)addresses[2];
+    // Around the rings some times, with all slots taken.
+    for (unsigned round = 0; round < 20; round++) {
+        uint16_t heads[PCI_QUEUE_SLOTS];
+        for (int i = 0; i < PCI_QUEUE_SLOTS; i++) {
+            int slot = pci_queue_take(&queue);
+            assert_true(slot >= 0);
+            pci_queue_send(&queue, slot, 24, round % 2 ? 0x1000 : 0, round % 2 ? 100 : 0, 24);
+            assert_int_equal(doorbell, 0);
+            heads[slot] = available[2 + (uint16_t)(available[1] - 1) % queue.size];
+        }
+        assert_int_equal(available[1], (round + 1) * PCI_QUEUE_SLOTS);
+        assert_true(pci_queue_take(&queue) < 0);
+        for (int i = PCI_QUEUE_SLOTS - 1; i >= 0; i--) {
+            answer(used, queue.size, heads[i], 24 + (uint32_t)i);
+            pci_queue_poll(&queue);
+            assert_true(queue.slots[i].answered);
+            assert_int_equal(queue.slots[i].written, 24 + i);
+            assert_true(i == 0 || !queue.slots[i - 1].answered);
+        }
+        for (int i = 0; i < PCI_QUEUE_SLOTS; i++)
+            pci_queue_release(&queue, i);
+    }
+    // A device that answers what nobody has asked.
+    int slot = pci_queue_take(&queue);
+    answer(used, queue.size, 3 * 5, 24);
+    answer(used, queue.size, 0x80000000, 24);
+    pci_queue_poll(&queue);
+    assert_false(queue.slots[slot].answered);
+    assert_false(queue.slots[5].busy);
+    pci_queue_destroy(&queue);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(it_is_found_behind_a_bridge, set_up),
+        cmocka_unit_test_setup(its_parts_are_where_it_says, set_up),
+        cmocka_unit_test_setup(a_device_without_its_parts_is_none, set_up),
+        cmocka_unit_test_setup(without_firmware_it_gets_addresses, set_up),
+        cmocka_unit_test(ranges_of_the_aperture_are_given_out_once),
+        cmocka_unit_test(answers_come_in_any_order),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
