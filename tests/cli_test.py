@@ -376,6 +376,7 @@ link.recv(1)
         self.assertEqual(devices(DOES="[ -S /dev/fd/48 ] && [ -S /dev/fd/49 ] && [ -S /dev/fd/51 ] || exit 9"), ["keyboard,fd=48", "pointer,fd=49", "mouse,fd=51"])
         self.assertEqual(devices("--input", "none"), [])
         self.assertEqual(devices("--input", "touch,keyboard", DOES="[ -S /dev/fd/50 ] || exit 9"), ["keyboard,fd=48", "touch,fd=50"])
+        self.assertEqual(devices("--input", "mouse,pad,pad4", DOES="[ -S /dev/fd/52 ] || exit 9"), ["mouse,fd=51", "pad,fd=52", "pad4,fd=55"])
 
     def test_qemu_gets_the_limits_that_hesper_got(self):
         limit = subprocess.run("ulimit -n", shell=True, capture_output=True, text=True).stdout.strip()

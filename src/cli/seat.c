@@ -16,8 +16,8 @@
 _Static_assert((int)INPUT_KEYBOARD == LINK_INPUT_KEYBOARD &&
                    (int)INPUT_POINTER == LINK_INPUT_POINTER &&
                    (int)INPUT_TOUCH == LINK_INPUT_TOUCH && (int)INPUT_MOUSE == LINK_INPUT_MOUSE &&
-                   (int)INPUT_KINDS == LINK_INPUT_DEVICES && (int)INPUT_KINDS == CLI_SEAT_DEVICES &&
-                   INPUT_RANGE == LINK_INPUT_RANGE,
+                   (int)INPUT_PAD == LINK_INPUT_PAD && (int)INPUT_KINDS == LINK_INPUT_DEVICES &&
+                   (int)INPUT_KINDS == CLI_SEAT_DEVICES && INPUT_RANGE == LINK_INPUT_RANGE,
                "displays and devices mean the same");
 
 void cli_seat_init(struct cli_seat *seat)
@@ -51,7 +51,8 @@ bool cli_seat_parse(struct cli_seat *seat, const char *command, const char *text
     if (good)
         seat->wanted = wanted;
     else
-        log_error("%s: --input is 'none' or a list of keyboard, pointer, touch and mouse, not '%s'",
+        log_error("%s: --input is 'none' or a list of keyboard, pointer, touch, mouse, pad, pad2, "
+                  "pad3 and pad4, not '%s'",
                   command, text);
     return good;
 }

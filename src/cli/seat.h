@@ -14,7 +14,7 @@ struct os_source;
 struct machine_input;
 
 enum {
-    CLI_SEAT_DEVICES = 4, // as of enum link_input_device
+    CLI_SEAT_DEVICES = 8, // as of enum link_input_device
     CLI_SEAT_FD = 48,     // in QEMU, of the first; the others follow (below 60, the GPU's)
 };
 
@@ -41,8 +41,8 @@ struct cli_seat {
 
 // A keyboard, a pointer and a mouse.
 void cli_seat_init(struct cli_seat *seat);
-// The value of --input: "none", or a list of keyboard, pointer, touch, mouse. False after a log
-// line.
+// The value of --input: "none", or a list of keyboard, pointer, touch, mouse, pad, pad2 to pad4.
+// False after a log line.
 bool cli_seat_parse(struct cli_seat *seat, const char *command, const char *text);
 
 // Makes a connection for each device. QEMU's ends are added to `fds`, at most CLI_SEAT_DEVICES; the

@@ -32,6 +32,14 @@ enum input_code {
     INPUT_BTN_SIDE = 0x113,
     INPUT_BTN_EXTRA = 0x114,
     INPUT_BTN_TASK = 0x117, // behind BTN_FORWARD and BTN_BACK
+    INPUT_BTN_SOUTH = 0x130,
+    INPUT_BTN_EAST = 0x131,
+    INPUT_BTN_NORTH = 0x133,
+    INPUT_BTN_WEST = 0x134,
+    INPUT_BTN_TL = 0x136,
+    INPUT_BTN_TR = 0x137,
+    INPUT_BTN_SELECT = 0x13a,
+    INPUT_BTN_THUMBR = 0x13e, // behind BTN_START, BTN_MODE and BTN_THUMBL
     INPUT_BTN_TOUCH = 0x14a,
     INPUT_KEY_LIMIT = 0x150, // of the codes above
 
@@ -44,6 +52,10 @@ enum input_code {
 
     INPUT_ABS_X = 0x00,
     INPUT_ABS_Y = 0x01,
+    INPUT_ABS_Z = 0x02,
+    INPUT_ABS_RZ = 0x05, // behind ABS_RX and ABS_RY
+    INPUT_ABS_HAT0X = 0x10,
+    INPUT_ABS_HAT0Y = 0x11,
     INPUT_ABS_MT_SLOT = 0x2f,
     INPUT_ABS_MT_POSITION_X = 0x35,
     INPUT_ABS_MT_POSITION_Y = 0x36,
@@ -61,6 +73,9 @@ enum input_code {
 
 enum {
     INPUT_RANGE = 32767,        // of positions: 0…INPUT_RANGE
+    INPUT_STICK = 32767,        // of the sticks of a pad: -INPUT_STICK…INPUT_STICK
+    INPUT_TRIGGER = 255,        // of its triggers: 0…INPUT_TRIGGER
+    INPUT_AXES = 0x12,          // of a pad, with gaps: their codes are below
     INPUT_CLICK = 120,          // of a wheel, in the units of high resolution
     INPUT_MAX_CLICKS = 1000,    // of one event
     INPUT_MAX_MOTION = 32767,   // of a mouse, in one group

@@ -47,6 +47,15 @@ static const struct codes touch[] = {
     {INPUT_EV_ABS, INPUT_ABS_MT_TRACKING_ID, INPUT_ABS_MT_TRACKING_ID},
 };
 
+static const struct codes pad[] = {
+    {INPUT_EV_KEY, INPUT_BTN_SOUTH, INPUT_BTN_EAST},
+    {INPUT_EV_KEY, INPUT_BTN_NORTH, INPUT_BTN_WEST},
+    {INPUT_EV_KEY, INPUT_BTN_TL, INPUT_BTN_TR},
+    {INPUT_EV_KEY, INPUT_BTN_SELECT, INPUT_BTN_THUMBR},
+    {INPUT_EV_ABS, INPUT_ABS_X, INPUT_ABS_RZ},
+    {INPUT_EV_ABS, INPUT_ABS_HAT0X, INPUT_ABS_HAT0Y},
+};
+
 static const struct {
     const char *name, *title;
     const struct codes *codes;
@@ -56,6 +65,10 @@ static const struct {
                         sizeof(keyboard) / sizeof(*keyboard)},
     [INPUT_POINTER] = {"pointer", "Hesper Pointer", pointer, sizeof(pointer) / sizeof(*pointer)},
     [INPUT_MOUSE] = {"mouse", "Hesper Mouse", mouse, sizeof(mouse) / sizeof(*mouse)},
+    [INPUT_PAD] = {"pad", "Hesper Game Pad", pad, sizeof(pad) / sizeof(*pad)},
+    [INPUT_PAD2] = {"pad2", "Hesper Game Pad 2", pad, sizeof(pad) / sizeof(*pad)},
+    [INPUT_PAD3] = {"pad3", "Hesper Game Pad 3", pad, sizeof(pad) / sizeof(*pad)},
+    [INPUT_PAD4] = {"pad4", "Hesper Game Pad 4", pad, sizeof(pad) / sizeof(*pad)},
     [INPUT_TOUCH] = {"touch", "Hesper Touchscreen", touch, sizeof(touch) / sizeof(*touch)},
 };
 
@@ -115,11 +128,34 @@ static uint8_t event_bits(enum input_kind kind, uint8_t type, uint8_t bytes[128]
     return (uint8_t)size;
 }
 
+static void put32(uint8_t *to, int32_t value)
+{
+    put16(to, (uint32_t)value & 0xffff);
+    put16(to + 2, (uint32_t)value >> 16);
+}
+
+int32_t input_axis_most(unsigned code)
+{
+    return code >= INPUT_ABS_HAT0X                       ? 1
+           : code == INPUT_ABS_Z || code == INPUT_ABS_RZ ? INPUT_TRIGGER
+                                                         : INPUT_STICK;
+}
+
+int32_t input_axis_least(unsigned code)
+{
+    return code == INPUT_ABS_Z || code == INPUT_ABS_RZ ? 0 : -input_axis_most(code);
+}
+
 static uint8_t absolute_info(enum input_kind kind, uint8_t code, uint8_t bytes[128])
 {
     enum { INFO_SIZE = 20, MAXIMUM = 4 }; // minimum, maximum, fuzz, flat, resolution: 32 bits each
     if (!has(kind, INPUT_EV_ABS, code))
         return 0;
+    if (input_kind_is_pad(kind)) {
+        put32(bytes, input_axis_least(code));
+        put32(bytes + MAXIMUM, input_axis_most(code));
+        return INFO_SIZE;
+    }
     put16(bytes + MAXIMUM, code == INPUT_ABS_MT_SLOT          ? INPUT_CONTACTS - 1
                            : code == INPUT_ABS_MT_TRACKING_ID ? INPUT_MAX_TRACKING
                                                               : INPUT_RANGE);

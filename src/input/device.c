@@ -7,10 +7,10 @@
 enum { MAX_BUFFERS = 1024 }; // the longest queue there is; a power of two
 
 // The time that a group takes, and how many groups may come at once.
-static const uint64_t pace_ns[INPUT_KINDS] = {[INPUT_KEYBOARD] = 4000000,
-                                              [INPUT_POINTER] = 2000000,
-                                              [INPUT_TOUCH] = 4000000,
-                                              [INPUT_MOUSE] = 2000000};
+static const uint64_t pace_ns[INPUT_KINDS] = {
+    [INPUT_KEYBOARD] = 4000000, [INPUT_POINTER] = 2000000, [INPUT_TOUCH] = 4000000,
+    [INPUT_MOUSE] = 2000000,    [INPUT_PAD] = 4000000,     [INPUT_PAD2] = 4000000,
+    [INPUT_PAD3] = 4000000,     [INPUT_PAD4] = 4000000};
 enum { AT_ONCE = 8 };
 _Static_assert((INPUT_MAX_PENDING & (INPUT_MAX_PENDING - 1)) == 0, "a ring");
 
@@ -156,40 +156,44 @@ static void deliver(struct input_device *device)
 
 // ---- from a person --------------------------------------------------------
 
+// Whether a later group of its kind may take the place of this one: there is a value, or a sum.
+static bool is_motion(enum input_kind kind, const struct input_event *event)
+{
+    if (kind == INPUT_MOUSE)
+        return event->type == INPUT_EV_REL && event->code <= INPUT_REL_Y;
+    if (input_kind_is_pad(kind)) // a hat is four buttons
+        return event->type == INPUT_EV_ABS && event->code < INPUT_ABS_HAT0X;
+    return kind == INPUT_POINTER && event->type == INPUT_EV_ABS;
+}
+
 static bool only_moves(const struct input_device *device)
 {
-    for (size_t i = 0; i < device->group_size; i++) {
-        const struct input_event *event = &device->group[i];
-        if (device->kind == INPUT_MOUSE ? event->type != INPUT_EV_REL || event->code > INPUT_REL_Y
-                                        : event->type != INPUT_EV_ABS)
+    for (size_t i = 0; i < device->group_size; i++)
+        if (!is_motion(device->kind, &device->group[i]))
             return false;
-    }
-    return device->kind == INPUT_POINTER || device->kind == INPUT_MOUSE;
+    return true;
 }
 
 // The last two groups in `pending`, the first of which begins at `first`, become one.
 static void merge_motions(struct input_device *device, uint64_t first)
 {
     uint32_t count = (uint32_t)(device->taken + device->pending_count - first);
-    bool moved[2] = {false, false};
-    int64_t sums[2] = {0, 0};
+    int64_t values[INPUT_AXES] = {0};
+    bool moved[INPUT_AXES] = {false};
+    bool adds = device->kind == INPUT_MOUSE;
     device->pending_count -= count;
     for (uint32_t i = 0; i < count; i++) {
         uint32_t at = (device->pending_first + device->pending_count + i) % INPUT_MAX_PENDING;
         const struct input_event *event = &device->pending[at];
         if (event->type == INPUT_EV_SYN)
             continue;
-        moved[event->code == INPUT_ABS_Y] = true; // or INPUT_REL_Y, which is the same number
-        sums[event->code == INPUT_ABS_Y] += event->value;
+        moved[event->code] = true;
+        values[event->code] = event->value + (adds ? values[event->code] : 0);
     }
-    const int32_t places[2] = {device->state.x, device->state.y};
-    for (unsigned axis = 0; axis < 2; axis++) {
-        if (moved[axis] && device->kind == INPUT_MOUSE)
-            input_device_emit(device, INPUT_EV_REL, (uint16_t)(INPUT_REL_X + axis),
-                              input_within(sums[axis], -INPUT_MAX_MOTION, INPUT_MAX_MOTION));
-        else if (moved[axis])
-            input_device_emit(device, INPUT_EV_ABS, (uint16_t)(INPUT_ABS_X + axis), places[axis]);
-    }
+    for (uint16_t code = 0; code < INPUT_AXES; code++)
+        if (moved[code])
+            input_device_emit(device, adds ? INPUT_EV_REL : INPUT_EV_ABS, code,
+                              input_within(values[code], -INPUT_MAX_MOTION, INPUT_MAX_MOTION));
     input_device_end_group(device);
 }
 

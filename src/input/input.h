@@ -1,6 +1,6 @@
-// Virtio input devices (virtio 1.2 §5.8): a keyboard, an absolute pointer, a touch screen, a mouse.
-// They are pure: a front brings the driver's requests and carries the responses, and displays bring
-// the events of a person.
+// Virtio input devices (virtio 1.2 §5.8): a keyboard, an absolute pointer, a touch screen, a mouse,
+// game pads. They are pure: a front brings the driver's requests and carries the responses, and
+// displays bring the events of a person.
 //
 // The device knows what is held down. Events wait for the driver's buffers, up to
 // INPUT_MAX_PENDING. Events beyond that, and those that come while there is no driver or the VM is
@@ -31,6 +31,10 @@ enum input_kind {
     INPUT_POINTER,  // ABS_X, ABS_Y, eight buttons, two wheels
     INPUT_TOUCH,    // INPUT_CONTACTS contacts, protocol B
     INPUT_MOUSE,    // REL_X, REL_Y, buttons and wheels as the pointer
+    INPUT_PAD,      // two sticks, two triggers, a cross (hat), eleven buttons, as Linux's xpad has
+    INPUT_PAD2,     // the same for other players
+    INPUT_PAD3,
+    INPUT_PAD4,
     INPUT_KINDS
 };
 
@@ -67,7 +71,8 @@ struct input_device *input_device_create(enum input_kind kind, const struct inpu
 // No callback comes.
 void input_device_destroy(struct input_device *device);
 
-const char *input_kind_name(enum input_kind kind); // "keyboard", "pointer", "touch", "mouse"
+const char *
+input_kind_name(enum input_kind kind); // "keyboard", "pointer", "touch", "mouse", "pad", …
 // Whether a device of this kind takes such events (SYN_REPORT included).
 bool input_kind_takes(enum input_kind kind, uint16_t type, uint16_t code);
 

@@ -9,6 +9,7 @@
 struct input_state {
     uint8_t down[INPUT_KEY_LIMIT / 8]; // a bit a code
     int32_t x, y;                      // -1: not said yet
+    int32_t axes[INPUT_AXES];          // of a pad; 0: at rest
     struct input_contact {
         int32_t id; // -1: none
         int32_t x, y;
@@ -16,6 +17,14 @@ struct input_state {
     int32_t slot;  // the contact that events are for; -1: none that exists
     int32_t first; // the contact that ABS_X and ABS_Y follow; -1: none
 };
+
+static inline bool input_kind_is_pad(enum input_kind kind)
+{
+    return kind >= INPUT_PAD && kind <= INPUT_PAD4;
+}
+// What an axis of a pad reaches; below 0 as far as above, but for triggers.
+int32_t input_axis_most(unsigned code);
+int32_t input_axis_least(unsigned code);
 
 struct input_device {
     enum input_kind kind;
@@ -75,7 +84,7 @@ void input_state_difference(struct input_device *device, const struct input_stat
 void input_state_release(struct input_device *device);
 enum {
     // An upper bound of the events that a group, a difference or a release becomes.
-    INPUT_MOST_EMITTED = 2 * INPUT_MAX_GROUP + INPUT_KEY_LIMIT + 8 * INPUT_CONTACTS
+    INPUT_MOST_EMITTED = 2 * INPUT_MAX_GROUP + INPUT_KEY_LIMIT + 8 * INPUT_CONTACTS + INPUT_AXES
 };
 
 // device.c

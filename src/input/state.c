@@ -139,7 +139,11 @@ void input_state_apply(struct input_device *device, const struct input_event *gr
                                                   -INPUT_MAX_MOTION, INPUT_MAX_MOTION);
             break;
         case INPUT_EV_ABS:
-            if (device->kind == INPUT_POINTER)
+            if (input_kind_is_pad(device->kind))
+                set_position(device, event->code, &state->axes[event->code],
+                             input_within(event->value, input_axis_least(event->code),
+                                          input_axis_most(event->code)));
+            else if (device->kind == INPUT_POINTER)
                 set_position(device, event->code,
                              event->code == INPUT_ABS_X ? &state->x : &state->y,
                              input_within(event->value, 0, INPUT_RANGE));
@@ -163,6 +167,8 @@ void input_state_release(struct input_device *device)
     if (device->kind != INPUT_TOUCH) {
         for (unsigned code = 0; code < INPUT_KEY_LIMIT; code++)
             set_key(device, code, false);
+        for (uint16_t code = 0; code < INPUT_AXES; code++)
+            set_position(device, code, &device->state.axes[code], 0);
         return;
     }
     for (int i = 0; i < INPUT_CONTACTS; i++) {
@@ -243,5 +249,8 @@ void input_state_difference(struct input_device *device, const struct input_stat
     // The position first, then the keys that are pressed there.
     say(device, INPUT_ABS_X, to->x, to->x != from->x);
     say(device, INPUT_ABS_Y, to->y, to->y != from->y);
+    for (uint16_t code = 0; code < INPUT_AXES; code++)
+        if (to->axes[code] != from->axes[code])
+            input_device_emit(device, INPUT_EV_ABS, code, to->axes[code]);
     keys_difference(device, from);
 }

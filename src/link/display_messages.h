@@ -120,6 +120,9 @@ enum link_input_device {
     // EV_REL REL_X and REL_Y, the host's counts; buttons and wheels as the pointer. Of a person
     // whose mouse was captured
     LINK_INPUT_MOUSE,
+    // Game pads of up to four players: EV_KEY BTN_SOUTH…, EV_ABS as Linux's xpad
+    LINK_INPUT_PAD,
+    LINK_INPUT_PAD4 = LINK_INPUT_PAD + 3,
     LINK_INPUT_DEVICES
 };
 #define LINK_INPUT_RANGE 32767

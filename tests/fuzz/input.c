@@ -92,6 +92,11 @@ static void hear(struct machine *m, uint16_t type, uint16_t code, int32_t value)
         check(value == !input_state_is_down(&m->believed, code));
         m->believed.down[code / 8] ^= (uint8_t)(1 << code % 8);
     } else if (type == INPUT_EV_ABS) {
+        if (input_kind_is_pad(m->device->kind)) {
+            check(value >= input_axis_least(code) && value <= input_axis_most(code));
+            m->believed.axes[code] = value;
+            return;
+        }
         hear_touch(m, code, value);
         if (code < INPUT_ABS_MT_SLOT)
             hear_position(m, code, value);
@@ -210,6 +215,9 @@ static struct input_event any_event(struct input *in)
         {INPUT_EV_ABS, INPUT_ABS_MT_POSITION_X},
         {INPUT_EV_ABS, INPUT_ABS_MT_POSITION_Y},
         {INPUT_EV_KEY, INPUT_BTN_TOUCH},
+        {INPUT_EV_ABS, INPUT_ABS_HAT0X},
+        {INPUT_EV_REL, INPUT_REL_X},
+        {INPUT_EV_KEY, INPUT_BTN_SOUTH},
     };
     enum { USUAL = sizeof(usual) / sizeof(*usual) };
     unsigned which = (unsigned)take(in, 1);
@@ -299,6 +307,7 @@ static void read_all(struct machine *m)
     }
     check(!m->group && !m->device->behind);
     check(!memcmp(m->believed.down, m->device->state.down, sizeof(m->believed.down)));
+    check(!memcmp(m->believed.axes, m->device->state.axes, sizeof(m->believed.axes)));
     check(m->believed.x == m->device->state.x && m->believed.y == m->device->state.y);
     for (unsigned i = 0; i < INPUT_CONTACTS; i++)
         check(m->believed.contacts[i].id == m->device->state.contacts[i].id);

@@ -11,6 +11,7 @@
 #include "display/window/input.h"
 #include "display/window/layout.h"
 #include "display/window/notice.h"
+#include "display/window/pads.h"
 #include "display/window/present.h"
 
 // ---- a display that writes down what it is told ---------------------------
@@ -226,6 +227,34 @@ static void a_captured_mouse_is_the_guests_mouse(void **state)
     expect_told(2, LINK_INPUT_POINTER, 1, 0x110, 1);
 }
 
+static void a_pad_is_as_linux_has_it(void **state)
+{
+    (void)state;
+    struct window_pads pads = {.wanted = 3};
+    enum { PAD2 = LINK_INPUT_PAD + 1 };
+    window_pads_axis(&pads, 1, SDL_CONTROLLER_AXIS_LEFTY, -32768);
+    window_pads_axis(&pads, 1, SDL_CONTROLLER_AXIS_TRIGGERLEFT, 32767);
+    window_pads_axis(&pads, 1, SDL_CONTROLLER_AXIS_MAX, 1);
+    window_pads_button(&pads, 1, SDL_CONTROLLER_BUTTON_X, true);
+    window_pads_button(&pads, 1, SDL_CONTROLLER_BUTTON_X, true);
+    window_pads_button(&pads, 1, SDL_CONTROLLER_BUTTON_MAX, true);
+    expect_told(0, PAD2, 3, 1, -32767);
+    expect_told(1, PAD2, 0, 0, 0);
+    expect_told(2, PAD2, 3, 2, 255);
+    expect_told(4, PAD2, 1, 0x133, 1);
+    assert_int_equal(told_count, 6);
+    told_count = 0;
+    window_pads_button(&pads, 0, SDL_CONTROLLER_BUTTON_DPAD_LEFT, true);
+    window_pads_button(&pads, 0, SDL_CONTROLLER_BUTTON_DPAD_RIGHT, true);
+    window_pads_button(&pads, 0, SDL_CONTROLLER_BUTTON_DPAD_LEFT, false);
+    window_pads_button(&pads, 0, SDL_CONTROLLER_BUTTON_DPAD_UP, true);
+    expect_told(0, LINK_INPUT_PAD, 3, 0x10, -1);
+    expect_told(2, LINK_INPUT_PAD, 3, 0x10, 0);
+    expect_told(4, LINK_INPUT_PAD, 3, 0x10, 1);
+    expect_told(6, LINK_INPUT_PAD, 3, 0x11, -1);
+    assert_int_equal(told_count, 8);
+}
+
 static void a_lock_key_is_pressed_where_lights_differ(void **state)
 {
     (void)state;
@@ -398,6 +427,7 @@ int main(void)
         cmocka_unit_test_setup(a_key_goes_down_once_and_up_once, forget),
         cmocka_unit_test_setup(what_is_held_is_let_go, forget),
         cmocka_unit_test_setup(a_captured_mouse_is_the_guests_mouse, forget),
+        cmocka_unit_test_setup(a_pad_is_as_linux_has_it, forget),
         cmocka_unit_test_setup(a_lock_key_is_pressed_where_lights_differ, forget),
         cmocka_unit_test_setup(fine_wheels_add_up, forget),
         cmocka_unit_test_setup(buttons_that_no_mouse_has_are_left_out, forget),

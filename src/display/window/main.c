@@ -12,6 +12,7 @@
 #include "display/display.h"
 #include "display/window/import.h"
 #include "display/window/options.h"
+#include "display/window/pads.h"
 #include "display/window/window.h"
 #include "os/clock.h"
 #include "os/notifier.h"
@@ -34,6 +35,7 @@ enum { ACTIVE_POLL_MS = 4, IDLE_POLL_MS = 1000 };
 struct app {
     struct display *display;
     struct window_input input;
+    struct window_pads pads;
     struct window_settings settings;
     struct window_options options;
     enum window_present present; // what was asked for, or what there is
@@ -192,6 +194,7 @@ static void on_setup(void *data, const struct link_display_setup *setup)
         return;
     }
     app->settings.name = app->name;
+    window_pads_init(&app->pads, app->display, setup->inputs);
     app->settings.mouse = setup->inputs >> LINK_INPUT_MOUSE & 1;
     app->settings.numbered = setup->outputs > 1;
     app->count = setup->outputs;
@@ -388,6 +391,8 @@ static void on_event(struct app *app, const SDL_Event *event)
     default:
         if (event->type == app->settings.event)
             on_ours(app, &event->user);
+        else
+            window_pads_event(&app->pads, event);
     }
 }
 
@@ -579,6 +584,7 @@ int main(int argc, char **argv)
     drop_presenters(&app);
     for (uint32_t i = 0; i < app.count; i++)
         window_close(&app.windows[i]);
+    window_pads_finish(&app.pads);
     display_destroy(app.display);
     os_notifier_finish(&app.to_watcher);
     os_notifier_finish(&app.wake);

@@ -63,6 +63,12 @@ static int mouse(void **state)
     return 0;
 }
 
+static int pad(void **state)
+{
+    *state = driver_create(INPUT_PAD2);
+    return 0;
+}
+
 static int touch(void **state)
 {
     *state = driver_create(INPUT_TOUCH);
@@ -125,6 +131,29 @@ static void a_mouse(void **state)
     assert_true(bit(data, INPUT_REL_X) && bit(data, INPUT_REL_Y));
     assert_int_equal(look(*state, EV_BITS, INPUT_EV_ABS, data), 0);
     assert_int_equal(look(*state, PROP_BITS, 0, data), 0);
+}
+
+// Linux's input core and SDL take what has BTN_SOUTH and so on for a game pad, and go by its
+// ranges.
+static void a_game_pad(void **state)
+{
+    uint8_t data[128];
+    look(*state, EV_BITS, INPUT_EV_KEY, data);
+    assert_int_equal(bits(data), 11);
+    assert_true(bit(data, INPUT_BTN_SOUTH) && bit(data, INPUT_BTN_THUMBR));
+    look(*state, EV_BITS, INPUT_EV_ABS, data);
+    assert_int_equal(bits(data), 8);
+    assert_int_equal(look(*state, EV_BITS, INPUT_EV_REL, data), 0);
+    assert_int_equal(look(*state, ABS_INFO, INPUT_ABS_Y, data), 20);
+    assert_int_equal((int32_t)word(data, 0), -INPUT_STICK);
+    assert_int_equal((int32_t)word(data, 1), INPUT_STICK);
+    look(*state, ABS_INFO, INPUT_ABS_RZ, data);
+    assert_int_equal(word(data, 0), 0);
+    assert_int_equal(word(data, 1), INPUT_TRIGGER);
+    look(*state, ABS_INFO, INPUT_ABS_HAT0X, data);
+    assert_int_equal((int32_t)word(data, 0), -1);
+    assert_int_equal(word(data, 1), 1);
+    assert_int_equal(look(*state, ID_NAME, 0, data), strlen("Hesper Game Pad 2"));
 }
 
 static void a_touch_screen(void **state)
@@ -196,6 +225,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_keyboard, keyboard, driver_teardown),
         cmocka_unit_test_setup_teardown(a_pointer, pointer, driver_teardown),
         cmocka_unit_test_setup_teardown(a_mouse, mouse, driver_teardown),
+        cmocka_unit_test_setup_teardown(a_game_pad, pad, driver_teardown),
         cmocka_unit_test_setup_teardown(a_touch_screen, touch, driver_teardown),
         cmocka_unit_test_setup_teardown(what_is_not_there_has_no_size, touch, driver_teardown),
         cmocka_unit_test_setup_teardown(a_selection_may_be_written_byte_by_byte, pointer,

@@ -25,6 +25,12 @@ static int mouse(void **state)
     return 0;
 }
 
+static int pad(void **state)
+{
+    *state = driver_create(INPUT_PAD2);
+    return 0;
+}
+
 static int touch(void **state)
 {
     *state = driver_create(INPUT_TOUCH);
@@ -375,6 +381,63 @@ static void a_mouse_is_not_moved_during_a_pause(void **state)
     driver_expect_nothing(d);
 }
 
+static void tilt(struct driver *d, uint16_t axis, int32_t value)
+{
+    driver_event(d, INPUT_EV_ABS, axis, value);
+    driver_end(d);
+}
+
+static void sticks_that_wait_are_where_they_are(void **state)
+{
+    struct driver *d = *state;
+    d->patient = true;
+    driver_start(d);
+    for (int32_t i = 1; i <= 8; i++)
+        tilt(d, INPUT_ABS_X, i);
+    d->read = d->heard_count;
+    tilt(d, INPUT_ABS_X, 100);
+    tilt(d, INPUT_ABS_RZ, INT32_MAX);
+    tilt(d, INPUT_ABS_X, INT32_MIN);
+    tilt(d, INPUT_ABS_HAT0Y, -7); // four buttons: none of their clicks is lost
+    tilt(d, INPUT_ABS_HAT0Y, 0);
+    driver_event(d, INPUT_EV_KEY, INPUT_BTN_SOUTH, 1);
+    driver_end(d);
+    assert_int_equal(d->read, d->heard_count);
+    driver_wait(d, 100 * MS);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_X, -INPUT_STICK);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_RZ, INPUT_TRIGGER);
+    driver_expect_end(d);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_HAT0Y, -1);
+    driver_expect_end(d);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_HAT0Y, 0);
+    driver_expect_end(d);
+    driver_expect(d, INPUT_EV_KEY, INPUT_BTN_SOUTH, 1);
+    driver_expect_end(d);
+    driver_expect_nothing(d);
+}
+
+static void a_pad_that_is_let_go_is_at_rest(void **state)
+{
+    struct driver *d = *state;
+    driver_start(d);
+    tilt(d, INPUT_ABS_Z + 1, -500);
+    input_device_stop(d->device);
+    tilt(d, INPUT_ABS_Z, 30);
+    driver_event(d, INPUT_EV_KEY, INPUT_BTN_SOUTH, 1);
+    driver_end(d);
+    d->read = d->heard_count;
+    input_device_start(d->device);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_Z, 30);
+    driver_expect(d, INPUT_EV_KEY, INPUT_BTN_SOUTH, 1);
+    driver_expect_end(d);
+    input_device_release(d->device);
+    driver_expect(d, INPUT_EV_KEY, INPUT_BTN_SOUTH, 0);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_Z, 0);
+    driver_expect(d, INPUT_EV_ABS, INPUT_ABS_Z + 1, 0);
+    driver_expect_end(d);
+    driver_expect_nothing(d);
+}
+
 static void a_motion_that_is_under_way_stays(void **state)
 {
     struct driver *d = *state;
@@ -446,6 +509,8 @@ int main(void)
         ON(pointer, motions_that_wait_are_merged),
         ON(mouse, motions_of_a_mouse_that_wait_add_up),
         ON(mouse, a_mouse_is_not_moved_during_a_pause),
+        ON(pad, sticks_that_wait_are_where_they_are),
+        ON(pad, a_pad_that_is_let_go_is_at_rest),
         ON(pointer, a_motion_that_is_under_way_stays),
         cmocka_unit_test(useless_requests_go_back_at_once),
     };
