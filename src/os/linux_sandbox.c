@@ -1,13 +1,24 @@
 #include "os/sandbox.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "os/linux_filter.h"
 #include "os/linux_landlock.h"
+
+// Of root, or of a program that was given some.
+static void drop_capabilities(void)
+{
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+    syscall(SYS_capset, &header, none);
+}
 
 int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, size_t summary_size)
 {
@@ -21,6 +32,7 @@ int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, si
     bool no_core = setrlimit(RLIMIT_CORE, &none) == 0;
     bool no_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
     int abi = no_privileges ? os_landlock_enter(options->readable) : 0;
+    drop_capabilities();
     bool strict = options->kind == OS_SANDBOX_STRICT && no_privileges &&
                   os_seccomp_enter_strict(options->refusals) == 0;
     bool calls = strict || (no_privileges && os_seccomp_enter(options->refusals) == 0);
