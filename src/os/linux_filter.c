@@ -157,6 +157,10 @@ const struct os_filter_check os_filter_common[] = {
     // A thread may be nicer itself: PRIO_PROCESS, 0; no others, and never the other way.
     {SYS_setpriority, OS_LOW(0), OS_LOW(1), .mask = ~0u, .quiet = true, .count = 1, .values = {0}},
     {SYS_setpriority, OS_LOW(2), .mask = 1u << 31, .count = 1, .values = {0}},
+    // Numbers of threads say nothing to a filter, so a thread may only name itself. Mesa names
+    // others of its process too, and goes on without.
+    {SYS_sched_setaffinity, OS_LOW(0), .mask = ~0u, .quiet = true, .count = 1, .values = {0}},
+    {SYS_sched_setscheduler, OS_LOW(0), .mask = ~0u, .quiet = true, .count = 1, .values = {0}},
     {SYS_sched_setscheduler, OS_LOW(1), .mask = ~0u, .count = 3,
      .values = {SCHED_OTHER, SCHED_BATCH, SCHED_IDLE}},
     // Others may neither be sent a signal by a descriptor of ours, nor see keys pressed at their

@@ -114,6 +114,7 @@ static void allow_system(const struct rules *rules)
         "/sys/class", "/sys/dev", "/sys/devices", "/sys/module"};
     for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
         allow(rules, paths[i], READ);
+    allow(rules, "/proc/self/exe", READ); // NVIDIA's driver looks into it
     // Rules hold on to inodes; that of a process lasts only while somebody has it open.
     int self = open("/proc/self", O_PATH | O_CLOEXEC);
     if (self >= 0)

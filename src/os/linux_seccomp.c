@@ -41,6 +41,7 @@ static const int denied[] = {
     SYS_kcmp,
     SYS_ioprio_set,
     SYS_sched_setattr,
+    SYS_sched_setparam,
     // Programs and namespaces.
     SYS_execve,
     SYS_execveat,

@@ -210,16 +210,18 @@ static const struct os_filter_check checks[] = {
     {SYS_sendto, OS_LOW(4), OS_HIGH(4), .mask = ~0u, .count = 1, .values = {0}},
 };
 
-// Threads of the process are known by numbers that a filter does not know. Drivers go on without.
-static const struct os_filter_check own_schedule[] = {
-    {SYS_sched_setaffinity, OS_LOW(0), .mask = ~0u, .count = 1, .values = {0}},
-    {SYS_sched_setscheduler, OS_LOW(0), .mask = ~0u, .count = 1, .values = {0}},
-};
-
 // Those that have been looked at.
-static const int good[] = {
-    SYS_clone,     SYS_kill,        SYS_tgkill, SYS_rt_sigqueueinfo, SYS_rt_tgsigqueueinfo,
-    SYS_prlimit64, SYS_setpriority, SYS_fcntl,  SYS_socketpair};
+static const int good[] = {SYS_clone,
+                           SYS_kill,
+                           SYS_tgkill,
+                           SYS_rt_sigqueueinfo,
+                           SYS_rt_tgsigqueueinfo,
+                           SYS_prlimit64,
+                           SYS_setpriority,
+                           SYS_fcntl,
+                           SYS_socketpair,
+                           SYS_sched_setaffinity,
+                           SYS_sched_setscheduler};
 
 static int enter(int *refusals)
 {
@@ -230,10 +232,6 @@ static int enter(int *refusals)
         os_filter_refuse_bad(&filter, &os_filter_common[i]);
     for (size_t i = 0; i < COUNT(checks); i++)
         os_filter_allow_good(&filter, &checks[i]);
-    for (size_t i = 0; i < COUNT(own_schedule); i++) {
-        os_filter_allow_good(&filter, &own_schedule[i]);
-        os_filter_fail(&filter, own_schedule[i].number, EPERM);
-    }
     os_filter_allow(&filter, good, COUNT(good));
     os_filter_fail(&filter, CALL_CLONE3, ENOSYS);
     return os_filter_end(&filter, false, refusals);
