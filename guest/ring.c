@@ -17,13 +17,18 @@ enum {
 enum {
     STATUS_IDLE = 1,
     STATUS_FATAL = 2,
+    STATUS_ALIVE = 4,
 };
 
 // How long the host's side of the ring looks for more before it sleeps. While it may still be
 // awake it need not be woken again.
 #define IDLE_TIMEOUT_NS 1000000u
 // How often a wait asks the transport whether the host still lives.
-#define ALIVE_NS 500000000u
+#define PROBE_NS 500000000u
+// A thread of the host says ALIVE this often, whatever the ring's own thread waits for. A transport
+// need not notice that the host's side of a context has died; its silence does.
+#define ALIVE_PERIOD_US 3000000u
+#define SILENCE_NS 20000000000u
 
 uint64_t guest_new_id(void)
 {
@@ -99,33 +104,49 @@ static int wake(struct guest_ring *ring)
 
 // ---- waiting --------------------------------------------------------------
 
+struct patience {
+    uint64_t probed_at, heard_at; // 0: not begun
+};
+
+// Is there anybody who may still take what was written?
+static int check_host(struct guest_ring *ring, struct patience *patience)
+{
+    uint32_t status = atomic_load(word(ring, STATUS));
+    if (status & STATUS_FATAL)
+        return lose(ring, "the host has given the context up");
+    int error = wake(ring);
+    if (error)
+        return error;
+    uint64_t now = ring->system->now(ring->system->context);
+    if (!patience->heard_at || status & STATUS_ALIVE) {
+        atomic_fetch_and(word(ring, STATUS), ~(uint32_t)STATUS_ALIVE);
+        patience->heard_at = now;
+    }
+    if (now - patience->heard_at > SILENCE_NS)
+        return lose(ring, "the host has not been heard of for 20 seconds");
+    if (!patience->probed_at)
+        patience->probed_at = now;
+    if (now - patience->probed_at > PROBE_NS) {
+        patience->probed_at = now;
+        if (ring->transport->calls->submit(ring->transport, NULL, 0, 0, NULL))
+            return lose(ring, "the host is gone");
+    }
+    return 0;
+}
+
 // Until at most `left` bytes of what was written are still to be taken.
 static int drain(struct guest_ring *ring, uint32_t left)
 {
-    uint64_t asked_at = 0;
+    struct patience patience = {0};
     for (uint32_t round = 0;; round++) {
         uint32_t head = atomic_load_explicit(word(ring, HEAD), memory_order_acquire);
         if (ring->tail - head <= left)
             return 0;
         if (ring->tail - head > ring->buffer_size)
             return lose(ring, "the head of the ring is beyond its tail");
-        if (round < 64)
-            goto next;
-        if (atomic_load(word(ring, STATUS)) & STATUS_FATAL)
-            return lose(ring, "the host has given the context up");
-        int error = wake(ring);
+        int error = round < 64 ? 0 : check_host(ring, &patience);
         if (error)
             return error;
-        // A host that has died says nothing: a request to it does.
-        uint64_t now = ring->system->now(ring->system->context);
-        if (!asked_at)
-            asked_at = now;
-        if (now - asked_at > ALIVE_NS) {
-            asked_at = now;
-            if (ring->transport->calls->submit(ring->transport, NULL, 0, 0, NULL))
-                return lose(ring, "the host is gone");
-        }
-    next:
         ring->system->relax(ring->system->context, round);
     }
 }
@@ -333,8 +354,11 @@ int guest_ring_open(struct guest_ring *ring, const struct guest_system *system,
         return GUEST_ERROR_MEMORY;
     int error = blob_make(ring, BUFFER + ring->buffer_size, &ring->memory);
     if (!error) {
+        VkRingMonitorInfoMESA monitor = {.sType = VK_STRUCTURE_TYPE_RING_MONITOR_INFO_MESA,
+                                         .maxReportingPeriodMicroseconds = ALIVE_PERIOD_US};
         VkRingCreateInfoMESA info = {
             .sType = VK_STRUCTURE_TYPE_RING_CREATE_INFO_MESA,
+            .pNext = &monitor,
             .resourceId = ring->memory.resource,
             .size = ring->memory.size,
             .idleTimeout = IDLE_TIMEOUT_NS,

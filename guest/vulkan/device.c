@@ -155,6 +155,16 @@ static VkResult wait_by_fence(struct guest_queue *queue)
     return result;
 }
 
+// The fences of a context that is lost are done as well: only an answer is a proof.
+static bool still_there(struct guest_queue *queue)
+{
+    uint32_t version;
+    struct wire_args_vkEnumerateInstanceVersion args = {.pApiVersion = &version,
+                                                        .ret = VK_ERROR_DEVICE_LOST};
+    guest_call(queue, WIRE_vkEnumerateInstanceVersion, &args, true);
+    return args.ret >= 0;
+}
+
 static VkResult wait_idle(struct guest_queue *queue)
 {
     if (!queue->timeline)
@@ -168,7 +178,7 @@ static VkResult wait_idle(struct guest_queue *queue)
         // A look at a time, so that other threads get their turn.
         int error = guest_ring_fence_wait(&instance->ring, fence, round ? 1000000 : 0);
         if (!error)
-            return VK_SUCCESS;
+            return still_there(queue) ? VK_SUCCESS : VK_ERROR_DEVICE_LOST;
         if (error != GUEST_ERROR_TIMEOUT)
             return VK_ERROR_DEVICE_LOST;
         guest_pause(instance, &round, UINT64_MAX);

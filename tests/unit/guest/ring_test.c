@@ -21,7 +21,7 @@ struct host {
     void *blobs[BLOBS]; // by resource - 1
     uint32_t blob_count, blobs_alive;
     VkRingCreateInfoMESA ring;
-    bool has_ring, asleep, dead;
+    bool has_ring, asleep, dead, busy; // busy: it lives, and takes nothing for a long time
     uint32_t notified;
     struct arena arena;
     uint8_t *reply; // where the next reply goes
@@ -109,6 +109,11 @@ static void run(struct host *host, const uint8_t *bytes, size_t size)
 
 static void step(struct host *host)
 {
+    if (host->busy) {
+        atomic_fetch_or(word(host, host->ring.statusOffset), 4u);
+        host->busy = host->time < 120000000000u;
+        return;
+    }
     if (!host->has_ring || host->dead || host->asleep)
         return;
     uint32_t head = atomic_load(word(host, host->ring.headOffset));
@@ -209,7 +214,7 @@ static void release(void *context, void *memory)
 static uint64_t now(void *context)
 {
     struct host *host = context;
-    return host->time += 10000;
+    return host->time += 100000;
 }
 
 static void relax(void *context, uint32_t round)
@@ -359,7 +364,7 @@ static void test_wake(void **state)
 // said once.
 static void test_loss(void **state)
 {
-    for (int way = 0; way < 3; way++) {
+    for (int way = 0; way < 4; way++) {
         struct bed *bed = bed_new();
         uint32_t version;
         assert_int_equal(ask_version(bed, &version), 0);
@@ -368,6 +373,8 @@ static void test_loss(void **state)
             bed->host.asleep = true;
         } else if (way == 1) {
             bed->host.dead = true;
+        } else if (way == 2) { // and the transport does not notice
+            bed->host.asleep = true;
         } else {
             atomic_fetch_add(word(&bed->host, bed->host.ring.headOffset), 4096 * 4);
             bed->host.asleep = true;
@@ -379,6 +386,18 @@ static void test_loss(void **state)
         assert_string_equal(bed->host.said, "");
         bed_free(bed);
     }
+}
+
+// A host that says it is alive is waited for, as long as it takes.
+static void test_busy(void **state)
+{
+    struct bed *bed = bed_new();
+    uint32_t version;
+    bed->host.busy = true;
+    assert_int_equal(ask_version(bed, &version), 0);
+    assert_int_equal(version, 7);
+    assert_true(bed->host.time >= 120000000000u);
+    bed_free(bed);
 }
 
 // No memory for a large command is an error of that command, and of no other.
@@ -405,10 +424,10 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reply),     cmocka_unit_test(test_wrap),
-        cmocka_unit_test(test_large),     cmocka_unit_test(test_large_reply),
-        cmocka_unit_test(test_wake),      cmocka_unit_test(test_loss),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_reply), cmocka_unit_test(test_wrap),
+        cmocka_unit_test(test_large), cmocka_unit_test(test_large_reply),
+        cmocka_unit_test(test_wake),  cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_busy),  cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
