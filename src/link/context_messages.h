@@ -36,8 +36,10 @@ enum link_context_type {
     // writes the log line, as only it knows who the client is.
     LINK_CONTEXT_LOST,
     LINK_CREATIONS_FAILED, // struct link_creations_failed
-    LINK_MEMORY_ASK,       // struct link_memory_ask: the worker's room is used up; answered in the
-                           // ledger
+    // struct link_memory_ask: the worker's room is used up; answered in the ledger.
+    LINK_MEMORY_ASK,
+    // struct link_worker_card: comes before LINK_WORKER_READY, if a device has memory of its own.
+    LINK_WORKER_CARD,
 };
 
 enum link_context_flags {
@@ -64,6 +66,10 @@ struct link_context_create {
 // Objects that the host's driver did not make while the guest did not wait for the result.
 struct link_creations_failed {
     uint64_t total; // of the context, so far; each of the first thousand is told, then every 1000th
+};
+
+struct link_worker_card {
+    uint64_t bytes; // of the largest
 };
 
 struct link_memory_ask {

@@ -116,6 +116,8 @@ static bool context_well_formed(const struct link_header *header, const uint8_t 
     case LINK_MEMORY_ASK:
         return size == sizeof(struct link_memory_ask) && !fds &&
                ((const struct link_memory_ask *)payload)->kind < LINK_MEMORY_KINDS;
+    case LINK_WORKER_CARD:
+        return size == sizeof(struct link_worker_card) && !fds;
     case LINK_LEDGER_REFRESH:
         return size == sizeof(struct link_ledger_refresh) && !fds;
     }

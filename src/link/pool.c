@@ -29,6 +29,7 @@ struct link_pool {
     link_pool_ready ready;
     void *ready_data;
     char devices[LINK_MAX_TEXT + 1];
+    uint64_t card_memory;
 };
 
 static void tell_first(struct link_pool *pool, bool ready, int status)
@@ -55,6 +56,12 @@ static bool on_message(void *data, struct link_child *child, const struct link_m
     }
     if (message->type == LINK_WORKER_REFUSALS && !child->ready) {
         link_child_hear_refusals(child, link_take_fd(child->link, 0));
+        return true;
+    }
+    // No guest has had a say in it yet.
+    if (message->type == LINK_WORKER_CARD && !child->ready) {
+        if (!pool->first_known)
+            pool->card_memory = ((const struct link_worker_card *)message->payload)->bytes;
         return true;
     }
     if (message->type == LINK_CONTEXT_LOST && !child->taken) { // its end tells the rest
@@ -159,6 +166,11 @@ int link_pool_set_command(struct link_pool *pool, const char *const *command)
 const char *link_pool_devices(const struct link_pool *pool)
 {
     return pool->devices;
+}
+
+uint64_t link_pool_card_memory(const struct link_pool *pool)
+{
+    return pool->card_memory;
 }
 
 void link_pool_destroy(struct link_pool *pool)

@@ -43,6 +43,10 @@ int link_pool_set_command(struct link_pool *pool, const char *const *command);
 // long as the pool.
 const char *link_pool_devices(const struct link_pool *pool);
 
+// Bytes of memory that the largest card of the host has of its own, as the first worker said; 0:
+// none, or not known yet.
+uint64_t link_pool_card_memory(const struct link_pool *pool);
+
 // The spare, or a new process.
 int link_pool_take(struct link_pool *pool, const struct link_child_callbacks *callbacks, void *data,
                    struct link_child **taken);

@@ -39,6 +39,15 @@ void renderer_budget_init(struct renderer_budget *budget, const uint64_t limits[
         budget->limits[kind] = smaller(limits[kind], LINK_MEMORY_NO_LIMIT);
 }
 
+void renderer_budget_know_card(struct renderer_budget *budget, uint64_t bytes)
+{
+    uint64_t *limit = &budget->limits[LINK_MEMORY_CARD];
+    // Contexts that live have been told their share.
+    if (bytes && budget->limits[LINK_MEMORY_HOST] && list_is_empty(&budget->accounts) &&
+        (!*limit || bytes < *limit))
+        *limit = bytes;
+}
+
 uint64_t renderer_budget_share(const struct renderer_budget *budget, enum link_memory kind)
 {
     return budget->limits[kind] - reserve(budget, kind);

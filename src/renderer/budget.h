@@ -40,6 +40,8 @@ struct renderer_usage {
 };
 
 void renderer_budget_init(struct renderer_budget *budget, const uint64_t limits[LINK_MEMORY_KINDS]);
+// The card has no more than `bytes`: whoever has a limit of the host's memory has one of that, too.
+void renderer_budget_know_card(struct renderer_budget *budget, uint64_t bytes);
 // The most that one context may hold; 0: no limit.
 uint64_t renderer_budget_share(const struct renderer_budget *budget, enum link_memory kind);
 // Bytes that are held, or promised to workers.

@@ -478,6 +478,7 @@ struct renderer *renderer_create(struct renderers *renderers, uint32_t context_i
     for (uint32_t i = 0; i < RENDERER_TIMELINES; i++)
         list_init(&renderer->timelines[i]);
     int ledger;
+    renderer_budget_know_card(&renderers->budget, link_pool_card_memory(options->pool));
     renderer->account = renderer_account_open(&renderers->budget, &ledger, error);
     if (!*error)
         *error = link_pool_take(options->pool, &worker_callbacks, renderer, &renderer->worker);

@@ -218,6 +218,21 @@ static bool choose(struct venus_host *host, const char *gpu, char names[][256], 
     return true;
 }
 
+// Bytes of memory that a graphics card has of its own.
+static uint64_t card_memory(const struct venus_instance_driver *vk, VkPhysicalDevice device,
+                            const VkPhysicalDeviceProperties *properties)
+{
+    VkPhysicalDeviceMemoryProperties memory;
+    uint64_t sum = 0;
+    if (properties->deviceType != VK_PHYSICAL_DEVICE_TYPE_DISCRETE_GPU)
+        return 0;
+    vk->GetPhysicalDeviceMemoryProperties(device, &memory);
+    for (uint32_t i = 0; i < memory.memoryHeapCount; i++)
+        if (memory.memoryHeaps[i].flags & VK_MEMORY_HEAP_DEVICE_LOCAL_BIT)
+            sum += memory.memoryHeaps[i].size;
+    return sum;
+}
+
 // A driver that opens and shows a device. Its libraries stay loaded with host->keep. A worker that
 // waits as a spare has time to try out the devices; a guest would have to wait for it.
 static bool find_devices(struct venus_host *host, const char *gpu, char *error, size_t error_size)
@@ -251,6 +266,8 @@ static bool find_devices(struct venus_host *host, const char *gpu, char *error, 
     for (uint32_t i = 0; ok && i < count; i++) {
         VkPhysicalDeviceProperties properties;
         vk.GetPhysicalDeviceProperties(devices[i], &properties);
+        uint64_t memory = venus_host_shows(host, i) ? card_memory(&vk, devices[i], &properties) : 0;
+        host->card_memory = memory > host->card_memory ? memory : host->card_memory;
         if (properties.apiVersion >= VK_API_VERSION_1_1 && venus_host_shows(host, i))
             venus_probe_device(&vk, devices[i], &host->probes[host->probe_count++]);
     }

@@ -26,8 +26,9 @@ struct venus_host {
     struct venus_probe *probes; // of the devices that are shown, made before a guest waits for
     uint32_t probe_count;       // them; owned
     bool chose;                 // the guest sees only one device:
-    uint32_t chosen;   // this one, as the loader counts them, which every instance does alike
-    char devices[256]; // those that are shown, for persons: "Apple M1 (MoltenVK 1.4.2)"
+    uint32_t chosen;      // this one, as the loader counts them, which every instance does alike
+    uint64_t card_memory; // bytes that the largest card of those shown has of its own; 0: none has
+    char devices[256];    // those that are shown, for persons: "Apple M1 (MoltenVK 1.4.2)"
 };
 
 // Completes a probe that has been identified, if its device is a known one.

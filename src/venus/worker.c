@@ -201,6 +201,9 @@ int venus_worker_main(int fd, const struct venus_worker_options *options)
             link_send(link, LINK_CONTEXT_LOST, text, strlen(text), NULL, 0, NULL, 0);
     } else {
         os_sandbox_close(options->sandbox);
+        const struct link_worker_card card = {.bytes = host.card_memory};
+        if (card.bytes)
+            link_send(link, LINK_WORKER_CARD, &card, sizeof(card), NULL, 0, NULL, 0);
         link_send(link, LINK_WORKER_READY, host.devices, strlen(host.devices), NULL, 0, NULL, 0);
         result = serve(link, &host, options->profile);
     }

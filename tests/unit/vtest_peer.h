@@ -38,6 +38,12 @@ int link_pool_take(struct link_pool *pool, const struct link_child_callbacks *ca
     return 0;
 }
 
+uint64_t link_pool_card_memory(const struct link_pool *pool)
+{
+    (void)pool;
+    return 0;
+}
+
 void link_child_release(struct link_child *worker)
 {
     if (!worker)

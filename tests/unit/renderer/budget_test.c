@@ -216,6 +216,27 @@ static void without_a_limit_nobody_asks(void **state)
     renderer_account_unref(account);
 }
 
+static void a_card_is_no_larger_than_it_is(void **state)
+{
+    struct renderer_budget fresh;
+    int fd, error;
+    renderer_budget_init(&fresh, (uint64_t[LINK_MEMORY_KINDS]){LIMIT, 0});
+    renderer_budget_know_card(&fresh, 0);
+    assert_int_equal(renderer_budget_share(&fresh, LINK_MEMORY_CARD), 0); // no limit
+    renderer_budget_know_card(&fresh, 800 * MIB);
+    assert_int_equal(renderer_budget_share(&fresh, LINK_MEMORY_CARD), 700 * MIB);
+    renderer_budget_know_card(&fresh, 1600 * MIB);
+    assert_int_equal(renderer_budget_share(&fresh, LINK_MEMORY_CARD), 700 * MIB);
+    struct renderer_account *account = renderer_account_open(&fresh, &fd, &error);
+    close(fd);
+    renderer_budget_know_card(&fresh, 8 * MIB); // a context lives
+    assert_int_equal(renderer_budget_share(&fresh, LINK_MEMORY_CARD), 700 * MIB);
+    renderer_account_unref(account);
+    renderer_budget_init(&fresh, (uint64_t[LINK_MEMORY_KINDS]){0, 0});
+    renderer_budget_know_card(&fresh, 800 * MIB); // nothing is limited
+    assert_int_equal(renderer_budget_share(&fresh, LINK_MEMORY_CARD), 0);
+}
+
 int main(int argc, char **argv)
 {
     os_init(&(struct os_options){.portable = argc > 1 && !strcmp(argv[1], "portable")});
@@ -233,6 +254,7 @@ int main(int argc, char **argv)
         CASE(memory_of_this_process_counts_too),
         CASE(the_ceiling_follows),
         CASE(without_a_limit_nobody_asks),
+        CASE(a_card_is_no_larger_than_it_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
