@@ -18,7 +18,7 @@ static const char usage[] =
     "\n"
     "  --disk FILE[,readonly]   a disk, qcow2 or raw; may be repeated\n"
     "  --cdrom FILE             an ISO image\n"
-    "  --kernel FILE            a Linux kernel to boot, with\n"
+    "  --kernel FILE            a kernel to boot: Linux, or another in an ELF file, with\n"
     "  --initrd FILE              its first files and\n"
     "  --append TEXT              its command line (console= is added in front)\n"
     "  --firmware FILE          instead of QEMU's; 'uefi': found where distributions have it, and "
