@@ -19,6 +19,7 @@ _hesper()
     --accel) COMPREPLY=($(compgen -W "kvm hvf tcg" -- "$current")) && return ;;
     --format) COMPREPLY=($(compgen -W "shell lines libvirt" -- "$current")) && return ;;
     --net) COMPREPLY=($(compgen -W "user none" -- "$current")) && return ;;
+    --front) COMPREPLY=($(compgen -W "auto vfio-user vhost-user" -- "$current")) && return ;;
     --guest-gl) COMPREPLY=($(compgen -W "zink off" -- "$current")) && return ;;
     --display) COMPREPLY=($(compgen -W "window vnc web= image= none" -- "$current")) && return ;;
     esac

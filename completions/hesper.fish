@@ -11,4 +11,5 @@ end
 complete -c hesper -n 'not __fish_use_subcommand' -l sandbox -x -a 'strict default off'
 complete -c hesper -n 'not __fish_use_subcommand' -l accel -x -a 'kvm hvf tcg'
 complete -c hesper -n 'not __fish_use_subcommand' -l guest-gl -x -a 'zink off'
+complete -c hesper -n 'not __fish_use_subcommand' -l front -x -a 'auto vfio-user vhost-user'
 complete -c hesper -n 'not __fish_use_subcommand' -l format -x -a 'shell lines libvirt'

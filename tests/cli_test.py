@@ -4,6 +4,7 @@
 No Vulkan driver and no QEMU is needed: the device is started with --no-venus.
 """
 
+import json
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ FAKE_QEMU = """#!/bin/sh
 case "$*" in
 "-audiodev help") printf '%s\\n' "Available audio drivers:" none wav ${AUDIO-}; exit ;;
 --version) echo "${SAYS-QEMU emulator version 11.1.3}"; exit "${VERSION_STATUS-0}" ;;
+*vfio-user-pci,help) echo "  socket=<SocketAddress>"; exit ;;
 *,version=0*) echo "${PLUGINS-this QEMU supports only a minimum version of 7}" >&2; exit 1 ;;
 esac
 printf '%s\\0' "$@" >argv
@@ -408,7 +410,7 @@ link.recv(1)
 
     def test_versions_of_qemu(self):
         with_qemu = ["--qemu", self.qemu, "--placer", "none", "--kernel", self.kernel]
-        for version in ("7.2.22", "10.0.2", "11.0.91"):
+        for version in ("7.2.22", "10.0.2", "11.0.91"):  # the last: without the placer
             says = f"QEMU emulator version {version} (Debian 1:{version}+ds-1)"
             self.run_refused(1, "too old.*" + version.rpartition(".")[0], *with_qemu, SAYS=says)
         for version in ("11.1.0", "11.2.50", "12.0.0"):
@@ -771,7 +773,42 @@ else:
         values = [e.get("value") for e in tree.iter("{http://libvirt.org/schemas/domain/qemu/1.0}arg")]
         slots = [v.rpartition(",bus=pcie.0,addr=")[2] for v in values if ",bus=" in v]
         self.assertEqual(slots, ["0x15", "0x16", "0x17", "0x19"])  # libvirt gives away what it knows of, and no others
-        self.assertEqual([v.partition(",bus=")[0] for v in values], lines[lines.index("-chardev"):])
+        self.assertEqual([v.partition(",bus=")[0] for v in values], [l.partition(",addr=")[0] for l in lines[lines.index("-chardev"):]])
+
+    def test_vfio_user(self):
+        path = self.path('a "socket"')
+        common = ["qemu-args", "--socket", path, "--qemu", self.qemu, "--placer", PLACER, "--front", "vfio-user", "--format"]
+        if sys.platform != "linux":
+            return
+        for version in ("10.1.0", "11.1.0"):
+            status, lines, err = self.hesper(*common, "lines", SAYS=f"QEMU emulator version {version}")
+            self.assertEqual((status, err), (0, ""))
+            devices = [json.loads(l) for l in lines.splitlines() if l.startswith("{")]
+            self.assertEqual([d["id"] for d in devices], ["gpu0", "keyboard0", "pointer0", "mouse0"])
+            self.assertEqual({d["driver"] for d in devices}, {"vfio-user-pci"})
+            self.assertEqual(devices[0]["socket"], {"type": "unix", "path": path})
+            self.assertEqual(devices[1]["socket"]["path"], path + ".keyboard")
+            self.assertEqual(min(d["x-msg-timeout"] for d in devices), 600000)  # QEMU's own is too short
+            self.assertEqual(devices[0]["addr"], "0x1e")
+        slots = [json.loads(v)["addr"] for v in re.findall("value='({.*})'", self.hesper(*common, "libvirt")[1])]
+        self.assertEqual(slots, ["0x15", "0x16", "0x17", "0x19"])
+        # A QEMU that lacks what vhost-user needs gets its devices so, unless it is told otherwise.
+        old = {"SAYS": "QEMU emulator version 10.2.1"}
+        argv = self.told("--kernel", self.kernel, **old)
+        device = json.loads(next(v for v in self.values(argv, "-device") if v.startswith("{")))
+        self.assertEqual(device["socket"]["path"], "/proc/self/fd/60")
+        self.assertNotIn("-run-with", argv)
+        os.remove(self.path("argv"))
+        self.run_refused(1, "cannot be used by vhost-user", "--qemu", self.qemu, "--placer", PLACER, "--kernel", self.kernel, "--front", "vhost-user", **old)
+        self.run_refused(1, "cannot be used by vfio-user.*needs the placer", "--qemu", self.qemu, "--placer", "none", "--kernel", self.kernel, "--front", "vfio-user")
+        self.run_refused(2, "--front is 'auto'", "--front", "vfio")
+
+    def test_a_gpu_of_others_does_not_hide_ours(self):
+        """Mesa takes the last virtio GPU that it finds on the bus."""
+        for front in ("vhost-user", "vfio-user")[:2 if sys.platform == "linux" else 1]:
+            devices = self.values(self.told("--kernel", self.kernel, "--front", front, "--", "-device", "virtio-gpu-pci"), "-device")
+            ours = next(v for v in devices if "gpu0" in v)
+            self.assertRegex(ours, "pcie.0.*addr.*0x1e")
 
     def test_the_domain_of_libvirt_has_what_qemu_args_prints(self):
         """packaging/libvirt/domain.xml, an example to copy."""

@@ -198,6 +198,10 @@ esac
                 self.assertEqual(result, "bad")
                 self.assertNotIn("brew", remedy)
         self.assertIn("--enable-vhost-user", remedy)
+        if sys.platform != "darwin":
+            old = remedies("--qemu", self.qemu("10.1.2", "vfio-user-pci"))
+            self.assertEqual([old[c][0] for c in ("qemu", "vfio-user", "vhost-user")], ["good", "good", "note"])
+            self.assertEqual(remedies("--qemu", self.qemu("10.1.2", "vga"))["vhost-user"][0], "bad")
         has = remedies("--qemu", self.qemu("11.1.0", "vhost-user-test-device-pci"))
         self.assertEqual(has["qemu"][0], "good")
         self.assertEqual(has["vhost-user"][0], "good")

@@ -76,7 +76,7 @@ void cli_device_init(struct cli_device *device)
                                       .venus = true,
                                   }};
     cli_seat_init(&device->seat);
-    device->options.transport = device->seat.transport;
+    device->options.transport = cli_front_transport(device->seat.front);
 }
 
 void cli_device_set_name(struct cli_device *device, const char *name, size_t length)

@@ -127,7 +127,8 @@ static void check_accelerator(struct doctor *doctor, const char *program, char *
 
 // ---- the program ----------------------------------------------------------
 
-static bool check_version(struct doctor *doctor, const char *program, char *output)
+static bool check_version(struct doctor *doctor, const char *program, char *output,
+                          bool *for_vhost_user)
 {
     char *argv[] = {(char *)program, "--version", NULL};
     int status = cli_capture(argv, output, OUTPUT);
@@ -144,21 +145,36 @@ static bool check_version(struct doctor *doctor, const char *program, char *outp
                    status < 0 ? strerror(-status) : first_line(output));
         return false;
     }
-    if (major < 11 || (major == 11 && minor < 1)) {
+    if (major < 10 || (major == 10 && minor < 1) ||
+        (is_mac(doctor) && (major == 10 || (major == 11 && minor < 1)))) {
         doctor_say(doctor, DOCTOR_BAD, "qemu", is_mac(doctor) ? mac_qemu : newer_qemu,
-                   "%s is version %u.%u: it cannot share host memory with a guest over vhost-user",
-                   program, major, minor);
+                   "%s is version %u.%u: it cannot share host memory with a guest", program, major,
+                   minor);
         return false;
     }
     doctor_say(doctor, DOCTOR_GOOD, "qemu", NULL, "%s, version %u.%u", program, major, minor);
+    *for_vhost_user = major > 11 || (major == 11 && minor >= 1);
     return true;
 }
 
-static void check_device(struct doctor *doctor, const char *program, char *output)
+// A guest gets its GPU by one of two devices.
+static void check_device(struct doctor *doctor, const char *program, char *output,
+                         bool for_vhost_user)
 {
     static const char device[] = "vhost-user-test-device-pci";
     char *argv[] = {(char *)program, "-device", "help", NULL};
-    if (ran(cli_capture(argv, output, OUTPUT)) && strstr(output, device))
+    bool listed = ran(cli_capture(argv, output, OUTPUT));
+    bool vfio_user = listed && !is_mac(doctor) && strstr(output, "\"vfio-user-pci\"");
+    if (vfio_user)
+        doctor_say(doctor, DOCTOR_GOOD, "vfio-user", NULL,
+                   "QEMU has vfio-user-pci: firmware is on the screen with --front vfio-user");
+    if (!for_vhost_user && vfio_user)
+        doctor_say(doctor, DOCTOR_NOTE, "vhost-user", NULL,
+                   "QEMU is too old for it (11.1 or newer), and vfio-user is taken");
+    else if (!for_vhost_user)
+        doctor_say(doctor, DOCTOR_BAD, "vhost-user", newer_qemu,
+                   "QEMU is too old for it (11.1 or newer), and it has no vfio-user-pci either");
+    else if (listed && strstr(output, device))
         doctor_say(doctor, DOCTOR_GOOD, "vhost-user", NULL, "QEMU has %s", device);
     else
         doctor_say(doctor, DOCTOR_BAD, "vhost-user", is_mac(doctor) ? mac_qemu : other_qemu,
@@ -191,8 +207,9 @@ void doctor_qemu(struct doctor *doctor)
 {
     char usual[4096], *output = malloc(OUTPUT);
     const char *program = doctor->qemu ? doctor->qemu : cli_qemu_usual(usual);
-    if (output && check_version(doctor, program, output)) {
-        check_device(doctor, program, output);
+    bool for_vhost_user;
+    if (output && check_version(doctor, program, output, &for_vhost_user)) {
+        check_device(doctor, program, output, for_vhost_user);
         check_placer(doctor, program, output);
         check_accelerator(doctor, program, output);
     }

@@ -262,8 +262,10 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     cli_arguments_add(arguments, "-vga");
     cli_arguments_add(arguments, "none");
     // Should this process be killed, the machine has no GPU any more and would end later and worse.
-    cli_arguments_add(arguments, "-run-with");
-    cli_arguments_add(arguments, "exit-with-parent=on");
+    if (qemu->major >= 11) { // what is older lacks it
+        cli_arguments_add(arguments, "-run-with");
+        cli_arguments_add(arguments, "exit-with-parent=on");
+    }
     add_cpu(machine, qemu, arguments);
     cli_qemu_add_memory(arguments, machine->memory, portable);
     if (!add_firmware(machine, qemu, arguments))
@@ -290,7 +292,7 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     cli_arguments_add(arguments, "chardev:hesper-monitor");
     cli_qemu_add_gpu(arguments, qemu, gpu);
     if (machine->seat)
-        cli_seat_add_arguments(machine->seat, arguments, NULL, 0);
+        cli_seat_add_arguments(machine->seat, arguments, NULL, NULL, 0);
     for (char **rest = machine->rest; rest && *rest; rest++)
         cli_arguments_add(arguments, "%s", *rest);
     if (arguments->failed)

@@ -17,7 +17,7 @@
 #include "os/places.h"
 #include "os/process.h"
 
-enum { NEEDED_MAJOR = 11, NEEDED_MINOR = 1, KNOWN_PLUGIN_VERSION = 7 };
+enum { KNOWN_PLUGIN_VERSION = 7 };
 #define CAPTURE_PATIENCE_NS 30000000000ull
 
 #ifndef HESPER_LIBDIR
@@ -146,10 +146,20 @@ static void choose_first(const char *name, char path[4096])
 static const char advice[] = "install QEMU 11.1 or newer (Debian 13: qemu-system from "
                              "trixie-backports), or say where it is with --qemu";
 
+static bool is_of(const struct cli_qemu *qemu, unsigned major, unsigned minor)
+{
+    return qemu->major > major || (qemu->major == major && qemu->minor >= minor);
+}
+
+static bool is_for_vhost_user(const struct cli_qemu *qemu)
+{
+    return is_of(qemu, 11, 1);
+}
+
+// Old enough to be of no use is what has neither front.
 static bool is_new_enough(const struct cli_qemu *qemu)
 {
-    return qemu->major > NEEDED_MAJOR ||
-           (qemu->major == NEEDED_MAJOR && qemu->minor >= NEEDED_MINOR);
+    return is_of(qemu, 10, 1);
 }
 
 // Asks it for its version. False: `error` says why it cannot be taken.
@@ -179,7 +189,7 @@ static bool ask_version(struct cli_qemu *qemu, char *error, size_t size)
         return true;
     snprintf(error, size,
              "QEMU is too old: '%s' is version %u.%u, which cannot share host memory with the "
-             "guest over vhost-user; %s",
+             "guest; %s",
              qemu->path, qemu->major, qemu->minor, advice);
     return false;
 }
@@ -296,6 +306,51 @@ bool cli_qemu_find_placer(struct cli_qemu *qemu, const char *wanted)
     return !qemu->path[0] || ask_plugin_version(qemu);
 }
 
+// ---- the front ------------------------------------------------------------
+
+static bool has_vfio_user(const struct cli_qemu *qemu)
+{
+    char output[16384];
+    char *argv[] = {(char *)qemu->path, "-device", "vfio-user-pci,help", NULL};
+    return is_of(qemu, 10, 1) && cli_capture(argv, output, sizeof(output)) == 0 &&
+           strstr(output, "socket=");
+}
+
+// What stands in the way of vfio-user; NULL: nothing.
+static const char *no_vfio_user(const struct cli_qemu *qemu, bool portable)
+{
+    if (portable)
+        return "--host-profile=portable leaves out what only Linux has";
+    if (qemu->carrier == CLI_CARRIER_NONE)
+        return "it needs the placer in QEMU";
+    return has_vfio_user(qemu) ? NULL : "this QEMU has no vfio-user-pci (10.1 or newer, on Linux)";
+}
+
+bool cli_qemu_choose_front(struct cli_qemu *qemu, enum cli_front wanted, bool portable)
+{
+    const char *missing = NULL;
+    qemu->front = wanted;
+    // A kick costs less by vhost-user, so that is taken where both are there.
+    if (wanted == CLI_FRONT_AUTO)
+        qemu->front = is_for_vhost_user(qemu) ? CLI_FRONT_VHOST_USER : CLI_FRONT_VFIO_USER;
+    if (qemu->front == CLI_FRONT_VFIO_USER) {
+        missing = no_vfio_user(qemu, portable);
+    } else if (!is_for_vhost_user(qemu)) {
+        missing = "it needs QEMU 11.1 or newer to share host memory with the guest";
+    }
+    if (missing && wanted == CLI_FRONT_AUTO)
+        log_error("QEMU is too old: '%s' is version %u.%u, which cannot share host memory with the "
+                  "guest over vhost-user, and not over vfio-user: %s; %s",
+                  qemu->path, qemu->major, qemu->minor, missing, advice);
+    else if (missing)
+        log_error("'%s' (QEMU %u.%u) cannot be used by %s: %s; %s", qemu->path, qemu->major,
+                  qemu->minor, cli_front_name(qemu->front), missing, advice);
+    else
+        log_info("QEMU %u.%u gets its devices by %s", qemu->major, qemu->minor,
+                 cli_front_name(qemu->front));
+    return !missing;
+}
+
 // ---- what it must be told -------------------------------------------------
 
 void cli_qemu_add_memory(struct cli_arguments *arguments, uint64_t size, bool portable)
@@ -311,46 +366,32 @@ void cli_qemu_add_memory(struct cli_arguments *arguments, uint64_t size, bool po
     cli_arguments_add(arguments, "%lluM", (unsigned long long)(size >> 20));
 }
 
-const char *cli_slot(char text[CLI_SLOT_SIZE], unsigned slot)
-{
-    text[0] = 0;
-    if (slot)
-        snprintf(text, CLI_SLOT_SIZE, ",bus=pcie.0,addr=0x%x", slot);
-    return text;
-}
-
 void cli_qemu_add_gpu(struct cli_arguments *arguments, const struct cli_qemu *qemu,
                       const struct cli_gpu_address *address)
 {
-    char slot[CLI_SLOT_SIZE];
-    char *path = cli_option_value(address->path ? address->path : "");
+    // 24 bytes of configuration hold all that the specification of a GPU has.
+    struct cli_front_device device = {.name = "gpu",
+                                      .type = 16,
+                                      .config_size = 24,
+                                      .queue_size = 256,
+                                      .path = address->path,
+                                      .fd = address->fd,
+                                      .bus = address->bus,
+                                      .slot = address->slot};
     char *placer_path = cli_option_value(address->placer_path ? address->placer_path : "");
     char *placer = cli_option_value(qemu->placer);
-    if (!path || !placer_path || !placer) {
+    cli_front_add_device(arguments, qemu->front, &device);
+    if (!placer_path || !placer) {
         arguments->failed = true;
-    } else {
-        cli_arguments_add(arguments, "-chardev");
+    } else if (qemu->carrier == CLI_CARRIER_PLUGIN) {
+        cli_arguments_add(arguments, "-plugin");
         if (address->path)
-            cli_arguments_add(arguments, "socket,id=hesper-gpu,path=%s", path);
+            cli_arguments_add(arguments, "%s,socket=%s,version=%u", placer, placer_path,
+                              qemu->plugin_version);
         else
-            cli_arguments_add(arguments, "socket,id=hesper-gpu,fd=%d", address->fd);
-        // Device 16 is a GPU; 24 bytes of configuration hold all that its specification has.
-        cli_arguments_add(arguments, "-device");
-        cli_arguments_add(arguments,
-                          "vhost-user-test-device-pci,id=gpu0,chardev=hesper-gpu,"
-                          "virtio-id=16,num_vqs=2,config_size=24,vq_size=256%s",
-                          cli_slot(slot, address->first_slot));
-        if (qemu->carrier == CLI_CARRIER_PLUGIN) {
-            cli_arguments_add(arguments, "-plugin");
-            if (address->path)
-                cli_arguments_add(arguments, "%s,socket=%s,version=%u", placer, placer_path,
-                                  qemu->plugin_version);
-            else
-                cli_arguments_add(arguments, "%s,fd=%d,version=%u", placer, address->placer_fd,
-                                  qemu->plugin_version);
-        }
+            cli_arguments_add(arguments, "%s,fd=%d,version=%u", placer, address->placer_fd,
+                              qemu->plugin_version);
     }
-    free(path);
     free(placer_path);
     free(placer);
 }

@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "cli/arguments.h"
+#include "cli/front.h"
 
 enum { CLI_SOCKET_PATH = 108 }; // what struct sockaddr_un holds
 
@@ -26,6 +27,7 @@ struct cli_qemu {
     bool foreign;        // other than this machine: nothing but emulation
     char path[4096];
     unsigned major, minor;
+    enum cli_front front; // of cli_qemu_choose_front
     enum cli_carrier carrier;
     char placer[4096];       // the plugin's file
     unsigned plugin_version; // what this QEMU accepts
@@ -33,7 +35,7 @@ struct cli_qemu {
 
 // `wanted`: a path or a name, NULL: the one for this machine, made for Hesper (os/places.h), in
 // PATH, or else unpacked in the build folder that we lie in. Runs it to learn its
-// version. False after a log line: not there, can't be run, older than 11.1.
+// version. False after a log line: not there, can't be run, older than 10.1.
 bool cli_qemu_find(struct cli_qemu *qemu, const char *wanted);
 // That of this machine, as cli_qemu_find takes it for `wanted` NULL. Returns `path`.
 const char *cli_qemu_usual(char path[4096]);
@@ -41,16 +43,21 @@ const char *cli_qemu_usual(char path[4096]);
 // beside this program and where it was installed. False after a log line: it can't be used.
 bool cli_qemu_find_placer(struct cli_qemu *qemu, const char *wanted);
 
+// Which front this QEMU gets its devices by, when its placer is known; `wanted` is what a person
+// has asked for. False after a log line: it cannot.
+bool cli_qemu_choose_front(struct cli_qemu *qemu, enum cli_front wanted, bool portable);
+
 // Either sockets that QEMU is to connect to, or descriptors that it inherits.
 struct cli_gpu_address {
     const char *path, *placer_path; // `path` NULL: the descriptors
     int fd, placer_fd;
-    unsigned first_slot; // of the GPU on the bus pcie.0, others behind it; 0: QEMU chooses
+    const char *bus; // of the GPU and what is behind it; NULL: QEMU's first
+    unsigned slot;   // of the GPU on it; 0: QEMU chooses
 };
 
-// ",bus=pcie.0,addr=0x…", or nothing for 0. Returns `text`.
-enum { CLI_SLOT_SIZE = 48 };
-const char *cli_slot(char text[CLI_SLOT_SIZE], unsigned slot);
+// Mesa takes the last virtio GPU that it finds. Ours is behind any other in this slot, and the one
+// behind it is the chipset's.
+enum { CLI_LAST_SLOT = 0x1e };
 
 // A file in memory that QEMU shares with us, as object "hesper-mem", and its use by the machine.
 void cli_qemu_add_memory(struct cli_arguments *arguments, uint64_t size, bool portable);

@@ -18,6 +18,8 @@ static const char usage[] =
     "  --socket PATH            of 'hesper serve'\n"
     "  --memory SIZE            of the guest, which must be shared with hesper [2G]\n"
     "  --input LIST             as of 'hesper serve' [keyboard,pointer,mouse]\n"
+    "  --front FRONT            as of 'hesper serve'; auto: vhost-user, or vfio-user for a QEMU\n"
+    "                           that lacks what that needs [auto]\n"
     "  --format FORMAT          shell: quoted, an option to a line; lines: an argument to a line;\n"
     "                           libvirt: elements for a domain's XML [shell]\n"
     "  --qemu PROGRAM           the one that will be started [qemu-system-MACHINE in PATH]\n"
@@ -53,15 +55,21 @@ static bool parse_format(const char *text, enum cli_arguments_format *format)
 
 int cli_qemu_args(int argc, char **argv)
 {
-    enum { SOCKET = 256, MEMORY, INPUT, FORMAT, QEMU, PLACER, HELP };
+    enum { SOCKET = 256, MEMORY, INPUT, FRONT, FORMAT, QEMU, PLACER, HELP };
     static const struct option options[] = {
-        {"socket", required_argument, NULL, SOCKET}, {"memory", required_argument, NULL, MEMORY},
-        {"input", required_argument, NULL, INPUT},   {"format", required_argument, NULL, FORMAT},
-        {"qemu", required_argument, NULL, QEMU},     {"placer", required_argument, NULL, PLACER},
-        {"help", no_argument, NULL, HELP},           {0},
+        {"socket", required_argument, NULL, SOCKET},
+        {"memory", required_argument, NULL, MEMORY},
+        {"input", required_argument, NULL, INPUT},
+        {"format", required_argument, NULL, FORMAT},
+        {"qemu", required_argument, NULL, QEMU},
+        {"placer", required_argument, NULL, PLACER},
+        {"help", no_argument, NULL, HELP},
+        {"front", required_argument, NULL, FRONT},
+        {0},
     };
     const char *socket = NULL, *program = NULL, *placer = NULL;
     enum cli_arguments_format format = CLI_FORMAT_SHELL;
+    enum cli_front front = CLI_FRONT_AUTO;
     uint64_t memory = 2ull << 30;
     struct cli_seat seat;
     int option;
@@ -78,6 +86,10 @@ int cli_qemu_args(int argc, char **argv)
             break;
         case INPUT:
             if (!cli_seat_parse(&seat, "qemu-args", optarg))
+                return CLI_USAGE;
+            break;
+        case FRONT:
+            if (!cli_front_parse("qemu-args", optarg, &front))
                 return CLI_USAGE;
             break;
         case FORMAT:
@@ -108,18 +120,22 @@ int cli_qemu_args(int argc, char **argv)
     char placer_socket[CLI_SOCKET_PATH];
     if (!cli_placer_socket(socket, placer_socket))
         return CLI_USAGE;
-    if (!cli_qemu_find(&qemu, program) || !cli_qemu_find_placer(&qemu, placer))
+    if (!cli_qemu_find(&qemu, program) || !cli_qemu_find_placer(&qemu, placer) ||
+        !cli_qemu_choose_front(&qemu, front, false))
         return CLI_FAILED;
     struct cli_arguments arguments = {0};
-    struct cli_gpu_address address = {.path = socket,
-                                      .placer_path = placer_socket,
-                                      .first_slot =
-                                          format == CLI_FORMAT_LIBVIRT ? LIBVIRT_SLOT : 0};
+    struct cli_gpu_address address = {
+        .path = socket, .placer_path = placer_socket, .slot = CLI_LAST_SLOT};
+    if (format == CLI_FORMAT_LIBVIRT) {
+        address.bus = "pcie.0";
+        address.slot = LIBVIRT_SLOT;
+    }
+    seat.front = qemu.front;
     if (format != CLI_FORMAT_LIBVIRT) // libvirt says this itself
         cli_qemu_add_memory(&arguments, memory, false);
     cli_qemu_add_gpu(&arguments, &qemu, &address);
-    cli_seat_add_arguments(&seat, &arguments, socket,
-                           address.first_slot ? address.first_slot + 1 : 0);
+    cli_seat_add_arguments(&seat, &arguments, socket, address.bus,
+                           format == CLI_FORMAT_LIBVIRT ? LIBVIRT_SLOT + 1 : 0);
     bool failed = arguments.failed;
     if (failed) {
         log_error("out of memory");

@@ -45,7 +45,10 @@ struct run {
     struct cli_device device;
     struct cli_run_options options;
     struct cli_qemu qemu;
-    struct machine_gpu *gpu;
+    struct machine_gpu *gpu; // NULL: QEMU has not connected yet, or it is gone
+    int listener;            // where it connects; -1: it inherits the connection
+    struct os_source *connecting;
+    int placer; // our end of the placer's connection, for the GPU to come; -1: none
     char control_path[CLI_SOCKET_PATH];
     int result;               // when the screenshot is made
     struct rlimit file_limit; // as it was
@@ -185,24 +188,71 @@ static int new_connection(int number, struct os_fd_pass *fds, unsigned *count)
     return pair[0];
 }
 
-// Made before QEMU is, so that there is nothing in the file system.
-static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *count)
+// Owns: takes over `fd` and the placer's connection.
+static bool start_gpu(struct run *run, int fd)
 {
-    struct os_loop *loop = run->device.loop;
-    int gpu = new_connection(QEMU_GPU_FD, fds, count);
-    if (gpu < 0)
-        return false;
-    int error = machine_gpu_create(loop, gpu, &run->device.options, on_gpu_end, run, &run->gpu);
+    int error =
+        machine_gpu_create(run->device.loop, fd, &run->device.options, on_gpu_end, run, &run->gpu);
     if (error) {
         log_error("cannot start the GPU: %s", strerror(-error));
         return false;
     }
+    if (run->placer >= 0)
+        machine_gpu_set_placer(run->gpu, run->placer);
+    run->placer = -1;
+    return true;
+}
+
+static void stop_listening(struct run *run)
+{
+    os_source_remove(run->connecting);
+    run->connecting = NULL;
+    if (run->listener >= 0)
+        close(run->listener);
+    run->listener = -1;
+}
+
+static void on_connection(void *data, int listener, unsigned events)
+{
+    struct run *run = data;
+    int fd = os_socket_accept(listener);
+    (void)events;
+    if (fd < 0)
+        return;
+    stop_listening(run);
+    if (start_gpu(run, fd))
+        cli_device_attach(&run->device, run->gpu);
+    else
+        kill(run->child, SIGTERM);
+}
+
+static bool connect_gpu(struct run *run, struct os_fd_pass *fds, unsigned *count)
+{
+    struct cli_front_socket socket;
+    if (!cli_front_socket(run->qemu.front, &socket))
+        return false;
+    fds[(*count)++] = (struct os_fd_pass){socket.theirs, QEMU_GPU_FD};
+    if (!socket.listener)
+        return start_gpu(run, socket.ours);
+    run->listener = socket.ours;
+    run->connecting =
+        os_loop_add_fd(run->device.loop, run->listener, OS_READABLE, on_connection, run);
+    if (!run->connecting)
+        log_error("out of memory");
+    return run->connecting;
+}
+
+// Made before QEMU is, so that there is nothing in the file system.
+static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *count)
+{
+    struct os_loop *loop = run->device.loop;
     if (run->qemu.carrier != CLI_CARRIER_NONE) {
-        int placer = new_connection(QEMU_PLACER_FD, fds, count);
-        if (placer < 0)
+        run->placer = new_connection(QEMU_PLACER_FD, fds, count);
+        if (run->placer < 0)
             return false;
-        machine_gpu_set_placer(run->gpu, placer);
     }
+    if (!connect_gpu(run, fds, count))
+        return false;
     int monitor = new_connection(QEMU_MONITOR_FD, fds, count);
     if (monitor < 0)
         return false;
@@ -219,7 +269,8 @@ static int start_qemu(struct run *run)
 {
     int status = CLI_FAILED;
     struct cli_arguments arguments = {0};
-    struct cli_gpu_address address = {.fd = QEMU_GPU_FD, .placer_fd = QEMU_PLACER_FD};
+    struct cli_gpu_address address = {
+        .fd = QEMU_GPU_FD, .placer_fd = QEMU_PLACER_FD, .bus = "pcie.0", .slot = CLI_LAST_SLOT};
     struct os_fd_pass fds[3 + CLI_SEAT_DEVICES + CLI_MAX_SHARES]; // QEMU's ends
     run->options.machine.monitor_fd = QEMU_MONITOR_FD;
     unsigned count = 0;
@@ -227,7 +278,8 @@ static int start_qemu(struct run *run)
         if (cli_machine_arguments(&run->options.machine, &run->qemu, run->device.host.portable,
                                   &address, &arguments))
             status = spawn_qemu(run, &arguments, fds, count);
-        cli_device_attach(&run->device, run->gpu);
+        if (run->gpu)
+            cli_device_attach(&run->device, run->gpu);
     }
     cli_arguments_free(&arguments);
     for (unsigned i = 0; i < count; i++)
@@ -361,7 +413,10 @@ static void finish(struct run *run)
         while (waitpid(run->child, NULL, 0) < 0 && errno == EINTR)
             ;
     }
+    stop_listening(run);
     close_gpu(run);
+    if (run->placer >= 0)
+        close(run->placer);
     cli_shares_finish(&run->options.machine.shares);
     cli_monitor_destroy(run->monitor);
     cli_device_finish(&run->device);
@@ -388,7 +443,7 @@ static void name_machine(struct run *run)
 
 int cli_run(int argc, char **argv)
 {
-    struct run run = {.child = 0};
+    struct run run = {.listener = -1, .placer = -1};
     bool done = false;
     cli_device_init(&run.device);
     int status = cli_run_options_parse(&run.options, &run.device, argc, argv, &done);
@@ -397,8 +452,11 @@ int cli_run(int argc, char **argv)
     cli_host_apply(&run.device.host);
     if (!cli_machine_check(&run.options.machine) ||
         !cli_qemu_find(&run.qemu, run.options.program) ||
-        !cli_qemu_find_placer(&run.qemu, run.options.placer))
+        !cli_qemu_find_placer(&run.qemu, run.options.placer) ||
+        !cli_qemu_choose_front(&run.qemu, run.options.front, run.device.host.portable))
         return CLI_FAILED;
+    run.device.options.transport = cli_front_transport(run.qemu.front);
+    run.device.seat.front = run.qemu.front;
     getrlimit(RLIMIT_NOFILE, &run.file_limit);
     name_machine(&run);
     run.options.machine.seat = &run.device.seat;

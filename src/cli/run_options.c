@@ -11,7 +11,7 @@
 static const char usage[] =
     "usage: hesper run [OPTIONS] [-- QEMU ARGUMENTS...]\n"
     "\n"
-    "Starts a virtual machine in QEMU (11.1 or newer) whose GPU is this machine's, with the "
+    "Starts a virtual machine in QEMU (10.1 or newer) whose GPU is this machine's, with the "
     "guest's\n"
     "serial console on the terminal. Ctrl-C, or closing its window, presses the guest's power "
     "button.\n"
@@ -43,7 +43,13 @@ static const char usage[] =
     "  --serial DEVICE          where the serial console is: stdio, none, file:NAME, ... [stdio]\n"
     "  --screenshot FILE        what the screen shows at the end, as PNG\n"
     "  --qemu PROGRAM           [qemu-system-MACHINE in PATH, or that of build/vm]\n"
-    "  --placer FILE            QEMU plugin; 'none': do without [beside hesper]\n";
+    "  --placer FILE            QEMU plugin; 'none': do without [beside hesper]\n"
+    "  --front FRONT            how QEMU gets the GPU: vfio-user (firmware shows its screen "
+    "there), "
+    "vhost-user,\n"
+    "                           auto: vhost-user, or vfio-user for a QEMU that lacks what that "
+    "needs "
+    "[auto]\n";
 
 static bool parse_accelerator(const char *text, const char **accelerator)
 {
@@ -137,6 +143,7 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
         SCREENSHOT,
         QEMU,
         PLACER,
+        FRONT,
         HELP
     };
     static const struct option options[] = {
@@ -160,6 +167,7 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
         {"screenshot", required_argument, NULL, SCREENSHOT},
         {"qemu", required_argument, NULL, QEMU},
         {"placer", required_argument, NULL, PLACER},
+        {"front", required_argument, NULL, FRONT},
         CLI_DEVICE_OPTIONS,
         {"help", no_argument, NULL, HELP},
         {0},
@@ -231,6 +239,9 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
             break;
         case PLACER:
             run->placer = optarg;
+            break;
+        case FRONT:
+            good = cli_front_parse("run", optarg, &run->front);
             break;
         case 'h':
         case HELP:

@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "front/machine/input_front.h"
-#include "front/vhost_user/vhost_user.h"
 #include "link/display_messages.h"
 #include "os/clock.h"
 #include "os/loop.h"
@@ -23,7 +22,7 @@ _Static_assert((int)INPUT_KEYBOARD == LINK_INPUT_KEYBOARD &&
 void cli_seat_init(struct cli_seat *seat)
 {
     *seat =
-        (struct cli_seat){.transport = vhost_user_create,
+        (struct cli_seat){.front = CLI_FRONT_VHOST_USER,
                           .wanted = 1u << INPUT_KEYBOARD | 1u << INPUT_POINTER | 1u << INPUT_MOUSE};
     for (unsigned i = 0; i < CLI_SEAT_DEVICES; i++)
         seat->devices[i] =
@@ -79,31 +78,12 @@ static bool serve(struct cli_seat_device *device, int fd)
 {
     static const struct machine_input_ops ops = {.leds = on_leds, .closed = on_closed};
     enum input_kind kind = (enum input_kind)device->kind;
-    int error = machine_input_create(device->seat->loop, fd, device->seat->transport, kind, &ops,
-                                     device, &device->input);
+    int error =
+        machine_input_create(device->seat->loop, fd, cli_front_transport(device->seat->front), kind,
+                             &ops, device, &device->input);
     if (error)
         log_error("cannot serve a %s: %s", input_kind_name(kind), strerror(-error));
     return !error;
-}
-
-bool cli_seat_connect(struct cli_seat *seat, struct os_loop *loop, struct os_fd_pass *fds,
-                      unsigned *count)
-{
-    seat->loop = loop;
-    for (unsigned i = 0; i < CLI_SEAT_DEVICES; i++) {
-        int pair[2];
-        if (!(seat->wanted >> i & 1))
-            continue;
-        int error = os_socket_pair(pair);
-        if (error) {
-            log_error("no socket: %s", strerror(-error));
-            return false;
-        }
-        fds[(*count)++] = (struct os_fd_pass){pair[1], CLI_SEAT_FD + (int)i};
-        if (!serve(&seat->devices[i], pair[0]))
-            return false;
-    }
-    return true;
 }
 
 static void on_connection(void *data, int listener, unsigned events)
@@ -120,6 +100,34 @@ static void on_connection(void *data, int listener, unsigned events)
     }
     if (serve(device, fd))
         log_debug("a VM has connected its %s", input_kind_name((enum input_kind)device->kind));
+}
+
+static bool await(struct cli_seat_device *device, int listener)
+{
+    device->listener = listener;
+    device->source =
+        os_loop_add_fd(device->seat->loop, listener, OS_READABLE, on_connection, device);
+    if (!device->source)
+        log_error("out of memory");
+    return device->source;
+}
+
+bool cli_seat_connect(struct cli_seat *seat, struct os_loop *loop, struct os_fd_pass *fds,
+                      unsigned *count)
+{
+    seat->loop = loop;
+    for (unsigned i = 0; i < CLI_SEAT_DEVICES; i++) {
+        struct cli_seat_device *device = &seat->devices[i];
+        struct cli_front_socket socket;
+        if (!(seat->wanted >> i & 1))
+            continue;
+        if (!cli_front_socket(seat->front, &socket))
+            return false;
+        fds[(*count)++] = (struct os_fd_pass){socket.theirs, CLI_SEAT_FD + (int)i};
+        if (!(socket.listener ? await(device, socket.ours) : serve(device, socket.ours)))
+            return false;
+    }
+    return true;
 }
 
 // False: too long.
@@ -169,7 +177,8 @@ void cli_seat_finish(struct cli_seat *seat)
         device->source = NULL;
         if (device->listener >= 0) {
             close(device->listener);
-            unlink(device->path);
+            if (device->path[0])
+                unlink(device->path);
         }
         device->listener = -1;
         cli_janitor_stop(&device->janitor);
@@ -177,32 +186,25 @@ void cli_seat_finish(struct cli_seat *seat)
 }
 
 void cli_seat_add_arguments(const struct cli_seat *seat, struct cli_arguments *arguments,
-                            const char *path, unsigned first_slot)
+                            const char *path, const char *bus, unsigned first_slot)
 {
-    char slot[CLI_SLOT_SIZE];
-    char *value = cli_option_value(path ? path : "");
-    if (!value) {
-        arguments->failed = true;
-        return;
-    }
     for (unsigned i = 0; i < CLI_SEAT_DEVICES; i++) {
-        const char *name = input_kind_name((enum input_kind)i);
+        char socket[CLI_SOCKET_PATH];
+        // QEMU's own type of input device has room for four events.
+        struct cli_front_device device = {.name = input_kind_name((enum input_kind)i),
+                                          .type = 18,
+                                          .config_size = INPUT_CONFIG_SIZE,
+                                          .queue_size = 64,
+                                          .path = path ? socket : NULL,
+                                          .fd = CLI_SEAT_FD + (int)i,
+                                          .bus = bus,
+                                          .slot = first_slot ? first_slot + i : 0};
         if (!(seat->wanted >> i & 1))
             continue;
-        cli_arguments_add(arguments, "-chardev");
-        if (path)
-            cli_arguments_add(arguments, "socket,id=hesper-%s,path=%s.%s", name, value, name);
-        else
-            cli_arguments_add(arguments, "socket,id=hesper-%s,fd=%d", name, CLI_SEAT_FD + (int)i);
-        // Device 18 is for input. QEMU's own type for it has room for four events.
-        cli_arguments_add(arguments, "-device");
-        cli_arguments_add(arguments,
-                          "vhost-user-test-device-pci,id=%s0,chardev=hesper-%s,virtio-id=18,"
-                          "num_vqs=2,config_size=%d,vq_size=64%s",
-                          name, name, INPUT_CONFIG_SIZE,
-                          cli_slot(slot, first_slot ? first_slot + i : 0));
+        if (path && !socket_path(path, i, socket))
+            arguments->failed = true;
+        cli_front_add_device(arguments, seat->front, &device);
     }
-    free(value);
 }
 
 // ---- events ---------------------------------------------------------------

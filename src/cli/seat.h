@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "cli/janitor.h"
 #include "cli/qemu.h"
-#include "front/virtio/device.h"
 #include "os/process.h"
 
 struct link_input;
@@ -20,7 +19,7 @@ enum {
 
 struct cli_seat {
     // The owner's.
-    virtio_transport_create transport;       // of every device
+    enum cli_front front;                    // of every device
     unsigned wanted;                         // bit n: device n of enum link_input_device
     void (*leds)(void *data, uint32_t leds); // of the keyboard, for displays; may be NULL
     void *data;
@@ -54,9 +53,9 @@ bool cli_seat_listen(struct cli_seat *seat, struct os_loop *loop, const char *pa
 void cli_seat_finish(struct cli_seat *seat);
 
 // QEMU's devices; `path` as of cli_seat_listen, NULL: the descriptors of cli_seat_connect.
-// `first_slot`: of the first one that there may be, as in struct cli_gpu_address.
+// `bus`, `first_slot`: of the first one that there may be, as in struct cli_gpu_address.
 void cli_seat_add_arguments(const struct cli_seat *seat, struct cli_arguments *arguments,
-                            const char *path, unsigned first_slot);
+                            const char *path, const char *bus, unsigned first_slot);
 
 // From a display: whatever it says. What belongs to no device here is ignored.
 void cli_seat_input(struct cli_seat *seat, const struct link_input *events, size_t count);

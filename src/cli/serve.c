@@ -14,12 +14,13 @@
 static const char usage[] =
     "usage: hesper serve --socket PATH [OPTIONS]\n"
     "\n"
-    "Is the GPU of one virtual machine at a time, over vhost-user. Start QEMU with the arguments "
+    "Is the GPU of one virtual machine at a time. Start QEMU with the arguments "
     "that\n"
     "'hesper qemu-args --socket PATH' prints. When QEMU ends, the next may connect.\n"
     "\n"
     "  --socket PATH            where to listen; the placer's socket is PATH.placer,\n"
-    "                           and those of input devices are PATH.keyboard and so on\n";
+    "                           and those of input devices are PATH.keyboard and so on\n"
+    "  --front FRONT            by which QEMU gets the GPU: vhost-user or vfio-user [vhost-user]\n";
 
 struct serve {
     struct cli_device device;
@@ -88,9 +89,11 @@ static void on_ready(void *data)
 
 int cli_serve(int argc, char **argv)
 {
-    enum { SOCKET = 256, HELP };
+    enum { SOCKET = 256, FRONT, HELP };
+    enum cli_front front = CLI_FRONT_VHOST_USER;
     static const struct option options[] = {
         {"socket", required_argument, NULL, SOCKET},
+        {"front", required_argument, NULL, FRONT},
         CLI_DEVICE_OPTIONS,
         {"help", no_argument, NULL, HELP},
         {0},
@@ -103,6 +106,10 @@ int cli_serve(int argc, char **argv)
         switch (option) {
         case SOCKET:
             serve.path = optarg;
+            break;
+        case FRONT:
+            if (!cli_front_parse("serve", optarg, &front))
+                return CLI_USAGE;
             break;
         case 'h':
         case HELP:
@@ -122,6 +129,8 @@ int cli_serve(int argc, char **argv)
         return CLI_USAGE;
     cli_host_apply(&serve.device.host);
     serve.device.options.placer_hint = "'hesper qemu-args' prints what to add to QEMU's arguments";
+    serve.device.options.transport = cli_front_transport(front);
+    serve.device.seat.front = front;
     serve.device.ready = on_ready;
     serve.device.data = &serve;
 

@@ -28,6 +28,11 @@ int os_native_socket_pair(int fds[2])
     return -ENOSYS;
 }
 
+int os_native_open_name(const char *path)
+{
+    return -ENOSYS;
+}
+
 int os_native_accept(int listener)
 {
     (void)listener;

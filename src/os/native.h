@@ -31,6 +31,7 @@ int os_native_pipe(int fds[2]); // non-blocking, close-on-exec
 // Sockets that are close-on-exec from birth.
 int os_native_socket_pair(int fds[2]);
 int os_native_accept(int listener);
+int os_native_open_name(const char *path); // as os_socket_open_name
 // 1: the peer has yet to read something; 0: it has read all.
 int os_native_socket_unread(int fd);
 // Two messages by one call. Returns the bytes sent; an error only if there were none.

@@ -33,6 +33,11 @@ int os_socket_set_nonblocking(int fd, bool on)
     return wanted == flags || fcntl(fd, F_SETFL, wanted) == 0 ? 0 : -errno;
 }
 
+int os_socket_open_name(const char *path)
+{
+    return os_is_portable() ? -ENOSYS : os_native_open_name(path);
+}
+
 static void prepare(int fd)
 {
     fcntl(fd, F_SETFD, FD_CLOEXEC);

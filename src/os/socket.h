@@ -27,6 +27,9 @@ int os_socket_accept(int listener);
 // A connection to `path`, blocking from then on. -EAGAIN: its server accepts nobody at present.
 int os_socket_connect(const char *path);
 int os_socket_set_nonblocking(int fd, bool on);
+// A descriptor of the socket's file at `path`, which stands for it when that has been removed: who
+// inherits it as N connects to /proc/self/fd/N. -ENOSYS: not on this platform.
+int os_socket_open_name(const char *path);
 
 // sendmsg without SIGPIPE. Descriptors travel with the first byte. Returns the bytes sent.
 ssize_t os_socket_send(int fd, const void *data, size_t size, const int *fds, unsigned fd_count);
