@@ -8,7 +8,7 @@ import struct
 import time
 
 SETUP, FILE_OPEN, FILE_CLOSE, PICTURE, FRAME, CURSOR_SHAPE, CURSOR_MOVE, LEDS = range(128, 136)
-READY, SHOWN, MODE, INPUT, CLOSED, COUNTERS = range(192, 198)
+READY, SHOWN, MODE, INPUT, CLOSED, COUNTERS, SCREEN = range(192, 199)
 KEYBOARD, POINTER, TOUCH, MOUSE = range(4)
 EV_SYN, EV_KEY, EV_REL, EV_ABS = range(4)
 
@@ -73,7 +73,7 @@ class Device:
         os.set_inheritable(self.peer, True)
         self.buffer, self.files, self.serial = b"", 0, 0
         self.ready = self.closed = False
-        self.shown, self.modes, self.inputs = {}, [], []
+        self.shown, self.modes, self.screens, self.inputs = {}, [], [], []
         self.counters = (0, 0, 0)
         self.sent = {}
 
@@ -162,6 +162,8 @@ class Device:
             self.inputs += [(d, t, c, v) for d, t, c, _, v in struct.iter_unpack("=4Hi", payload)]
         elif kind == CLOSED:
             self.closed = True
+        elif kind == SCREEN:
+            self.screens.append(struct.unpack("=4I", payload)[:3])
         elif kind == COUNTERS:
             self.counters = struct.unpack("=3Q", payload)
         else:
