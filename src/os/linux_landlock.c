@@ -277,7 +277,7 @@ static void allow_caches(const struct rules *rules)
     }
 }
 
-int os_landlock_enter(const char *const *readable)
+int os_landlock_enter(const char *const *readable, const char *writable)
 {
     int abi = (int)syscall(CALL_CREATE_RULESET, NULL, 0, CREATE_RULESET_VERSION);
     if (abi < 1)
@@ -305,6 +305,8 @@ int os_landlock_enter(const char *const *readable)
     allow_named(&rules, readable);
     allow(&rules, "/proc/self/task", FS_WRITE_FILE); // names of threads
     allow_caches(&rules);
+    if (writable)
+        allow(&rules, writable, READ | FS_WRITE_FILE | FS_TRUNCATE | FS_REMOVE_FILE | FS_MAKE_REG);
 
     // Before ABI 8 only this thread and those it starts from now on are bound.
     long result = abi >= 8 ? syscall(CALL_RESTRICT_SELF, ruleset, RESTRICT_ALL_THREADS) : -1;

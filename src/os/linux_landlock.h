@@ -6,6 +6,7 @@
 // Makes the folders of shader caches, which could not be made later.
 // Thread: the only one, but for Landlock 8 and newer, which binds all threads.
 // Errors: 0: nothing could be done; else the version that is in force.
-int os_landlock_enter(const char *const *readable);
+// `writable`: a folder, or NULL.
+int os_landlock_enter(const char *const *readable, const char *writable);
 
 #endif

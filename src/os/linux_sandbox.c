@@ -31,8 +31,9 @@ int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, si
     struct rlimit none = {0, 0};
     bool no_core = setrlimit(RLIMIT_CORE, &none) == 0;
     bool no_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-    int abi = no_privileges ? os_landlock_enter(options->readable) : 0;
-    drop_capabilities();
+    int abi = no_privileges ? os_landlock_enter(options->readable, options->writable) : 0;
+    if (!options->writable) // a folder may be another user's
+        drop_capabilities();
     bool strict = options->kind == OS_SANDBOX_STRICT && no_privileges &&
                   os_seccomp_enter_strict(options->refusals) == 0;
     bool calls = strict || (no_privileges && os_seccomp_enter(options->refusals) == 0);

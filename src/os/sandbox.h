@@ -17,18 +17,20 @@ struct os_sandbox_options {
     // Further files, whose folders and libraries beside may be read, and further folders; NULL:
     // none, else NULL at the end.
     const char *const *readable;
+    // A folder in which files may be made, changed and removed; NULL: none.
+    const char *writable;
     // If not NULL, it gets a descriptor that tells the device process of refused system calls, or
     // -1. It must be sent there and closed here before a driver runs: who has it can allow calls.
     int *refusals;
 };
 
 // Called in a worker before its driver is loaded, so that the driver's threads are bound as well.
-// Irrevocable. No core dumps, no new privileges, no capabilities of root. Linux with Landlock and
-// seccomp, macOS with Seatbelt: no file is created, written or executed any more except below the
-// driver's cache folders and device nodes; no process is started, reached or limited; no network.
-// On Linux nothing is read but what drivers are made of and what describes this machine. What is
-// refused fails with EPERM or EACCES. Best effort: `summary` says what is in force ("landlock 4,
-// seccomp, no-new-privs"). Errors: -errno only if nothing could be applied.
+// Irrevocable. No core dumps, no new privileges, no capabilities of root (but with `writable`).
+// Linux with Landlock and seccomp, macOS with Seatbelt: no file is created, written or executed any
+// more except below the driver's cache folders and device nodes; no process is started, reached or
+// limited; no network. On Linux nothing is read but what drivers are made of and what describes
+// this machine. What is refused fails with EPERM or EACCES. Best effort: `summary` says what is in
+// force ("landlock 4, seccomp, no-new-privs"). Errors: -errno only if nothing could be applied.
 int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, size_t summary_size);
 // Called when the driver is loaded and before a guest's byte is read: no connection is made any
 // more.

@@ -15,6 +15,7 @@
 #include "link/display_messages.h"
 #include "os/os.h"
 #include "os/process.h"
+#include "os/sandbox.h"
 
 static const char usage[] =
     "usage: hesper-image --fd N (--screenshot FILE | --frames FOLDER) [OPTIONS]\n"
@@ -157,6 +158,21 @@ static void run(struct image *image)
     }
 }
 
+// It writes pictures, and needs nothing else of this machine.
+static void confine(const struct image *image)
+{
+    char folder[4096] = ".", summary[128];
+    const char *slash = image->screenshot ? strrchr(image->screenshot, '/') : NULL;
+    if (image->folder)
+        snprintf(folder, sizeof(folder), "%s", image->folder);
+    else if (slash)
+        snprintf(folder, sizeof(folder), "%.*s", (int)(slash - image->screenshot + 1),
+                 image->screenshot);
+    const struct os_sandbox_options confined = {.kind = OS_SANDBOX_STRICT, .writable = folder};
+    if (!os_sandbox_enter(&confined, summary, sizeof(summary)))
+        log_debug("sandbox: %s", summary);
+}
+
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
@@ -208,6 +224,7 @@ int main(int argc, char **argv)
     os_die_with_parent();
     if (image.folder && !use_folder(&image))
         return 1;
+    confine(&image);
     int error = display_create(fd, &ops, &image, &image.display);
     if (error) {
         log_error("cannot start: %s", strerror(-error));
