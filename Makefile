@@ -6,9 +6,10 @@ PREFIX ?= /usr/local
 REGISTRY ?=
 MESON_ARGS ?=
 FUZZ_SECONDS ?= 300
+COVERAGE_SECONDS ?= 20
 NINJA = ninja -C $(BUILD) $(if $(JOBS),-j $(JOBS))
 
-.PHONY: all build bare test test-vm test-desktop test-web quick unit demo fuzz sanitize format check-format install clean help
+.PHONY: all build bare test test-vm test-desktop test-web quick unit demo fuzz coverage sanitize format check-format install clean help
 
 all: build
 
@@ -24,6 +25,7 @@ help:
 	@echo 'make test-web      the screen in a headless Chromium'
 	@echo 'make sanitize      unit tests and real programs: address+undefined, then thread'
 	@echo 'make fuzz          each fuzzer for FUZZ_SECONDS=$(FUZZ_SECONDS)'
+	@echo 'make coverage      which lines of which room unit tests run, and fuzzers in COVERAGE_SECONDS=$(COVERAGE_SECONDS) each'
 	@echo 'make check         formatting, both compilers without warnings, an older Vulkan registry, macOS, packages'
 	@echo 'make check-macos   that everything builds for macOS, arm64 and x86-64 (about a minute)'
 	@echo 'make deb           Debian packages, for an apt-get install of build/deb/*.deb'
@@ -120,6 +122,11 @@ fuzz:
 	scripts/setup build dev
 	scripts/tree registry
 	scripts/fuzz $(FUZZ_SECONDS)
+
+coverage:
+	scripts/setup build test dev
+	scripts/tree registry
+	scripts/coverage --seconds $(COVERAGE_SECONDS)
 
 # --- what CI checks beside the tests -----------------------------------------------------------------
 

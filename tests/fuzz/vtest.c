@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "front/vtest/protocol.h"
 #include "front/vtest/server.h"
+#include "link/form.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/os.h"
@@ -102,6 +103,15 @@ static void tell(uint16_t type, const void *payload, size_t size)
         peer_worker->callbacks.message(peer_worker->data, &message);
 }
 
+// A type that may hold it: the link lets no other through.
+static void tell_text(uint16_t type)
+{
+    static const _Alignas(8) uint8_t text[8] = "text";
+    const struct link_header header = {.size = 4, .type = type};
+    if (link_well_formed(&header, text))
+        tell(type, text, 4);
+}
+
 // With a descriptor, so over the link.
 static void tell_exported(struct input *input)
 {
@@ -168,7 +178,7 @@ static void run_step(struct stage *stage, struct input *input)
             ;
         break;
     case 9:
-        tell(number(input, 1) % 80, "text", 4);
+        tell_text(number(input, 1) % 80);
         break;
     default:
         pump(stage, 8);
