@@ -23,6 +23,9 @@ class DriverWriter:
             elif kind in ('VkDevice', 'VkQueue', 'VkCommandBuffer'):
                 self.device.append(name)
         self.instance.append('vkGetDeviceProcAddr')
+        self.ranges = {self.registry.command_name(e.get('command')): e for e in model.venus.findall('checks/range')}
+        self.extents = {e.get('command'): e.get('is') for e in model.venus.findall('checks/extent')}
+        self.core = {self.registry.command_name(c) for requires in self.registry.features.values() for r in requires for c in r.commands}
 
     def header(self) -> str:
         out = [BANNER, '''// Function tables of the host's driver. A member is NULL if the driver lacks the command under any of its names.
@@ -126,6 +129,8 @@ enum wire_handle venus_handle_of(VkObjectType type);
         body = ['    struct wire_args_%s *args = data;' % name,
                 '    if (!%s)' % function, '        return venus_unsupported(call);']
 
+        body += self._checks(name)
+
         def invoke(replaced=None):
             given = [(replaced or {}).get(p.name, 'args->' + p.name) for p in params]
             result = 'args->ret = ' if command.result != 'void' else ''
@@ -145,12 +150,14 @@ enum wire_handle venus_handle_of(VkObjectType type);
                     '    ' + invoke({out.name: 'handles'}),
                     '    return add_all(call, WIRE_HANDLE_%s, count, args->%s, handles);' % (upper_name(kind), out.name)]
             else:
+                extent = self.extents.get(name)
                 body += [
                     '    %s handle = VK_NULL_HANDLE;' % out.type,
                     '    ' + invoke({out.name: '&handle'}),
                     '    if (args->ret < 0)', '        return true;',
-                    '    return venus_add(call, WIRE_HANDLE_%s, (uint64_t)(uintptr_t)*args->%s, (uint64_t)(uintptr_t)handle);' %
-                    (upper_name(kind), out.name)]
+                    '    return venus_add(call, WIRE_HANDLE_%s, (uint64_t)(uintptr_t)*args->%s, (uint64_t)(uintptr_t)handle)%s;' %
+                    (upper_name(kind), out.name,
+                     ' &&\n        venus_set_extent(call, (uint64_t)(uintptr_t)*args->%s, args->%s)' % (out.name, extent) if extent else '')]
         elif name.startswith('vkDestroy'):
             target = [p for p in params if model.is_handle(p.type)][-1]
             if target is params[0]:
@@ -166,6 +173,34 @@ enum wire_handle venus_handle_of(VkObjectType type);
         else:
             body += ['    ' + invoke(), '    return true;']
         return 'static bool thunk_%s(struct venus_call *call, void *data)\n{\n%s\n}\n' % (name, '\n'.join(body))
+
+    def _checks(self, name):
+        """C text that refuses what drivers do not look at."""
+        out = []
+        if name in self.instance and name not in self.core:
+            # Of an extension: what a driver without it does is not told anywhere.
+            owners = [e.name for e in self.model.extensions
+                      if any(self.registry.command_name(c) == name for r in e.requires for c in r.commands)]
+            has = ' && '.join('!venus_extension_of_host(device, "%s")' % owner for owner in owners)
+            out += ['    const struct venus_physical_device *device = (const struct venus_physical_device *)call->self;',
+                    '    if (%s)' % has, '        return venus_unsupported(call);']
+        check = self.ranges.get(name)
+        if check is not None:
+            first = check.get('first')
+            count = check.get('count', '1')
+            count = count if count.isdigit() else 'args->' + count
+            if check.get('of'):
+                most = 'venus_extent(call, WIRE_HANDLE_%s)' % upper_name(check.get('of'))
+            else:
+                most = 'call->device->physical_device->properties.limits.%s' % check.get('limit')
+            out += ['    if (!venus_in_range(args->%s, %s, %s))' % (first, count, most),
+                    '        return venus_fail(call, "%s is out of range");' % first]
+        points = {'vkCmdDraw': 'GRAPHICS', 'vkCmdDispatch': 'COMPUTE', 'vkCmdTraceRays': 'RAY_TRACING'}
+        for prefix, point in points.items():
+            if name.startswith(prefix):
+                # Nothing to draw with, as where the pipeline never came to be: drivers follow a null pointer.
+                out += ['    if (!venus_bound(call, VENUS_LACKS_%s))' % point, '        return true;']
+        return out
 
     # ---- shapes ----
 
@@ -208,6 +243,8 @@ enum wire_handle venus_handle_of(VkObjectType type);
 
     def thunks(self) -> str:
         out = [BANNER, '''#include "venus/device.h"
+#include "venus/extensions.h"
+#include "venus/extent.h"
 #include "venus/failed.h"
 
 // Gives every pipeline (or what else is created in batches) to the object table; those that failed become id 0.

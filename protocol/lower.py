@@ -175,7 +175,7 @@ class Lowering:
         if model.is_handle(item.type):
             if item.form == PARTIAL:
                 return [Op('COPY', offset, 8, least=8)]
-            required = not (item.member.optional or item.member.noautovalidity)
+            required = item.member.never_null or not (item.member.optional or item.member.noautovalidity)
             return [Op('OBJECT' if required else 'HANDLE', offset, self.handle(item.type), least=8)]
         if model.aggregate(item.type).category == 'union':
             return [self._union(item.type, item.member.selector, offset, scope)]
@@ -259,7 +259,8 @@ class Lowering:
                 return [Op('ARRAY_COPY', offset, size, length, optional + writable + wide, 8)]
             return [Op('ARRAY', offset, program, length, optional, 8)]
         if self.model.is_handle(item.type) and item.form == FULL:
-            required = () if item.member.optional_elements or item.member.noautovalidity else ('REQUIRED',)
+            nullable = item.member.optional_elements or item.member.noautovalidity
+            required = () if nullable and not item.member.never_null else ('REQUIRED',)
             return [Op('ARRAY_HANDLE', offset, self.handle(item.type), length, optional + required, 8)]
         return [Op('ARRAY_COPY', offset, size, length, optional + writable + wide, 8)]
 

@@ -66,7 +66,10 @@ class Model:
         for (owner, name), element in self.special.items():
             found = registry.type(owner)
             for member in found.members if found and element.get('null') else []:
-                member.optional_elements = member.optional_elements or member.name == name
+                if member.name == name and element.get('null') == 'true':
+                    member.optional_elements = True
+                elif member.name == name:
+                    member.never_null = True
         self._vocabulary()
         self._encodable: Dict[str, Optional[str]] = {}
         self.children = self._chains()

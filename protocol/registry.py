@@ -19,6 +19,7 @@ class Member:
     len: List[str] = field(default_factory=list)  # one expression per pointer level; altlen where there is one
     optional: bool = False
     optional_elements: bool = False  # of an array: each may be null
+    never_null: bool = False  # of a handle or handles, whatever the rest says
     noautovalidity: bool = False
     selector: Optional[str] = None
     selection: List[str] = field(default_factory=list)

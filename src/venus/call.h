@@ -54,6 +54,7 @@ extern const uint32_t venus_thunk_count;
     X(private_data)                                                                                \
     X(query)                                                                                       \
     X(queue)                                                                                       \
+    X(recording)                                                                                   \
     X(sync)                                                                                        \
     X(transport)
 

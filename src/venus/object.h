@@ -54,6 +54,11 @@ struct venus_object {
     uint16_t size_class;
     _Atomic(uint16_t) lacks; // enum venus_lacks
     const struct venus_class *class;
+    // How many of what its numbers count there are (extent.h).
+    _Atomic(uint32_t) extent;
+    // A command buffer's: a bit of enum venus_lacks for each kind of pipeline that is bound. A
+    // query pool's: values of a query.
+    _Atomic(uint32_t) bound;
     uint64_t handle; // the host's
     // The device that it belongs to; the device itself for a device; NULL above.
     struct venus_device *device;

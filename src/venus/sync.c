@@ -1,7 +1,7 @@
 // Fences and semaphores: waits that can be interrupted, and SYNC_FD payloads that live in the
 // guest's kernel, so that the host's objects need none of the kind.
-#include "venus/context.h"
 #include "venus/ending.h"
+#include "venus/extent.h"
 #include "venus/loss.h"
 #include "venus/queue.h"
 #include "venus/ring.h"
@@ -18,7 +18,18 @@ static bool create_semaphore(struct venus_call *call, void *data)
 {
     struct wire_args_vkCreateSemaphore *args = data;
     venus_chain_unlink(args->pCreateInfo, VK_STRUCTURE_TYPE_EXPORT_SEMAPHORE_CREATE_INFO);
-    return venus_thunks[WIRE_vkCreateSemaphore](call, data);
+    const VkSemaphoreTypeCreateInfo *type =
+        venus_chain_find(args->pCreateInfo, VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO);
+    bool counts = type && type->semaphoreType == VK_SEMAPHORE_TYPE_TIMELINE;
+    return venus_thunks[WIRE_vkCreateSemaphore](call, data) &&
+           (args->ret < 0 || venus_set_extent(call, (uint64_t)*args->pSemaphore, counts));
+}
+
+// A driver takes a binary semaphore for one that counts, and looks for its value.
+static bool is_binary(struct venus_call *call)
+{
+    return !venus_extent(call, WIRE_HANDLE_SEMAPHORE) &&
+           !venus_fail(call, "the semaphore has no value: it is a binary one");
 }
 
 // The part of `timeout` that one call of the driver may take.
@@ -65,6 +76,8 @@ static bool wait_semaphores(struct venus_call *call, void *data)
     struct wire_args_vkWaitSemaphores *args = data;
     if (!call->device->vk.WaitSemaphores)
         return venus_unsupported(call);
+    if (is_binary(call)) // the first of them
+        return false;
     uint64_t left = args->timeout;
     venus_ring_publish(call->stream->ring);
     do {
@@ -98,6 +111,8 @@ static bool get_semaphore_counter_value(struct venus_call *call, void *data)
     struct wire_args_vkGetSemaphoreCounterValue *args = data;
     if (!call->device->vk.GetSemaphoreCounterValue)
         return venus_unsupported(call);
+    if (is_binary(call))
+        return false;
     args->ret = VK_ERROR_DEVICE_LOST;
     if (!venus_device_lost(call->device))
         args->ret = venus_device_result(
@@ -112,6 +127,8 @@ static bool signal_semaphore(struct venus_call *call, void *data)
     struct wire_args_vkSignalSemaphore *args = data;
     if (!call->device->vk.SignalSemaphore)
         return venus_unsupported(call);
+    if (is_binary(call))
+        return false;
     args->ret = call->device->vk.SignalSemaphore(args->device, args->pSignalInfo);
     if (args->ret != VK_SUCCESS && !(call->wire.flags & WIRE_FLAG_REPLY))
         venus_device_lose(call->device, call->wire.info->name, args->ret);

@@ -163,7 +163,7 @@ static bool ends_with(const char *text, const char *end)
 // A real driver knows how many there are, and says no number that is none.
 static bool is_count(const char *name)
 {
-    return name && (ends_with(name, "Count") || ends_with(name, "Size"));
+    return name && (ends_with(name, "Count") || ends_with(name, "ize"));
 }
 
 static void fill(void *data, const struct wire_item *item)

@@ -249,6 +249,34 @@ def wild_values(model):
 
 
 @kind
+def recorded(model):
+    """Recorded with senseless values, and carried out by the device."""
+    for turn in range(2):
+        for name in [n for n in names(model) if n.startswith("vkCmd")]:
+
+            def attempt(guest, commands, name=name, turn=turn):
+                start, _ = commands.prelude()
+                commands.rng = seeded("recorded", name, turn)
+                data = start + commands.write(name, wild=turn > 0) + commands.write("vkEndCommandBuffer")
+                guest.submit(data + commands.write("vkQueueSubmit", {"submitCount": 1, "commandBufferCount": 1}))
+                guest.settled()
+                guest.submit(commands.write("vkDeviceWaitIdle"))
+
+            yield name, attempt
+
+
+@kind
+def long_results(model):
+    """More results than there is room for, far apart."""
+    for stride in 64, 4096, 1 << 20, (1 << 64) - 8:
+        for room in 0, 4, 8:
+            wishes = {"queryCount": 4, "dataSize": room, "stride": stride}
+            yield "vkGetQueryPoolResults", after_prelude(
+                lambda commands, w=wishes: commands.write("vkGetQueryPoolResults", w) * 20
+            )
+
+
+@kind
 def odd_values(model):
     """One number of a valid stream is another."""
     for i in range(200):

@@ -514,6 +514,8 @@ static void dispatches_of_no_pipeline_are_left_out(void **state)
     make_commands(1);
     start();
     const VkPipelineBindPoint compute = VK_PIPELINE_BIND_POINT_COMPUTE;
+    SEND(vkCmdBindPipeline, ON_COMMANDS, .pipelineBindPoint = VK_PIPELINE_BIND_POINT_GRAPHICS,
+         .pipeline = ID(VkPipeline, GOOD_PIPELINE));
     SEND(vkCmdBindPipeline, ON_COMMANDS, .pipelineBindPoint = compute,
          .pipeline = ID(VkPipeline, PIPELINE));
     SEND(vkCmdDispatch, ON_COMMANDS, 1, 1, 1);
@@ -524,7 +526,7 @@ static void dispatches_of_no_pipeline_are_left_out(void **state)
          .pipeline = ID(VkPipeline, GOOD_PIPELINE));
     SEND(vkCmdDispatch, ON_COMMANDS, 1, 1, 1);
     assert_int_equal(host.dispatches, 1);
-    assert_int_equal(host.pipelines_bound, 1);
+    assert_int_equal(host.pipelines_bound, 2);
     assert_int_equal(fake_find(&f, COMMANDS)->type, WIRE_HANDLE_COMMAND_BUFFER);
     SEND(vkCmdBindPipeline, ON_COMMANDS, .pipelineBindPoint = compute,
          .pipeline = ID(VkPipeline, PIPELINE));

@@ -67,6 +67,10 @@ static VKAPI_ATTR void VKAPI_CALL get_properties(VkPhysicalDevice device,
     snprintf(properties->deviceName, sizeof(properties->deviceName), "%s",
              fake.on_cpu ? "llvmpipe (LLVM)" : "fake");
     properties->limits.lineWidthRange[1] = 8.0f;
+    properties->limits.maxViewports = 16;
+    properties->limits.maxBoundDescriptorSets = 8;
+    properties->limits.maxVertexInputBindings = 32;
+    properties->limits.maxPushConstantsSize = 256;
     properties->limits.maxGeometryOutputVertices = 1024;
 }
 

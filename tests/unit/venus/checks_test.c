@@ -1,0 +1,215 @@
+// What Vulkan forbids and drivers do not look at: numbers beyond what there is, results that are
+// longer than their room, draws without a pipeline. No driver gets to see it.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h> // needs the three above
+
+#include "fake_driver.h"
+#include "os/os.h"
+#include "venus/extent.h"
+
+#define ID(type, number) ((type)(uintptr_t)(number))
+
+enum { DEVICE = 3, POOL = 10, COMMANDS, QUERIES, STATISTICS, PASS, BINARY, COUNTING };
+
+static struct fake_context f;
+static unsigned calls; // of the driver, but for those that make something
+
+static VKAPI_ATTR VkResult VKAPI_CALL make(uint64_t device, const void *info,
+                                           const VkAllocationCallbacks *a, uint64_t *made)
+{
+    static uint64_t handles = 0x9000;
+    *made = ++handles;
+    return VK_SUCCESS;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL make_commands(uint64_t device, const void *info,
+                                                    uint64_t *made)
+{
+    return make(device, info, NULL, made);
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL count_call(uint64_t object)
+{
+    calls++;
+    return VK_SUCCESS;
+}
+
+static PFN_vkVoidFunction more(const char *name)
+{
+    static const char *const makers[] = {"vkCreateCommandPool", "vkCreateQueryPool",
+                                         "vkCreateRenderPass", "vkCreateSemaphore"};
+    static const char *const counted[] = {"vkBeginCommandBuffer",
+                                          "vkCmdBindPipeline",
+                                          "vkCmdDraw",
+                                          "vkCmdDispatch",
+                                          "vkCmdNextSubpass",
+                                          "vkCmdBeginRenderPass",
+                                          "vkCmdEndRenderPass",
+                                          "vkCmdSetViewport",
+                                          "vkCmdPushConstants",
+                                          "vkCmdResetQueryPool",
+                                          "vkCmdEndQuery",
+                                          "vkGetQueryPoolResults",
+                                          "vkSignalSemaphore",
+                                          "vkGetSemaphoreCounterValue"};
+    for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
+        if (!strcmp(name, makers[i]))
+            return (PFN_vkVoidFunction)make;
+    }
+    for (size_t i = 0; i < sizeof(counted) / sizeof(counted[0]); i++) {
+        if (!strcmp(name, counted[i]))
+            return (PFN_vkVoidFunction)count_call;
+    }
+    return strcmp(name, "vkAllocateCommandBuffers") ? NULL : (PFN_vkVoidFunction)make_commands;
+}
+
+// A command on `self`, which may name another object too. Is the driver asked, and does the stream
+// go on?
+enum { REFUSED, LEFT_OUT, ASKED };
+
+static int say(uint32_t command, void *args, uint64_t self, uint64_t other)
+{
+    struct venus_object *objects[2] = {fake_find(&f, self), other ? fake_find(&f, other) : NULL};
+    assert_non_null(objects[0]);
+    unsigned before = calls;
+    if (!fake_call(&f, command, args, objects, other ? 2 : 1, NULL))
+        return REFUSED;
+    return calls == before ? LEFT_OUT : ASKED;
+}
+
+#define SAY(name, self, other, ...)                                                                \
+    say(WIRE_##name, &(struct wire_args_##name){__VA_ARGS__}, self, other)
+
+static int set_up(void **state)
+{
+    fake_reset();
+    fake.more = more;
+    fake_context_init(&f, false);
+    fake_instance(&f);
+    assert_int_equal(fake_device(&f, NULL, 0, NULL), VK_SUCCESS);
+    VkCommandPool pool = ID(VkCommandPool, POOL);
+    const VkCommandPoolCreateInfo pool_info = {0};
+    SAY(vkCreateCommandPool, DEVICE, 0, .pCreateInfo = &pool_info, .pCommandPool = &pool);
+    VkCommandBuffer commands = ID(VkCommandBuffer, COMMANDS);
+    const VkCommandBufferAllocateInfo commands_info = {.commandBufferCount = 1};
+    SAY(vkAllocateCommandBuffers, DEVICE, POOL, .pAllocateInfo = &commands_info,
+        .pCommandBuffers = &commands);
+    VkQueryPool queries = ID(VkQueryPool, QUERIES), statistics = ID(VkQueryPool, STATISTICS);
+    const VkQueryPoolCreateInfo queries_info = {.queryCount = 4};
+    const VkQueryPoolCreateInfo statistics_info = {
+        .queryType = VK_QUERY_TYPE_PIPELINE_STATISTICS, .queryCount = 1, .pipelineStatistics = 7};
+    SAY(vkCreateQueryPool, DEVICE, 0, .pCreateInfo = &queries_info, .pQueryPool = &queries);
+    SAY(vkCreateQueryPool, DEVICE, 0, .pCreateInfo = &statistics_info, .pQueryPool = &statistics);
+    VkRenderPass pass = ID(VkRenderPass, PASS);
+    const VkRenderPassCreateInfo pass_info = {.subpassCount = 2};
+    SAY(vkCreateRenderPass, DEVICE, 0, .pCreateInfo = &pass_info, .pRenderPass = &pass);
+    VkSemaphore binary = ID(VkSemaphore, BINARY), counting = ID(VkSemaphore, COUNTING);
+    const VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
+                                            .semaphoreType = VK_SEMAPHORE_TYPE_TIMELINE};
+    const VkSemaphoreCreateInfo binary_info = {0}, counting_info = {.pNext = &type};
+    SAY(vkCreateSemaphore, DEVICE, 0, .pCreateInfo = &binary_info, .pSemaphore = &binary);
+    SAY(vkCreateSemaphore, DEVICE, 0, .pCreateInfo = &counting_info, .pSemaphore = &counting);
+    assert_non_null(fake_find(&f, COUNTING));
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fake_context_finish(&f);
+    return 0;
+}
+
+static void draws_need_a_pipeline(void **state)
+{
+    SAY(vkBeginCommandBuffer, COMMANDS, 0, .pBeginInfo = NULL);
+    assert_int_equal(SAY(vkCmdDraw, COMMANDS, 0, .vertexCount = 3), LEFT_OUT);
+    assert_int_equal(SAY(vkCmdDispatch, COMMANDS, 0, .groupCountX = 1), LEFT_OUT);
+    SAY(vkCmdBindPipeline, COMMANDS, 0, .pipelineBindPoint = VK_PIPELINE_BIND_POINT_GRAPHICS);
+    assert_int_equal(SAY(vkCmdDraw, COMMANDS, 0, .vertexCount = 3), ASKED);
+    assert_int_equal(SAY(vkCmdDispatch, COMMANDS, 0, .groupCountX = 1), LEFT_OUT);
+    SAY(vkCmdBindPipeline, COMMANDS, 0, .pipelineBindPoint = VK_PIPELINE_BIND_POINT_COMPUTE);
+    assert_int_equal(SAY(vkCmdDispatch, COMMANDS, 0, .groupCountX = 1), ASKED);
+    // What was bound before is forgotten.
+    SAY(vkBeginCommandBuffer, COMMANDS, 0, .pBeginInfo = NULL);
+    assert_int_equal(SAY(vkCmdDraw, COMMANDS, 0, .vertexCount = 3), LEFT_OUT);
+    assert_int_equal(SAY(vkCmdBindPipeline, COMMANDS, 0, .pipelineBindPoint = 77), REFUSED);
+}
+
+static void passes_begin_before_they_end(void **state)
+{
+    SAY(vkBeginCommandBuffer, COMMANDS, 0, .pBeginInfo = NULL);
+    assert_int_equal(SAY(vkCmdNextSubpass, COMMANDS, 0, .contents = 0), REFUSED);
+    assert_int_equal(SAY(vkCmdEndRenderPass, COMMANDS, 0, .commandBuffer = NULL), REFUSED);
+    assert_int_equal(SAY(vkCmdBeginRenderPass, COMMANDS, PASS, .contents = 0), ASKED);
+    assert_int_equal(SAY(vkCmdNextSubpass, COMMANDS, 0, .contents = 0), ASKED);
+    assert_int_equal(SAY(vkCmdNextSubpass, COMMANDS, 0, .contents = 0), REFUSED);
+    assert_int_equal(SAY(vkCmdEndRenderPass, COMMANDS, 0, .commandBuffer = NULL), ASKED);
+    assert_int_equal(SAY(vkCmdEndRenderPass, COMMANDS, 0, .commandBuffer = NULL), REFUSED);
+}
+
+static void numbers_are_below_the_limits(void **state)
+{
+    assert_int_equal(SAY(vkCmdSetViewport, COMMANDS, 0, .firstViewport = 15, .viewportCount = 1),
+                     ASKED);
+    assert_int_equal(SAY(vkCmdSetViewport, COMMANDS, 0, .firstViewport = 16, .viewportCount = 1),
+                     REFUSED);
+    assert_int_equal(
+        SAY(vkCmdSetViewport, COMMANDS, 0, .firstViewport = UINT32_MAX, .viewportCount = 2),
+        REFUSED);
+    assert_int_equal(SAY(vkCmdPushConstants, COMMANDS, 0, .offset = 252, .size = 4), ASKED);
+    assert_int_equal(SAY(vkCmdPushConstants, COMMANDS, 0, .offset = 256, .size = 4), REFUSED);
+}
+
+static void queries_are_of_the_pool(void **state)
+{
+    assert_int_equal(SAY(vkCmdEndQuery, COMMANDS, QUERIES, .query = 3), ASKED);
+    assert_int_equal(SAY(vkCmdEndQuery, COMMANDS, QUERIES, .query = 4), REFUSED);
+    assert_int_equal(SAY(vkCmdResetQueryPool, COMMANDS, QUERIES, .firstQuery = 2, .queryCount = 2),
+                     ASKED);
+    assert_int_equal(SAY(vkCmdResetQueryPool, COMMANDS, QUERIES, .firstQuery = 2, .queryCount = 3),
+                     REFUSED);
+}
+
+static void results_fit_into_their_room(void **state)
+{
+    uint64_t room[4];
+#define RESULTS(pool, count, bytes, step, bits)                                                    \
+    SAY(vkGetQueryPoolResults, DEVICE, pool, .queryCount = count, .dataSize = bytes,               \
+        .pData = room, .stride = step, .flags = bits)
+    assert_int_equal(RESULTS(QUERIES, 4, 16, 4, 0), ASKED);
+    assert_int_equal(RESULTS(QUERIES, 4, 15, 4, 0), REFUSED);
+    assert_int_equal(RESULTS(QUERIES, 5, 32, 4, 0), REFUSED);
+    assert_int_equal(RESULTS(QUERIES, 4, 16, 1 << 20, 0), REFUSED);
+    assert_int_equal(RESULTS(QUERIES, 3, 32, UINT64_MAX / 2 + 1, 0), REFUSED);
+    assert_int_equal(RESULTS(QUERIES, 2, 16, 8, VK_QUERY_RESULT_64_BIT), ASKED);
+    assert_int_equal(
+        RESULTS(QUERIES, 2, 16, 8, VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WITH_AVAILABILITY_BIT),
+        REFUSED);
+    assert_int_equal(RESULTS(STATISTICS, 1, 24, 24, VK_QUERY_RESULT_64_BIT), ASKED);
+    assert_int_equal(RESULTS(STATISTICS, 1, 16, 16, VK_QUERY_RESULT_64_BIT), REFUSED);
+}
+
+static void binary_semaphores_have_no_value(void **state)
+{
+    assert_int_equal(SAY(vkGetSemaphoreCounterValue, DEVICE, BINARY, .pValue = NULL), REFUSED);
+    assert_int_equal(SAY(vkGetSemaphoreCounterValue, DEVICE, COUNTING, .pValue = NULL), ASKED);
+    assert_int_equal(SAY(vkSignalSemaphore, DEVICE, BINARY, .pSignalInfo = NULL), REFUSED);
+    assert_int_equal(SAY(vkSignalSemaphore, DEVICE, COUNTING, .pSignalInfo = NULL), ASKED);
+}
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(draws_need_a_pipeline),
+        cmocka_unit_test(passes_begin_before_they_end),
+        cmocka_unit_test(numbers_are_below_the_limits),
+        cmocka_unit_test(queries_are_of_the_pool),
+        cmocka_unit_test(results_fit_into_their_room),
+        cmocka_unit_test(binary_semaphores_have_no_value),
+    };
+    os_init(&(struct os_options){.portable = argc > 1});
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
