@@ -62,7 +62,7 @@ def greedy(bench, side):
 
             holders.append(Holder(at, "modest", 4, 8))
             expect(holders[1].says.startswith("8 pieces, of"), holders[1].says)
-            program("compute")(bench, at)
+            program("compute", output="words")(bench, at)
 
             table = top(at)
             expect(" hog " in table and " modest " in table and "of 1.0G" in table, table)
