@@ -321,7 +321,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     m.memory_fd = os_shm_create("guest", GUEST);
     m.range_fd = os_shm_create("range", APERTURE);
     m.memory = map_file(m.memory_fd, 0, GUEST);
-    struct virtio_device device = {"fuzz", 0x1f, 2, 20, 64, 1, APERTURE, &ops, &m};
+    struct virtio_device device = {"fuzz", 16, 0x1f, 2, 20, 64, 1, APERTURE, &ops, &m};
     struct machine_aperture_options options = {APERTURE, 4, NULL};
     vhost_user_create(m.loop, sockets[1], &device, &m.vhost);
     m.aperture = machine_aperture_create(m.loop, &options, &aperture_ops, &m);
