@@ -23,7 +23,7 @@ READY, FRAME, FRAME_SHOWN, INPUT, LEDS = 192, 132, 193, 195, 135
 KEYBOARD, POINTER, TOUCH = range(3)
 NAMES = ["Hesper Keyboard", "Hesper Pointer", "Hesper Touchscreen"]
 SYN, KEY, REL, ABS, LED = 0, 1, 2, 3, 0x11
-A, B, LEFT_SHIFT, BTN_LEFT, BTN_EXTRA, BTN_TOUCH = 30, 48, 42, 0x110, 0x114, 0x14A
+A, B, LEFT_SHIFT, BTN_LEFT, BTN_TASK, BTN_TOUCH = 30, 48, 42, 0x110, 0x117, 0x14A
 WHEEL, WHEEL_FINE, HWHEEL, HWHEEL_FINE = 8, 0x0B, 6, 0x0C
 SLOT, MT_X, MT_Y, TRACKING = 0x2F, 0x35, 0x36, 0x39
 END = (SYN, 0, 0)
@@ -203,7 +203,7 @@ def devices(m):
     keyboard, pointer, touch = (found[name] for name in NAMES)
     expect(keyboard["keys"] == list(range(1, 249)), "a keyboard's keys")
     expect(keyboard["leds"] == [0, 1, 2] and 0x14 in keyboard["types"], "LEDs, and repetition by the guest")
-    expect(pointer["keys"] == list(range(BTN_LEFT, BTN_EXTRA + 1)), "a pointer's buttons")
+    expect(pointer["keys"] == list(range(BTN_LEFT, BTN_TASK + 1)), "a pointer's buttons")
     expect(pointer["relative"] == [HWHEEL, WHEEL, WHEEL_FINE, HWHEEL_FINE], "a pointer's wheels")
     expect(pointer["ranges"] == {"0": [0, 32767], "1": [0, 32767]}, "a pointer's range")
     expect(touch["properties"] == [1] and touch["keys"] == [BTN_TOUCH], "a touch screen")
