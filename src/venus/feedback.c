@@ -6,7 +6,7 @@
 #include "venus/image.h"
 #include "venus/memory.h"
 
-// Mesa keeps one word for each fence. Words that do not fit are left out.
+// Mesa keeps one word for each fence, and uses it again. With more than these nobody can be told.
 #define MAX_WORDS 4096
 
 struct word {
@@ -17,6 +17,7 @@ struct word {
 struct venus_feedback {
     pthread_mutex_t lock;
     uint32_t count;
+    bool incomplete;                  // a word did not fit
     struct word words[MAX_WORDS * 2]; // a hash table
 };
 
@@ -44,9 +45,13 @@ static void note(struct venus_feedback *feedback, uint64_t memory, uint64_t offs
     while (feedback->words[at].memory &&
            (feedback->words[at].memory != memory || feedback->words[at].offset != offset))
         at = (at + 1) & mask;
-    if (!feedback->words[at].memory && feedback->count < MAX_WORDS) {
-        feedback->words[at] = (struct word){memory, offset};
-        feedback->count++;
+    if (!feedback->words[at].memory) {
+        if (feedback->count < MAX_WORDS) {
+            feedback->words[at] = (struct word){memory, offset};
+            feedback->count++;
+        } else {
+            feedback->incomplete = true;
+        }
     }
     pthread_mutex_unlock(&feedback->lock);
 }
@@ -82,7 +87,7 @@ bool venus_feedback_tell(struct venus_device *device)
             venus_object_visit(&device->context->objects, WIRE_HANDLE_DEVICE_MEMORY,
                                feedback->words[i].memory, tell, &telling);
     }
-    bool told = feedback->count;
+    bool told = feedback->count && !feedback->incomplete;
     pthread_mutex_unlock(&feedback->lock);
     return told;
 }

@@ -19,7 +19,7 @@ struct venus_feedback *venus_feedback_create(void);
 void venus_feedback_destroy(struct venus_feedback *feedback);
 
 // Writes VK_ERROR_DEVICE_LOST into each word of the device that says VK_NOT_READY. False: it has
-// none, so that nobody was told.
+// none, or more than are kept, so that somebody may wait who was not told.
 bool venus_feedback_tell(struct venus_device *device);
 
 #endif

@@ -11,6 +11,7 @@
 #include "fake_driver.h"
 #include "os/os.h"
 #include "venus/ending.h"
+#include "venus/feedback.h"
 #include "venus/loss.h"
 #include "venus/memory.h"
 #include "venus/queue.h"
@@ -636,9 +637,17 @@ static void what_a_guest_looks_at_says_that_the_device_is_lost(void **state)
     assert_int_equal(submit_commands(), VK_ERROR_DEVICE_LOST);
     assert_int_equal(words[3], VK_ERROR_DEVICE_LOST);
     assert_false(venus_context_stopping(&f.context));
+
+    // More words than are kept: somebody would wait for ever.
+    assert_true(venus_feedback_tell(device));
+    for (uint64_t offset = 0; offset <= 4 * 4096; offset += 4)
+        SEND(vkCmdFillBuffer, ON_COMMANDS, .dstBuffer = ID(VkBuffer, GOOD_BUFFER),
+             .dstOffset = offset, .size = 4);
+    assert_false(venus_feedback_tell(device));
+
     SEND(vkFreeMemory, ON_DEVICE, .memory = ID(VkDeviceMemory, MEMORY));
-    assert_int_equal(submit_commands(), VK_ERROR_DEVICE_LOST);
     f.context.stopping = true;
+    assert_int_equal(submit_commands(), VK_ERROR_DEVICE_LOST);
     venus_pages_pool_destroy(f.context.pages);
 }
 
