@@ -361,6 +361,20 @@ void machine_aperture_reset(struct machine_aperture *aperture)
 
 // ---- what the placer says -------------------------------------------------
 
+// The answer to what a start waits for in the state `awaited`.
+static void start_answered(struct machine_aperture *aperture, enum state awaited, int error,
+                           const char *what)
+{
+    if (aperture->state != awaited)
+        return;
+    if (error) {
+        start_failed(aperture, what, error);
+        return;
+    }
+    aperture->state = SERVING;
+    aperture->ops->started(aperture->data);
+}
+
 static void on_answer(void *data, enum placer_type type, const struct placer_reply *reply)
 {
     struct machine_aperture *aperture = data;
@@ -377,24 +391,11 @@ static void on_answer(void *data, enum placer_type type, const struct placer_rep
         return;
     case PLACER_BIND:
         aperture->bound = !error;
-        if (aperture->state != BINDING)
-            return;
-        if (error) {
-            start_failed(aperture, "the placer cannot find it in QEMU", error);
-            return;
-        }
-        aperture->state = SERVING;
-        aperture->ops->started(aperture->data);
+        start_answered(aperture, BINDING, error, "the placer cannot find it in QEMU");
         return;
     case PLACER_RESUME:
-        if (aperture->state != RESUMING)
-            return;
-        if (error) {
-            start_failed(aperture, "QEMU has dropped it while the machine was stopped", error);
-            return;
-        }
-        aperture->state = SERVING;
-        aperture->ops->started(aperture->data);
+        start_answered(aperture, RESUMING, error,
+                       "QEMU has dropped it while the machine was stopped");
         return;
     case PLACER_UNBIND:
         if (aperture->state != UNBINDING)
