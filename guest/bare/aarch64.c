@@ -63,7 +63,7 @@ enum { TABLE = 3, BLOCK = 0x401, CACHED = 0x304 };
 
 extern uint64_t arm_tables[512];
 
-static void *map(void *context, uint64_t address, uint64_t size, bool cached)
+void *machine_map_physical(void *context, uint64_t address, uint64_t size, bool cached)
 {
     if (address + size <= 2ull << 30)
         return (void *)(uintptr_t)address;
@@ -73,10 +73,6 @@ static void *map(void *context, uint64_t address, uint64_t size, bool cached)
     return mapping;
 }
 
-static void unmap(void *context, void *mapping, uint64_t size)
-{
-}
-
 // ---- PCI ------------------------------------------------------------------
 
 static volatile uint32_t *config_register(pci_place place, uint32_t offset)
@@ -84,43 +80,14 @@ static volatile uint32_t *config_register(pci_place place, uint32_t offset)
     return (volatile uint32_t *)(PCI_CONFIGURATION + ((uint64_t)place << 12) + offset);
 }
 
-static uint32_t config_read(void *context, pci_place place, uint32_t offset)
+uint32_t machine_config_read(void *context, pci_place place, uint32_t offset)
 {
     return *config_register(place, offset);
 }
 
-static void config_write(void *context, pci_place place, uint32_t offset, uint32_t value)
+void machine_config_write(void *context, pci_place place, uint32_t offset, uint32_t value)
 {
     *config_register(place, offset) = value;
-}
-
-static void *dma_allocate(void *context, uint64_t size)
-{
-    return machine_pages(size);
-}
-
-static void dma_free(void *context, void *memory, uint64_t size)
-{
-}
-
-static uint64_t dma_address(void *context, const void *memory)
-{
-    return (uintptr_t)memory;
-}
-
-const struct pci_hooks *machine_pci(void)
-{
-    static struct pci_hooks hooks = {
-        .config_read = config_read,
-        .config_write = config_write,
-        .map = map,
-        .unmap = unmap,
-        .dma_allocate = dma_allocate,
-        .dma_free = dma_free,
-        .dma_address = dma_address,
-    };
-    hooks.system = machine_system();
-    return &hooks;
 }
 
 // No firmware has given the device its addresses.
@@ -129,7 +96,7 @@ static void assign_addresses(void)
     const struct pci_hooks *hooks = machine_pci();
     struct pci_range low = PCI_LOW, high = PCI_HIGH;
     pci_place place;
-    map(NULL, PCI_CONFIGURATION, 256 << 20, false);
+    machine_map_physical(NULL, PCI_CONFIGURATION, 256 << 20, false);
     if (!pci_find(hooks, PCI_VENDOR_VIRTIO, PCI_DEVICE_VIRTIO + 16, &place) &&
         pci_assign(hooks, place, &low, &high))
         print("no room for the device's addresses\n");

@@ -28,6 +28,10 @@ void machine_power_off(void) __attribute__((noreturn));
 
 // ---- for the parts of one machine -----------------------------------------
 
+// The hooks that differ, as in struct pci_hooks.
+uint32_t machine_config_read(void *context, pci_place place, uint32_t offset);
+void machine_config_write(void *context, pci_place place, uint32_t offset, uint32_t value);
+void *machine_map_physical(void *context, uint64_t address, uint64_t size, bool cached);
 uint64_t machine_now_ns(void);
 void machine_relax(void);
 // Page tables' pages and DMA memory: zeroed, aligned to 4096, for good. NULL: there is no more.

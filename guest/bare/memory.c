@@ -52,6 +52,42 @@ void *machine_map(uint64_t *root, uint64_t address, uint64_t size, uint64_t tabl
     return (void *)(uintptr_t)address;
 }
 
+// ---- hooks of the driver over PCI -----------------------------------------
+
+static void unmap(void *context, void *mapping, uint64_t size)
+{
+}
+
+static void *dma_allocate(void *context, uint64_t size)
+{
+    return machine_pages(size);
+}
+
+static void dma_free(void *context, void *memory, uint64_t size)
+{
+}
+
+// Addresses are physical.
+static uint64_t dma_address(void *context, const void *memory)
+{
+    return (uintptr_t)memory;
+}
+
+const struct pci_hooks *machine_pci(void)
+{
+    static struct pci_hooks hooks = {
+        .config_read = machine_config_read,
+        .config_write = machine_config_write,
+        .map = machine_map_physical,
+        .unmap = unmap,
+        .dma_allocate = dma_allocate,
+        .dma_free = dma_free,
+        .dma_address = dma_address,
+    };
+    hooks.system = machine_system();
+    return &hooks;
+}
+
 // ---- the kit's memory -----------------------------------------------------
 
 // Pieces in sizes of powers of two; those given back wait for the next of their size.

@@ -118,14 +118,10 @@ enum { PRESENT = 1, WRITABLE = 2, UNCACHED = 16, LARGE = 128 };
 extern uint64_t x86_tables[512];
 
 // What is below 4 GiB is there already, and its caching is what the firmware's ranges say.
-static void *map(void *context, uint64_t address, uint64_t size, bool cached)
+void *machine_map_physical(void *context, uint64_t address, uint64_t size, bool cached)
 {
     return machine_map(x86_tables, address, size, PRESENT | WRITABLE,
                        PRESENT | WRITABLE | LARGE | (cached ? 0 : UNCACHED));
-}
-
-static void unmap(void *context, void *mapping, uint64_t size)
-{
 }
 
 // ---- PCI ------------------------------------------------------------------
@@ -133,45 +129,16 @@ static void unmap(void *context, void *mapping, uint64_t size)
 enum { PCI_ADDRESS = 0xcf8, PCI_DATA = 0xcfc };
 #define PCI_ENABLE 0x80000000u
 
-static uint32_t config_read(void *context, pci_place place, uint32_t offset)
+uint32_t machine_config_read(void *context, pci_place place, uint32_t offset)
 {
     out32(PCI_ADDRESS, PCI_ENABLE | place << 8 | offset);
     return in32(PCI_DATA);
 }
 
-static void config_write(void *context, pci_place place, uint32_t offset, uint32_t value)
+void machine_config_write(void *context, pci_place place, uint32_t offset, uint32_t value)
 {
     out32(PCI_ADDRESS, PCI_ENABLE | place << 8 | offset);
     out32(PCI_DATA, value);
-}
-
-static void *dma_allocate(void *context, uint64_t size)
-{
-    return machine_pages(size);
-}
-
-static void dma_free(void *context, void *memory, uint64_t size)
-{
-}
-
-static uint64_t dma_address(void *context, const void *memory)
-{
-    return (uintptr_t)memory;
-}
-
-const struct pci_hooks *machine_pci(void)
-{
-    static struct pci_hooks hooks = {
-        .config_read = config_read,
-        .config_write = config_write,
-        .map = map,
-        .unmap = unmap,
-        .dma_allocate = dma_allocate,
-        .dma_free = dma_free,
-        .dma_address = dma_address,
-    };
-    hooks.system = machine_system();
-    return &hooks;
 }
 
 // ---- exceptions and the start ---------------------------------------------
