@@ -11,6 +11,7 @@
 
 #include "os/linux_filter.h"
 #include "os/linux_landlock.h"
+#include "os/linux_namespaces.h"
 
 // Of root, or of a program that was given some.
 static void drop_capabilities(void)
@@ -31,8 +32,10 @@ int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, si
     struct rlimit none = {0, 0};
     bool no_core = setrlimit(RLIMIT_CORE, &none) == 0;
     bool no_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
+    enum os_namespaces namespaces = os_namespaces_enter();
     int abi = no_privileges ? os_landlock_enter(options->readable, options->writable) : 0;
-    if (!options->writable) // a folder may be another user's
+    // A folder may be another user's, and root may write to it.
+    if (!options->writable || namespaces == OS_NAMESPACES_OF_USER)
         drop_capabilities();
     bool strict = options->kind == OS_SANDBOX_STRICT && no_privileges &&
                   os_seccomp_enter_strict(options->refusals) == 0;
@@ -41,11 +44,12 @@ int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, si
     char landlock[32] = "no landlock";
     if (abi)
         snprintf(landlock, sizeof(landlock), "landlock %d", abi);
-    snprintf(summary, summary_size, "%s%s%s%s", landlock,
+    snprintf(summary, summary_size, "%s%s%s%s%s", landlock,
              strict  ? ", seccomp (strict)"
              : calls ? ", seccomp"
                      : "",
-             no_privileges ? ", no-new-privs" : "", no_core ? ", no-core" : "");
+             namespaces ? ", namespaces" : "", no_privileges ? ", no-new-privs" : "",
+             no_core ? ", no-core" : "");
     return no_core || no_privileges || abi ? 0 : -ENOTSUP;
 }
 

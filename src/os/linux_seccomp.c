@@ -72,6 +72,7 @@ static const int denied[] = {
     SYS_fanotify_init,
     SYS_open_by_handle_at,
     SYS_name_to_handle_at,
+    SYS_inotify_add_watch, // Landlock lets it watch what may not be read
     SYS_quotactl,
     SYS_acct,
     SYS_syslog,

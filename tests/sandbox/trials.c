@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -106,6 +107,23 @@ static int change_times(void)
 static int change_attributes(void)
 {
     return setxattr(in_folder("home/file"), "user.trial", "x", 1, 0);
+}
+
+static int see_size(void)
+{
+    struct stat status;
+    return stat(in_folder("home/secret"), &status);
+}
+
+static int watch_home(void)
+{
+    int fd = inotify_init1(IN_CLOEXEC);
+    int result = fd < 0 ? -1 : inotify_add_watch(fd, in_folder("home"), IN_MODIFY);
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return result;
 }
 
 static int open_machines(void)
@@ -271,7 +289,10 @@ static int reach_path(void)
 
 static int reach_abstract(void)
 {
-    return reach(SOCK_STREAM, getenv("TRIALS_ABSTRACT"));
+    int result = reach(SOCK_STREAM, getenv("TRIALS_ABSTRACT"));
+    if (result < 0 && errno == ECONNREFUSED) // somebody listens there, in another network
+        errno = EACCES;
+    return result;
 }
 
 static int send_by_pair(void)
@@ -282,6 +303,20 @@ static int send_by_pair(void)
     return socketpair(AF_UNIX, SOCK_DGRAM, 0, fds)
                ? -1
                : (int)sendto(fds[0], "x", 1, 0, (void *)&address, sizeof(address));
+}
+
+// There is a socket in it that tests/sandbox/run has made.
+static int read_network(void)
+{
+    char line[256];
+    FILE *file = fopen("/proc/self/net/unix", "re");
+    bool found = false;
+    while (file && fgets(line, sizeof(line), file))
+        found = found || strstr(line, in_folder("datagram"));
+    if (file)
+        fclose(file);
+    errno = EACCES;
+    return found ? 0 : -1;
 }
 
 static int net(int family, int type)
@@ -457,6 +492,8 @@ static const struct trial {
     {"chown", change_owner},
     {"utimes", change_times},
     {"setxattr", change_attributes},
+    {"see the size of a file of the user", see_size},
+    {"watch a folder of the user", watch_home},
     {"open /dev/kvm", open_machines},
     {"open /dev/net/tun", open_tun},
     {"open /dev/fuse", open_fuse},
@@ -483,6 +520,7 @@ static const struct trial {
     {"connect to a Unix socket with a path", reach_path},
     {"connect to an abstract socket", reach_abstract},
     {"send a datagram to a path", send_by_pair},
+    {"read what the host is connected to", read_network},
     {"TCP", use_tcp},
     {"UDP", use_udp},
     {"raw packets", use_raw},
