@@ -20,7 +20,8 @@
     VK_FUNCTION(GetPhysicalDeviceExternalSemaphoreProperties)                                      \
     VK_FUNCTION(GetPhysicalDeviceExternalFenceProperties)                                          \
     VK_FUNCTION(CreateDevice)                                                                      \
-    VK_FUNCTION(GetDeviceProcAddr)
+    VK_FUNCTION(GetDeviceProcAddr)                                                                 \
+    VK_FUNCTION(GetPhysicalDeviceQueueFamilyProperties2)
 
 #define VK_DEVICE_FUNCTIONS                                                                        \
     VK_FUNCTION(DestroyDevice)                                                                     \
@@ -191,4 +192,32 @@
     VK_FUNCTION(CmdResolveImage2)                                                                  \
     VK_FUNCTION(CmdBlitImage2)                                                                     \
     VK_FUNCTION(CmdCopyImageToBuffer2)                                                             \
-    VK_FUNCTION(CmdClearDepthStencilImage)
+    VK_FUNCTION(CmdClearDepthStencilImage)                                                         \
+    VK_FUNCTION(CmdResolveImage)                                                                   \
+    VK_FUNCTION(CmdSetLineWidth)                                                                   \
+    VK_FUNCTION(CmdSetDepthBias)                                                                   \
+    VK_FUNCTION(CmdSetBlendConstants)                                                              \
+    VK_FUNCTION(CmdSetStencilReference)                                                            \
+    VK_FUNCTION(CmdSetStencilCompareMask)                                                          \
+    VK_FUNCTION(CmdSetStencilWriteMask)                                                            \
+    VK_FUNCTION(CmdSetDepthBounds)                                                                 \
+    VK_FUNCTION(CmdSetDepthBiasEnable)                                                             \
+    VK_FUNCTION(CmdSetDepthBoundsTestEnable)                                                       \
+    VK_FUNCTION(CmdNextSubpass)                                                                    \
+    VK_FUNCTION(CmdCopyImage2)                                                                     \
+    VK_FUNCTION(GetDescriptorSetLayoutSupport)                                                     \
+    VK_FUNCTION(GetRenderAreaGranularity)                                                          \
+    VK_FUNCTION(GetBufferMemoryRequirements2)                                                      \
+    VK_FUNCTION(GetDeviceBufferMemoryRequirements)                                                 \
+    VK_FUNCTION(GetDeviceImageMemoryRequirements)                                                  \
+    VK_FUNCTION(CreatePrivateDataSlot)                                                             \
+    VK_FUNCTION(DestroyPrivateDataSlot)                                                            \
+    VK_FUNCTION(SetPrivateData)                                                                    \
+    VK_FUNCTION(GetPrivateData)                                                                    \
+    VK_FUNCTION(TrimCommandPool)                                                                   \
+    VK_FUNCTION(GetDeviceQueue2)                                                                   \
+    VK_FUNCTION(GetDeviceMemoryCommitment)                                                         \
+    VK_FUNCTION(BindBufferMemory2)                                                                 \
+    VK_FUNCTION(CreateRenderPass2)                                                                 \
+    VK_FUNCTION(CmdBeginRenderPass2)                                                               \
+    VK_FUNCTION(CmdEndRenderPass2)

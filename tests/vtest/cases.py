@@ -98,6 +98,29 @@ def program(name, *args, output=None, optional=False, plan=None, guest=None):
     return run
 
 
+def checks(bench, side):
+    """Some hundred small checks of what Vulkan promises. None fails, and what is supported natively is so here, but
+    on a host like a Mac and by the kit, which leave things out."""
+    source = os.path.join(bed.BUILD, "tests/programs/checks")
+    if not os.path.exists(source):
+        raise Skip(f"{source} is not built")
+
+    def once(at):
+        got = at.run([bench.tree.adopt(source)], timeout=120)
+        lines = [line.split(": ") for line in got.out.decode().splitlines()]
+        return {": ".join(line[:2]): line[2:] for line in lines if len(line) > 2}, got
+
+    want, natively = bench.natively("checks", lambda: once(bench.native))
+    found, got = (want, natively) if side.native else once(side)
+    expect(got.status is not None and found.keys() == want.keys() and len(found) > 200, f"{len(found)} checks: {got.why()}")
+    # What the host's driver does wrong itself is the host's.
+    wrong = [f"{name}: {how[1]}" for name, how in found.items() if how[0] == "failed" and want[name][0] != "failed"]
+    expect(not wrong, f"{len(wrong)} failed, {wrong[:1]}")
+    less = [name for name, how in found.items() if how[0] == "not supported" and want[name][0] == "passed"]
+    expect(not less or side.like_a_mac or side.name == "kit", f"{len(less)} not supported, {less[:1]}")
+    return got.out.decode().splitlines()[-1]
+
+
 # What a driver may refuse of what the program offscreen asks for, without a wait for the result.
 REFUSED = [
     "vkAllocateMemory 9", "vkBindBufferMemory2", "vkBindImageMemory2", "vkCreateImageView", "vkCreateSampler",
@@ -584,6 +607,7 @@ CASES = {
     "draws-multi": program("draws", "multi", output="multi.ppm", optional="mac"),
     "draws-library": program("draws", "library", output="library.ppm", optional="mac"),
     "draws-capture": program("draws", "capture", output="capture.ppm", optional="mac"),
+    "checks": checks,
     # On lavapipe only natively: what Hesper imports can't be bound there (docs/differences.md).
     "sparse": program("sparse", optional=True),
     "large-descriptors": program("large", "descriptors", optional="mac"),
@@ -612,6 +636,7 @@ CASES = {
     "kit-commands": by_kit(program("commands")),
     "kit-draws": by_kit(program("draws")),
     "kit-large": by_kit(program("large")),
+    "kit-checks": by_kit(checks),
     "kit-children": by_kit(program("lives", "children")),
     "kit-failures": by_kit(program("lives", "failures")),
     "kit-refused": by_kit(program("refused", "pipeline", plan="vkCreateComputePipelines 1 VK_ERROR_OUT_OF_HOST_MEMORY")),
