@@ -1,6 +1,6 @@
 // hesper doctor: checks every layer from the host's driver to the guest, and names the one that
 // fails.
-#include "cli/doctor.h"
+#include "cli/doctor/checks.h"
 
 #include <getopt.h>
 #include <langinfo.h>
@@ -11,7 +11,7 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/values.h"
+#include "cli/option/values.h"
 
 static const char usage[] =
     "usage: hesper doctor [OPTIONS]\n"

@@ -7,8 +7,8 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/control.h"
-#include "cli/values.h"
+#include "cli/device/control.h"
+#include "cli/option/values.h"
 #include "os/clock.h"
 
 enum { MAX_MACHINES = 64, LOOK_AGAIN_MS = 20 };

@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/device/janitor.h"
 
 static const char usage[] =
     "Hesper gives virtual machines and programs a real Vulkan GPU through Mesa's Venus driver.\n"

@@ -6,9 +6,9 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/qemu.h"
-#include "cli/seat.h"
-#include "cli/values.h"
+#include "cli/device/seat.h"
+#include "cli/option/values.h"
+#include "cli/qemu/qemu.h"
 
 static const char usage[] =
     "usage: hesper qemu-args --socket PATH [OPTIONS]\n"

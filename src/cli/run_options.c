@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/device.h"
-#include "cli/values.h"
+#include "cli/device/device.h"
+#include "cli/option/values.h"
 
 static const char usage[] =
     "usage: hesper run [OPTIONS] [-- QEMU ARGUMENTS...]\n"

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "cli/machine.h"
+#include "cli/machine/machine.h"
 
 struct cli_device;
 

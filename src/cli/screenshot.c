@@ -8,8 +8,8 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/control.h"
-#include "cli/values.h"
+#include "cli/device/control.h"
+#include "cli/option/values.h"
 #include "gpu/output.h"
 
 static const char usage[] =

@@ -5,10 +5,10 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/device.h"
-#include "cli/host.h"
-#include "cli/janitor.h"
-#include "cli/qemu.h"
+#include "cli/device/device.h"
+#include "cli/device/janitor.h"
+#include "cli/option/host.h"
+#include "cli/qemu/qemu.h"
 #include "front/machine/gpu_server.h"
 
 static const char usage[] =

@@ -9,8 +9,8 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/control.h"
-#include "cli/values.h"
+#include "cli/device/control.h"
+#include "cli/option/values.h"
 #include "os/clock.h"
 #include "os/process.h"
 

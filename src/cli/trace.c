@@ -9,12 +9,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "cli/arguments.h"
 #include "cli/cli.h"
-#include "cli/control.h"
-#include "cli/folder.h"
-#include "cli/janitor.h"
-#include "cli/values.h"
+#include "cli/device/control.h"
+#include "cli/device/janitor.h"
+#include "cli/option/arguments.h"
+#include "cli/option/folder.h"
+#include "cli/option/values.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/os.h"

@@ -5,8 +5,8 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/host.h"
-#include "cli/values.h"
+#include "cli/option/host.h"
+#include "cli/option/values.h"
 #include "os/process.h"
 #include "venus/profile.h"
 #include "venus/report.h"

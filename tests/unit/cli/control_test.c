@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "../short.h"
-#include "cli/control.h"
+#include "cli/device/control.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/os.h"

@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "cli/greeting.h"
+#include "cli/machine/greeting.h"
 
 static void assert_greeting(const struct cli_machine *machine, const char *gpu,
                             const char *expected)

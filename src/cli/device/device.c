@@ -1,0 +1,375 @@
+#include "cli/device/device.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/device/driver.h"
+#include "cli/device/status.h"
+#include "cli/option/exit.h"
+#include "cli/option/values.h"
+#include "link/pool.h"
+#include "os/clock.h"
+#include "os/os.h"
+
+#define READY_PATIENCE_NS 30000000000ull
+#define NS_PER_S 1000000000ull
+
+const char cli_device_usage[] =
+    "  --aperture-size SIZE     size of the guest's view of host memory, a power of two [8G]\n"
+    "  --display KIND           where the guest's screen is shown; may be repeated:\n"
+    "                             window; vnc[=ADDRESS[:PORT]]; web=PORT (in a browser);\n"
+    "                             image=FOLDER (PNG files); none\n"
+    "  --resolution WxH         size of the guest's screen [1280x800]\n"
+    "  --refresh HZ             frames in a second that the guest's screens are said to have "
+    "[those "
+    "of\n"
+    "                           the screen that its window is on, or 60]\n"
+    "  --dpi N                  their pixels to an inch [of that screen, or 96]\n"
+    "  --outputs N              number of the guest's screens, 1 to 16 [1]\n"
+    "  --input LIST             any of keyboard, pointer, touch, mouse, pad (a game pad), pad2,\n"
+    "                           pad3, pad4; or none\n"
+    "                           [keyboard,pointer,mouse]\n"
+    "  --stats                  say every second what was shown, and what a CPU had to copy\n"
+    "  --max-contexts N         Vulkan instances in the guest at a time [256]\n"
+    "  --max-resources N        resources of the guest [65536]\n"
+    "  --gpu-memory SIZE        memory that all programs of the guest may have of the host, and\n"
+    "                           as much of a graphics card's; 0: no limit [half of the host's]\n"
+    "  --max-wait SECONDS       after which a GPU that does not answer is lost to its context; 0: "
+    "never [60]\n"
+    "  --no-venus               no Vulkan in the guest, only its screen: needs no driver\n"
+    "  --control PATH           a socket for 'hesper doctor --guest'; none: without [run: made in\n"
+    "                           XDG_RUNTIME_DIR or TMPDIR; serve: none]\n"
+    "  --name NAME              the machine's name: in titles, for VNC viewers, in 'hesper "
+    "doctor'\n"
+    "  --gpu NAME|N             the only device that guests see, by (part of) its name or its "
+    "number;\n"
+    "                           'hesper doctor' lists them [all]\n"
+    "  --host-profile=PROFILE   native: use what this host has; portable: only what every host "
+    "has;\n"
+    "                           moltenvk, kosmickrisp: only what a Mac has, by that driver\n"
+    "  --sandbox KIND           what confines the driver. strict: only system calls that drivers "
+    "of\n"
+    "                           Mesa need; default: all but dangerous ones; off: nothing [strict "
+    "where\n"
+    "                           all drivers are Mesa's, else default]\n"
+    "  --page-size=SIZE         pretend that pages have this size, like 16k\n"
+    "  -v, --verbose            say more; twice: much more\n";
+
+void cli_device_init(struct cli_device *device)
+{
+    *device = (struct cli_device){.control_janitor.fd = -1,
+                                  .options.device = {
+                                      .outputs = 1,
+                                      .width = 1280,
+                                      .height = 800,
+                                      .refresh_rate = 60,
+                                      .aperture_size = 8ull << 30,
+                                      .max_contexts = 256,
+                                      .max_resources = 65536,
+                                      .max_2d_bytes = 1ull << 30,
+                                      .max_memory = cli_machine_memory() / 2,
+                                      .max_wait_ns = 60 * NS_PER_S,
+                                      .venus = true,
+                                  }};
+    cli_seat_init(&device->seat);
+    device->options.transport = cli_front_transport(device->seat.front);
+}
+
+void cli_device_set_name(struct cli_device *device, const char *name, size_t length)
+{
+    char *to = device->displays.setup.name;
+    size_t room = sizeof(device->displays.setup.name) - 1;
+    if (length > room) // do not cut a character of UTF-8 in its middle
+        for (length = room; length && ((unsigned char)name[length] & 0xc0) == 0x80;)
+            length--;
+    memset(to, 0, room + 1);
+    memcpy(to, name, length);
+}
+
+static bool parse_count(const char *command, const char *option, const char *text, uint32_t *value)
+{
+    uint64_t number;
+    if (!cli_parse_size(text, UINT32_MAX / 2, &number) || !number) {
+        log_error("%s: --%s is a positive number, not '%s'", command, option, text);
+        return false;
+    }
+    *value = (uint32_t)number;
+    return true;
+}
+
+static bool parse_range(const char *command, const char *option, const char *text, uint32_t least,
+                        uint32_t most, uint32_t *value)
+{
+    uint64_t number;
+    if (!cli_parse_size(text, most, &number) || number < least) {
+        log_error("%s: --%s is a number from %u to %u, not '%s'", command, option, least, most,
+                  text);
+        return false;
+    }
+    *value = (uint32_t)number;
+    return true;
+}
+
+static bool parse_aperture(const char *command, const char *text, uint64_t *value)
+{
+    uint64_t size;
+    // Firmware finds no place for larger ones, and smaller ones are of no use.
+    if (cli_parse_size(text, 256ull << 30, &size) && size >= 64 << 20 && !(size & (size - 1))) {
+        *value = size;
+        return true;
+    }
+    log_error("%s: --aperture-size is a power of two from 64M to 256G, not '%s'", command, text);
+    return false;
+}
+
+static bool parse_resolution(const char *command, const char *text, struct gpu_options *device)
+{
+    unsigned width, height;
+    char rest;
+    if (sscanf(text, "%5ux%5u%c", &width, &height, &rest) == 2 && width >= 16 && height >= 16 &&
+        width <= 16384 && height <= 16384) {
+        device->width = width;
+        device->height = height;
+        return true;
+    }
+    log_error("%s: --resolution is like 1280x800, from 16x16 to 16384x16384, not '%s'", command,
+              text);
+    return false;
+}
+
+bool cli_device_option(struct cli_device *device, const char *command, int option, char **argv)
+{
+    struct gpu_options *options = &device->options.device;
+    uint64_t number;
+    switch (option) {
+    case CLI_DEVICE_APERTURE:
+        return parse_aperture(command, optarg, &options->aperture_size);
+    case CLI_DEVICE_RESOLUTION:
+        return parse_resolution(command, optarg, options);
+    case CLI_DEVICE_OUTPUTS:
+        if (cli_parse_size(optarg, GPU_MAX_OUTPUTS, &number) && number) {
+            options->outputs = (uint32_t)number;
+            return true;
+        }
+        log_error("%s: --outputs is a number from 1 to %d, not '%s'", command, GPU_MAX_OUTPUTS,
+                  optarg);
+        return false;
+    case CLI_DEVICE_REFRESH:
+        return parse_range(command, "refresh", optarg, GPU_MIN_REFRESH, GPU_MAX_REFRESH,
+                           &options->edid_refresh);
+    case CLI_DEVICE_DPI:
+        return parse_range(command, "dpi", optarg, GPU_MIN_DPI, GPU_MAX_DPI, &options->edid_dpi);
+    case CLI_DEVICE_DISPLAY:
+        return cli_displays_add(&device->displays, command, optarg);
+    case CLI_DEVICE_INPUT:
+        return cli_seat_parse(&device->seat, command, optarg);
+    case CLI_DEVICE_STATS:
+        device->displays.stats = true;
+        return true;
+    case CLI_DEVICE_CONTEXTS:
+        return parse_count(command, "max-contexts", optarg, &options->max_contexts);
+    case CLI_DEVICE_RESOURCES:
+        return parse_count(command, "max-resources", optarg, &options->max_resources);
+    case CLI_DEVICE_MEMORY:
+        return cli_parse_gpu_memory(command, optarg, &options->max_memory,
+                                    &options->max_card_memory);
+    case CLI_DEVICE_WAIT:
+        if (cli_parse_size(optarg, 1u << 30, &number)) {
+            options->max_wait_ns = number * NS_PER_S;
+            return true;
+        }
+        log_error("%s: --max-wait is a number of seconds, not '%s'", command, optarg);
+        return false;
+    case CLI_DEVICE_NO_VENUS:
+        options->venus = false;
+        return true;
+    case CLI_DEVICE_CONTROL:
+        device->control_path = optarg;
+        return true;
+    case CLI_DEVICE_NAME:
+        cli_device_set_name(device, optarg, strlen(optarg));
+        return true;
+    case CLI_DEVICE_GPU:
+        device->host.gpu = optarg;
+        return true;
+    case CLI_DEVICE_PROFILE:
+        return cli_parse_profile(optarg, &device->host);
+    case CLI_DEVICE_SANDBOX:
+        return cli_parse_sandbox(optarg, &device->host);
+    case CLI_DEVICE_PAGE_SIZE:
+        return cli_parse_page_size(optarg, &device->host);
+    case 'v':
+        device->host.verbose++;
+        return true;
+    default:
+        cli_bad_option(command, option, argv);
+        return false;
+    }
+}
+
+// ---- start ----------------------------------------------------------------
+
+static void on_displays_ready(void *data)
+{
+    struct cli_device *device = data;
+    device->ready(device->data);
+}
+
+static void on_displays_closed(void *data)
+{
+    struct cli_device *device = data;
+    if (device->closed)
+        device->closed(device->data);
+}
+
+static void on_displays_failed(void *data)
+{
+    struct cli_device *device = data;
+    os_loop_stop(device->loop, CLI_FAILED);
+}
+
+static void on_input(void *data, const struct link_input *events, size_t count)
+{
+    struct cli_device *device = data;
+    cli_seat_input(&device->seat, events, count);
+}
+
+static void on_input_lost(void *data)
+{
+    struct cli_device *device = data;
+    cli_seat_release_all(&device->seat);
+}
+
+static void on_leds(void *data, uint32_t leds)
+{
+    struct cli_device *device = data;
+    cli_displays_set_leds(&device->displays, leds);
+}
+
+static void start_displays(struct cli_device *device)
+{
+    struct cli_displays *displays = &device->displays;
+    device->seat.data = device;
+    device->seat.leds = on_leds;
+    displays->input = on_input;
+    displays->input_lost = on_input_lost;
+    displays->data = device;
+    displays->ready = on_displays_ready;
+    displays->failed = on_displays_failed;
+    displays->closed = on_displays_closed;
+    displays->setup.outputs = device->options.device.outputs;
+    displays->setup.inputs = device->seat.wanted;
+    displays->setup.width = device->options.device.width;
+    displays->setup.height = device->options.device.height;
+    if (!cli_displays_start(displays, device->loop, &device->host))
+        os_loop_stop(device->loop, CLI_FAILED);
+}
+
+void cli_device_attach(struct cli_device *device, struct machine_gpu *gpu)
+{
+    device->gpu = gpu;
+    cli_displays_attach(&device->displays, gpu ? machine_gpu_device(gpu) : NULL);
+}
+
+// Looks for another driver that works.
+static bool try_others(struct cli_device *device, int status)
+{
+    struct cli_worker_command command;
+    if (!cli_driver_choose(&device->host, status) || !cli_worker_command(&command, &device->host) ||
+        link_pool_set_command(device->pool, command.arguments))
+        return false;
+    os_source_set_deadline(device->patience, os_now_ns() + READY_PATIENCE_NS);
+    return true;
+}
+
+static void on_ready(void *data, bool ready, int status)
+{
+    struct cli_device *device = data;
+    if (!ready && try_others(device, status))
+        return;
+    os_source_remove(device->patience);
+    device->patience = NULL;
+    if (ready) {
+        start_displays(device);
+        return;
+    }
+    log_info("without a Vulkan driver the guest can have a screen only: --no-venus");
+    os_loop_stop(device->loop, CLI_FAILED);
+}
+
+static void on_impatience(void *data)
+{
+    struct cli_device *device = data;
+    log_warning("the worker is still loading the host's Vulkan driver; going on without it");
+    link_pool_on_ready(device->pool, NULL, NULL);
+    on_ready(device, true, 0);
+}
+
+static void on_no_need(void *data)
+{
+    on_ready(data, true, 0);
+}
+
+int cli_device_start(struct cli_device *device)
+{
+    struct cli_worker_command command;
+    if (!cli_worker_command(&command, &device->host))
+        return CLI_FAILED;
+    os_raise_file_limit();
+    device->options.device.page_size = (uint32_t)os_page_size();
+    int error = os_loop_create(&device->loop);
+    if (error) {
+        log_error("no poll loop: %s", strerror(-error));
+        return CLI_FAILED;
+    }
+    bool venus = device->options.device.venus;
+    uint64_t patience = os_now_ns() + (venus ? READY_PATIENCE_NS : 0);
+    if (venus) {
+        error = link_pool_create(
+            device->loop,
+            &(struct link_pool_options){.command = command.arguments, .keep_spare = true},
+            &device->pool);
+        device->options.device.pool = device->pool;
+    }
+    device->patience =
+        os_loop_add_timer(device->loop, patience, venus ? on_impatience : on_no_need, device);
+    if (!error && !device->patience)
+        error = -ENOMEM;
+    if (error) {
+        log_error("cannot start: %s", strerror(-error));
+        return CLI_FAILED;
+    }
+    if (venus)
+        link_pool_on_ready(device->pool, on_ready, device);
+    return cli_status_open(device) ? CLI_OK : CLI_FAILED;
+}
+
+bool cli_device_on_signals(struct cli_device *device, os_signal_callback callback, void *data)
+{
+    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
+        struct sigaction current;
+        bool ignored =
+            sigaction(signals[i], NULL, &current) == 0 && current.sa_handler == SIG_IGN; // nohup
+        if (!ignored && !os_loop_add_signal(device->loop, signals[i], callback, data)) {
+            log_error("out of memory");
+            return false;
+        }
+    }
+    return true;
+}
+
+void cli_device_finish(struct cli_device *device)
+{
+    cli_displays_finish(&device->displays);
+    cli_seat_finish(&device->seat);
+    cli_status_close(device);
+    if (device->pool)
+        link_pool_destroy(device->pool);
+    if (device->loop)
+        os_loop_destroy(device->loop);
+}

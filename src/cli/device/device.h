@@ -1,0 +1,115 @@
+// The device process of `serve` and `run`: its options, its loop, its workers.
+#ifndef CLI_DEVICE_DEVICE_H
+#define CLI_DEVICE_DEVICE_H
+
+#include <getopt.h>
+
+#include "cli/device/displays.h"
+#include "cli/device/janitor.h"
+#include "cli/device/seat.h"
+#include "cli/option/host.h"
+#include "front/machine/gpu_front.h"
+#include "os/loop.h"
+
+struct cli_control;
+struct link_pool;
+
+// What a person may order of a machine whose QEMU is ours.
+enum cli_order {
+    CLI_ORDER_STOP, // by its power button
+    CLI_ORDER_CUT,  // its power
+    CLI_ORDER_PAUSE,
+    CLI_ORDER_RESUME,
+};
+
+struct cli_device {
+    struct cli_host host;
+    struct cli_displays displays;
+    struct cli_seat seat;               // gets what displays send
+    struct machine_gpu_options options; // `device.pool` is set by cli_device_start
+    struct os_loop *loop;
+    struct link_pool *pool;
+    void (*ready)(void *data);  // the host's driver is there, and displays are open
+    void (*closed)(void *data); // a person has closed a window and means the VM; may be NULL
+    // NULL: QEMU is not ours. A word for what the machine does; and carrying out an order, or what
+    // is in the way.
+    const char *(*state)(void *data);
+    const char *(*order)(void *data, enum cli_order order);
+    void *data;
+    struct os_source *patience;
+    const char *control_path; // NULL or "none": there is no control socket
+    struct cli_control *control;
+    struct cli_janitor control_janitor;
+    struct machine_gpu *gpu; // the connected VM's; NULL: there is none
+};
+
+void cli_device_init(struct cli_device *device);
+
+// The values of CLI_DEVICE_OPTIONS, entries for the table of getopt_long.
+enum {
+    CLI_DEVICE_APERTURE = 512,
+    CLI_DEVICE_RESOLUTION,
+    CLI_DEVICE_OUTPUTS,
+    CLI_DEVICE_REFRESH,
+    CLI_DEVICE_DPI,
+    CLI_DEVICE_DISPLAY,
+    CLI_DEVICE_STATS,
+    CLI_DEVICE_INPUT,
+    CLI_DEVICE_CONTEXTS,
+    CLI_DEVICE_RESOURCES,
+    CLI_DEVICE_MEMORY,
+    CLI_DEVICE_WAIT,
+    CLI_DEVICE_NO_VENUS,
+    CLI_DEVICE_CONTROL,
+    CLI_DEVICE_NAME,
+    CLI_DEVICE_GPU,
+    CLI_DEVICE_PROFILE,
+    CLI_DEVICE_PAGE_SIZE,
+    CLI_DEVICE_SANDBOX,
+};
+// clang-format off
+#define CLI_DEVICE_OPTIONS                                                                         \
+    {"aperture-size", required_argument, NULL, CLI_DEVICE_APERTURE},                                   \
+    {"resolution", required_argument, NULL, CLI_DEVICE_RESOLUTION},                                \
+    {"outputs", required_argument, NULL, CLI_DEVICE_OUTPUTS},                                      \
+    {"refresh", required_argument, NULL, CLI_DEVICE_REFRESH},                                      \
+    {"dpi", required_argument, NULL, CLI_DEVICE_DPI},                                              \
+    {"display", required_argument, NULL, CLI_DEVICE_DISPLAY},                                      \
+    {"input", required_argument, NULL, CLI_DEVICE_INPUT},                                          \
+    {"stats", no_argument, NULL, CLI_DEVICE_STATS},                                                \
+    {"max-contexts", required_argument, NULL, CLI_DEVICE_CONTEXTS},                                \
+    {"max-resources", required_argument, NULL, CLI_DEVICE_RESOURCES},                              \
+    {"gpu-memory", required_argument, NULL, CLI_DEVICE_MEMORY},                                    \
+    {"max-memory", required_argument, NULL, CLI_DEVICE_MEMORY},                                    \
+    {"max-wait", required_argument, NULL, CLI_DEVICE_WAIT},                                        \
+    {"no-venus", no_argument, NULL, CLI_DEVICE_NO_VENUS},                                          \
+    {"control", required_argument, NULL, CLI_DEVICE_CONTROL},                                      \
+    {"name", required_argument, NULL, CLI_DEVICE_NAME},                                            \
+    {"gpu", required_argument, NULL, CLI_DEVICE_GPU},                                              \
+    {"host-profile", required_argument, NULL, CLI_DEVICE_PROFILE},                                 \
+    {"page-size", required_argument, NULL, CLI_DEVICE_PAGE_SIZE},                                  \
+    {"sandbox", required_argument, NULL, CLI_DEVICE_SANDBOX},                                      \
+    {"verbose", no_argument, NULL, 'v'}
+// clang-format on
+extern const char cli_device_usage[];
+
+// Takes the first `length` bytes of `name`, or as many as there is room for.
+void cli_device_set_name(struct cli_device *device, const char *name, size_t length);
+
+// Takes an option that getopt_long has returned.
+// Errors: false after a log line, it is none of these or its value is bad.
+bool cli_device_option(struct cli_device *device, const char *command, int option, char **argv);
+
+// Makes the loop and starts workers, then displays. `ready` is called when the first worker has
+// shown that the host has a Vulkan driver, and displays are open. If that fails, the loop is
+// stopped with CLI_FAILED after a log line. Errors: an exit status other than CLI_OK.
+int cli_device_start(struct cli_device *device);
+// Shows the GPU of a VM that has connected; NULL, before that is destroyed.
+void cli_device_attach(struct cli_device *device, struct machine_gpu *gpu);
+// Calls back for SIGINT, SIGTERM, SIGHUP and SIGQUIT, but not for those that this process was
+// started to ignore. Errors: false after a log line.
+bool cli_device_on_signals(struct cli_device *device, os_signal_callback callback, void *data);
+// Every GPU must have been destroyed.
+void cli_device_finish(struct cli_device *device);
+
+#endif

@@ -1,0 +1,67 @@
+// The display processes of a VM (src/display): which ones, started, watched, restarted, and told
+// what its GPU shows. Each is a program beside hesper: hesper-window, hesper-vnc, hesper-image.
+#ifndef CLI_DEVICE_DISPLAYS_H
+#define CLI_DEVICE_DISPLAYS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "cli/option/host.h"
+#include "gpu/output.h"
+#include "link/display_messages.h"
+
+struct cli_display;
+struct gpu_device;
+struct os_loop;
+struct os_source;
+
+enum { CLI_MAX_DISPLAYS = 8 };
+
+struct cli_displays {
+    // Set by the owner before cli_displays_start. Members may be NULL but `ready` and `failed`.
+    void *data;
+    void (*ready)(void *data);  // all are open
+    void (*failed)(void *data); // one could not be opened: it has said why
+    void (*input)(void *data, const struct link_input *events, size_t count);
+    void (*input_lost)(void *data); // keys that a person held down at a display that has died
+    void (*closed)(void *data);     // a person has closed a window and means the VM
+    struct link_display_setup setup;
+    bool stats; // log counters every second
+
+    // Private.
+    const char *wanted[CLI_MAX_DISPLAYS];
+    unsigned wanted_count;
+    bool none;       // --display none
+    bool by_default; // nobody asked for it: going on without is better than failing
+    struct cli_display *displays;
+    unsigned opening;
+    struct os_loop *loop;
+    const struct cli_host *host;
+    struct gpu_device *device;
+    struct os_source *stats_timer;
+    struct gpu_counters logged;
+};
+
+// One --display KIND[=VALUE][,OPTION[=VALUE]...]. False after a log line.
+bool cli_displays_add(struct cli_displays *displays, const char *command, const char *text);
+
+// Where a person sits at a screen and nothing else was said: a window, if hesper-window is there.
+void cli_displays_default(struct cli_displays *displays);
+
+// Starts them; `ready` or `failed` comes later, or from inside if there are none. `host` stays the
+// caller's. False after a log line.
+bool cli_displays_start(struct cli_displays *displays, struct os_loop *loop,
+                        const struct cli_host *host);
+// What they show; NULL: nothing. Must come before the device goes.
+void cli_displays_attach(struct cli_displays *displays, struct gpu_device *device);
+void cli_displays_set_leds(struct cli_displays *displays, uint32_t leds);
+void cli_displays_finish(struct cli_displays *displays);
+
+// Writes what output `output` of the attached device shows to `path`, and calls `done` once, later:
+// NULL, or what went wrong. False after a log line: not begun.
+typedef void (*cli_screenshot_done)(void *data, const char *error);
+bool cli_displays_screenshot(struct cli_displays *displays, const char *path, uint32_t output,
+                             cli_screenshot_done done, void *data);
+
+#endif

@@ -1,0 +1,301 @@
+#include "cli/machine/machine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/machine/firmware.h"
+#include "cli/machine/sound.h"
+
+void cli_machine_init(struct cli_machine *machine)
+{
+    *machine =
+        (struct cli_machine){.net = "user", .serial = "stdio", .memory = 2ull << 30, .cpus = 2};
+}
+
+static bool readable(const char *option, const char *path)
+{
+    struct stat status;
+    if (!path)
+        return true;
+    if (stat(path, &status) == 0 && S_ISDIR(status.st_mode))
+        errno = EISDIR;
+    else if (access(path, R_OK) == 0)
+        return true;
+    log_error("run: --%s: cannot read '%s': %s", option, path, strerror(errno));
+    return false;
+}
+
+// FILE[,readonly]; the caller frees it.
+static char *disk_file(const char *disk, bool *read_only)
+{
+    static const char suffix[] = ",readonly";
+    size_t length = strlen(disk), tail = sizeof(suffix) - 1;
+    *read_only = length > tail && !strcmp(disk + length - tail, suffix);
+    return strndup(disk, *read_only ? length - tail : length);
+}
+
+static bool check_disk(const char *disk)
+{
+    bool read_only;
+    char *file = disk_file(disk, &read_only);
+    bool good = file && readable("disk", file);
+    if (good && !read_only && access(file, W_OK) < 0) {
+        log_error("run: --disk: cannot write to '%s': %s (--disk FILE,readonly boots it as it is, "
+                  "if the guest can do with that)",
+                  file, strerror(errno));
+        good = false;
+    }
+    free(file);
+    return good;
+}
+
+bool cli_machine_check(struct cli_machine *machine)
+{
+    for (unsigned i = 0; i < machine->disk_count; i++)
+        if (!check_disk(machine->disks[i]))
+            return false;
+    if (!readable("cdrom", machine->cdrom) || !readable("kernel", machine->kernel) ||
+        !readable("initrd", machine->initrd))
+        return false;
+    if (!machine->kernel && (machine->initrd || machine->append)) {
+        log_error("run: --initrd and --append go with --kernel");
+        return false;
+    }
+    for (unsigned i = 0; i < machine->forward_count; i++)
+        if (!cli_forward_check(&machine->forwards[i]))
+            return false;
+    for (unsigned i = 0; i < machine->usb_count; i++)
+        if (!cli_usb_check(&machine->usb[i]))
+            return false;
+    return cli_shares_check(&machine->shares);
+}
+
+// ---- the CPU --------------------------------------------------------------
+
+static bool cpu_has_virtualization(void)
+{
+    FILE *file = fopen("/proc/cpuinfo", "re");
+    char *line = NULL;
+    size_t capacity = 0;
+    bool found = false;
+    while (file && !found && getline(&line, &capacity, file) > 0)
+        found = !strncmp(line, "flags", 5) && (strstr(line, " vmx") || strstr(line, " svm"));
+    free(line);
+    if (file)
+        fclose(file);
+    return found;
+}
+
+// Nested hosts may have a /dev/kvm that opens and yet runs no stock kernel: there the CPU lacks the
+// flag.
+static const char *choose_accelerator(const struct cli_qemu *qemu)
+{
+    struct utsname name;
+    if (qemu->foreign) {
+        log_warning("the guest's CPU is emulated, which is slow: it is of another kind (%s) than "
+                    "this machine's",
+                    qemu->machine);
+        return "tcg";
+    }
+    if (uname(&name) == 0 && !strcmp(name.sysname, "Darwin"))
+        return "hvf";
+    int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
+    if (kvm < 0) {
+        log_warning("the guest's CPU is emulated, which is slow: /dev/kvm: %s", strerror(errno));
+        return "tcg";
+    }
+    close(kvm);
+    if (strcmp(qemu->machine, "x86_64") || cpu_has_virtualization())
+        return "kvm";
+    log_warning("the guest's CPU is emulated, which is slow: this machine's CPU shows neither vmx "
+                "nor svm, so KVM can't be trusted here (--accel kvm tries)");
+    return "tcg";
+}
+
+static void add_cpu(const struct cli_machine *machine, const struct cli_qemu *qemu,
+                    struct cli_arguments *arguments)
+{
+    const char *accelerator =
+        machine->accelerator ? machine->accelerator : choose_accelerator(qemu);
+    bool emulated = !strcmp(accelerator, "tcg");
+    cli_arguments_add(arguments, "-accel");
+    cli_arguments_add(arguments, "%s%s", accelerator, emulated ? ",thread=multi" : "");
+    cli_arguments_add(arguments, "-cpu");
+    cli_arguments_add(arguments, "%s", emulated ? "max" : "host");
+    cli_arguments_add(arguments, "-smp");
+    cli_arguments_add(arguments, "%u", machine->cpus);
+}
+
+// ---- what it boots --------------------------------------------------------
+
+static bool is_qcow2(const char *file)
+{
+    char magic[4] = "";
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    bool found = fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+                 !memcmp(magic, "QFI\xfb", sizeof(magic));
+    if (fd >= 0)
+        close(fd);
+    return found;
+}
+
+static void add_disk(const char *disk, struct cli_arguments *arguments)
+{
+    bool read_only;
+    char *file = disk_file(disk, &read_only);
+    char *value = file ? cli_option_value(file) : NULL;
+    if (value) {
+        cli_arguments_add(arguments, "-drive");
+        cli_arguments_add(arguments, "if=virtio,format=%s,file=%s%s",
+                          is_qcow2(file) ? "qcow2" : "raw", value, read_only ? ",readonly=on" : "");
+    } else {
+        arguments->failed = true;
+    }
+    free(value);
+    free(file);
+}
+
+static void add_cdrom(const char *file, struct cli_arguments *arguments)
+{
+    char *value = cli_option_value(file);
+    if (value) {
+        cli_arguments_add(arguments, "-drive");
+        cli_arguments_add(arguments, "if=none,id=cd0,media=cdrom,readonly=on,format=raw,file=%s",
+                          value);
+        cli_arguments_add(arguments, "-device");
+        cli_arguments_add(arguments, "virtio-scsi-pci");
+        cli_arguments_add(arguments, "-device");
+        cli_arguments_add(arguments, "scsi-cd,drive=cd0");
+    } else {
+        arguments->failed = true;
+    }
+    free(value);
+}
+
+// Beside the first disk that may be written to; NULL after false: out of memory.
+static bool firmware_place(const struct cli_machine *machine, char **place)
+{
+    *place = NULL;
+    for (unsigned i = 0; i < machine->disk_count && !*place; i++) {
+        bool read_only;
+        *place = disk_file(machine->disks[i], &read_only);
+        if (!*place)
+            return false;
+        if (read_only) {
+            free(*place);
+            *place = NULL;
+        }
+    }
+    return true;
+}
+
+static bool add_firmware(const struct cli_machine *machine, const struct cli_qemu *qemu,
+                         struct cli_arguments *arguments)
+{
+    bool pc = !strcmp(qemu->machine, "x86_64");
+    char *place;
+    if (!machine->firmware && (pc || machine->kernel))
+        return true; // QEMU's own; or none is needed
+    if (!firmware_place(machine, &place)) {
+        arguments->failed = true;
+        return true;
+    }
+    bool good =
+        cli_firmware_add(arguments, qemu, machine->firmware ? machine->firmware : "uefi", place);
+    free(place);
+    return good;
+}
+
+static void add_kernel(const struct cli_machine *machine, const struct cli_qemu *qemu,
+                       struct cli_arguments *arguments)
+{
+    if (!machine->kernel)
+        return;
+    cli_arguments_add(arguments, "-kernel");
+    cli_arguments_add(arguments, "%s", machine->kernel);
+    if (machine->initrd) {
+        cli_arguments_add(arguments, "-initrd");
+        cli_arguments_add(arguments, "%s", machine->initrd);
+    }
+    cli_arguments_add(arguments, "-append");
+    cli_arguments_add(arguments, "console=%s %s",
+                      strcmp(qemu->machine, "x86_64") ? "ttyAMA0" : "ttyS0",
+                      machine->append ? machine->append : "");
+}
+
+static void add_network(const struct cli_machine *machine, struct cli_arguments *arguments)
+{
+    char forwards[CLI_MAX_FORWARDS * CLI_FORWARD_SIZE] = "", forward[CLI_FORWARD_SIZE];
+    if (!strcmp(machine->net, "none"))
+        return;
+    for (unsigned i = 0; i < machine->forward_count; i++)
+        strcat(forwards, cli_forward_text(&machine->forwards[i], forward));
+    cli_arguments_add(arguments, "-netdev");
+    cli_arguments_add(arguments, "user,id=net0%s%s", machine->net + strlen("user"), forwards);
+    cli_arguments_add(arguments, "-device");
+    cli_arguments_add(arguments, "virtio-net-pci,netdev=net0,romfile=");
+}
+
+bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_qemu *qemu,
+                           bool portable, const struct cli_gpu_address *gpu,
+                           struct cli_arguments *arguments)
+{
+    cli_arguments_add(arguments, "%s", qemu->path);
+    cli_arguments_add(arguments, "-nodefaults");
+    cli_arguments_add(arguments, "-machine");
+    cli_arguments_add(arguments, strcmp(qemu->machine, "x86_64") ? "virt" : "q35");
+    char *name = cli_option_value(machine->name);
+    if (!name)
+        arguments->failed = true;
+    cli_arguments_add(arguments, "-name");
+    cli_arguments_add(arguments, "guest=%s", name ? name : "");
+    free(name);
+    cli_arguments_add(arguments, "-display");
+    cli_arguments_add(arguments, "none");
+    cli_arguments_add(arguments, "-vga");
+    cli_arguments_add(arguments, "none");
+    // Should this process be killed, the machine has no GPU any more and would end later and worse.
+    if (qemu->major >= 11) { // what is older lacks it
+        cli_arguments_add(arguments, "-run-with");
+        cli_arguments_add(arguments, "exit-with-parent=on");
+    }
+    add_cpu(machine, qemu, arguments);
+    cli_qemu_add_memory(arguments, machine->memory, portable);
+    if (!add_firmware(machine, qemu, arguments))
+        return false;
+    add_kernel(machine, qemu, arguments);
+    if (!cli_guest_add(&machine->guest, &machine->shares, arguments))
+        return false;
+    for (unsigned i = 0; i < machine->disk_count; i++)
+        add_disk(machine->disks[i], arguments);
+    if (machine->cdrom)
+        add_cdrom(machine->cdrom, arguments);
+    cli_arguments_add(arguments, "-serial");
+    cli_arguments_add(arguments, "%s", machine->serial);
+    cli_arguments_add(arguments, "-device");
+    cli_arguments_add(arguments, "virtio-rng-pci");
+    add_network(machine, arguments);
+    cli_shares_add_arguments(&machine->shares, arguments);
+    cli_usb_add(machine->usb, machine->usb_count, arguments);
+    if (machine->sound && !cli_sound_add(machine->sound, qemu, arguments))
+        return false;
+    cli_arguments_add(arguments, "-chardev");
+    cli_arguments_add(arguments, "socket,id=hesper-monitor,fd=%d", machine->monitor_fd);
+    cli_arguments_add(arguments, "-qmp");
+    cli_arguments_add(arguments, "chardev:hesper-monitor");
+    cli_qemu_add_gpu(arguments, qemu, gpu);
+    if (machine->seat)
+        cli_seat_add_arguments(machine->seat, arguments, NULL, NULL, 0);
+    for (char **rest = machine->rest; rest && *rest; rest++)
+        cli_arguments_add(arguments, "%s", *rest);
+    if (arguments->failed)
+        log_error("out of memory");
+    return !arguments->failed;
+}

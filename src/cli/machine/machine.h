@@ -1,0 +1,44 @@
+// The virtual machine of `hesper run`: what the command line asks for, as QEMU's arguments.
+#ifndef CLI_MACHINE_MACHINE_H
+#define CLI_MACHINE_MACHINE_H
+
+#include "cli/device/seat.h"
+#include "cli/machine/forward.h"
+#include "cli/machine/guest.h"
+#include "cli/machine/share.h"
+#include "cli/machine/usb.h"
+#include "cli/qemu/qemu.h"
+
+enum { CLI_MAX_DISKS = 8 };
+
+struct cli_machine {
+    const char *disks[CLI_MAX_DISKS]; // FILE or FILE,readonly
+    unsigned disk_count;
+    const char *cdrom, *kernel, *initrd, *append, *firmware; // NULL: none
+    const char *net;                                         // user[,…] or none
+    const char *accelerator;                                 // kvm, hvf, tcg; NULL: what fits
+    const char *serial;                                      // a chardev of QEMU's; stdio
+    const char *name;
+    struct cli_guest guest;
+    struct cli_shares shares;
+    struct cli_forward forwards[CLI_MAX_FORWARDS];
+    unsigned forward_count;
+    struct cli_usb usb[CLI_MAX_USB];
+    unsigned usb_count;
+    const char *sound; // as of cli_sound_add; NULL: no sound card
+    uint64_t memory;   // bytes
+    uint32_t cpus;
+    int monitor_fd;              // of QEMU's, for its monitor
+    const struct cli_seat *seat; // its devices come through descriptors; NULL: no input
+    char **rest;                 // QEMU's own arguments
+};
+
+void cli_machine_init(struct cli_machine *machine);
+// False after a log line: something that it names is not there.
+bool cli_machine_check(struct cli_machine *machine);
+// All arguments, the program's name first. False after a log line.
+bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_qemu *qemu,
+                           bool portable, const struct cli_gpu_address *gpu,
+                           struct cli_arguments *arguments);
+
+#endif

@@ -1,0 +1,28 @@
+#include "cli/option/folder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+bool cli_folder_make(char *folder, size_t folder_size, const char *name, char *path,
+                     size_t path_size)
+{
+    const char *bases[] = {getenv("XDG_RUNTIME_DIR"), getenv("TMPDIR"), "/tmp"};
+    for (size_t i = 0; i < sizeof(bases) / sizeof(bases[0]); i++) {
+        if (!bases[i] || bases[i][0] != '/' ||
+            snprintf(folder, folder_size, "%s/hesper-XXXXXX", bases[i]) >= (int)folder_size)
+            continue; // a socket's path has room for about 100 bytes
+        if (mkdtemp(folder)) {
+            snprintf(path, path_size, "%s/%s", folder, name);
+            return true;
+        }
+    }
+    folder[0] = 0;
+    log_error("no folder for the socket can be made in XDG_RUNTIME_DIR, TMPDIR or /tmp: %s",
+              strerror(errno));
+    return false;
+}

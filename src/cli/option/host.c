@@ -1,0 +1,102 @@
+#include "cli/option/host.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/option/values.h"
+#include "os/os.h"
+#include "venus/discovery.h"
+#include "venus/profile.h"
+
+bool cli_parse_profile(const char *text, struct cli_host *host)
+{
+    const struct venus_profile *profile = venus_profile_find(text);
+    if (!profile) {
+        log_error("--host-profile is %s, not '%s'", venus_profile_names(), text);
+        return false;
+    }
+    host->profile = profile->name;
+    host->portable = profile->portable;
+    return true;
+}
+
+bool cli_parse_page_size(const char *text, struct cli_host *host)
+{
+    uint64_t size, real = os_page_size();
+    if (!cli_parse_size(text, 1u << 20, &size) || !size || (size & (size - 1)) || size < real) {
+        log_error("--page-size is a power of two from %llu on, like 16k, not '%s'",
+                  (unsigned long long)real, text);
+        return false;
+    }
+    host->page_size = (uint32_t)size;
+    return true;
+}
+
+// In the order of enum os_sandbox.
+static const char *const sandboxes[] = {"default", "strict", "off"};
+
+bool cli_parse_sandbox(const char *text, struct cli_host *host)
+{
+    for (unsigned i = 0; i < sizeof(sandboxes) / sizeof(sandboxes[0]); i++) {
+        if (!strcmp(text, sandboxes[i])) {
+            host->sandbox = sandboxes[i];
+            return true;
+        }
+    }
+    log_error("--sandbox is strict, default or off, not '%s'", text);
+    return false;
+}
+
+enum os_sandbox cli_sandbox(const struct cli_host *host)
+{
+    for (unsigned i = 0; host->sandbox && i < sizeof(sandboxes) / sizeof(sandboxes[0]); i++)
+        if (host->sandbox == sandboxes[i])
+            return (enum os_sandbox)i;
+    return OS_SANDBOX_DEFAULT;
+}
+
+void cli_host_apply(const struct cli_host *host)
+{
+    os_init(&(struct os_options){.portable = host->portable, .page_size = host->page_size});
+    if (host->verbose)
+        log_set_level(host->verbose > 1 ? LOG_DEBUG : LOG_INFO);
+}
+
+bool cli_worker_command(struct cli_worker_command *command, const struct cli_host *host)
+{
+    int error = os_self_path(command->self, sizeof(command->self));
+    if (error) {
+        log_error(
+            "cannot find the path of the running hesper, which is needed to start workers: %s",
+            strerror(-error));
+        return false;
+    }
+    unsigned count = 0;
+    command->arguments[count++] = command->self;
+    command->arguments[count++] = "worker";
+    if (host->profile) {
+        command->arguments[count++] = "--host-profile";
+        command->arguments[count++] = host->profile;
+    }
+    if (host->gpu) {
+        command->arguments[count++] = "--gpu";
+        command->arguments[count++] = host->gpu;
+    }
+    if (host->driver[0]) {
+        command->arguments[count++] = "--driver";
+        command->arguments[count++] = host->driver;
+    }
+    command->arguments[count++] = "--sandbox";
+    command->arguments[count++] = host->sandbox                           ? host->sandbox
+                                  : venus_drivers_are_mesas(host->driver) ? "strict"
+                                                                          : "default";
+    if (host->page_size) {
+        snprintf(command->page_size, sizeof(command->page_size), "--page-size=%u", host->page_size);
+        command->arguments[count++] = command->page_size;
+    }
+    for (unsigned i = 0; i < host->verbose && i < 2; i++)
+        command->arguments[count++] = "--verbose";
+    command->arguments[count] = NULL;
+    return true;
+}

@@ -1,0 +1,39 @@
+// What the command line says about the host, for this process and for the workers it starts.
+// Errors: false after a log line.
+#ifndef CLI_OPTION_HOST_H
+#define CLI_OPTION_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "os/sandbox.h"
+
+struct cli_host {
+    const char *profile; // a name that venus/profile.h knows; NULL: native
+    bool portable;       // the profile says so
+    uint32_t page_size;  // 0: the real one
+    unsigned verbose;    // 1: info, 2: debug
+    const char *gpu;     // --gpu; NULL: all
+    const char *sandbox; // --sandbox; NULL: strict if all drivers are Mesa's
+    // In the form of venus/discovery.h; empty: what the loader finds, or else any that works.
+    char driver[4096];
+};
+bool cli_parse_profile(const char *text, struct cli_host *host);
+bool cli_parse_page_size(const char *text, struct cli_host *host);
+bool cli_parse_sandbox(const char *text, struct cli_host *host);
+// The kind that cli_parse_sandbox has taken.
+enum os_sandbox cli_sandbox(const struct cli_host *host);
+
+// Calls os_init and sets the log level.
+void cli_host_apply(const struct cli_host *host);
+
+// A worker's command line: SELF worker ...
+// Owns: `arguments` points into this struct and into the host; nothing is freed.
+struct cli_worker_command {
+    const char *arguments[16];
+    char self[4096];
+    char page_size[40];
+};
+bool cli_worker_command(struct cli_worker_command *command, const struct cli_host *host);
+
+#endif

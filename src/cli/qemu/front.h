@@ -1,0 +1,43 @@
+// The front by which QEMU gets its devices.
+#ifndef CLI_QEMU_FRONT_H
+#define CLI_QEMU_FRONT_H
+
+#include <stdbool.h>
+
+#include "cli/option/arguments.h"
+#include "front/virtio/device.h"
+
+enum cli_front {
+    CLI_FRONT_AUTO, // what fits the QEMU at hand
+    CLI_FRONT_VHOST_USER,
+    CLI_FRONT_VFIO_USER,
+};
+
+// The value of --front. False after a log line.
+bool cli_front_parse(const char *command, const char *text, enum cli_front *front);
+const char *cli_front_name(enum cli_front front);
+// Of any front but CLI_FRONT_AUTO.
+virtio_transport_create cli_front_transport(enum cli_front front);
+
+// A device as QEMU is told of it.
+struct cli_front_device {
+    const char *name;
+    unsigned type, config_size, queue_size; // virtio's
+    const char *path;                       // of the socket; NULL: QEMU has it as descriptor `fd`
+    int fd;
+    const char *bus; // NULL: QEMU chooses
+    unsigned slot;   // on that bus; 0: QEMU chooses
+};
+void cli_front_add_device(struct cli_arguments *arguments, enum cli_front front,
+                          const struct cli_front_device *device);
+
+// Our end, and what QEMU is to inherit, of a connection without a name in the file system.
+// `listener`: QEMU has yet to connect.
+// Errors: false after a log line.
+struct cli_front_socket {
+    int ours, theirs;
+    bool listener;
+};
+bool cli_front_socket(enum cli_front front, struct cli_front_socket *made);
+
+#endif

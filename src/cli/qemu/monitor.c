@@ -1,0 +1,190 @@
+#include "cli/qemu/monitor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/json.h"
+#include "base/log.h"
+#include "os/clock.h"
+#include "os/socket.h"
+
+#define NS_PER_S 1000000000ull
+// How often a machine that stopped for want of room on the host's disk is told to try again.
+#define RETRY_NS (5 * NS_PER_S)
+
+struct cli_monitor {
+    struct os_loop *loop;
+    int fd; // -1: closed
+    struct os_source *source, *retry;
+    char line[16384]; // the answers that we ask for and the events that we know are short
+    size_t used;
+    bool too_long; // the line does not fit: it is left out
+    bool listens;  // QEMU has greeted us
+    bool stopped;  // the machine stands still, for whatever reason
+    bool held;     // a person wants it to
+    bool full;     // said that the disk is, and not yet that it goes on
+    bool retried;  // and QEMU was told to try again
+};
+
+static void close_monitor(struct cli_monitor *monitor)
+{
+    os_source_remove(monitor->source);
+    monitor->source = NULL;
+    if (monitor->fd >= 0)
+        close(monitor->fd);
+    monitor->fd = -1;
+    monitor->listens = false;
+}
+
+// QEMU reads at once what is so short.
+static bool tell(struct cli_monitor *monitor, const char *command)
+{
+    char text[96];
+    int length = snprintf(text, sizeof(text), "{\"execute\":\"%s\"}\n", command);
+    return monitor->fd >= 0 &&
+           os_socket_send(monitor->fd, text, (size_t)length, NULL, 0) == (ssize_t)length;
+}
+
+static void on_retry(void *data)
+{
+    struct cli_monitor *monitor = data;
+    if (monitor->held) {
+        os_source_set_deadline(monitor->retry, os_now_ns() + RETRY_NS);
+        return;
+    }
+    if (monitor->retried) { // and nothing was said of it since
+        log_warning("the machine's disk can be written again; it goes on");
+        monitor->full = monitor->retried = false;
+        return;
+    }
+    monitor->retried = tell(monitor, "cont");
+    os_source_set_deadline(monitor->retry, os_now_ns() + RETRY_NS);
+}
+
+// QEMU stops the machine before its guest can lose what it writes.
+static void on_disk_error(struct cli_monitor *monitor, struct json event)
+{
+    struct json data, member;
+    char action[16] = "", reason[256] = "";
+    if (!json_member(event, "data", &data) || !json_member(data, "action", &member) ||
+        !json_copy(member, action, sizeof(action)) || strcmp(action, "stop"))
+        return;
+    if (json_member(data, "reason", &member))
+        json_copy(member, reason, sizeof(reason));
+    if (!monitor->full)
+        log_warning("the machine stands still, as its disk cannot be written: %s; it goes on when "
+                    "there is room",
+                    reason[0] ? reason : "no reason given");
+    monitor->full = true;
+    monitor->retried = false;
+    os_source_set_deadline(monitor->retry, os_now_ns() + RETRY_NS);
+}
+
+static void take_line(struct cli_monitor *monitor)
+{
+    struct json whole, member;
+    char event[32];
+    monitor->line[monitor->used] = 0;
+    if (!json_parse(monitor->line, monitor->used, &whole))
+        return;
+    if (json_member(whole, "QMP", &member))
+        monitor->listens = tell(monitor, "qmp_capabilities");
+    if (!json_member(whole, "event", &member) || !json_copy(member, event, sizeof(event)))
+        return;
+    log_debug("QEMU: %s", event);
+    if (!strcmp(event, "STOP"))
+        monitor->stopped = true;
+    else if (!strcmp(event, "RESUME"))
+        monitor->stopped = false;
+    else if (!strcmp(event, "BLOCK_IO_ERROR"))
+        on_disk_error(monitor, whole);
+}
+
+static void take_bytes(struct cli_monitor *monitor, const char *bytes, size_t size)
+{
+    for (size_t i = 0; i < size; i++) {
+        if (bytes[i] == '\n') {
+            if (!monitor->too_long)
+                take_line(monitor);
+            monitor->used = 0;
+            monitor->too_long = false;
+        } else if (monitor->used + 1 < sizeof(monitor->line)) {
+            monitor->line[monitor->used++] = bytes[i];
+        } else {
+            monitor->too_long = true;
+        }
+    }
+}
+
+static void on_readable(void *data, int fd, unsigned events)
+{
+    struct cli_monitor *monitor = data;
+    char bytes[4096];
+    unsigned none = 0;
+    (void)events;
+    ssize_t got = os_socket_recv(fd, bytes, sizeof(bytes), NULL, 0, &none);
+    if (got == -EAGAIN || got == -EINTR)
+        return;
+    if (got <= 0)
+        close_monitor(monitor);
+    else
+        take_bytes(monitor, bytes, (size_t)got);
+}
+
+struct cli_monitor *cli_monitor_create(struct os_loop *loop, int fd)
+{
+    struct cli_monitor *monitor = calloc(1, sizeof(*monitor));
+    if (!monitor) {
+        close(fd);
+        return NULL;
+    }
+    monitor->loop = loop;
+    monitor->fd = fd;
+    monitor->source = os_loop_add_fd(loop, fd, OS_READABLE, on_readable, monitor);
+    monitor->retry = os_loop_add_timer(loop, 0, on_retry, monitor);
+    if (monitor->source && monitor->retry)
+        return monitor;
+    cli_monitor_destroy(monitor);
+    return NULL;
+}
+
+void cli_monitor_destroy(struct cli_monitor *monitor)
+{
+    if (!monitor)
+        return;
+    close_monitor(monitor);
+    os_source_remove(monitor->retry);
+    free(monitor);
+}
+
+bool cli_monitor_power_button(struct cli_monitor *monitor)
+{
+    return monitor && monitor->listens && (!monitor->held || cli_monitor_resume(monitor)) &&
+           tell(monitor, "system_powerdown");
+}
+
+bool cli_monitor_pause(struct cli_monitor *monitor)
+{
+    if (!monitor || !monitor->listens || !tell(monitor, "stop"))
+        return false;
+    monitor->held = true;
+    return true;
+}
+
+bool cli_monitor_resume(struct cli_monitor *monitor)
+{
+    if (!monitor || !monitor->listens || !tell(monitor, "cont"))
+        return false;
+    monitor->held = false;
+    return true;
+}
+
+const char *cli_monitor_state(const struct cli_monitor *monitor)
+{
+    if (!monitor || !monitor->listens)
+        return "starting";
+    return !monitor->stopped ? "running" : monitor->full && !monitor->held ? "disk full" : "paused";
+}
