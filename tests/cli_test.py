@@ -113,6 +113,90 @@ class Cli(unittest.TestCase):
 
     # --- what a machine is made of -------------------------------------------------------------------
 
+    def file(self, text, *argv):
+        """What QEMU is told by a machine's file, which lies in another folder than the one where hesper is started."""
+        if not os.access(os.path.join(os.path.dirname(HESPER), "hesper-toml"), os.X_OK):
+            self.skipTest("built without hesper-toml")
+        os.makedirs(self.path("machines"), exist_ok=True)
+        self.make("machines/m.toml", text)
+        process = self.start("run", "machines/m.toml", "--no-venus", "--qemu", self.qemu, "--placer", PLACER, *argv, HOME=self.folder)
+        out, err = process.communicate(timeout=120)
+        return process.returncode, "".join(l for l in err.splitlines(True) if "is emulated" not in l and "nobody sees" not in l)
+
+    def test_a_machine_in_a_file(self):
+        os.mkdir(self.path("machines"))
+        disk, other = self.make("machines/disk", "x"), self.make("other, one", "x")
+        got = self.file("""# a machine
+name = 'the "file"'
+disk = ["disk,readonly", "~/other, one"]
+memory = "3G"
+cpus = 5
+sound = "wav"
+no-venus = true
+stats = false
+net = "none"
+qemu-arguments = ["-device", "a b"]
+""", "--cpus", "7", "--disk", "other, one", "--", "-more")
+        self.assertEqual(got, (0, ""))
+        argv = self.argv()
+        doubled = other.replace(",", ",,")
+        self.assertEqual(self.values(argv, "-drive"), [
+            f"if=virtio,format=raw,file=machines/disk,readonly=on", f"if=virtio,format=raw,file={doubled}", "if=virtio,format=raw,file=other,, one"])
+        self.assertEqual((self.values(argv, "-m"), self.values(argv, "-smp")), (["3072M"], ["7"]))
+        self.assertEqual(self.values(argv, "-name"), ['guest=the "file"'])
+        self.assertEqual(self.values(argv, "-audiodev"), ["wav,id=hesper-sound"])
+        self.assertEqual(argv[-3:], ["-more", "-device", "a b"])
+        self.assertTrue(os.path.exists(disk))
+
+    def test_a_file_that_is_wrong(self):
+        for text, what in (
+            ("\nmemry = '1G'", r"m.toml:2: unknown key 'memry': keys are"),
+            ("help = true", r"m.toml:1: unknown key 'help'"),
+            ("cpus = 2\ncpus = 3", r"m.toml:2: .*cpus"),
+            ("name =", r"m.toml:1: "),
+            ("\n\ncpus = 'many'", r"m.toml:3: run: --cpus is a number"),
+            ("cpus = true", r"m.toml:1: 'cpus' is a text in quotes, or a number, and not a boolean"),
+            ("cpus = 2.5", r"m.toml:1: 'cpus' is a text in quotes, or a number, and not a fraction"),
+            ("memory = ['1G', '2G']", r"m.toml:1: 'memory' takes one value, and no list"),
+            ("disk = [\n'a',\n['b']]", r"m.toml:3: 'disk' is a text in quotes, or a number, and not a thing"),
+            ("[memory]\nsize = 1", r"m.toml:1: 'memory' is .* not a table"),
+            ("no-venus = 'yes'", r"m.toml:1: 'no-venus' is true or false, and not a string"),
+            ("sound = 1.5", r"m.toml:1: 'sound' is a text in quotes, true or false, and not a fraction"),
+            ("qemu-arguments = [true]", r"m.toml:1: 'qemu-arguments' is a list of texts"),
+            ("name = 'a\\nb'\nappend = \"a\\nb\"", r"m.toml:2: append: there is a control character"),
+            ("'a b' = 1", r"m.toml:1: 'a b' is no key"),
+            ("share = [" + "'a'," * 300 + "]", r"m.toml:1: "),
+            ("disk = ['nothing']", r"run: --disk: cannot read 'machines/nothing'"),
+        ):
+            status, err = self.file(text)
+            self.assertIn(status, (1, 2))
+            self.assertEqual(err.count("\n"), 1, err)
+            self.assertRegex(err, "^hesper: error: " + what)
+        self.refused(2, "cannot read the machine's file 'none.toml'", "run", "none.toml")
+
+    def test_a_file_to_begin_with(self):
+        status, out, err = self.hesper("init", "my machine")
+        self.assertEqual((status, err), (0, ""))
+        with open(self.path("my machine.toml")) as f:
+            text = f.read()
+        self.refused(1, "init: cannot write 'my machine.toml': File exists", "init", "my machine")
+        self.refused(2, "init: give one name", "init", "a", "b")
+        self.refused(2, "init: give one name", "init", "a/b")
+        # All that it proposes is right, on a machine that has it.
+        os.mkdir(self.path("machines"))
+        for name in ("my machine.img", "installer.iso"):
+            self.make("machines/" + name, "x")
+        os.mkdir(self.path("shared"))
+        os.mkdir(self.path(".ssh"))
+        self.make(".ssh/id_ed25519.pub", "ssh-ed25519 AAAA x\n")
+        every = re.sub(r"(?m)^# (?=[a-z-]+ = )", "", text).replace('"2222:22"', '"0.0.0.0:42222:22"').replace('"window"', '"none"')
+        code = self.make("OVMF_CODE.fd", "")
+        self.make("OVMF_VARS.fd", "")
+        status, err = self.file(every.replace('"uefi"', f"'{code}'"))
+        self.assertEqual(status, 0, err)
+        self.assertEqual(self.values(self.argv(), "-name"), ["guest=my machine"])
+        self.assertEqual(self.argv()[-2:], ["-device", "virtio-balloon-pci"])
+
     def test_a_kernel(self):
         argv = self.told("--kernel", self.kernel, "--initrd", self.kernel, "--append", "quiet a=\"b c\"")
         self.assertEqual(self.values(argv, "-kernel"), [self.kernel])
@@ -658,7 +742,7 @@ else:
             ("--input is", [*kernel, "--input", ""]),
             ("unknown option '--frobnicate'", ["--frobnicate"]),
             ("'--kernel' needs a value", ["--kernel"]),
-            ("'a.img' is no option", ["a.img"]),
+            ("'a.img' is no option", ["--cpus", "1", "a.img"]),
             ("at most", ["--disk", self.kernel] * 33),
             ("nothing to boot", []),
         ):

@@ -8,6 +8,7 @@
 
 // argv[0] is the subcommand's name. Returns the exit status.
 int cli_run(int argc, char **argv);
+int cli_init(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_qemu_args(int argc, char **argv);
 int cli_screenshot(int argc, char **argv);

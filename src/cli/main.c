@@ -12,6 +12,7 @@ static const char usage[] =
     "usage: hesper COMMAND [OPTIONS]\n"
     "\n"
     "  run --disk FILE              a virtual machine whose GPU is this machine's\n"
+    "  init [NAME]                  writes a machine's file, for 'run NAME.toml'\n"
     "  serve --socket PATH          only the GPU, for a QEMU that you start yourself\n"
     "  qemu-args --socket PATH      prints what that QEMU must be told\n"
     "  list                         the machines that run\n"
@@ -34,6 +35,7 @@ static const struct {
     int (*run)(int argc, char **argv);
 } commands[] = {
     {"run", cli_run},
+    {"init", cli_init},
     {"serve", cli_serve},
     {"qemu-args", cli_qemu_args},
     {"screenshot", cli_screenshot},

@@ -441,50 +441,57 @@ static void name_machine(struct run *run)
     machine->name = run->device.displays.setup.name;
 }
 
-int cli_run(int argc, char **argv)
+static int run_machine(struct run *run, int argc, char **argv)
 {
-    struct run run = {.listener = -1, .placer = -1};
     bool done = false;
-    cli_device_init(&run.device);
-    int status = cli_run_options_parse(&run.options, &run.device, argc, argv, &done);
+    cli_device_init(&run->device);
+    int status = cli_run_options_parse(&run->options, &run->device, argc, argv, &done);
     if (status != CLI_OK || done)
         return status;
-    cli_host_apply(&run.device.host);
-    if (!cli_machine_check(&run.options.machine) ||
-        !cli_qemu_find(&run.qemu, run.options.program) ||
-        !cli_qemu_find_placer(&run.qemu, run.options.placer) ||
-        !cli_qemu_choose_front(&run.qemu, run.options.front, run.device.host.portable))
+    cli_host_apply(&run->device.host);
+    if (!cli_machine_check(&run->options.machine) ||
+        !cli_qemu_find(&run->qemu, run->options.program) ||
+        !cli_qemu_find_placer(&run->qemu, run->options.placer) ||
+        !cli_qemu_choose_front(&run->qemu, run->options.front, run->device.host.portable))
         return CLI_FAILED;
-    run.device.options.transport = cli_front_transport(run.qemu.front);
-    run.device.seat.front = run.qemu.front;
-    getrlimit(RLIMIT_NOFILE, &run.file_limit);
-    name_machine(&run);
-    run.options.machine.seat = &run.device.seat;
-    run.device.ready = on_ready;
-    run.device.closed = on_closed;
-    run.device.state = on_state;
-    run.device.order = on_order;
-    cli_displays_default(&run.device.displays);
-    run.device.data = &run;
+    run->device.options.transport = cli_front_transport(run->qemu.front);
+    run->device.seat.front = run->qemu.front;
+    getrlimit(RLIMIT_NOFILE, &run->file_limit);
+    name_machine(run);
+    run->options.machine.seat = &run->device.seat;
+    run->device.ready = on_ready;
+    run->device.closed = on_closed;
+    run->device.state = on_state;
+    run->device.order = on_order;
+    cli_displays_default(&run->device.displays);
+    run->device.data = run;
 
-    if (!run.device.control_path &&
-        cli_control_default_path(CLI_CONTROL_MACHINE, (long)getpid(), run.control_path,
-                                 sizeof(run.control_path)))
-        run.device.control_path = run.control_path;
-    status = cli_device_start(&run.device);
-    if (status == CLI_OK && !cli_device_on_signals(&run.device, on_signal, &run))
+    if (!run->device.control_path &&
+        cli_control_default_path(CLI_CONTROL_MACHINE, (long)getpid(), run->control_path,
+                                 sizeof(run->control_path)))
+        run->device.control_path = run->control_path;
+    status = cli_device_start(&run->device);
+    if (status == CLI_OK && !cli_device_on_signals(&run->device, on_signal, run))
         status = CLI_FAILED;
     if (status == CLI_OK) {
-        run.patience = os_loop_add_timer(run.device.loop, 0, on_impatience, &run);
-        run.looker = os_loop_add_timer(run.device.loop, 0, on_look, &run);
-        run.look_until_ns = os_now_ns() + LOOK_FOR_NS;
-        if (!run.patience || !run.looker) {
+        run->patience = os_loop_add_timer(run->device.loop, 0, on_impatience, run);
+        run->looker = os_loop_add_timer(run->device.loop, 0, on_look, run);
+        run->look_until_ns = os_now_ns() + LOOK_FOR_NS;
+        if (!run->patience || !run->looker) {
             log_error("out of memory");
             status = CLI_FAILED;
         }
     }
     if (status == CLI_OK)
-        status = os_loop_run(run.device.loop);
-    finish(&run);
+        status = os_loop_run(run->device.loop);
+    finish(run);
+    return status;
+}
+
+int cli_run(int argc, char **argv)
+{
+    struct run run = {.listener = -1, .placer = -1};
+    int status = run_machine(&run, argc, argv);
+    cli_arguments_free(&run.options.file.arguments);
     return status;
 }

@@ -9,12 +9,13 @@
 #include "cli/option/values.h"
 
 static const char usage[] =
-    "usage: hesper run [OPTIONS] [-- QEMU ARGUMENTS...]\n"
+    "usage: hesper run [FILE.toml] [OPTIONS] [-- QEMU ARGUMENTS...]\n"
     "\n"
     "Starts a virtual machine in QEMU (10.1 or newer) whose GPU is this machine's, with the "
     "guest's\n"
     "serial console on the terminal. Ctrl-C, or closing its window, presses the guest's power "
     "button.\n"
+    "All options may stand in a file, as TOML: 'hesper init' writes one to begin with.\n"
     "\n"
     "  --disk FILE[,readonly]   a disk, qcow2 or raw; may be repeated\n"
     "  --cdrom FILE             an ISO image\n"
@@ -176,8 +177,13 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
     int option;
     bool good = true, gl_said = false;
     cli_machine_init(machine);
+    if (!cli_machine_file_read(&run->file, options, argc, argv))
+        return CLI_USAGE;
+    argv = run->file.arguments.items;
+    argc = (int)run->file.arguments.count;
     opterr = 0;
     while (good && (option = getopt_long(argc, argv, "+:vh", options, NULL)) != -1) {
+        cli_machine_file_blame(&run->file, optind - 1);
         switch (option) {
         case DISK:
             good = add_disk(machine, optarg);
@@ -252,6 +258,7 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
             good = cli_device_option(device, "run", option, argv);
         }
     }
+    log_set_tag("");
     if (!gl_said)
         machine->guest.gl = device->options.device.venus;
     if (good && optind < argc) {
@@ -262,8 +269,8 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
         machine->rest = argv + optind;
     }
     if (good && !machine->kernel && !machine->disk_count && !machine->cdrom && !machine->rest) {
-        log_error(
-            "run: nothing to boot: give --disk, --cdrom or --kernel; see 'hesper run --help'");
+        log_error("run: nothing to boot: give a file, --disk, --cdrom or --kernel; see 'hesper run "
+                  "--help'");
         good = false;
     }
     if (good && machine->forward_count && !strcmp(machine->net, "none")) {

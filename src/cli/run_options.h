@@ -4,12 +4,14 @@
 
 #include <stdbool.h>
 
+#include "cli/machine/file.h"
 #include "cli/machine/machine.h"
 
 struct cli_device;
 
 struct cli_run_options {
     struct cli_machine machine;
+    struct cli_machine_file file; // what options point into; its owner frees it
     const char *screenshot;       // file; NULL: none
     const char *program, *placer; // as cli_qemu_find and cli_qemu_find_placer take them
     enum cli_front front;

@@ -6,16 +6,15 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
 #include "base/log.h"
+#include "cli/option/folder.h"
 #include "front/display/display_front.h"
 #include "gpu/output.h"
 #include "link/display_messages.h"
 #include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"
-#include "os/os.h"
 
 #define NS_PER_S 1000000000ull
 
@@ -95,20 +94,9 @@ bool cli_displays_add(struct cli_displays *displays, const char *command, const 
     return true;
 }
 
-// Beside this program.
-static bool is_there(const char *name, char path[4096])
-{
-    char self[4096];
-    char *end = os_self_path(self, sizeof(self)) ? NULL : strrchr(self, '/');
-    if (!end)
-        return false;
-    *end = 0;
-    return snprintf(path, 4096, "%s/%s", self, name) < 4096 && access(path, X_OK) == 0;
-}
-
 static bool find_program(const char *name, char path[4096])
 {
-    if (is_there(name, path))
+    if (cli_beside(name, path))
         return true;
     log_error("%s is not installed beside hesper: it was built without it, or its package is "
               "missing",
@@ -129,7 +117,7 @@ void cli_displays_default(struct cli_displays *displays)
     char path[4096];
     if (displays->none || displays->wanted_count)
         return;
-    if (has_screen() && is_there("hesper-window", path)) {
+    if (has_screen() && cli_beside("hesper-window", path)) {
         displays->wanted[displays->wanted_count++] = "window";
         displays->by_default = true;
     } else

@@ -7,6 +7,17 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "os/os.h"
+
+bool cli_beside(const char *name, char path[4096])
+{
+    char self[4096];
+    char *end = os_self_path(self, sizeof(self)) == 0 ? strrchr(self, '/') : NULL;
+    if (!end)
+        return false;
+    *end = 0;
+    return snprintf(path, 4096, "%s/%s", self, name) < 4096 && access(path, X_OK) == 0;
+}
 
 bool cli_folder_make(char *folder, size_t folder_size, const char *name, char *path,
                      size_t path_size)

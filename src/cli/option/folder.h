@@ -11,4 +11,8 @@
 bool cli_folder_make(char *folder, size_t folder_size, const char *name, char *path,
                      size_t path_size);
 
+// A program of ours: `path` is `name` in the folder where this program lies.
+// Errors: false: none is there.
+bool cli_beside(const char *name, char path[4096]);
+
 #endif

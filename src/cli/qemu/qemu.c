@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/option/folder.h"
 #include "os/clock.h"
 #include "os/os.h"
 #include "os/places.h"
@@ -124,12 +125,9 @@ static void cut_line(char *text)
 // `make demo` and scripts/guest unpack one into the build folder, where this program may lie too.
 static bool find_unpacked(const char *name, char path[4096])
 {
-    char self[4096];
-    char *end = os_self_path(self, sizeof(self)) == 0 ? strrchr(self, '/') : NULL;
-    if (!end)
-        return false;
-    *end = 0;
-    return snprintf(path, 4096, "%s/vm/qemu/%s", self, name) < 4096 && access(path, X_OK) == 0;
+    char below[256];
+    snprintf(below, sizeof(below), "vm/qemu/%s", name);
+    return cli_beside(below, path);
 }
 
 // The program to ask first: one made for Hesper, or the one in PATH.

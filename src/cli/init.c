@@ -1,0 +1,80 @@
+// hesper init: a machine's file to begin with.
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/cli.h"
+#include "cli/option/values.h"
+
+static const char usage[] = "usage: hesper init [NAME]\n"
+                            "\n"
+                            "Writes NAME.toml [machine.toml], the file of a machine, with what "
+                            "most people set in it. Then:\n"
+                            "hesper run NAME.toml\n"
+                            "\n"
+                            "  --help\n";
+
+// "%1$s" is the machine's name.
+static const char text[] =
+    "# A virtual machine: hesper run %1$s.toml\n"
+    "#\n"
+    "# Every option of 'hesper run --help' may stand here, without its dashes. What may be "
+    "repeated\n"
+    "# there is a list here. Names of files are those of this folder, \"~/\" is your home. "
+    "Options\n"
+    "# of the command line come after these: hesper run %1$s.toml --memory 8G\n"
+    "\n"
+    "name = \"%1$s\"\n"
+    "disk = [\"%1$s.img\"]             # or a qcow2 file; an empty one: truncate -s 20G %1$s.img\n"
+    "# cdrom = \"installer.iso\"\n"
+    "firmware = \"uefi\"\n"
+    "memory = \"4G\"\n"
+    "cpus = 2\n"
+    "\n"
+    "# display = [\"window\"]          # or \"vnc\", \"web=5800\", \"none\"\n"
+    "# resolution = \"1920x1080\"\n"
+    "# sound = true\n"
+    "# share = [\"~/shared\"]          # in the guest: /mnt/shared\n"
+    "# forward = [\"2222:22\"]         # then: ssh -p 2222 root@127.0.0.1, with\n"
+    "# ssh-key = \"~/.ssh/id_ed25519.pub\"\n"
+    "# usb = [\"046d:c52b\"]           # as lsusb says them\n"
+    "\n"
+    "# gpu = \"radeon\"                # by a part of its name; all: without this line\n"
+    "# gpu-memory = \"4G\"\n"
+    "\n"
+    "# For QEMU, as it is:\n"
+    "# qemu-arguments = [\"-device\", \"virtio-balloon-pci\"]\n";
+
+int cli_init(int argc, char **argv)
+{
+    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    const char *name = "machine";
+    char file[300];
+    int option;
+    opterr = 0;
+    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
+        if (option != 'h')
+            return cli_bad_option("init", option, argv);
+        fputs(usage, stdout);
+        return CLI_OK;
+    }
+    if (optind < argc)
+        name = argv[optind++];
+    if (optind < argc || !*name || strlen(name) > 63 || strpbrk(name, "\"\\/\n%")) {
+        log_error("init: give one name, at most 63 bytes, without '/', '\\' and '\"'");
+        return CLI_USAGE;
+    }
+    snprintf(file, sizeof(file), "%s.toml", name);
+    int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
+    if (!to || fprintf(to, text, name) < 0 || fclose(to)) {
+        log_error("init: cannot write '%s': %s", file, strerror(errno));
+        return CLI_FAILED;
+    }
+    printf("%s is written. Look into it, then: hesper run %s\n", file, file);
+    return CLI_OK;
+}
