@@ -181,6 +181,8 @@ int main(int argc, char **argv)
     open_device();
     format_checks();
     copy_checks();
+    shader_checks();
+    sampler_checks();
     app_finish(&gpu);
     printf("%u passed, %u failed, %u not supported\n", passed, failed, lacking);
     return failed || !passed;

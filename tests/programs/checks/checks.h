@@ -36,6 +36,8 @@ void try_(VkResult result, const char *call);
 // The groups, a file each.
 void format_checks(void);
 void copy_checks(void);
+void shader_checks(void);
+void sampler_checks(void);
 
 // ---- objects --------------------------------------------------------------
 
@@ -141,3 +143,5 @@ void prepare(struct work *work);
 void bind(VkCommandBuffer cmd, const struct work *work);
 // All of it: prepare, bind, dispatch, run.
 void compute(struct work *work, uint32_t groups);
+// Texel (1, 2) of a picture of unsigned integers, as a shader reads it.
+void fetch_uint(VkImageView view, uint32_t texel[4]);

@@ -279,6 +279,17 @@ static void expect_fetched(const struct format *f, const VkClearColorValue *c, c
     }
 }
 
+void fetch_uint(VkImageView view, uint32_t texel[4])
+{
+    struct buffer out = make_buffer(16, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT);
+    const struct bound bound[] = {
+        {.type = VK_DESCRIPTOR_TYPE_SAMPLED_IMAGE, .image = {0, view, VK_IMAGE_LAYOUT_GENERAL}},
+        STORAGE(out)};
+    struct work work = {CODE(fetch_uint_comp), .bound = bound, .bound_count = 2};
+    compute(&work, 1);
+    memcpy(texel, out.map, 16);
+}
+
 static void fetched(const void *argument)
 {
     const struct format *f = argument;
@@ -290,12 +301,13 @@ static void fetched(const void *argument)
         {.type = VK_DESCRIPTOR_TYPE_SAMPLED_IMAGE, .image = {0, p.view, VK_IMAGE_LAYOUT_GENERAL}},
         STORAGE(out)};
     struct work work = {CODE(fetch_float_comp), .bound = bound, .bound_count = 2};
-    if (f->kind == 'u')
-        work = (struct work){CODE(fetch_uint_comp), .bound = bound, .bound_count = 2};
     if (f->kind == 'i')
         work = (struct work){CODE(fetch_int_comp), .bound = bound, .bound_count = 2};
     clear(&p, &c);
-    compute(&work, 1);
+    if (f->kind == 'u')
+        fetch_uint(p.view, out.map);
+    else
+        compute(&work, 1);
     expect_fetched(f, &c, out.map);
 }
 
