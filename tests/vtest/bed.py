@@ -64,8 +64,9 @@ def end(process):
 class Tree:
     """One suite's tree, and a folder for what its programs write."""
 
-    def __init__(self, suite):
+    def __init__(self, suite, host_driver=None):
         self.suite = suite
+        self.host_driver = host_driver  # a manifest; None: its lavapipe
         self.path = os.path.join(ROOT, "build/trees", suite)
         self.lib = os.path.dirname(glob.glob(os.path.join(self.path, "usr/lib/*/libc.so.6"))[0])
         self.work = os.path.join(BUILD, "vtest", suite)
@@ -95,7 +96,7 @@ class Tree:
             XDG_DATA_DIRS=os.path.join(self.path, "usr/share"),
             XDG_CACHE_HOME=os.path.join(self.work, "cache"),
             XDG_RUNTIME_DIR=self.work,
-            VK_DRIVER_FILES=self.driver("lvp"),
+            VK_DRIVER_FILES=self.host_driver or self.driver("lvp"),
             LIBGL_DRIVERS_PATH=os.path.join(self.lib, "dri"),
             GBM_BACKENDS_PATH=os.path.join(self.lib, "gbm"),
             RENDER_SERVER_EXEC_PATH=os.path.join(self.path, "usr/libexec/virgl_render_server"),
@@ -187,6 +188,8 @@ class Traced(Hesper):
 class Server(Hesper):
     """One hesper vtest that many clients use; its log is a file."""
 
+    guest_driver = None  # a manifest; None: the tree's Venus
+
     def __init__(self, tree, profile, hesper=None, *options):
         super().__init__(tree, profile, hesper)
         self.folder = tempfile.mkdtemp(prefix="hesper-server-")
@@ -208,7 +211,10 @@ class Server(Hesper):
         return argv
 
     def start(self, argv, env=None, **popen):
-        return super().start(argv, {**venus_environment(self.tree, self.socket), **(env or {})}, **popen)
+        full = {**venus_environment(self.tree, self.socket), **(env or {})}
+        if self.guest_driver:
+            full["VK_DRIVER_FILES"] = self.guest_driver
+        return super().start(argv, full, **popen)
 
     def log(self):
         with open(self.log_path, errors="replace") as log:
