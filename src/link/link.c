@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -166,6 +167,10 @@ static int fill(struct link *link, size_t needed)
     if (!make_room(link, needed))
         return -ENOMEM;
     size_t room = link->capacity - link->end;
+    // Linux wakes whoever sleeps in recvmsg each time that the other end has read something of
+    // ours; a poll sleeps on.
+    if (link->blocking)
+        poll(&(struct pollfd){.fd = link->fd, .events = POLLIN}, 1, -1);
     ssize_t got = os_socket_recv(link->fd, link->buffer + link->end, room, link->fds, FD_QUEUE,
                                  &link->fd_count);
     if (got == 0)

@@ -178,7 +178,6 @@ static bool enqueue_locked(struct venus_queue_waiter *waiter, struct request wan
     *request = wanted;
     *waiter->tail = request;
     waiter->tail = &request->next;
-    pthread_cond_signal(&waiter->wake);
     return true;
 }
 
@@ -200,8 +199,10 @@ void venus_waiter_add(struct venus_queue_waiter *waiter, uint64_t fence_id)
     bool at_once = done && !waiter->first; // no other request is before it
     bool queued = !at_once && enqueue_locked(waiter, request);
     pthread_mutex_unlock(&waiter->lock);
-    if (queued)
+    if (queued) {
+        pthread_cond_signal(&waiter->wake);
         return;
+    }
     pthread_mutex_lock(&queue->lock);
     fence_unref(waiter, request.fence);
     pthread_mutex_unlock(&queue->lock);
