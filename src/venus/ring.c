@@ -6,20 +6,14 @@
 #include <time.h>
 
 #include "base/checked.h"
+#include "base/patience.h"
 #include "os/clock.h"
 #include "os/thread.h"
 #include "venus/ending.h"
 #include "venus/monitor.h"
+#include "venus/rhythm.h"
 
 #define MAX_BUFFER_SIZE (16u << 20)
-// How long a ring that has run dry looks for more before it sleeps in steps, then for good
-// (idleTimeout).
-#define SPIN_NS 2000
-#define YIELD_NS 20000
-// Naps: short ones while the guest is likely to come back, then longer and longer ones.
-#define MIN_NAP_NS 10000
-#define SHORT_NAP_NS 160000
-#define MAX_NAP_NS 5000000
 #define NAP_SLACK_NS 2000
 
 struct venus_ring {
@@ -32,16 +26,18 @@ struct venus_ring {
     uint8_t *extra;
     uint64_t extra_size;
     uint32_t buffer_size; // power of two
-    uint64_t idle_timeout_ns;
     int priority;
 
     struct venus_stream stream;
     uint8_t *copy; // the bytes being decoded, out of the guest's reach
     pthread_t thread;
+    struct venus_rhythm rhythm;
+    uint64_t dry_since;        // when the thread had carried everything out
     _Atomic(uint32_t) current; // head, where the guest can't write it
     atomic_bool sleeping;      // IDLE is set, the thread waits for a notification
     atomic_bool watched;       // the context's thread waits for `current` to reach `awaited`
     _Atomic(uint32_t) awaited;
+    struct patience patience; // of the context's thread
 
     pthread_mutex_t lock;
     pthread_cond_t wake;     // for the ring's thread: notified, virtqueue_seqno, stopping
@@ -81,11 +77,13 @@ static bool reached(const struct venus_ring *ring, uint32_t seqno)
     return (int32_t)(atomic_load_explicit(&ring->current, memory_order_acquire) - seqno) >= 0;
 }
 
+// Whoever is woken takes the lock at once, so it is free by then. The lock is taken at all for a
+// thread that has looked and is about to sleep.
 static void wake_watcher(struct venus_ring *ring)
 {
     pthread_mutex_lock(&ring->lock);
-    pthread_cond_broadcast(&ring->progress);
     pthread_mutex_unlock(&ring->lock);
+    pthread_cond_broadcast(&ring->progress);
 }
 
 // Is the context's thread waiting for something that has come? Not for each command that brings it
@@ -142,39 +140,35 @@ static uint32_t pending(struct venus_ring *ring)
            atomic_load_explicit(&ring->current, memory_order_relaxed);
 }
 
-static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
-{
-    return value < low ? low : value > high ? high : value;
-}
-
-// How long a ring sleeps that has been dry for `waited`.
-static uint64_t nap_ns(uint64_t waited)
-{
-    uint64_t at_first = clamp(waited / 2, MIN_NAP_NS, SHORT_NAP_NS);
-    return clamp(waited / 32, at_first, MAX_NAP_NS);
-}
-
-// Looks for work until idle_timeout_ns after `since`. True: there is some.
+// Looks for work since `since`. False: there is none, and it is time to sleep, or to end.
 static bool poll_tail(struct venus_ring *ring, uint64_t since)
 {
+    bool napped = false;
     for (;;) {
         for (unsigned i = 0; i < 50; i++) {
-            if (pending(ring))
+            if (pending(ring)) {
+                if (napped)
+                    venus_rhythm_learn(&ring->rhythm, os_now_ns() - ring->dry_since);
                 return true;
+            }
             os_cpu_relax();
         }
         if (ring_stopping(ring))
             return false;
-        uint64_t waited = os_now_ns() - since;
-        if (waited >= ring->idle_timeout_ns)
-            return false;
-        if (waited < SPIN_NS)
-            continue;
-        if (waited < YIELD_NS) {
+        uint64_t now = os_now_ns(), nap_ns = 0;
+        switch (venus_rhythm_step(&ring->rhythm, now - since, now, &nap_ns)) {
+        case VENUS_RHYTHM_LOOK:
+            break;
+        case VENUS_RHYTHM_YIELD:
             sched_yield();
-            continue;
+            break;
+        case VENUS_RHYTHM_NAP:
+            os_sleep_ns(nap_ns);
+            napped = true;
+            break;
+        case VENUS_RHYTHM_SLEEP:
+            return false;
         }
-        os_sleep_ns(nap_ns(waited));
     }
 }
 
@@ -205,14 +199,15 @@ static void *ring_main(void *data)
     if (ring->priority)
         os_thread_set_nice(ring->priority);
 
-    uint64_t active_at = os_now_ns();
+    uint64_t active_at = ring->dry_since = os_now_ns();
     while (!ring_stopping(ring)) {
         uint32_t size = pending(ring);
         if (!size) {
             if (!poll_tail(ring, active_at) && !ring_stopping(ring)) {
                 sleep_until_notified(ring);
-                // A ring that was woken stays awake for the whole timeout: the guest counts on it.
                 active_at = os_now_ns();
+                venus_rhythm_notified(&ring->rhythm, active_at);
+                venus_rhythm_learn(&ring->rhythm, active_at - ring->dry_since);
             }
             continue;
         }
@@ -224,7 +219,7 @@ static void *ring_main(void *data)
         }
         if (!run_batch(ring, size))
             break;
-        active_at = os_now_ns();
+        active_at = ring->dry_since = os_now_ns();
     }
     wake_watcher(ring);
     return NULL;
@@ -345,7 +340,7 @@ bool venus_ring_create(struct venus_context *context, uint64_t ring_id,
     ring->buffer_size = (uint32_t)info->bufferSize;
     ring->extra = base + info->extraOffset;
     ring->extra_size = info->extraSize;
-    ring->idle_timeout_ns = info->idleTimeout;
+    venus_rhythm_init(&ring->rhythm, info->idleTimeout, os_now_ns());
     // A guest may be nicer than others, not less nice.
     ring->priority = priority && priority->priority > 0 ? priority->priority : 0;
     ring->copy = copy;
@@ -381,9 +376,9 @@ bool venus_ring_create(struct venus_context *context, uint64_t ring_id,
 static void wake_ring(struct venus_ring *ring)
 {
     pthread_mutex_lock(&ring->lock);
+    pthread_mutex_unlock(&ring->lock);
     pthread_cond_broadcast(&ring->wake);
     pthread_cond_broadcast(&ring->progress);
-    pthread_mutex_unlock(&ring->lock);
 }
 
 static void ring_end(struct venus_ring_list *list, struct venus_ring *ring)
@@ -467,8 +462,8 @@ static void notify(struct venus_ring *ring)
 {
     pthread_mutex_lock(&ring->lock);
     ring->notified = true;
-    pthread_cond_signal(&ring->wake);
     pthread_mutex_unlock(&ring->lock);
+    pthread_cond_signal(&ring->wake);
 }
 
 bool venus_ring_notify(struct venus_context *context, uint64_t ring_id, const char **reason)
@@ -494,6 +489,40 @@ bool venus_ring_write_extra(struct venus_context *context, uint64_t ring_id, uin
     return true;
 }
 
+// Before anybody has to wake us.
+static bool look_for(struct venus_ring *ring, uint32_t target)
+{
+    unsigned looks = patience_looks(&ring->patience);
+    if (!looks || atomic_load_explicit(&ring->sleeping, memory_order_relaxed))
+        return false;
+    while (looks-- && !reached(ring, target)) {
+        for (unsigned i = 0; i < 20 && !reached(ring, target); i++)
+            os_cpu_relax();
+        sched_yield();
+    }
+    bool ok = reached(ring, target);
+    patience_learn(&ring->patience, ok);
+    return ok;
+}
+
+// Errors: what the stream is told; NULL: reached.
+static const char *sleep_for(struct venus_ring *ring, uint32_t target)
+{
+    while (!reached(ring, target)) {
+        if (ring_stopping(ring))
+            return "the context is ending";
+        if (atomic_load(&ring->sleeping)) {
+            // Asleep with less than asked for in the ring, nothing will ever move it.
+            if ((int32_t)(atomic_load(ring->tail) - target) < 0)
+                return "the ring is idle and does not hold this seqno";
+            ring->notified = true;
+            pthread_cond_signal(&ring->wake);
+        }
+        wait_slice(&ring->progress, &ring->lock, VENUS_WAIT_SLICE_NS);
+    }
+    return NULL;
+}
+
 bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint64_t seqno,
                            const char **reason)
 {
@@ -505,34 +534,18 @@ bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint
     uint32_t target = (uint32_t)seqno;
     if (reached(ring, target))
         return true;
-    bool ok = false;
+    if (look_for(ring, target))
+        return true;
     atomic_store(&ring->awaited, target);
     atomic_store(&ring->watched, true);
     atomic_thread_fence(memory_order_seq_cst);
     pthread_mutex_lock(&ring->lock);
-    for (;;) {
-        if (reached(ring, target)) {
-            ok = true;
-            break;
-        }
-        if (ring_stopping(ring)) {
-            *reason = "the context is ending";
-            break;
-        }
-        if (atomic_load(&ring->sleeping)) {
-            // Asleep with less than asked for in the ring, nothing will ever move it.
-            if ((int32_t)(atomic_load(ring->tail) - target) < 0) {
-                *reason = "the ring is idle and does not hold this seqno";
-                break;
-            }
-            ring->notified = true;
-            pthread_cond_signal(&ring->wake);
-        }
-        wait_slice(&ring->progress, &ring->lock, VENUS_WAIT_SLICE_NS);
-    }
+    const char *error = sleep_for(ring, target);
     pthread_mutex_unlock(&ring->lock);
     atomic_store(&ring->watched, false);
-    return ok;
+    if (error)
+        *reason = error;
+    return !error;
 }
 
 bool venus_ring_submit_virtqueue_seqno(struct venus_context *context, uint64_t ring_id,
@@ -546,8 +559,8 @@ bool venus_ring_submit_virtqueue_seqno(struct venus_context *context, uint64_t r
     pthread_mutex_lock(&ring->lock);
     ring->virtqueue_seqno = seqno;
     ring->notified = true;
-    pthread_cond_broadcast(&ring->wake);
     pthread_mutex_unlock(&ring->lock);
+    pthread_cond_broadcast(&ring->wake);
     return true;
 }
 

@@ -8,6 +8,7 @@
 
 #include "base/list.h"
 #include "base/log.h"
+#include "base/patience.h"
 #include "front/vtest/server.h"
 #include "front/vtest/sync.h"
 #include "os/loop.h"
@@ -44,7 +45,8 @@ struct vtest_client {
     // Received and not yet carried out: buffer[start, end).
     uint8_t *buffer;
     size_t capacity, start, end;
-    const char *doing; // the command that is being carried out, for log lines; NULL: none
+    struct patience patience; // for the rest of a command
+    const char *doing;        // the command that is being carried out, for log lines; NULL: none
 
     // Replies: bytes, then at most one descriptor with a byte of its own. No command is carried out
     // while something is left here that the socket did not take, so this bounds it.

@@ -1,5 +1,6 @@
 // What a client says, carried out command by command, and what its renderer answers.
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -99,6 +100,30 @@ static void update_events(struct vtest_client *client)
                                              (output ? OS_WRITABLE : 0));
 }
 
+static ssize_t receive(struct vtest_client *client)
+{
+    ssize_t got;
+    do
+        got = recv(client->fd, client->buffer + client->end, client->capacity - client->end, 0);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+// The rest of a command that has begun to come is on its way: Mesa writes one in four pieces.
+static ssize_t receive_rest(struct vtest_client *client)
+{
+    unsigned looks = patience_looks(&client->patience);
+    if (!looks)
+        return -EAGAIN;
+    ssize_t got = -EAGAIN;
+    while (looks-- && (got == -EAGAIN || got == -EWOULDBLOCK)) {
+        sched_yield();
+        got = receive(client);
+    }
+    patience_learn(&client->patience, got != -EAGAIN && got != -EWOULDBLOCK);
+    return got;
+}
+
 static void look_at_waits(void *server);
 
 // A wait that is held is looked at again when the loop has nothing else to do.
@@ -115,15 +140,13 @@ static void proceed(struct vtest_client *client, bool readable)
         vtest_wait_finish(client, false);
     vtest_client_flush(client);
     bool hungry = !vtest_client_has_output(client) && run_commands(client);
-    // One command often comes in several pieces: look again before sleeping.
     while (readable && hungry && !client->failed) {
         if (client->start == client->end || client->end == client->capacity)
             compact(client);
-        ssize_t got =
-            recv(client->fd, client->buffer + client->end, client->capacity - client->end, 0);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+        ssize_t got = receive(client);
+        if ((got == -EAGAIN || got == -EWOULDBLOCK) && client->start != client->end)
+            got = receive_rest(client);
+        if (got == -EAGAIN || got == -EWOULDBLOCK)
             break;
         if (got <= 0) {
             client->failed = true; // it closed the connection, which is how clients leave
