@@ -88,7 +88,7 @@ static void on_end(void *data, pid_t pid, int status)
     kill(-pid, SIGKILL); // what is left of its process group
     child->child_source = NULL;
     child->pid = 0;
-    child->ending = true;
+    child->busy = true;
     os_source_set_deadline(child->timer, 0);
     if (child->link && !child->released)
         dispatch_messages(child); // its last words may still be in the socket
@@ -97,7 +97,7 @@ static void on_end(void *data, pid_t pid, int status)
     child->watcher->ended(child->watcher_data, child, status, how);
     close_link(child);
     report_gone(child, status, how);
-    child->ending = false;
+    child->busy = false;
     if (child->released)
         free_child(child);
 }
@@ -105,9 +105,11 @@ static void on_end(void *data, pid_t pid, int status)
 static void on_link_end(struct link_child *child)
 {
     close_link(child);
-    if (!child->pid)
+    if (!child->pid && !child->foreign)
         return; // on_end is at work
-    uint64_t patience = child->released || !child->taken ? child->grace_ns : STATUS_PATIENCE_NS;
+    uint64_t patience = child->foreign                     ? 0
+                        : child->released || !child->taken ? child->grace_ns
+                                                           : STATUS_PATIENCE_NS;
     os_source_set_deadline(child->timer, os_now_ns() + patience);
 }
 
@@ -138,9 +140,8 @@ static void update_events(struct link_child *child)
                                                  (link_queued(child->link) ? OS_WRITABLE : 0));
 }
 
-static void on_link(void *data, int fd, unsigned events)
+static void take_events(struct link_child *child, unsigned events)
 {
-    struct link_child *child = data;
     if (events & OS_WRITABLE) {
         int error = link_flush(child->link);
         if (!error) {
@@ -162,6 +163,16 @@ static void on_link(void *data, int fd, unsigned events)
         on_link_end(child);
     else
         update_events(child);
+}
+
+static void on_link(void *data, int fd, unsigned events)
+{
+    struct link_child *child = data;
+    child->busy = true;
+    take_events(child, events);
+    child->busy = false;
+    if (child->released && !child->pid)
+        free_child(child);
 }
 
 static int spawn(const struct link_child_options *options, int fd)
@@ -227,6 +238,38 @@ int link_child_start(const struct link_child_options *options, struct link_child
     return 0;
 }
 
+// What is foreign belongs to no pool.
+static bool no_message(void *data, struct link_child *child, const struct link_message *message)
+{
+    return false;
+}
+
+int link_child_adopt(struct os_loop *loop, int fd, const struct link_child_callbacks *callbacks,
+                     void *data, struct link_child **adopted)
+{
+    static const struct link_child_watcher nobody = {.message = no_message};
+    struct link_child *child = calloc(1, sizeof(*child));
+    *adopted = NULL;
+    if (!child) {
+        close(fd);
+        return -ENOMEM;
+    }
+    list_init(&child->node);
+    child->loop = loop;
+    child->watcher = &nobody;
+    child->foreign = true;
+    child->timer = os_loop_add_timer(loop, 0, on_timer, child);
+    if (!link_create(fd, false, &child->link))
+        child->link_source = os_loop_add_fd(loop, fd, OS_READABLE, on_link, child);
+    if (!child->timer || !child->link_source) {
+        free_child(child);
+        return -ENOMEM;
+    }
+    link_child_give(child, callbacks, data);
+    *adopted = child;
+    return 0;
+}
+
 void link_child_give(struct link_child *child, const struct link_child_callbacks *callbacks,
                      void *data)
 {
@@ -255,7 +298,7 @@ void link_child_release(struct link_child *child)
         close_link(child);
     if (child->pid)
         os_source_set_deadline(child->timer, os_now_ns() + child->grace_ns);
-    else if (!child->ending) // else on_end frees it
+    else if (!child->busy) // else it is freed there
         free_child(child);
 }
 

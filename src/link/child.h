@@ -14,6 +14,7 @@
 #include "link/link.h"
 
 struct link_child;
+struct os_loop;
 
 struct link_child_callbacks {
     // A message arrived. Return false to be told of no more (the process misbehaves: release it
@@ -27,6 +28,12 @@ struct link_child_callbacks {
     // can be sent any more: release it.
     void (*gone)(void *data, int status, const char *how);
 };
+
+// A process that somebody else has started, at the other end of `fd`. It is taken from birth, and
+// is neither killed nor reaped: `gone` comes with status -1. Owns: takes over `fd`, also when it
+// fails. Errors: -ENOMEM.
+int link_child_adopt(struct os_loop *loop, int fd, const struct link_child_callbacks *callbacks,
+                     void *data, struct link_child **adopted);
 
 // No callbacks any more. Closes the link; the process ends by that, or by SIGKILL after the grace
 // time of its pool.

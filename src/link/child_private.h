@@ -22,8 +22,9 @@ struct link_child {
     void *watcher_data;
     struct os_loop *loop;
     uint64_t grace_ns;
-    pid_t pid;         // 0 when reaped
-    bool ending;       // on_end is at work and will free it
+    pid_t pid;         // 0 when reaped, or not ours
+    bool foreign;      // somebody else has started it
+    bool busy;         // on_end or on_link is at work and will free it
     struct link *link; // NULL once closed
     struct os_source *link_source, *child_source, *timer;
     struct link_refusals *refusals; // NULL: none are told

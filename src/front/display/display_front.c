@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "gpu/output.h"
 #include "link/pool.h"
@@ -313,17 +314,17 @@ static void on_gone(void *data, int status, const char *how)
 
 // ---- life -----------------------------------------------------------------
 
-int display_front_create(struct os_loop *loop, struct link_pool *pool,
-                         const struct display_front_options *options,
-                         const struct display_front_callbacks *callbacks, void *data,
-                         struct display_front **created)
+static const struct link_child_callbacks process_callbacks = {
+    .message = on_message, .drained = on_drained, .gone = on_gone};
+
+// Without its process. NULL: out of memory.
+static struct display_front *new_front(struct os_loop *loop,
+                                       const struct display_front_options *options,
+                                       const struct display_front_callbacks *callbacks, void *data)
 {
-    static const struct link_child_callbacks process_callbacks = {
-        .message = on_message, .drained = on_drained, .gone = on_gone};
     struct display_front *front = calloc(1, sizeof(*front));
-    *created = NULL;
     if (!front)
-        return -ENOMEM;
+        return NULL;
     front->callbacks = *callbacks;
     front->data = data;
     front->listener = (struct gpu_listener){
@@ -337,16 +338,49 @@ int display_front_create(struct os_loop *loop, struct link_pool *pool,
     for (unsigned i = 0; i < GPU_MAX_OUTPUTS; i++)
         front->outputs[i].generation = NOT_TOLD;
     front->timer = os_loop_add_timer(loop, 0, on_timer, front);
-    int error =
-        front->timer ? link_pool_take(pool, &process_callbacks, front, &front->process) : -ENOMEM;
+    if (front->timer)
+        return front;
+    free(front);
+    return NULL;
+}
+
+static int begin(struct display_front *front, const struct display_front_options *options,
+                 int error, struct display_front **created)
+{
     if (error) {
-        os_source_remove(front->timer);
-        free(front);
+        display_front_destroy(front);
         return error;
     }
     send(front, LINK_DISPLAY_SETUP, &options->setup, sizeof(options->setup), NULL, 0, NULL);
     *created = front;
     return 0;
+}
+
+int display_front_create(struct os_loop *loop, struct link_pool *pool,
+                         const struct display_front_options *options,
+                         const struct display_front_callbacks *callbacks, void *data,
+                         struct display_front **created)
+{
+    struct display_front *front = new_front(loop, options, callbacks, data);
+    *created = NULL;
+    if (!front)
+        return -ENOMEM;
+    int error = link_pool_take(pool, &process_callbacks, front, &front->process);
+    return begin(front, options, error, created);
+}
+
+int display_front_adopt(struct os_loop *loop, int fd, const struct display_front_options *options,
+                        const struct display_front_callbacks *callbacks, void *data,
+                        struct display_front **created)
+{
+    struct display_front *front = new_front(loop, options, callbacks, data);
+    *created = NULL;
+    if (!front) {
+        close(fd);
+        return -ENOMEM;
+    }
+    int error = link_child_adopt(loop, fd, &process_callbacks, front, &front->process);
+    return begin(front, options, error, created);
 }
 
 void display_front_destroy(struct display_front *front)

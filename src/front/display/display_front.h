@@ -42,7 +42,12 @@ int display_front_create(struct os_loop *loop, struct link_pool *pool,
                          const struct display_front_options *options,
                          const struct display_front_callbacks *callbacks, void *data,
                          struct display_front **created);
-// Ends the process.
+// The same for a process that somebody else has started, at the other end of `fd`.
+// Owns: takes over `fd`, also when it fails.
+int display_front_adopt(struct os_loop *loop, int fd, const struct display_front_options *options,
+                        const struct display_front_callbacks *callbacks, void *data,
+                        struct display_front **created);
+// Ends the process, if it is ours.
 void display_front_destroy(struct display_front *front);
 
 // Shows the device's outputs from now on; NULL: nothing. Detach a device before it is destroyed.

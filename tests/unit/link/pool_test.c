@@ -17,6 +17,7 @@
 #include "os/clock.h"
 #include "os/process.h"
 #include "os/shm.h"
+#include "os/socket.h"
 
 #define MS 1000000ull
 
@@ -402,6 +403,75 @@ static void the_next_spare_follows(void **state)
     finish();
 }
 
+// ---- processes that somebody else has started ------------------------------
+
+// Returns the other end.
+static struct link *adopt(void)
+{
+    int fds[2];
+    fixture = (struct fixture){.loop = new_loop()};
+    os_loop_add_timer(fixture.loop, os_now_ns() + 20000 * MS, on_timeout, NULL);
+    assert_int_equal(os_socket_pair(fds), 0);
+    assert_int_equal(link_child_adopt(fixture.loop, fds[0], &callbacks, NULL, &fixture.worker), 0);
+    return new_link(fds[1], true);
+}
+
+static void retire(struct link *peer, uint64_t fence_id)
+{
+    struct link_fence_retired fence = {.fence_id = fence_id};
+    link_send(peer, LINK_FENCE_RETIRED, &fence, sizeof(fence), NULL, 0, NULL, 0);
+}
+
+static void a_foreign_process_speaks_and_goes(void **state)
+{
+    struct link *peer = adopt();
+    struct link_message message;
+    assert_int_equal(submit(7), 0);
+    assert_int_equal(link_receive(peer, &message), 0);
+    assert_int_equal(message.type, LINK_SUBMIT);
+    retire(peer, 7);
+    run();
+    assert_int_equal(fixture.fences, 1);
+    fixture.release_when_gone = true;
+    link_destroy(peer);
+    run();
+    assert_int_equal(fixture.gone_calls, 1);
+    assert_int_equal(fixture.gone_status, -1);
+    os_loop_destroy(fixture.loop);
+}
+
+static bool release_at_a_message(void *data, const struct link_message *message)
+{
+    link_child_release(fixture.worker);
+    fixture.worker = NULL;
+    os_loop_stop(fixture.loop, 0);
+    return true;
+}
+
+static void a_foreign_process_may_be_released_at_any_time(void **state)
+{
+    static const struct link_child_callbacks releasing = {release_at_a_message, NULL, on_gone};
+    struct link *peer = adopt();
+    link_child_release(fixture.worker);
+    link_destroy(peer);
+    os_loop_destroy(fixture.loop);
+
+    peer = adopt();
+    link_child_release(fixture.worker);
+    link_destroy(peer);
+    int fds[2];
+    assert_int_equal(os_socket_pair(fds), 0);
+    assert_int_equal(link_child_adopt(fixture.loop, fds[0], &releasing, NULL, &fixture.worker), 0);
+    peer = new_link(fds[1], true);
+    retire(peer, 1);
+    retire(peer, 2);
+    run();
+    assert_null(fixture.worker);
+    assert_int_equal(fixture.gone_calls, 0);
+    link_destroy(peer);
+    os_loop_destroy(fixture.loop);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 3)
@@ -421,6 +491,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(hanging_workers_do_not_hold_up_the_end),
         cmocka_unit_test(what_a_slow_worker_has_not_read_waits),
         cmocka_unit_test(the_next_spare_follows),
+        cmocka_unit_test(a_foreign_process_speaks_and_goes),
+        cmocka_unit_test(a_foreign_process_may_be_released_at_any_time),
     };
     return RUN_IN_BOTH_FLAVOURS(tests);
 }
