@@ -675,6 +675,24 @@ else:
         self.assertEqual(one.returncode, 0)
         self.assertEqual(self.machines(env), [])
 
+    def test_a_recorder_joins_a_machine_and_leaves_it(self):
+        env = {"XDG_RUNTIME_DIR": self.folder}
+        for argv, what in ((["a.avi"], "FILE.mp4 or FILE.webm"), (["--rate", "0", "a.mp4"], "--rate is a number from 1 to 240"), ([], "say one file")):
+            self.refused(2, what, "record-screen", *argv, **env)
+        if not os.path.exists(os.path.join(os.path.dirname(HESPER), "hesper-image")):
+            self.skipTest("hesper-image was not built")
+        self.refused(1, "record-screen: no virtual machine of 'hesper run' was found", "record-screen", "a.mp4", **env)
+        one = self.start_with_a_monitor("obeys", "--name", "one", **env)
+        for argv, what in ((["--machine", "two"], "no machine is called 'two'"), (["--machine", "one", "--seconds", "1"], "nothing was recorded: the guest has shown nothing")):
+            status, _, err = self.hesper("record-screen", *argv, "a.mp4", **env)
+            self.assertEqual(status, 1)
+            self.assertIn(what, err)
+        self.assertEqual(self.machines(env), [("one", one.pid, "running")])
+        self.assertEqual([name for name in os.listdir(self.folder) if name.startswith("hesper-") and not name.endswith(".control")], [])
+        self.order("stop", "one", **env)
+        one.communicate(timeout=60)
+        self.assertEqual(one.returncode, 0)
+
     def test_one_of_several_machines_is_stopped(self):
         env = {"XDG_RUNTIME_DIR": self.folder}
         one = self.start_with_a_monitor("obeys", "--name", "twin", **env)

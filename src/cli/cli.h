@@ -12,6 +12,7 @@ int cli_init(int argc, char **argv);
 int cli_serve(int argc, char **argv);
 int cli_qemu_args(int argc, char **argv);
 int cli_screenshot(int argc, char **argv);
+int cli_record_screen(int argc, char **argv);
 int cli_list(int argc, char **argv);
 int cli_stop(int argc, char **argv);
 int cli_pause(int argc, char **argv);

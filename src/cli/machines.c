@@ -1,4 +1,6 @@
 // hesper list, stop, pause and resume: the machines of this user that run.
+#include "cli/machines.h"
+
 #include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
@@ -122,6 +124,15 @@ static bool find(const char *command, const char *name, struct found *found)
         log_error("%s: no virtual machine of 'hesper run' was found", command);
     free(list);
     return fitting == 1;
+}
+
+bool cli_machine_find(const char *command, const char *name, char path[108])
+{
+    struct found found;
+    if (!find(command, name, &found))
+        return false;
+    memcpy(path, found.path, sizeof(found.path));
+    return true;
 }
 
 // ---- list -----------------------------------------------------------------

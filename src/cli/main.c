@@ -20,6 +20,7 @@ static const char usage[] =
     "  pause [NAME]                 a machine stands still until it is resumed\n"
     "  resume [NAME]                it goes on\n"
     "  screenshot FILE              what the screen of a running machine shows, as PNG\n"
+    "  record-screen FILE           the same as a video, until Ctrl-C\n"
     "  vtest [--socket PATH]        serve Mesa's Venus driver on a socket, without a virtual "
     "machine\n"
     "  vtest -- PROGRAM [ARGS...]   run one program on a private server\n"
@@ -39,6 +40,7 @@ static const struct {
     {"serve", cli_serve},
     {"qemu-args", cli_qemu_args},
     {"screenshot", cli_screenshot},
+    {"record-screen", cli_record_screen},
     {"list", cli_list},
     {"stop", cli_stop},
     {"pause", cli_pause},

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/device/control.h"
+#include "cli/machines.h"
 #include "cli/option/values.h"
 #include "gpu/output.h"
 
@@ -18,26 +19,9 @@ static const char usage[] =
     "Writes what the screen of a virtual machine of 'hesper run' or 'hesper serve' shows now.\n"
     "\n"
     "  --output N               which of its screens, from 0 [0]\n"
-    "  --control PATH           of which machine [the one that runs]\n"
+    "  --machine NAME           of which machine of 'hesper list' [the one that runs]\n"
+    "  --control PATH           of the machine with this control socket\n"
     "  --help\n";
-
-// The only machine that runs. False after a log line.
-static bool find_machine(char path[108])
-{
-    char paths[16][108];
-    unsigned count = cli_control_list(CLI_CONTROL_MACHINE, paths, 16);
-    if (count == 1) {
-        strcpy(path, paths[0]);
-        return true;
-    }
-    if (!count)
-        log_error("no virtual machine of 'hesper run' was found; --control PATH says where one of "
-                  "'hesper serve' is");
-    else
-        log_error("several virtual machines run: choose one with --control %s, or %s%s", paths[0],
-                  paths[1], count > 2 ? ", ..." : "");
-    return false;
-}
 
 static bool request_text(char *request, size_t size, uint64_t output, const char *file)
 {
@@ -55,14 +39,16 @@ static bool request_text(char *request, size_t size, uint64_t output, const char
 
 int cli_screenshot(int argc, char **argv)
 {
-    enum { OUTPUT = 256, CONTROL, HELP };
+    enum { OUTPUT = 256, MACHINE, CONTROL, HELP };
     static const struct option options[] = {
         {"output", required_argument, NULL, OUTPUT},
+        {"machine", required_argument, NULL, MACHINE},
         {"control", required_argument, NULL, CONTROL},
         {"help", no_argument, NULL, HELP},
         {0},
     };
     char path[108] = "", request[4600], error[256];
+    const char *machine = NULL;
     uint64_t output = 0;
     int option;
     opterr = 0;
@@ -74,6 +60,9 @@ int cli_screenshot(int argc, char **argv)
                           GPU_MAX_OUTPUTS - 1, optarg);
                 return CLI_USAGE;
             }
+            break;
+        case MACHINE:
+            machine = optarg;
             break;
         case CONTROL:
             snprintf(path, sizeof(path), "%s", optarg);
@@ -90,7 +79,7 @@ int cli_screenshot(int argc, char **argv)
         log_error("screenshot: say one file to write; see 'hesper screenshot --help'");
         return CLI_USAGE;
     }
-    if ((!path[0] && !find_machine(path)) ||
+    if ((!path[0] && !cli_machine_find("screenshot", machine, path)) ||
         !request_text(request, sizeof(request), output, argv[optind]))
         return CLI_FAILED;
     char *answer = cli_control_ask(path, request, error, sizeof(error));

@@ -15,12 +15,14 @@
 #include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"
+#include "os/socket.h"
 
 #define NS_PER_S 1000000000ull
 
 enum {
     MAX_ARGUMENTS = 15, // of link_pool_options.command
     MAX_RESTARTS = 5,   // of a display that has worked, within a minute
+    MAX_JOINED = 8,
 };
 
 struct cli_display {
@@ -37,8 +39,8 @@ struct cli_display {
     unsigned restarts;
     uint64_t restarts_since;
     struct link_display_counters counters, logged;
-    bool once; // a screenshot
-    cli_screenshot_done done;
+    bool once;                // not one of those that the machine was started with
+    cli_screenshot_done done; // of a screenshot; NULL: it has joined
     void *done_data;
 };
 
@@ -94,7 +96,7 @@ bool cli_displays_add(struct cli_displays *displays, const char *command, const 
     return true;
 }
 
-static bool find_program(const char *name, char path[4096])
+bool cli_displays_find(const char *name, char path[4096])
 {
     if (cli_beside(name, path))
         return true;
@@ -168,7 +170,7 @@ static struct cli_display *new_display(struct cli_displays *all, const char *kin
     }
     display->all = all;
     display->kind = kind;
-    if (!find_program(program, display->program)) {
+    if (!cli_displays_find(program, display->program)) {
         free(display);
         return NULL;
     }
@@ -202,7 +204,7 @@ static void on_input(void *data, const struct link_input *events, size_t count)
 static void on_closed(void *data)
 {
     struct cli_display *display = data;
-    if (display->all->closed)
+    if (display->all->closed && !display->once)
         display->all->closed(display->all->data);
 }
 
@@ -233,7 +235,7 @@ static void on_gone(void *data, int status, const char *how)
 {
     struct cli_display *display = data;
     struct cli_displays *all = display->all;
-    if (display->once) {
+    if (display->done) {
         finish_screenshot(display, status);
         return;
     }
@@ -241,6 +243,11 @@ static void on_gone(void *data, int status, const char *how)
     display->front = NULL;
     if (all->input_lost)
         all->input_lost(all->data);
+    if (display->once) {
+        log_info("a display has left");
+        os_source_set_deadline(display->timer, 1);
+        return;
+    }
     if (!display->was_ready && all->by_default) {
         log_warning("no window can be opened here (%s); going on without: --display has others",
                     how);
@@ -266,13 +273,14 @@ static void on_gone(void *data, int status, const char *how)
     os_source_set_deadline(display->timer, now + NS_PER_S / 2);
 }
 
+static const struct display_front_callbacks callbacks = {.ready = on_ready,
+                                                         .input = on_input,
+                                                         .closed = on_closed,
+                                                         .counters = on_counters,
+                                                         .gone = on_gone};
+
 static bool start(struct cli_display *display)
 {
-    static const struct display_front_callbacks callbacks = {.ready = on_ready,
-                                                             .input = on_input,
-                                                             .closed = on_closed,
-                                                             .counters = on_counters,
-                                                             .gone = on_gone};
     struct cli_displays *all = display->all;
     int error = 0;
     if (!display->pool)
@@ -438,6 +446,38 @@ bool cli_displays_screenshot(struct cli_displays *displays, const char *path, ui
         return true;
     remove_display(display);
     return false;
+}
+
+const char *cli_displays_join(struct cli_displays *displays, const char *path)
+{
+    unsigned joined = 0;
+    for (struct cli_display *display = displays->displays; display; display = display->next)
+        joined += display->once;
+    if (joined >= MAX_JOINED)
+        return "as many look at it as may";
+    struct cli_display *display = calloc(1, sizeof(*display));
+    int fd = display ? os_socket_connect(path) : -ENOMEM;
+    if (fd < 0) {
+        free(display);
+        return strerror(-fd);
+    }
+    display->all = displays;
+    display->kind = "joined";
+    display->once = true;
+    display->next = displays->displays;
+    displays->displays = display;
+    const struct display_front_options options = {.setup = displays->setup};
+    display->timer = os_loop_add_timer(displays->loop, 0, on_timer, display);
+    int error =
+        display_front_adopt(displays->loop, fd, &options, &callbacks, display, &display->front);
+    if (error || !display->timer) {
+        remove_display(display);
+        return strerror(ENOMEM);
+    }
+    log_info("a display has joined");
+    if (displays->device)
+        display_front_attach(display->front, displays->device);
+    return NULL;
 }
 
 void cli_displays_finish(struct cli_displays *displays)

@@ -58,6 +58,14 @@ void cli_displays_attach(struct cli_displays *displays, struct gpu_device *devic
 void cli_displays_set_leds(struct cli_displays *displays, uint32_t leds);
 void cli_displays_finish(struct cli_displays *displays);
 
+// Connects to `path`, where a display waits that somebody else has started, and shows it the
+// machine. It does not set the pace, and is not started again.
+// Errors: NULL, else what is in the way.
+const char *cli_displays_join(struct cli_displays *displays, const char *path);
+
+// Whether the program `name` lies beside this one, and its path. Errors: false after a log line.
+bool cli_displays_find(const char *name, char path[4096]);
+
 // Writes what output `output` of the attached device shows to `path`, and calls `done` once, later:
 // NULL, or what went wrong. False after a log line: not begun.
 typedef void (*cli_screenshot_done)(void *data, const char *error);

@@ -132,6 +132,12 @@ static void answer_screenshot(void *data, const char *argument, struct cli_contr
     }
 }
 
+static void answer_join(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    struct cli_device *device = data;
+    cli_control_answer_error(answer, cli_displays_join(&device->displays, argument));
+}
+
 static struct renderers *renderers_of(const struct cli_device *device)
 {
     return device->gpu ? gpu_device_renderers(machine_gpu_device(device->gpu)) : NULL;
@@ -185,6 +191,7 @@ static void answer_resume(void *data, const char *argument, struct cli_control_a
 static const struct cli_control_request requests[] = {
     {"status", NULL, answer_status},
     {"screenshot", "OUTPUT FILE", answer_screenshot},
+    {"join", "PATH", answer_join},
     {"stop", NULL, answer_stop},
     {"cut", NULL, answer_cut},
     {"pause", NULL, answer_pause},

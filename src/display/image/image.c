@@ -1,4 +1,4 @@
-// hesper-image: what a guest's screen shows, as PNG files. Started by hesper itself.
+// hesper-image: what a guest's screen shows, as PNG files, or as a video. Started by hesper itself.
 #include <dirent.h>
 #include <errno.h>
 #include <getopt.h>
@@ -12,20 +12,24 @@
 
 #include "base/log.h"
 #include "display/display.h"
+#include "display/image/record.h"
 #include "link/display_messages.h"
 #include "os/os.h"
 #include "os/process.h"
 #include "os/sandbox.h"
 
 static const char usage[] =
-    "usage: hesper-image --fd N (--screenshot FILE | --frames FOLDER) [OPTIONS]\n"
+    "usage: hesper-image --fd N (--screenshot FILE | --frames FOLDER | --record FILE) [OPTIONS]\n"
     "\n"
-    "Writes what a guest's screen shows as PNG files. hesper starts it: see --screenshot and\n"
-    "--display image=FOLDER of 'hesper run'.\n"
+    "Writes what a guest's screen shows as PNG files or as a video. hesper starts it: see\n"
+    "--screenshot and --display image=FOLDER of 'hesper run', and 'hesper record-screen'.\n"
     "\n"
     "  --fd N                   the socket to the device process\n"
     "  --screenshot FILE        the picture of now, and end\n"
     "  --frames FOLDER          FOLDER/frame-000001.png and so on, whenever it changes\n"
+    "  --record FILE            FILE.mp4 or FILE.webm, until a signal, by the program ffmpeg\n"
+    "  --seconds N              or for so long\n"
+    "  --rate N                 pictures in a second, at most [60]\n"
     "  --output N               of the guest's screens, from 0 [0]\n"
     "  --portable               use only what every host has\n"
     "  -v, --verbose            twice: more\n";
@@ -176,14 +180,22 @@ static void confine(const struct image *image)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"fd", required_argument, NULL, 'f'},     {"screenshot", required_argument, NULL, 's'},
-        {"frames", required_argument, NULL, 'd'}, {"output", required_argument, NULL, 'o'},
-        {"portable", no_argument, NULL, 'p'},     {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},         {0},
+        {"fd", required_argument, NULL, 'f'},
+        {"screenshot", required_argument, NULL, 's'},
+        {"frames", required_argument, NULL, 'd'},
+        {"output", required_argument, NULL, 'o'},
+        {"record", required_argument, NULL, 'r'},
+        {"seconds", required_argument, NULL, 'S'},
+        {"rate", required_argument, NULL, 'R'},
+        {"portable", no_argument, NULL, 'p'},
+        {"verbose", no_argument, NULL, 'v'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     static const struct display_ops ops = {
         .setup = on_setup, .picture = on_picture, .frame = on_frame};
     struct image image = {.status = 0};
+    struct record_options video = {.rate = 60};
     struct os_options host = {0};
     int fd = -1, verbose = 0, option;
     log_set_tag("image");
@@ -201,6 +213,15 @@ int main(int argc, char **argv)
         case 'o':
             image.output = (uint32_t)atoi(optarg);
             break;
+        case 'r':
+            video.file = optarg;
+            break;
+        case 'S':
+            video.seconds = (uint32_t)atoi(optarg);
+            break;
+        case 'R':
+            video.rate = (uint32_t)atoi(optarg);
+            break;
         case 'p':
             host.portable = true;
             break;
@@ -214,13 +235,18 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    if (fd < 3 || !image.screenshot == !image.folder || optind < argc) {
+    if (fd < 3 || !!image.screenshot + !!image.folder + !!video.file != 1 || !video.rate ||
+        optind < argc) {
         log_error("hesper starts this program itself; see 'hesper-image --help'");
         return 2;
     }
     if (verbose)
         log_set_level(verbose > 1 ? LOG_DEBUG : LOG_INFO);
     os_init(&host);
+    if (video.file) {
+        video.output = image.output;
+        return record(fd, &video);
+    }
     os_die_with_parent();
     if (image.folder && !use_folder(&image))
         return 1;
