@@ -27,13 +27,14 @@ X_ROOT = "204060"
 class Desktop(vm.Vm):
     """A machine whose disk has desktops, and whose screen can be read: by `hesper screenshot` or as a VNC viewer sees it."""
 
-    def __init__(self, kernel, disk, profile="native", hesper=None, shots=None, through="image", options=()):
+    def __init__(self, kernel, disk, profile="native", hesper=None, shots=None, through="image", options=(), userland="desktop"):
         options = ["--stats", *options]
         self.port = free_port() if through == "vnc" else None
         if self.port:
             options += ["--display", f"vnc=127.0.0.1:{self.port}"]
         super().__init__(kernel, disk, profile, options=options, hesper=hesper, memory="1536M")
         self.shots = shots or self.folder
+        self.userland = userland  # of scripts/guest
         self.names, self.viewer = 0, None
 
     def close(self):
@@ -44,7 +45,7 @@ class Desktop(vm.Vm):
     def command(self):
         argv = super().command()
         at = argv.index(os.path.join(vm.FILES, self.disk, "disk,readonly"))
-        argv[at] = os.path.join(vm.FILES, self.disk, "desktop,readonly")
+        argv[at] = os.path.join(vm.FILES, self.disk, self.userland + ",readonly")
         return argv[:2] + ["--control", self.path("control")] + argv[2:]
 
     def session(self, words, patience=vm.PATIENCE):
