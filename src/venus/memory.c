@@ -24,7 +24,7 @@ static VkResult find_pages(struct venus_call *call, const VkMemoryAllocateInfo *
                            struct venus_pages **pages)
 {
     struct venus_context *context = call->context;
-    uint64_t alignment = call->device->physical_device->import_alignment;
+    uint64_t size, alignment = call->device->physical_device->import_alignment;
     if (import) {
         // Whoever owes memory that it had imported imports no more.
         if (!venus_ledger_take(&context->ledger, LINK_HOLDS_PAGES, 0))
@@ -33,15 +33,17 @@ static VkResult find_pages(struct venus_call *call, const VkMemoryAllocateInfo *
             venus_resource_get(&context->resources, import->resourceId);
         if (!resource)
             return venus_fail(call, "no such resource"), VK_ERROR_UNKNOWN;
-        bool usable = resource->kind == LINK_RESOURCE_MEMORY &&
-                      info->allocationSize <= resource->pages->size &&
+        // What the driver is given is whole units.
+        bool usable = resource->kind == LINK_RESOURCE_MEMORY && info->allocationSize &&
+                      checked_align_u64(info->allocationSize, alignment, &size) &&
+                      size <= resource->pages->size &&
                       !((uintptr_t)resource->pages->address & (alignment - 1));
         if (usable)
             *pages = venus_pages_ref(resource->pages);
         venus_resource_unref(resource);
         return usable ? VK_SUCCESS : VK_ERROR_INVALID_EXTERNAL_HANDLE;
     }
-    uint64_t size, granule = alignment > GUEST_PAGE ? alignment : GUEST_PAGE;
+    uint64_t granule = alignment > GUEST_PAGE ? alignment : GUEST_PAGE;
     if (!info->allocationSize || !checked_align_u64(info->allocationSize, granule, &size) ||
         !venus_ledger_take(&context->ledger, LINK_HOLDS_PAGES, size))
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;

@@ -231,10 +231,11 @@ static void dma_bufs_where_addresses_are_refused(void **state)
 
 // ---- a guest's memory -----------------------------------------------------
 
-static VkResult allocate_for_guest(VkDeviceSize size)
+static VkResult allocate_with(const void *next, VkDeviceSize size)
 {
     struct venus_object *device = fake_find(&f, 3);
     const VkMemoryAllocateInfo info = {.sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
+                                       .pNext = next,
                                        .allocationSize = size,
                                        .memoryTypeIndex = 1};
     VkDeviceMemory id = (VkDeviceMemory)4;
@@ -242,6 +243,11 @@ static VkResult allocate_for_guest(VkDeviceSize size)
     device->device = (struct venus_device *)device;
     assert_true(fake_call(&f, WIRE_vkAllocateMemory, &args, &device, 1, NULL));
     return args.ret;
+}
+
+static VkResult allocate_for_guest(VkDeviceSize size)
+{
+    return allocate_with(NULL, size);
 }
 
 static void memory_is_the_guests_file(void **state)
@@ -276,6 +282,30 @@ static void nothing_is_left_of_a_refused_allocation(void **state)
     assert_int_equal(ledger.memory[LINK_MEMORY_HOST].room, 1 << 20);
 }
 
+static void an_import_lies_in_the_pages_of_its_resource(void **state)
+{
+    const uint32_t page = os_page_size();
+    struct venus_pages *pages;
+    fake_instance(&f);
+    assert_int_equal(fake_device(&f, NULL, 0, NULL), VK_SUCCESS);
+    assert_true(venus_resource_table_init(&f.context.resources, f.context.pages, 8));
+    assert_int_equal(venus_pages_alloc(f.context.pages, 2 * page, page, true, &pages), 0);
+    assert_true(venus_resource_attach(&f.context.resources, 7, LINK_RESOURCE_MEMORY, pages));
+    VkImportMemoryResourceInfoMESA import = {
+        .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_RESOURCE_INFO_MESA, .resourceId = 7};
+    driver.last_size = 0;
+    assert_int_equal(allocate_with(&import, 0), VK_ERROR_INVALID_EXTERNAL_HANDLE);
+    assert_int_equal(allocate_with(&import, 2 * page + 1), VK_ERROR_INVALID_EXTERNAL_HANDLE);
+    // The pages of others may end where the driver's units do not.
+    pages->size = 2 * page - 1;
+    assert_int_equal(allocate_with(&import, page + 1), VK_ERROR_INVALID_EXTERNAL_HANDLE);
+    pages->size = 2 * page;
+    assert_int_equal(driver.last_size, 0);
+    assert_int_equal(allocate_with(&import, page + 1), VK_SUCCESS);
+    assert_int_equal(driver.last_size, 2 * page);
+    venus_resource_table_finish(&f.context.resources);
+}
+
 static void buffers_are_asked_about_as_dma_bufs(void **state)
 {
     fake_instance(&f);
@@ -300,6 +330,7 @@ int main(void)
         TEST(dma_bufs_where_addresses_are_refused),
         TEST(memory_is_the_guests_file),
         TEST(nothing_is_left_of_a_refused_allocation),
+        TEST(an_import_lies_in_the_pages_of_its_resource),
         TEST(buffers_are_asked_about_as_dma_bufs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
