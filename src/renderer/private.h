@@ -3,6 +3,7 @@
 #define RENDERER_PRIVATE_H
 
 #include "renderer/renderer.h"
+#include "renderer/watchdog.h"
 
 struct os_source;
 
@@ -32,6 +33,7 @@ struct renderer {
     struct list timelines[RENDERER_TIMELINES];
     struct list blobs;
     uint64_t unread_since_ns; // something waits for the worker to read; 0: nothing
+    struct watchdog watchdog;
 
     uint64_t failures; // objects that could not be made, so far
     bool is_lost;

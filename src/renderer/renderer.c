@@ -12,6 +12,7 @@
 #include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"
+#include "os/process.h"
 #include "os/shm.h"
 #include "os/socket.h"
 
@@ -106,7 +107,7 @@ static void watch(struct renderers *all, uint64_t now)
     if (all->watching || !all->options.max_wait_ns)
         return;
     all->watching = true;
-    os_source_set_deadline(all->watchdog, now + all->options.max_wait_ns);
+    os_source_set_deadline(all->watchdog, now + all->options.max_wait_ns / 2);
 }
 
 // Since when the worker owes something; 0: it owes nothing. *what names it.
@@ -133,19 +134,27 @@ static uint64_t oldest_debt(const struct renderer *renderer, const char **what)
 static void look_for_debts(void *data)
 {
     struct renderers *all = data;
-    uint64_t now = os_now_ns(), first = 0;
+    uint64_t now = os_now_ns(), next = 0;
     all->watching = false;
     LIST_EACH (node, &all->alive) {
         struct renderer *renderer = LIST_ENTRY(node, struct renderer, node);
         const char *what;
         uint64_t since = oldest_debt(renderer, &what);
-        if (since && now - since >= all->options.max_wait_ns)
+        if (!since)
+            continue;
+        struct os_process_usage usage = {0};
+        bool known = os_process_usage((pid_t)renderer_pid(renderer), &usage);
+        uint64_t again = watchdog_look(&renderer->watchdog, all->options.max_wait_ns, since, now,
+                                       known, usage.cpu_ns);
+        if (!again)
             lose(renderer, "its worker %s for %.1f s: hung", what, (double)(now - since) / 1e9);
-        else if (since && (!first || since < first))
-            first = since;
+        else if (!next || again < next)
+            next = again;
     }
-    if (first)
-        watch(all, first);
+    if (next) {
+        all->watching = true;
+        os_source_set_deadline(all->watchdog, next);
+    }
 }
 
 // ---- sending --------------------------------------------------------------

@@ -39,7 +39,8 @@ struct renderers_options {
     uint32_t max_rings, max_resources;
     uint64_t max_memory[LINK_MEMORY_KINDS]; // bytes of all contexts together; 0: no limit
     // A context is lost when its worker owes an answer for longer, or has not read for longer: a
-    // hung GPU or driver. Nanoseconds; 0: never.
+    // hung GPU or driver. A worker that computes on a busy machine is given more (watchdog.h).
+    // Nanoseconds; 0: never.
     uint64_t max_wait_ns;
     uint32_t page_size;  // bytes: exported ranges are multiples of it
     uint32_t max_queued; // bytes on their way to a worker from which on renderer_is_full
