@@ -10,6 +10,7 @@ import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -844,6 +845,45 @@ else:
         self.assertEqual(sorted(os.listdir(self.folder)), ["qemu", "vmlinuz"])
         self.refused(1, "not a socket is in the way", "serve", "--no-venus", "--socket", self.kernel)
         self.refused(1, "No such file", "serve", "--no-venus", "--socket", "/nowhere/gpu")
+
+    def answer(self, path, words):
+        """What comes back to a front end that says this; nothing: it was turned away."""
+        with socket.socket(socket.AF_UNIX) as qemu:
+            qemu.settimeout(60)
+            qemu.connect(path)
+            try:
+                qemu.sendall(words)
+                return qemu.recv(64)
+            except ConnectionError:
+                return b""
+
+    def answered(self, path, words):
+        """The same, also where the one before it has only just gone."""
+        deadline = time.monotonic() + 60
+        while not (got := self.answer(path, words)):
+            self.assertLess(time.monotonic(), deadline, "no answer")
+            time.sleep(0.02)
+        return got
+
+    def test_one_socket_is_for_either_front(self):
+        path = self.path("gpu")
+        get_features = struct.pack("=III", 1, 1, 0)
+        text = b'{"capabilities":{"max_msg_fds":16,"max_data_xfer_size":1048576,"pgsizes":4096}}\0' + bytes(64)
+        version = struct.pack("=HHIII", 0, 1, 20 + len(text), 0, 0) + bytes(4) + text
+        for front, spoken in (("auto", "both"), ("vhost-user", "vhost"), ("vfio-user", "vfio")):
+            process = self.start("serve", "--no-venus", "--socket", path, "--front", front)
+            self.assertIn("listening", process.stdout.readline())
+            for which in (path, path + ".keyboard"):
+                if spoken != "vfio":
+                    self.assertEqual(struct.unpack("=III", self.answered(which, get_features)[:12]), (1, 5, 8))
+                if spoken != "vhost":
+                    self.assertEqual(struct.unpack("=HHI", self.answered(which, version)[:8])[1], 1)
+                if spoken == "both":
+                    for nonsense in (b"GET / HTTP/1.1", b"\1", bytes(12)):
+                        self.assertEqual(self.answer(which, nonsense), b"")
+            process.terminate()
+            process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 0)
 
     def test_a_socket_left_behind_is_no_hindrance(self):
         path = self.path("gpu")

@@ -20,7 +20,8 @@ static const char usage[] =
     "\n"
     "  --socket PATH            where to listen; the placer's socket is PATH.placer,\n"
     "                           and those of input devices are PATH.keyboard and so on\n"
-    "  --front FRONT            by which QEMU gets the GPU: vhost-user or vfio-user [vhost-user]\n";
+    "  --front FRONT            by which QEMU may connect: vhost-user, vfio-user, or auto:\n"
+    "                           either [auto]\n";
 
 struct serve {
     struct cli_device device;
@@ -64,7 +65,8 @@ static void on_end(void *data)
 static void on_ready(void *data)
 {
     struct serve *serve = data;
-    static const struct machine_gpu_server_ops ops = {.connected = on_connected, .ended = on_end};
+    static const struct machine_gpu_server_ops ops = {
+        .connected = on_connected, .ended = on_end, .choose = cli_front_spoken};
     const char *refused;
     int error =
         machine_gpu_server_create(serve->device.loop, serve->path, serve->placer_path,
@@ -90,7 +92,7 @@ static void on_ready(void *data)
 int cli_serve(int argc, char **argv)
 {
     enum { SOCKET = 256, FRONT, HELP };
-    enum cli_front front = CLI_FRONT_VHOST_USER;
+    enum cli_front front = CLI_FRONT_AUTO;
     static const struct option options[] = {
         {"socket", required_argument, NULL, SOCKET},
         {"front", required_argument, NULL, FRONT},

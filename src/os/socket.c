@@ -282,6 +282,15 @@ ssize_t os_socket_recv(int fd, void *data, size_t size, int *fds, unsigned fd_ca
     return got;
 }
 
+ssize_t os_socket_peek(int fd, void *data, size_t size)
+{
+    ssize_t got;
+    do
+        got = recv(fd, data, size, MSG_PEEK);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
 int os_socket_unread(int fd)
 {
     return os_is_portable() ? -ENOSYS : os_native_socket_unread(fd);

@@ -45,6 +45,9 @@ ssize_t os_socket_send_then_fd(int fd, const void *data, size_t size, int passed
 ssize_t os_socket_recv(int fd, void *data, size_t size, int *fds, unsigned fd_capacity,
                        unsigned *fd_count);
 
+// The first bytes that wait, which stay there: how many there are of `size`; 0 at the end.
+ssize_t os_socket_peek(int fd, void *data, size_t size);
+
 // 1: the peer has yet to read something that was sent; 0: it has read all; -ENOSYS: that cannot be
 // known here.
 int os_socket_unread(int fd);

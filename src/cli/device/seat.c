@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "front/machine/caller.h"
 #include "front/machine/input_front.h"
 #include "link/display_messages.h"
 #include "os/clock.h"
@@ -74,16 +75,27 @@ static void on_closed(void *data)
     on_leds(device, 0);
 }
 
-static bool serve(struct cli_seat_device *device, int fd)
+static bool serve(struct cli_seat_device *device, int fd, virtio_transport_create transport)
 {
     static const struct machine_input_ops ops = {.leds = on_leds, .closed = on_closed};
     enum input_kind kind = (enum input_kind)device->kind;
     int error =
-        machine_input_create(device->seat->loop, fd, cli_front_transport(device->seat->front), kind,
-                             &ops, device, &device->input);
+        machine_input_create(device->seat->loop, fd, transport, kind, &ops, device, &device->input);
     if (error)
         log_error("cannot serve a %s: %s", input_kind_name(kind), strerror(-error));
+    else
+        log_debug("a VM has connected its %s", input_kind_name(kind));
     return !error;
+}
+
+static void on_heard(void *data, int fd, virtio_transport_create transport)
+{
+    struct cli_seat_device *device = data;
+    device->caller = NULL;
+    if (transport)
+        serve(device, fd, transport);
+    else
+        log_warning("what has connected to %s is no front end of a VM", device->path);
 }
 
 static void on_connection(void *data, int listener, unsigned events)
@@ -93,13 +105,16 @@ static void on_connection(void *data, int listener, unsigned events)
     int fd = os_socket_accept(listener);
     if (fd < 0)
         return;
-    if (device->input) {
+    virtio_transport_create transport = cli_front_transport(device->seat->front);
+    if (device->input || device->caller) {
         log_warning("a second VM at %s was refused: each needs a hesper of its own", device->path);
         close(fd);
-        return;
+    } else if (transport) {
+        serve(device, fd, transport);
+    } else {
+        machine_caller_create(device->seat->loop, fd, cli_front_spoken, on_heard, device,
+                              &device->caller);
     }
-    if (serve(device, fd))
-        log_debug("a VM has connected its %s", input_kind_name((enum input_kind)device->kind));
 }
 
 static bool await(struct cli_seat_device *device, int listener)
@@ -124,7 +139,8 @@ bool cli_seat_connect(struct cli_seat *seat, struct os_loop *loop, struct os_fd_
         if (!cli_front_socket(seat->front, &socket))
             return false;
         fds[(*count)++] = (struct os_fd_pass){socket.theirs, CLI_SEAT_FD + (int)i};
-        if (!(socket.listener ? await(device, socket.ours) : serve(device, socket.ours)))
+        if (!(socket.listener ? await(device, socket.ours)
+                              : serve(device, socket.ours, cli_front_transport(seat->front))))
             return false;
     }
     return true;
@@ -173,6 +189,8 @@ void cli_seat_finish(struct cli_seat *seat)
         struct cli_seat_device *device = &seat->devices[i];
         machine_input_destroy(device->input);
         device->input = NULL;
+        machine_caller_destroy(device->caller);
+        device->caller = NULL;
         os_source_remove(device->source);
         device->source = NULL;
         if (device->listener >= 0) {

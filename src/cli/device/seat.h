@@ -10,6 +10,7 @@
 struct link_input;
 struct os_loop;
 struct os_source;
+struct machine_caller;
 struct machine_input;
 
 enum {
@@ -19,7 +20,7 @@ enum {
 
 struct cli_seat {
     // The owner's.
-    enum cli_front front;                    // of every device
+    enum cli_front front;                    // of every device; auto: as each of them is spoken to
     unsigned wanted;                         // bit n: device n of enum link_input_device
     void (*leds)(void *data, uint32_t leds); // of the keyboard, for displays; may be NULL
     void *data;
@@ -29,7 +30,8 @@ struct cli_seat {
     struct cli_seat_device {
         struct cli_seat *seat;
         unsigned kind;
-        struct machine_input *input; // NULL: no QEMU there
+        struct machine_caller *caller; // has connected, and not spoken yet
+        struct machine_input *input;   // NULL: no QEMU there
         char path[CLI_SOCKET_PATH];
         int listener; // -1: none
         struct os_source *source;

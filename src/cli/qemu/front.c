@@ -36,7 +36,15 @@ const char *cli_front_name(enum cli_front front)
 
 virtio_transport_create cli_front_transport(enum cli_front front)
 {
-    return front == CLI_FRONT_VFIO_USER ? vfio_user_create : vhost_user_create;
+    static const virtio_transport_create transports[] = {NULL, vhost_user_create, vfio_user_create};
+    return transports[front];
+}
+
+virtio_transport_create cli_front_spoken(uint32_t first)
+{
+    return vhost_user_is_spoken(first)  ? vhost_user_create
+           : vfio_user_is_spoken(first) ? vfio_user_create
+                                        : NULL;
 }
 
 // ---- QEMU's arguments -----------------------------------------------------

@@ -16,8 +16,10 @@ enum cli_front {
 // The value of --front. False after a log line.
 bool cli_front_parse(const char *command, const char *text, enum cli_front *front);
 const char *cli_front_name(enum cli_front front);
-// Of any front but CLI_FRONT_AUTO.
+// NULL for CLI_FRONT_AUTO: the front end's first bytes tell.
 virtio_transport_create cli_front_transport(enum cli_front front);
+// As machine_caller_choose.
+virtio_transport_create cli_front_spoken(uint32_t first);
 
 // A device as QEMU is told of it.
 struct cli_front_device {

@@ -21,6 +21,7 @@ struct machine_gpu_server {
     struct machine_gpu_server_ops ops;
     void *data;
     struct listener front_end, placer;
+    struct machine_caller *caller; // not heard yet
     struct machine_gpu *gpu;
     int waiting_placer; // of a QEMU whose front end has not connected yet; -1: none
 };
@@ -35,20 +36,11 @@ static void on_end(void *data)
     server->gpu = NULL;
 }
 
-static void on_front_end(void *data, int listener, unsigned events)
+static void serve(struct machine_gpu_server *server, int fd, virtio_transport_create transport)
 {
-    struct machine_gpu_server *server = data;
-    int fd = os_socket_accept(listener);
-    if (fd < 0)
-        return;
-    if (server->gpu) {
-        log_warning("a second VM at %s was refused: each needs a hesper of its own",
-                    server->front_end.path);
-        close(fd);
-        return;
-    }
-    int error =
-        machine_gpu_create(server->loop, fd, &server->options, on_end, server, &server->gpu);
+    struct machine_gpu_options options = server->options;
+    options.transport = transport;
+    int error = machine_gpu_create(server->loop, fd, &options, on_end, server, &server->gpu);
     if (error) {
         log_error("cannot serve a VM: %s", strerror(-error));
         return;
@@ -60,6 +52,36 @@ static void on_front_end(void *data, int listener, unsigned events)
     log_info("a VM has connected");
     if (server->ops.connected)
         server->ops.connected(server->data, server->gpu);
+}
+
+static void on_heard(void *data, int fd, virtio_transport_create transport)
+{
+    struct machine_gpu_server *server = data;
+    server->caller = NULL;
+    if (transport)
+        serve(server, fd, transport);
+    else
+        log_warning("what has connected to %s is no front end of a VM", server->front_end.path);
+}
+
+static void on_front_end(void *data, int listener, unsigned events)
+{
+    struct machine_gpu_server *server = data;
+    int fd = os_socket_accept(listener);
+    if (fd < 0)
+        return;
+    if (server->gpu || server->caller) {
+        log_warning("a second VM at %s was refused: each needs a hesper of its own",
+                    server->front_end.path);
+        close(fd);
+    } else if (server->options.transport) {
+        serve(server, fd, server->options.transport);
+    } else {
+        int error = machine_caller_create(server->loop, fd, server->ops.choose, on_heard, server,
+                                          &server->caller);
+        if (error)
+            log_error("cannot serve a VM: %s", strerror(-error));
+    }
 }
 
 // QEMU loads its plugins before or after it connects its sockets.
@@ -134,6 +156,7 @@ void machine_gpu_server_destroy(struct machine_gpu_server *server)
     if (!server)
         return;
     machine_gpu_destroy(server->gpu);
+    machine_caller_destroy(server->caller);
     if (server->waiting_placer >= 0)
         close(server->waiting_placer);
     stop_listening(&server->front_end);

@@ -1,10 +1,11 @@
-// Sockets at which QEMU finds the GPU: one for vhost-user, one for the placer. They serve one VM at
+// Sockets at which QEMU finds the GPU: one for itself, one for the placer. They serve one VM at
 // a time, and the next when that has ended.
 //
 // Thread: the loop's.
 #ifndef MACHINE_GPU_SERVER_H
 #define MACHINE_GPU_SERVER_H
 
+#include "front/machine/caller.h"
 #include "front/machine/gpu_front.h"
 
 struct machine_gpu_server;
@@ -13,6 +14,8 @@ struct machine_gpu_server_ops {
     // A VM has connected; `gpu` lives until `ended` has returned. Either may be NULL.
     void (*connected)(void *data, struct machine_gpu *gpu);
     void (*ended)(void *data);
+    // Where the options name no transport.
+    machine_caller_choose choose;
 };
 
 // Listens at `path` and `placer_path` (NULL: no placer). `options` and `ops` are copied.

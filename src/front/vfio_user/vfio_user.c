@@ -131,6 +131,15 @@ static void set_up(struct vfio_user *vfio)
     vfio_interrupts_init(&vfio->interrupts, device->queue_count + 1);
 }
 
+bool vfio_user_is_spoken(uint32_t first)
+{
+    struct {
+        uint16_t id, command;
+    } begin;
+    memcpy(&begin, &first, sizeof(begin));
+    return begin.command == VFIO_USER_VERSION;
+}
+
 int vfio_user_create(struct os_loop *loop, int fd, const struct virtio_device *device,
                      struct virtio_transport **created)
 {

@@ -7,6 +7,9 @@
 
 #include "front/virtio/device.h"
 
+// Whether a front end whose first four bytes these are speaks vfio-user.
+bool vfio_user_is_spoken(uint32_t first);
+
 // As virtio_transport_create.
 int vfio_user_create(struct os_loop *loop, int fd, const struct virtio_device *device,
                      struct virtio_transport **created);

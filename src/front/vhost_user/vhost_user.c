@@ -280,6 +280,11 @@ static void destroy(struct virtio_transport *transport)
     free(vhost);
 }
 
+bool vhost_user_is_spoken(uint32_t first)
+{
+    return first && first <= VHOST_GET_SHMEM_CONFIG;
+}
+
 int vhost_user_create(struct os_loop *loop, int fd, const struct virtio_device *device,
                       struct virtio_transport **created)
 {

@@ -8,6 +8,9 @@
 
 #include "front/virtio/device.h"
 
+// Whether a front end whose first four bytes these are speaks vhost-user.
+bool vhost_user_is_spoken(uint32_t first);
+
 // As virtio_transport_create.
 int vhost_user_create(struct os_loop *loop, int fd, const struct virtio_device *device,
                       struct virtio_transport **created);
