@@ -22,6 +22,7 @@ int cli_top(int argc, char **argv);
 int cli_trace(int argc, char **argv);
 int cli_doctor(int argc, char **argv);
 int cli_worker(int argc, char **argv);
+int cli_starter(int argc, char **argv);
 int cli_version(bool verbose);
 
 #endif

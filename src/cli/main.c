@@ -51,6 +51,7 @@ static const struct {
     {"doctor", cli_doctor},
     {"worker", cli_worker},
     {"janitor", cli_janitor},
+    {"starter", cli_starter},
 };
 
 int main(int argc, char **argv)

@@ -28,6 +28,7 @@
 #include "os/loop.h"
 #include "os/os.h"
 #include "os/process.h"
+#include "os/starter.h"
 
 extern char **environ;
 
@@ -291,6 +292,7 @@ static int start(struct session *session)
     struct cli_worker_command command;
     if (!cli_worker_command(&command, &session->host))
         return CLI_FAILED;
+    cli_host_begin_starter(&session->host);
     int error = os_loop_create(&session->loop);
     if (error) {
         log_error("no poll loop: %s", strerror(-error));
@@ -329,6 +331,7 @@ static void finish(struct session *session)
     vtest_server_destroy(session->server);
     link_pool_destroy(session->pool);
     os_loop_destroy(session->loop);
+    os_starter_end();
     if (session->folder[0])
         rmdir(session->folder);
     cli_janitor_stop(&session->janitor);

@@ -11,10 +11,8 @@
 #include "base/log.h"
 #include "link/refusals.h"
 #include "os/clock.h"
-#include "os/process.h"
 #include "os/socket.h"
-
-enum { CHILD_FD = 3 };
+#include "os/starter.h"
 
 // After the link closes, the exit status usually arrives within this time: it makes a better log
 // line.
@@ -175,22 +173,6 @@ static void on_link(void *data, int fd, unsigned events)
         free_child(child);
 }
 
-static int spawn(const struct link_child_options *options, int fd)
-{
-    char *argv[LINK_MAX_ARGUMENTS + 3];
-    char fd_number[12];
-    snprintf(fd_number, sizeof(fd_number), "%d", CHILD_FD);
-    unsigned count = 0;
-    for (; options->command[count]; count++)
-        argv[count] = options->command[count];
-    argv[count++] = "--fd";
-    argv[count++] = fd_number;
-    argv[count] = NULL;
-    struct os_fd_pass pass = {.parent_fd = fd, .child_fd = CHILD_FD};
-    return os_spawn(&(struct os_spawn_options){
-        .path = argv[0], .argv = argv, .fds = &pass, .fd_count = 1, .own_group = true});
-}
-
 void link_child_hear_refusals(struct link_child *child, int fd)
 {
     link_refusals_destroy(child->refusals);
@@ -213,7 +195,7 @@ int link_child_start(const struct link_child_options *options, struct link_child
     if (error)
         return error;
     struct link_child *child = calloc(1, sizeof(*child));
-    pid_t pid = child ? spawn(options, fds[1]) : -ENOMEM;
+    pid_t pid = child ? os_starter_spawn(options->command, &fds[1], 1) : -ENOMEM;
     close(fds[1]);
     if (pid < 0) {
         close(fds[0]);

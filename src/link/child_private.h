@@ -39,13 +39,11 @@ struct link_child {
 
 struct link_child_options {
     struct os_loop *loop;
-    char *const *command; // program and arguments before "--fd N"; NULL-terminated
+    const char *const *command; // was taught to the starter; NULL-terminated
     uint64_t grace_ns;
     const struct link_child_watcher *watcher;
     void *watcher_data;
 };
-
-enum { LINK_MAX_ARGUMENTS = 16 }; // of a command
 
 // Errors: -errno.
 int link_child_start(const struct link_child_options *options, struct link_child **started);

@@ -9,15 +9,19 @@
 #include "link/child_private.h"
 #include "link/context_messages.h"
 #include "os/clock.h"
+#include "os/process.h"
+#include "os/starter.h"
 
 #define MS 1000000ull
 // The next spare is started this long after one was taken, so that loading its driver does not slow
 // down the taker's start.
 #define SPARE_DELAY_NS (500 * MS)
 
+enum { MAX_ARGUMENTS = 18 }; // the last two say which descriptor is the link
+
 struct link_pool {
     struct os_loop *loop;
-    char *command[LINK_MAX_ARGUMENTS + 1];
+    char *command[MAX_ARGUMENTS + 1];
     unsigned command_count;
     uint64_t grace_ns;
     bool keep_spare;
@@ -87,12 +91,13 @@ static void on_end(void *data, struct link_child *child, int status, const char 
 static int start(struct link_pool *pool, struct link_child **started)
 {
     static const struct link_child_watcher watcher = {.message = on_message, .ended = on_end};
-    int error = link_child_start(&(struct link_child_options){.loop = pool->loop,
-                                                              .command = pool->command,
-                                                              .grace_ns = pool->grace_ns,
-                                                              .watcher = &watcher,
-                                                              .watcher_data = pool},
-                                 started);
+    int error =
+        link_child_start(&(struct link_child_options){.loop = pool->loop,
+                                                      .command = (const char *const *)pool->command,
+                                                      .grace_ns = pool->grace_ns,
+                                                      .watcher = &watcher,
+                                                      .watcher_data = pool},
+                         started);
     if (error)
         return error;
     list_append(&pool->children, &(*started)->node);
@@ -145,22 +150,33 @@ void link_pool_on_ready(struct link_pool *pool, link_pool_ready callback, void *
     pool->ready_data = data;
 }
 
+static bool add_argument(struct link_pool *pool, const char *argument)
+{
+    char *copy = strdup(argument);
+    if (!copy)
+        return false;
+    pool->command[pool->command_count++] = copy;
+    pool->command[pool->command_count] = NULL;
+    return true;
+}
+
 int link_pool_set_command(struct link_pool *pool, const char *const *command)
 {
+    char link[16];
+    snprintf(link, sizeof(link), "%d", OS_CHILD_FD);
     while (pool->command_count)
         free(pool->command[--pool->command_count]);
-    for (; command[pool->command_count]; pool->command_count++) {
-        if (pool->command_count == LINK_MAX_ARGUMENTS)
+    for (; *command; command++) {
+        if (pool->command_count == MAX_ARGUMENTS - 2)
             return -E2BIG;
-        char *copy = strdup(command[pool->command_count]);
-        if (!copy)
+        if (!add_argument(pool, *command))
             return -ENOMEM;
-        pool->command[pool->command_count] = copy;
     }
-    pool->command[pool->command_count] = NULL;
+    if (!add_argument(pool, "--fd") || !add_argument(pool, link))
+        return -ENOMEM;
     pool->first_known = false;
     os_source_set_deadline(pool->spare_timer, os_now_ns());
-    return 0;
+    return os_starter_teach((const char *const *)pool->command);
 }
 
 const char *link_pool_devices(const struct link_pool *pool)

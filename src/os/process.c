@@ -95,3 +95,17 @@ pid_t os_spawn(const struct os_spawn_options *options)
     posix_spawn_file_actions_destroy(&setup.actions);
     return result < 0 ? result : pid;
 }
+
+pid_t os_spawn_child(const char *const *command, const int *fds, unsigned fd_count)
+{
+    struct os_fd_pass passes[4];
+    if (fd_count > sizeof(passes) / sizeof(passes[0]))
+        return -EINVAL;
+    for (unsigned i = 0; i < fd_count; i++)
+        passes[i] = (struct os_fd_pass){.parent_fd = fds[i], .child_fd = OS_CHILD_FD + (int)i};
+    return os_spawn(&(struct os_spawn_options){.path = command[0],
+                                               .argv = (char *const *)command,
+                                               .fds = passes,
+                                               .fd_count = fd_count,
+                                               .own_group = true});
+}

@@ -31,6 +31,10 @@ struct os_spawn_options {
 // Errors: -errno, else the pid. -EMFILE also if the limit of descriptors is too low for `fds`.
 pid_t os_spawn(const struct os_spawn_options *options);
 
+// A child in a process group of its own that has `fds` as OS_CHILD_FD and so on, at most 4.
+enum { OS_CHILD_FD = 3 };
+pid_t os_spawn_child(const char *const *command, const int *fds, unsigned fd_count);
+
 // What another process of this user has had so far.
 struct os_process_usage {
     uint64_t cpu_ns;   // of all its threads

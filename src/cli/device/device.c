@@ -14,6 +14,7 @@
 #include "link/pool.h"
 #include "os/clock.h"
 #include "os/os.h"
+#include "os/starter.h"
 
 #define READY_PATIENCE_NS 30000000000ull
 #define NS_PER_S 1000000000ull
@@ -319,6 +320,7 @@ int cli_device_start(struct cli_device *device)
     struct cli_worker_command command;
     if (!cli_worker_command(&command, &device->host))
         return CLI_FAILED;
+    cli_host_begin_starter(&device->host);
     os_raise_file_limit();
     device->options.device.page_size = (uint32_t)os_page_size();
     int error = os_loop_create(&device->loop);
@@ -372,4 +374,5 @@ void cli_device_finish(struct cli_device *device)
         link_pool_destroy(device->pool);
     if (device->loop)
         os_loop_destroy(device->loop);
+    os_starter_end();
 }

@@ -1,11 +1,13 @@
 #include "cli/option/host.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "cli/option/values.h"
 #include "os/os.h"
+#include "os/starter.h"
 #include "venus/discovery.h"
 #include "venus/profile.h"
 
@@ -61,6 +63,13 @@ void cli_host_apply(const struct cli_host *host)
     os_init(&(struct os_options){.portable = host->portable, .page_size = host->page_size});
     if (host->verbose)
         log_set_level(host->verbose > 1 ? LOG_DEBUG : LOG_INFO);
+}
+
+void cli_host_begin_starter(const struct cli_host *host)
+{
+    int error = cli_sandbox(host) == OS_SANDBOX_OFF ? 0 : os_starter_begin();
+    if (error && error != -ENOSYS)
+        log_warning("no starter, so this process is not confined: %s", strerror(-error));
 }
 
 bool cli_worker_command(struct cli_worker_command *command, const struct cli_host *host)

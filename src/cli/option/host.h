@@ -27,6 +27,9 @@ enum os_sandbox cli_sandbox(const struct cli_host *host);
 // Calls os_init and sets the log level.
 void cli_host_apply(const struct cli_host *host);
 
+// Has a starter begun (os/starter.h), unless there is no sandbox.
+void cli_host_begin_starter(const struct cli_host *host);
+
 // A worker's command line: SELF worker ...
 // Owns: `arguments` points into this struct and into the host; nothing is freed.
 struct cli_worker_command {
