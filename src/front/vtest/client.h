@@ -46,6 +46,7 @@ struct vtest_client {
     uint8_t *buffer;
     size_t capacity, start, end;
     struct patience patience; // for the rest of a command
+    uint8_t waits_for_rest;   // of the command that has begun to come
     const char *doing;        // the command that is being carried out, for log lines; NULL: none
 
     // Replies: bytes, then at most one descriptor with a byte of its own. No command is carried out

@@ -6,11 +6,14 @@
 #include <sys/socket.h>
 
 #include "front/vtest/client.h"
+#include "os/clock.h"
 #include "os/loop.h"
 
 enum {
     BUFFER_KEEP = 1 << 20, // a larger one is given back when it is empty
     OUT_FLUSH_AT = 512,    // of out[1024]; the largest reply has 172 bytes
+    NAP_NS = 10000,        // about what a client needs for one command's pieces
+    MAX_PIECES = 8,        // of a command: who writes more of them is not waited for
 };
 
 // ---- requests -------------------------------------------------------------
@@ -109,19 +112,29 @@ static ssize_t receive(struct vtest_client *client)
     return got < 0 ? -errno : got;
 }
 
-// The rest of a command that has begun to come is on its way: Mesa writes one in four pieces.
+// The rest of a command that has begun to come is on its way: Mesa writes one in four pieces. Where
+// looking does not help, the client waits for our processor: a nap, one for a command, lets it
+// write them all.
 static ssize_t receive_rest(struct vtest_client *client)
 {
-    unsigned looks = patience_looks(&client->patience);
-    if (!looks)
+    if (client->waits_for_rest >= MAX_PIECES)
         return -EAGAIN;
+    client->waits_for_rest++;
+    unsigned looks = patience_looks(&client->patience);
+    bool looked = looks;
     ssize_t got = -EAGAIN;
     while (looks-- && (got == -EAGAIN || got == -EWOULDBLOCK)) {
         sched_yield();
         got = receive(client);
     }
-    patience_learn(&client->patience, got != -EAGAIN && got != -EWOULDBLOCK);
-    return got;
+    bool enough = got != -EAGAIN && got != -EWOULDBLOCK;
+    if (looked)
+        patience_learn(&client->patience, enough);
+    if (enough)
+        return got;
+    client->waits_for_rest = MAX_PIECES;
+    os_sleep_ns(NAP_NS);
+    return receive(client);
 }
 
 static void look_at_waits(void *server);
@@ -156,6 +169,8 @@ static void proceed(struct vtest_client *client, bool readable)
         hungry = run_commands(client);
         // Whole commands only: whatever comes next announces itself.
         readable = client->start != client->end;
+        if (!readable)
+            client->waits_for_rest = 0;
     }
     vtest_client_flush(client);
     struct vtest_server *server = client->server;
