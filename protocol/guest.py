@@ -13,7 +13,7 @@ vkAllocateMemory vkFreeMemory vkMapMemory vkUnmapMemory vkMapMemory2 vkUnmapMemo
 vkInvalidateMappedMemoryRanges
 vkAllocateCommandBuffers vkFreeCommandBuffers vkDestroyCommandPool
 vkCreateDescriptorUpdateTemplate vkDestroyDescriptorUpdateTemplate vkUpdateDescriptorSetWithTemplate
-vkCmdPushDescriptorSetWithTemplate
+vkCmdPushDescriptorSetWithTemplate vkCreateQueryPool
 '''.split()
 
 # Their plain form is generated, as guest_plain_NAME; what a program calls is written by hand and uses that.

@@ -28,22 +28,3 @@ VKAPI_ATTR VkResult VKAPI_CALL vkWaitSemaphores(VkDevice device,
     } while (result == VK_TIMEOUT && timeout && guest_pause(instance, &round, deadline));
     return result;
 }
-
-VKAPI_ATTR VkResult VKAPI_CALL vkGetQueryPoolResults(VkDevice device, VkQueryPool queryPool,
-                                                     uint32_t firstQuery, uint32_t queryCount,
-                                                     size_t dataSize, void *pData,
-                                                     VkDeviceSize stride, VkQueryResultFlags flags)
-{
-    const struct guest_instance *instance = guest_handle_of(device)->instance;
-    bool wait = flags & VK_QUERY_RESULT_WAIT_BIT;
-    uint32_t round = 0;
-    VkResult result;
-    // Partial results say nothing of whether all are there.
-    if (wait)
-        flags &= ~(VkQueryResultFlags)(VK_QUERY_RESULT_WAIT_BIT | VK_QUERY_RESULT_PARTIAL_BIT);
-    do {
-        result = guest_plain_vkGetQueryPoolResults(device, queryPool, firstQuery, queryCount,
-                                                   dataSize, pData, stride, flags);
-    } while (wait && result == VK_NOT_READY && guest_pause(instance, &round, UINT64_MAX));
-    return result;
-}
