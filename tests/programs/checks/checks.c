@@ -183,6 +183,10 @@ int main(int argc, char **argv)
     copy_checks();
     shader_checks();
     sampler_checks();
+    draw_checks();
+    state_checks();
+    sync_checks();
+    answer_checks();
     app_finish(&gpu);
     printf("%u passed, %u failed, %u not supported\n", passed, failed, lacking);
     return failed || !passed;

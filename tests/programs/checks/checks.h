@@ -38,6 +38,10 @@ void format_checks(void);
 void copy_checks(void);
 void shader_checks(void);
 void sampler_checks(void);
+void draw_checks(void);
+void state_checks(void);
+void sync_checks(void);
+void answer_checks(void);
 
 // ---- objects --------------------------------------------------------------
 
