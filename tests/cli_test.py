@@ -694,6 +694,38 @@ else:
         one.communicate(timeout=60)
         self.assertEqual(one.returncode, 0)
 
+    def test_a_display_that_joins_is_told_what_the_machine_does(self):
+        env = {"XDG_RUNTIME_DIR": self.folder}
+        one = self.start_with_a_monitor("obeys", "--name", "one", **env)
+        self.assertEqual([name for name, *_ in self.machines(env)], ["one"])
+        listener, control = socket.socket(socket.AF_UNIX), socket.socket(socket.AF_UNIX)
+        self.addCleanup(listener.close)
+        self.addCleanup(control.close)
+        listener.bind(self.path("display"))
+        listener.listen()
+        control.connect(next(self.path(name) for name in os.listdir(self.folder) if name.endswith(".control")))
+        control.sendall(f"join {self.path('display')}\n".encode())
+        self.assertEqual(json.loads(control.makefile().readline()), {"ok": True})
+        display, _ = listener.accept()
+        self.addCleanup(display.close)
+        display.settimeout(60)
+        messages = display.makefile("rb")
+
+        def message(wanted):  # others come too
+            while True:
+                size, kind, _ = struct.unpack("=IHH", messages.read(8))
+                payload = messages.read(size + -size % 8)[:size]
+                if kind == wanted:
+                    return payload
+
+        self.assertEqual(message(128)[16:20], b"one\0")
+        for order, state in (("pause", 1), ("resume", 0)):
+            self.order(order, **env)
+            self.assertEqual(message(136), struct.pack("=I", state))
+        self.order("stop", **env)
+        messages.read()  # its end
+        one.communicate(timeout=60)
+
     def test_one_of_several_machines_is_stopped(self):
         env = {"XDG_RUNTIME_DIR": self.folder}
         one = self.start_with_a_monitor("obeys", "--name", "twin", **env)

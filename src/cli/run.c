@@ -242,6 +242,17 @@ static bool connect_gpu(struct run *run, struct os_fd_pass *fds, unsigned *count
     return run->connecting;
 }
 
+// Whoever looks at its screen is told why nothing moves.
+static void on_monitor(void *data)
+{
+    struct run *run = data;
+    const char *state = cli_monitor_state(run->monitor);
+    cli_displays_set_state(&run->device.displays, !strcmp(state, "paused") ? LINK_MACHINE_PAUSED
+                                                  : !strcmp(state, "disk full")
+                                                      ? LINK_MACHINE_FULL
+                                                      : LINK_MACHINE_RUNS);
+}
+
 // Made before QEMU is, so that there is nothing in the file system.
 static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *count)
 {
@@ -256,7 +267,7 @@ static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *c
     int monitor = new_connection(QEMU_MONITOR_FD, fds, count);
     if (monitor < 0)
         return false;
-    run->monitor = cli_monitor_create(loop, monitor);
+    run->monitor = cli_monitor_create(loop, monitor, on_monitor, run);
     if (!run->monitor) {
         log_error("out of memory");
         return false;

@@ -266,6 +266,15 @@ static bool take_move(struct display *display, const struct link_cursor_move *mo
     return true;
 }
 
+static bool take_condition(struct display *display, const struct link_machine_condition *condition)
+{
+    if (condition->state >= LINK_MACHINE_STATES)
+        return false;
+    if (display->ops->state)
+        display->ops->state(display->data, (enum link_machine_state)condition->state);
+    return true;
+}
+
 static bool take(struct display *display, const struct link_message *message)
 {
     const void *payload = message->payload;
@@ -300,6 +309,8 @@ static bool take(struct display *display, const struct link_message *message)
         return take_shape(display, payload);
     case LINK_CURSOR_MOVE:
         return take_move(display, payload);
+    case LINK_MACHINE_CONDITION:
+        return take_condition(display, payload);
     case LINK_KEYBOARD_LEDS:
         if (display->ops->leds)
             display->ops->leds(display->data, ((const struct link_keyboard_leds *)payload)->leds);

@@ -54,6 +54,7 @@ struct display_ops {
     void (*frame)(void *data, uint32_t output, const struct picture_rect *damage);
     void (*cursor)(void *data, uint32_t output, bool shape_changed);
     void (*leds)(void *data, uint32_t leds);                    // struct link_keyboard_leds
+    void (*state)(void *data, enum link_machine_state state);   // the machine's
     void (*file_closed)(void *data, struct display_file *file); // no output shows it any more
 };
 

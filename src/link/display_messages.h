@@ -28,6 +28,7 @@ enum link_display_type {
     LINK_CURSOR_SHAPE,        // struct link_cursor_shape + width × height × 4 bytes
     LINK_CURSOR_MOVE,         // struct link_cursor_move
     LINK_KEYBOARD_LEDS,       // struct link_keyboard_leds
+    LINK_MACHINE_CONDITION,   // struct link_machine_condition; it runs until that says otherwise
 
     // display → device
     LINK_DISPLAY_READY = 192, // no payload: it works (the window is open, the port is bound)
@@ -87,6 +88,17 @@ struct link_cursor_move {
 
 struct link_keyboard_leds {
     uint32_t leds; // bit n: the LED of evdev's code n (LED_NUML 0, LED_CAPSL 1, LED_SCROLLL 2)
+};
+
+enum link_machine_state {
+    LINK_MACHINE_RUNS,
+    LINK_MACHINE_PAUSED,
+    LINK_MACHINE_FULL, // it stands still until a disk of the host has room
+    LINK_MACHINE_STATES
+};
+
+struct link_machine_condition {
+    uint32_t state; // enum link_machine_state
 };
 
 struct link_frame_shown {

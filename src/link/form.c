@@ -31,6 +31,8 @@ static bool display_well_formed(const struct link_header *header, const uint8_t 
     }
     case LINK_CURSOR_MOVE:
         return size == sizeof(struct link_cursor_move) && !fds;
+    case LINK_MACHINE_CONDITION:
+        return size == sizeof(struct link_machine_condition) && !fds;
     case LINK_KEYBOARD_LEDS:
         return size == sizeof(struct link_keyboard_leds) && !fds;
     case LINK_DISPLAY_READY:

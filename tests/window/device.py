@@ -7,7 +7,7 @@ import socket
 import struct
 import time
 
-SETUP, FILE_OPEN, FILE_CLOSE, PICTURE, FRAME, CURSOR_SHAPE, CURSOR_MOVE, LEDS = range(128, 136)
+SETUP, FILE_OPEN, FILE_CLOSE, PICTURE, FRAME, CURSOR_SHAPE, CURSOR_MOVE, LEDS, CONDITION = range(128, 137)
 READY, SHOWN, MODE, INPUT, CLOSED, COUNTERS, SCREEN = range(192, 199)
 KEYBOARD, POINTER, TOUCH, MOUSE = range(4)
 EV_SYN, EV_KEY, EV_REL, EV_ABS = range(4)
@@ -126,6 +126,10 @@ class Device:
 
     def move(self, visible, x, y, output=0):
         self.send(CURSOR_MOVE, struct.pack("=IIii", output, visible, x, y))
+
+    def condition(self, state):
+        """0: the machine runs, 1: it is paused, 2: a disk is full."""
+        self.send(CONDITION, struct.pack("=I", state))
 
     # ---- from the display
 

@@ -279,6 +279,14 @@ static const struct display_front_callbacks callbacks = {.ready = on_ready,
                                                          .counters = on_counters,
                                                          .gone = on_gone};
 
+static void show(const struct cli_display *display)
+{
+    if (display->all->state != LINK_MACHINE_RUNS)
+        display_front_set_state(display->front, display->all->state);
+    if (display->all->device)
+        display_front_attach(display->front, display->all->device);
+}
+
 static bool start(struct cli_display *display)
 {
     struct cli_displays *all = display->all;
@@ -302,8 +310,7 @@ static bool start(struct cli_display *display)
         log_error("cannot start '%s': %s", display->program, strerror(-error));
         return false;
     }
-    if (all->device)
-        display_front_attach(display->front, all->device);
+    show(display);
     return true;
 }
 
@@ -413,6 +420,16 @@ void cli_displays_set_leds(struct cli_displays *displays, uint32_t leds)
             display_front_set_leds(display->front, leds);
 }
 
+void cli_displays_set_state(struct cli_displays *displays, enum link_machine_state state)
+{
+    if (displays->state == state)
+        return;
+    displays->state = state;
+    for (struct cli_display *display = displays->displays; display; display = display->next)
+        if (display->front)
+            display_front_set_state(display->front, state);
+}
+
 bool cli_displays_screenshot(struct cli_displays *displays, const char *path, uint32_t output,
                              cli_screenshot_done done, void *data)
 {
@@ -475,8 +492,7 @@ const char *cli_displays_join(struct cli_displays *displays, const char *path)
         return strerror(ENOMEM);
     }
     log_info("a display has joined");
-    if (displays->device)
-        display_front_attach(display->front, displays->device);
+    show(display);
     return NULL;
 }
 

@@ -39,6 +39,7 @@ struct cli_displays {
     struct os_loop *loop;
     const struct cli_host *host;
     struct gpu_device *device;
+    enum link_machine_state state;
     struct os_source *stats_timer;
     struct gpu_counters logged;
 };
@@ -56,6 +57,7 @@ bool cli_displays_start(struct cli_displays *displays, struct os_loop *loop,
 // What they show; NULL: nothing. Must come before the device goes.
 void cli_displays_attach(struct cli_displays *displays, struct gpu_device *device);
 void cli_displays_set_leds(struct cli_displays *displays, uint32_t leds);
+void cli_displays_set_state(struct cli_displays *displays, enum link_machine_state state);
 void cli_displays_finish(struct cli_displays *displays);
 
 // Connects to `path`, where a display waits that somebody else has started, and shows it the

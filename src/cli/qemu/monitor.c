@@ -19,6 +19,8 @@ struct cli_monitor {
     struct os_loop *loop;
     int fd; // -1: closed
     struct os_source *source, *retry;
+    void (*changed)(void *data);
+    void *data;
     char line[16384]; // the answers that we ask for and the events that we know are short
     size_t used;
     bool too_long; // the line does not fit: it is left out
@@ -101,6 +103,7 @@ static void take_line(struct cli_monitor *monitor)
         monitor->stopped = false;
     else if (!strcmp(event, "BLOCK_IO_ERROR"))
         on_disk_error(monitor, whole);
+    monitor->changed(monitor->data);
 }
 
 static void take_bytes(struct cli_monitor *monitor, const char *bytes, size_t size)
@@ -134,7 +137,8 @@ static void on_readable(void *data, int fd, unsigned events)
         take_bytes(monitor, bytes, (size_t)got);
 }
 
-struct cli_monitor *cli_monitor_create(struct os_loop *loop, int fd)
+struct cli_monitor *cli_monitor_create(struct os_loop *loop, int fd, void (*changed)(void *data),
+                                       void *data)
 {
     struct cli_monitor *monitor = calloc(1, sizeof(*monitor));
     if (!monitor) {
@@ -143,6 +147,8 @@ struct cli_monitor *cli_monitor_create(struct os_loop *loop, int fd)
     }
     monitor->loop = loop;
     monitor->fd = fd;
+    monitor->changed = changed;
+    monitor->data = data;
     monitor->source = os_loop_add_fd(loop, fd, OS_READABLE, on_readable, monitor);
     monitor->retry = os_loop_add_timer(loop, 0, on_retry, monitor);
     if (monitor->source && monitor->retry)

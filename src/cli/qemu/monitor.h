@@ -11,8 +11,10 @@
 
 struct cli_monitor;
 
+// `changed` is called when the machine may be in another state.
 // Owns: takes `fd`. NULL: out of memory, and `fd` is closed.
-struct cli_monitor *cli_monitor_create(struct os_loop *loop, int fd);
+struct cli_monitor *cli_monitor_create(struct os_loop *loop, int fd, void (*changed)(void *data),
+                                       void *data);
 void cli_monitor_destroy(struct cli_monitor *monitor);
 
 // Errors: false: QEMU does not listen, or not yet. Presses the guest's power button; a machine that

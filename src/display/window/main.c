@@ -233,6 +233,16 @@ static void on_leds(void *data, uint32_t leds)
     app->leds = leds;
 }
 
+static void on_state(void *data, enum link_machine_state state)
+{
+    static const char *const words[] = {
+        [LINK_MACHINE_PAUSED] = "paused", [LINK_MACHINE_FULL] = "stands still: a disk is full"};
+    struct app *app = data;
+    for (uint32_t i = 0; i < app->count; i++)
+        if (app->windows[i].sdl)
+            window_say_state(&app->windows[i], words[state]);
+}
+
 static void on_file_closed(void *data, struct display_file *file)
 {
     window_import_forget(file);
@@ -290,13 +300,7 @@ static void on_key(struct app *app, const SDL_KeyboardEvent *event)
     if (!window || event->repeat)
         return;
     bool ours = down && (event->keysym.mod & KMOD_CTRL) && (event->keysym.mod & KMOD_ALT);
-    if (ours && key == SDL_SCANCODE_G)
-        window_toggle_grab(window);
-    else if (ours && key == SDL_SCANCODE_M && app->settings.mouse)
-        window_capture(window, !window->captured);
-    else if (ours && key == SDL_SCANCODE_F)
-        window_toggle_fullscreen(window);
-    else
+    if (!ours || !window_shortcut(window, key))
         window_input_key(&app->input, key, down);
 }
 
@@ -354,6 +358,7 @@ static void on_ours(struct app *app, const SDL_UserEvent *event)
                display_output(app->display, output)->frame_due) {
         display_shown(app->display, output);
         display_count(app->display, 1, 0);
+        window_shown(&app->windows[output]);
     }
 }
 
@@ -519,6 +524,7 @@ static bool start(struct app *app)
         .frame = on_frame,
         .cursor = on_cursor,
         .leds = on_leds,
+        .state = on_state,
         .file_closed = on_file_closed,
     };
     set_hints();

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "display/window/notice.h"
+#include "display/window/place.h"
 #include "os/clock.h"
 
 #define MS 1000000ull
@@ -15,6 +16,9 @@
 #define SETTLE_NS (100 * MS)
 // An output that is off may be one that is being set up anew: the last picture stays for so long.
 #define OFF_NS (1000 * MS)
+// Where it stands is kept when it has been left alone for so long.
+#define PLACE_NS (1000 * MS)
+#define COUNT_NS (1000 * MS)
 // How long a window manager may take to answer our own resize.
 #define ANSWER_NS (500 * MS)
 
@@ -27,10 +31,13 @@ static const char off[] = "The guest has switched its screen off";
 
 static void set_title(struct window *window)
 {
-    char number[32] = "", title[320];
+    char number[32] = "", rate[48] = "", title[400];
     if (window->settings.numbered)
         snprintf(number, sizeof(number), " (%u)", window->output + 1);
-    snprintf(title, sizeof(title), "%s%s%s%s%s%s%s%s", window->settings.name, number,
+    if (window->counted && window->rate >= 0)
+        snprintf(rate, sizeof(rate), " - %.0f frames a second", window->rate);
+    snprintf(title, sizeof(title), "%s%s%s%s%s%s%s%s%s%s%s", window->settings.name, number,
+             window->state ? " - " : "", window->state ? window->state : "", rate,
              window->farewell ? " - " : "", window->farewell ? window->farewell : "",
              window->notice ? " - " : "", window->notice ? window->notice : "",
              window->grabbed ? " - Ctrl+Alt+G gives the keyboard back" : "",
@@ -42,6 +49,34 @@ void window_say(struct window *window, const char *farewell)
 {
     window->farewell = farewell;
     set_title(window);
+}
+
+void window_say_state(struct window *window, const char *state)
+{
+    window->state = state;
+    set_title(window);
+}
+
+static void count(struct window *window, uint64_t now)
+{
+    window->rate = window->frames * 1e9 / (double)(now - window->counted_ns);
+    window->frames = 0;
+    window->counted_ns = now;
+    set_title(window);
+}
+
+static void toggle_count(struct window *window)
+{
+    window->counted = !window->counted;
+    window->rate = -1;
+    window->frames = 0;
+    window->counted_ns = os_now_ns();
+    set_title(window);
+}
+
+void window_shown(struct window *window)
+{
+    window->frames++;
 }
 
 static void show_notice(struct window *window)
@@ -171,21 +206,52 @@ static void tell_mode(struct window *window)
     display_set_mode(window->settings.display, window->output, width, height);
 }
 
+// ---- place ----------------------------------------------------------------
+
+static void keep_place(struct window *window)
+{
+    struct window_place place = {
+        .full_screen = SDL_GetWindowFlags(window->sdl) & SDL_WINDOW_FULLSCREEN,
+    };
+    window->place_due_ns = 0;
+    SDL_GetWindowPosition(window->sdl, &place.x, &place.y);
+    window_place_keep(window->settings.name, window->output, &place);
+}
+
+// Where a new window goes. Several that fill a screen without having stood anywhere fill one each.
+static struct window_place choose_place(const struct window *window)
+{
+    struct window_place place;
+    int screens = SDL_GetNumVideoDisplays();
+    if (window_place_find(window->settings.name, window->output, &place)) {
+        place.full_screen |= window->settings.fullscreen;
+        return place;
+    }
+    place.full_screen = window->settings.fullscreen;
+    place.x = place.y = place.full_screen && screens > 1
+                            ? SDL_WINDOWPOS_CENTERED_DISPLAY(window->output % (unsigned)screens)
+                            : (int)SDL_WINDOWPOS_UNDEFINED;
+    return place;
+}
+
 // ---- life -----------------------------------------------------------------
 
 static bool make_sdl(struct window *window, uint32_t width, uint32_t height, bool vulkan)
 {
+    const struct window_place place = choose_place(window);
     Uint32 flags = SDL_WINDOW_RESIZABLE | SDL_WINDOW_ALLOW_HIGHDPI |
                    (vulkan ? SDL_WINDOW_VULKAN : 0) |
-                   (window->settings.fullscreen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
+                   (place.full_screen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
     window->ours_until_ns = os_now_ns() + ANSWER_NS;
-    window->sdl = SDL_CreateWindow(window->settings.name, SDL_WINDOWPOS_UNDEFINED,
-                                   SDL_WINDOWPOS_UNDEFINED, (int)width, (int)height, flags);
+    window->sdl =
+        SDL_CreateWindow(window->settings.name, place.x, place.y, (int)width, (int)height, flags);
     if (!window->sdl) {
         if (!vulkan)
             log_error("cannot open a window: %s", SDL_GetError());
         return false;
     }
+    if (!place.full_screen && !SDL_WINDOWPOS_ISUNDEFINED(place.x))
+        SDL_SetWindowPosition(window->sdl, place.x, place.y); // its frame is known now
     SDL_SetWindowMinimumSize(window->sdl, LEAST_WIDTH, LEAST_HEIGHT);
     if (window->grabbed)
         SDL_SetWindowKeyboardGrab(window->sdl, SDL_TRUE);
@@ -210,7 +276,7 @@ bool window_open(struct window *window, const struct window_settings *settings, 
     if (!make_sdl(window, width, height, vulkan))
         return false;
     tell_screen(window);
-    if (settings->fullscreen)
+    if (SDL_GetWindowFlags(window->sdl) & SDL_WINDOW_FULLSCREEN)
         window->mode_due_ns = os_now_ns() + SETTLE_NS;
     else
         fit_to_guest(window);
@@ -221,6 +287,7 @@ bool window_reopen(struct window *window, bool vulkan)
 {
     int width, height;
     window_capture(window, false);
+    keep_place(window);
     SDL_GetWindowSize(window->sdl, &width, &height);
     SDL_DestroyWindow(window->sdl);
     window->sdl = NULL;
@@ -231,6 +298,8 @@ void window_close(struct window *window)
 {
     if (window->sdl)
         window_capture(window, false);
+    if (window->place_due_ns)
+        keep_place(window);
     window_set_presenter(window, NULL);
     if (window->cursor)
         SDL_FreeCursor(window->cursor);
@@ -357,6 +426,9 @@ void window_event(struct window *window, const SDL_WindowEvent *event)
     case SDL_WINDOWEVENT_DISPLAY_CHANGED:
         take_size(window);
         break;
+    case SDL_WINDOWEVENT_MOVED:
+        window->place_due_ns = os_now_ns() + PLACE_NS;
+        break;
     case SDL_WINDOWEVENT_ENTER:
         window_cursor(window, false);
         break;
@@ -376,7 +448,7 @@ bool window_point(const struct window *window, double *x, double *y)
     return true;
 }
 
-void window_toggle_grab(struct window *window)
+static void toggle_grab(struct window *window)
 {
     window->grabbed = !window->grabbed;
     SDL_SetWindowKeyboardGrab(window->sdl, window->grabbed ? SDL_TRUE : SDL_FALSE);
@@ -398,26 +470,57 @@ void window_capture(struct window *window, bool captured)
         window_cursor(window, false);
 }
 
-void window_toggle_fullscreen(struct window *window)
+static void toggle_full_screen(struct window *window)
 {
     bool full = SDL_GetWindowFlags(window->sdl) & SDL_WINDOW_FULLSCREEN;
     window->ours_until_ns = 0;
     if (SDL_SetWindowFullscreen(window->sdl, full ? 0 : SDL_WINDOW_FULLSCREEN_DESKTOP) < 0)
         log_warning("no full screen: %s", SDL_GetError());
+    window->place_due_ns = os_now_ns() + PLACE_NS;
+}
+
+bool window_shortcut(struct window *window, SDL_Scancode key)
+{
+    switch (key) {
+    case SDL_SCANCODE_G:
+        toggle_grab(window);
+        return true;
+    case SDL_SCANCODE_M:
+        if (window->settings.mouse)
+            window_capture(window, !window->captured);
+        return window->settings.mouse;
+    case SDL_SCANCODE_F:
+        toggle_full_screen(window);
+        return true;
+    case SDL_SCANCODE_S:
+        toggle_count(window);
+        return true;
+    default:
+        return false;
+    }
 }
 
 // ---- time -----------------------------------------------------------------
 
 uint64_t window_deadline(const struct window *window)
 {
-    uint64_t mode = window->mode_due_ns, off_due = window->off_due_ns;
-    return !mode || (off_due && off_due < mode) ? off_due : mode;
+    const uint64_t due[] = {window->mode_due_ns, window->off_due_ns, window->place_due_ns,
+                            window->counted ? window->counted_ns + COUNT_NS : 0};
+    uint64_t first = 0;
+    for (size_t i = 0; i < sizeof(due) / sizeof(due[0]); i++)
+        if (due[i] && (!first || due[i] < first))
+            first = due[i];
+    return first;
 }
 
 void window_tick(struct window *window, uint64_t now_ns)
 {
     if (window->mode_due_ns && window->mode_due_ns <= now_ns)
         tell_mode(window);
+    if (window->place_due_ns && window->place_due_ns <= now_ns)
+        keep_place(window);
+    if (window->counted && window->counted_ns + COUNT_NS <= now_ns)
+        count(window, now_ns);
     if (window->off_due_ns && window->off_due_ns <= now_ns) {
         window->off_due_ns = 0;
         set_notice(window, off);

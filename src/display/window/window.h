@@ -26,6 +26,11 @@ struct window {
     bool grabbed;
     bool captured;          // the person's mouse
     uint32_t width, height; // pixels
+    const char *state;      // the machine's, in the title; NULL: it runs
+    bool counted;           // the title says how many frames a second were shown
+    unsigned frames;        // since then:
+    uint64_t counted_ns;    // when the title was made last
+    double rate;            // frames a second before that; negative: not known yet
     const char *farewell;   // in the title, when the person has closed it once; NULL: nothing
     const char *notice;     // what it says instead of a picture; NULL: it shows the picture
 
@@ -35,6 +40,7 @@ struct window {
     uint32_t told_refresh, told_dpi;    // of the screen that it is on
     uint64_t mode_due_ns;               // the person has resized the window; 0: no
     uint64_t off_due_ns;                // the guest has switched the output off; 0: no
+    uint64_t place_due_ns;              // it was moved; 0: no
     uint64_t ours_until_ns;             // size events until then are answers to our own resizing
 
     SDL_Cursor *cursor; // the guest's
@@ -48,8 +54,9 @@ bool window_open(struct window *window, const struct window_settings *settings, 
 // Errors: false after a log line.
 bool window_reopen(struct window *window, bool vulkan);
 void window_close(struct window *window);
-// Adds a static text to the title.
+// Adds a static text to the title; NULL: none.
 void window_say(struct window *window, const char *farewell);
+void window_say_state(struct window *window, const char *state);
 
 // Shows by `presenter` from here on; NULL: by none. Owns: the window takes it over.
 void window_set_presenter(struct window *window, struct window_presenter *presenter);
@@ -58,16 +65,18 @@ void window_set_presenter(struct window *window, struct window_presenter *presen
 void window_picture(struct window *window);
 void window_frame(struct window *window, const struct picture_rect *damage);
 void window_cursor(struct window *window, bool shape_changed);
+// A frame is on the screen.
+void window_shown(struct window *window);
 
 // What the person does.
+// A key that goes down with Ctrl+Alt. False: it is the guest's.
+bool window_shortcut(struct window *window, SDL_Scancode key);
 void window_event(struct window *window, const SDL_WindowEvent *event);
 // Turns a place in the window (SDL's units) into pixels of the picture. False: there is no picture.
 bool window_point(const struct window *window, double *x, double *y);
-void window_toggle_grab(struct window *window);
 // The person's mouse moves the guest's mouse, and not the pointer on the screen. The guest must
 // have one.
 void window_capture(struct window *window, bool captured);
-void window_toggle_fullscreen(struct window *window);
 
 // When to call window_tick (os_now_ns); 0: never.
 uint64_t window_deadline(const struct window *window);

@@ -420,3 +420,9 @@ void display_front_set_leds(struct display_front *front, uint32_t leds)
     struct link_keyboard_leds message = {.leds = leds};
     send(front, LINK_KEYBOARD_LEDS, &message, sizeof(message), NULL, 0, NULL);
 }
+
+void display_front_set_state(struct display_front *front, enum link_machine_state state)
+{
+    struct link_machine_condition message = {.state = state};
+    send(front, LINK_MACHINE_CONDITION, &message, sizeof(message), NULL, 0, NULL);
+}

@@ -53,5 +53,6 @@ void display_front_destroy(struct display_front *front);
 // Shows the device's outputs from now on; NULL: nothing. Detach a device before it is destroyed.
 void display_front_attach(struct display_front *front, struct gpu_device *device);
 void display_front_set_leds(struct display_front *front, uint32_t leds);
+void display_front_set_state(struct display_front *front, enum link_machine_state state);
 
 #endif
