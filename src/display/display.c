@@ -174,7 +174,7 @@ static bool take_file(struct display *display, const struct link_file_open *open
     int fd = link_take_fd(display->link, 0);
     int64_t size = fd < 0 ? -EBADF : os_shm_size(fd);
     if (size >= 0 && (uint64_t)size >= open->size && display->file_count < MAX_FILES &&
-        !find_file(display, open->file_id))
+        open->file_id && !find_file(display, open->file_id))
         file = calloc(1, sizeof(*file));
     if (!file) {
         if (fd >= 0)

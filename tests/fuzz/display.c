@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "played.h"
+
 #define BANK_SIZE 65536 // a machine per input: small
 #include "../unit/gpu/machine.c"
 #include "display/display.h"
@@ -14,13 +16,9 @@
 
 enum { STEPS = 200 };
 
-static struct {
-    const uint8_t *at, *end;
-} script;
-
 static uint32_t byte(void)
 {
-    return script.at < script.end ? *script.at++ : 0;
+    return (uint32_t)take(1);
 }
 
 static uint32_t word(void)
@@ -29,7 +27,7 @@ static uint32_t word(void)
     if (kind < 0xe0)
         return kind & 31;
     if (kind < 0xf8)
-        return byte() << 24 | byte() << 16 | byte() << 8 | byte();
+        return (uint32_t)take(4);
     return UINT32_MAX - (kind & 7);
 }
 
@@ -394,9 +392,6 @@ static void against_a_device(void)
     link_destroy(device);
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
@@ -404,26 +399,9 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-// In place of base/log.c: a fuzzer's log is of no interest.
-void log_write(enum log_level level, const char *format, ...)
-{
-    (void)level, (void)format;
-}
-
 void log_set_level(enum log_level level)
 {
     (void)level;
-}
-
-enum log_level log_get_level(void)
-{
-    return LOG_ERROR;
-}
-
-int log_limit_allows(struct log_limit *limit, uint64_t now_ns, uint32_t burst, uint64_t period_ns)
-{
-    (void)limit, (void)now_ns, (void)burst, (void)period_ns;
-    return 1;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

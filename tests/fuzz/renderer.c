@@ -1,30 +1,23 @@
 // Workers that say and do anything, against all that the device process has to do with them: the
 // pool, its processes, the renderers and their budget. Only the processes are missing: starting,
-// ending and reaping them is played here, and time passes only when the script says so.
-//
-// Compiled with the names of the calls that are played: see meson.build.
+// ending and reaping them is played here.
 #include "link/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "../unit/short.h"
-#include "base/log.h"
 #include "link/context_messages.h"
 #include "os/os.h"
 #include "os/process.h"
 #include "os/socket.h"
+#include "played.h"
 #include "renderer/private.h"
-
-#include <poll.h>
 
 enum { WORKERS = 24, CONTEXTS = 3, DEBTS = 24, STEPS = 200 };
 
@@ -57,12 +50,7 @@ struct context {
     bool is_lost;
 };
 
-struct script {
-    const uint8_t *at, *end;
-};
-
 static struct {
-    struct script script;
     struct os_loop *loop;
     struct link_pool *pool;
     struct renderers *all;
@@ -70,55 +58,7 @@ static struct {
     struct worker workers[WORKERS];
     unsigned worker_count, rounds;
     bool cannot_start;
-    uint64_t now;
 } stage;
-
-static uint64_t take(unsigned bytes)
-{
-    uint64_t value = 0;
-    for (; bytes && stage.script.at < stage.script.end; bytes--)
-        value = value << 8 | *stage.script.at++;
-    return value;
-}
-
-// Mostly small, so that numbers meet.
-static uint64_t number(void)
-{
-    uint8_t kind = (uint8_t)take(1);
-    if (kind < 0xc0)
-        return kind & 15;
-    if (kind < 0xe0)
-        return (uint64_t)(kind & 31) << 12;
-    return kind < 0xf8 ? take(8) : UINT64_MAX - (kind & 7);
-}
-
-static void expect(bool good)
-{
-    if (!good)
-        abort();
-}
-
-// In place of base/log.c: a fuzzer's log is of no interest, but what is put into it is.
-void log_write(enum log_level level, const char *format, ...)
-{
-    char text[1024];
-    va_list arguments;
-    (void)level;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
-}
-
-enum log_level log_get_level(void)
-{
-    return LOG_DEBUG;
-}
-
-int log_limit_allows(struct log_limit *limit, uint64_t now_ns, uint32_t burst, uint64_t period_ns)
-{
-    (void)limit, (void)now_ns, (void)burst, (void)period_ns;
-    return 1;
-}
 
 // ---- processes and time, played -------------------------------------------
 
@@ -168,24 +108,6 @@ pid_t fuzz_waitpid(pid_t pid, int *status, int flags)
     *status = worker->status;
     return pid;
 }
-
-int fuzz_clock_gettime(clockid_t clock, struct timespec *now)
-{
-    (void)clock;
-    *now = (struct timespec){.tv_sec = (time_t)(stage.now / 1000000000u),
-                             .tv_nsec = (long)(stage.now % 1000000000u)};
-    return 0;
-}
-
-int fuzz_nanosleep(const struct timespec *time, struct timespec *left)
-{
-    (void)left;
-    stage.now += (uint64_t)time->tv_sec * 1000000000u + (uint64_t)time->tv_nsec;
-    return 0;
-}
-
-#undef poll
-int poll(struct pollfd *fds, nfds_t count, int timeout);
 
 // Whoever would sleep is done for now.
 int fuzz_poll(struct pollfd *fds, nfds_t count, int timeout)
@@ -598,7 +520,7 @@ static void step(void)
             speak(&stage.workers[stage.worker_count - 1 - (what >> 3) % stage.worker_count]);
         break;
     case 6:
-        stage.now += (uint64_t)(1 + (what >> 4)) * 100000000u;
+        played_now += (uint64_t)(1 + (what >> 4)) * 100000000u;
         break;
     case 7:
         if (what >> 3 == 31)
@@ -626,9 +548,6 @@ static unsigned count_descriptors(void)
     return count;
 }
 
-int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
     (void)argc, (void)argv;
@@ -641,8 +560,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *const command[] = {"worker", NULL};
     unsigned before = count_descriptors();
     memset(&stage, 0, sizeof(stage));
-    stage.script = (struct script){data, data + size};
-    stage.now = 1000000000;
+    script.at = data;
+    script.end = data + size;
+    played_now = 1000000000;
     stage.loop = new_loop();
     uint8_t kind = (uint8_t)take(1);
     struct link_pool_options pool = {.command = command, .keep_spare = kind & 1};
@@ -655,7 +575,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                         .max_queued = 1 << 16};
     options.max_memory[LINK_MEMORY_HOST] = kind & 8 ? 64 << 20 : 0;
     stage.all = renderers_create(stage.loop, &options);
-    for (unsigned i = 0; stage.script.at < stage.script.end && i < STEPS; i++)
+    for (unsigned i = 0; script.at < script.end && i < STEPS; i++)
         step();
     for (unsigned i = 0; i < CONTEXTS; i++) {
         drop(&stage.contexts[i]);

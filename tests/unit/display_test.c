@@ -177,6 +177,15 @@ static void pictures_that_do_not_fit_end_the_display(void **state)
     }
 }
 
+// No file has the number that stands for none: its pictures would not be checked.
+static void a_file_has_a_number(void **state)
+{
+    struct bed *bed = *state;
+    struct link_file_open open = {.size = SIZE};
+    tell(bed, LINK_FILE_OPEN, &open, sizeof(open), &bed->file);
+    assert_false(display_dispatch(bed->display));
+}
+
 static void what_a_person_does_is_sent_in_order(void **state)
 {
     struct bed *bed = *state;
@@ -263,6 +272,7 @@ int main(void)
         DISPLAY_TEST(frames_are_answered_once_and_lie_in_the_picture),
         DISPLAY_TEST(a_closed_file_is_shown_no_more),
         cmocka_unit_test(pictures_that_do_not_fit_end_the_display),
+        DISPLAY_TEST(a_file_has_a_number),
         DISPLAY_TEST(what_a_person_does_is_sent_in_order),
         DISPLAY_TEST(outputs_that_are_on_lie_side_by_side),
     };
