@@ -14,8 +14,6 @@
 
 #include "base/log.h"
 
-struct os_spawn_options;
-
 static struct {
     const uint8_t *at, *end;
 } script;
@@ -47,7 +45,6 @@ static inline void expect(bool good)
         abort();
 }
 
-pid_t fuzz_spawn(const struct os_spawn_options *options);
 int fuzz_kill(pid_t pid, int signal_number);
 pid_t fuzz_waitpid(pid_t pid, int *status, int flags);
 int fuzz_poll(struct pollfd *fds, nfds_t count, int timeout);
