@@ -66,6 +66,12 @@ CASES = [
      {"src/os/a.c": function("a", "b();"), "src/os/b.c": function("b", "// a()")}, None, None),
     ("a circle that is there for a reason",
      {"src/input/device.c": function("a", "b();"), "src/input/state.c": function("b", "a();")}, None, None),
+    ("a reader of others' bytes is told of", "src/link/link.c", "int x = recvmsg(y);\n", None),
+    ("wherever it is", "src/os/x.c", "int x = recv(y);\n", "x.c:1: recv: whoever receives bytes has a row"),
+    ("a fuzzer is told of", {"tests/fuzz/x.c": "int LLVMFuzzerTestOneInput(int x)", "src/os/x.c": ""}, None,
+     "the target x has no row"),
+    ("and what is told of is there", {"tests/fuzz/vtest.c": "int LLVMFuzzerTestOneInput(int x)", "src/os/x.c": ""}, None,
+     "the target venus is not in tests/fuzz"),
     ("sizeof has parentheses", "src/os/x.c", "int x = sizeof y;\n", "x.c:1: sizeof without parentheses"),
     ("where it has them", "src/os/x.c", "int x = sizeof(y); // sizeof y\n", None),
     ("a section line", "src/os/x.c", "// ---- name -----\n", None),
@@ -79,7 +85,8 @@ def try_case(promise, path, text, said):
     folder = tempfile.mkdtemp(prefix="hesper-rooms-")
     try:
         os.makedirs(os.path.join(folder, "docs"))
-        shutil.copy(os.path.join(ROOT, "docs/architecture.md"), os.path.join(folder, "docs"))
+        for page in ("docs/architecture.md", "docs/security.md"):
+            shutil.copy(os.path.join(ROOT, page), os.path.join(folder, "docs"))
         for name, content in (path if text is None else {path: text}).items():
             os.makedirs(os.path.join(folder, os.path.dirname(name)), exist_ok=True)
             with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
