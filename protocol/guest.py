@@ -74,7 +74,10 @@ class GuestWriter:
         lines += ['    memcpy(args.%s, %s, sizeof(args.%s));' % (p.name, p.name, p.name) for p in command.params if p.dims]
         lines += ['    guest_name(%s, %s);' % (self.count(p), p.name) for p in handles]
         reply = 'true' if outputs or command.result != 'void' else 'false'
-        lines.append('    guest_call(%s, WIRE_%s, &args, %s);' % (first, name, reply))
+        if command.params[0].type == 'VkPhysicalDevice':
+            lines.append('    guest_ask(%s, WIRE_%s, &args);' % (first, name))
+        else:
+            lines.append('    guest_call(%s, WIRE_%s, &args, %s);' % (first, name, reply))
         for p in handles:
             if not p.len or '->' in p.len[0]:  # all or nothing
                 lines += ['    if (args.ret < 0)', '        guest_unname(%s, %s);' % (self.count(p), p.name)]

@@ -7,7 +7,7 @@ vkAllocateCommandBuffers(VkDevice device, const VkCommandBufferAllocateInfo *pAl
                          VkCommandBuffer *pCommandBuffers)
 {
     struct guest_device *self = (struct guest_device *)device;
-    struct guest_instance *instance = self->handle.instance;
+    struct guest_context *context = self->handle.context;
     uint32_t count = pAllocateInfo->commandBufferCount, made = 0;
     struct guest_scratch scratch;
     uint64_t *ids = guest_scratch_take(&scratch, device, count * sizeof(*ids));
@@ -16,7 +16,7 @@ vkAllocateCommandBuffers(VkDevice device, const VkCommandBufferAllocateInfo *pAl
                                                       .pCommandBuffers = (VkCommandBuffer *)ids,
                                                       .ret = VK_ERROR_OUT_OF_HOST_MEMORY};
     for (; ids && made < count; made++) {
-        struct guest_command_buffer *buffer = guest_new(instance, sizeof(*buffer));
+        struct guest_command_buffer *buffer = guest_new(context, sizeof(*buffer));
         if (!buffer)
             break;
         buffer->pool = pAllocateInfo->commandPool;
@@ -36,13 +36,13 @@ vkAllocateCommandBuffers(VkDevice device, const VkCommandBufferAllocateInfo *pAl
         memset(pCommandBuffers, 0, count * sizeof(*pCommandBuffers));
         return args.ret;
     }
-    guest_lock(instance);
+    guest_lock(context);
     for (uint32_t i = 0; i < count; i++) {
         struct guest_command_buffer *buffer = (struct guest_command_buffer *)pCommandBuffers[i];
         buffer->next = self->command_buffers;
         self->command_buffers = buffer;
     }
-    guest_unlock(instance);
+    guest_unlock(context);
     return VK_SUCCESS;
 }
 
@@ -50,7 +50,7 @@ vkAllocateCommandBuffers(VkDevice device, const VkCommandBufferAllocateInfo *pAl
 static void forget(struct guest_device *device, VkCommandPool pool, const void *one)
 {
     struct guest_command_buffer **link = &device->command_buffers, *gone = NULL;
-    guest_lock(device->handle.instance);
+    guest_lock(device->handle.context);
     while (*link) {
         struct guest_command_buffer *buffer = *link;
         if (one ? buffer != one : buffer->pool != pool) {
@@ -61,7 +61,7 @@ static void forget(struct guest_device *device, VkCommandPool pool, const void *
         buffer->next = gone;
         gone = buffer;
     }
-    guest_unlock(device->handle.instance);
+    guest_unlock(device->handle.context);
     while (gone) {
         struct guest_command_buffer *buffer = gone;
         gone = gone->next;

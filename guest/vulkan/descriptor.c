@@ -111,7 +111,7 @@ VKAPI_ATTR VkResult VKAPI_CALL vkCreateDescriptorUpdateTemplate(
     const VkAllocationCallbacks *pAllocator, VkDescriptorUpdateTemplate *pDescriptorUpdateTemplate)
 {
     uint32_t count = pCreateInfo->descriptorUpdateEntryCount;
-    struct template *self = guest_new(guest_handle_of(device)->instance,
+    struct template *self = guest_new(guest_handle_of(device)->context,
                                       sizeof(*self) + count * sizeof(self->entries[0]));
     *pDescriptorUpdateTemplate = (VkDescriptorUpdateTemplate)self;
     if (!self)

@@ -4,31 +4,31 @@
 // ---- queues ---------------------------------------------------------------
 
 // A timeline that no queue has; 0: all are taken.
-static uint32_t take_timeline(struct guest_instance *instance)
+static uint32_t take_timeline(struct guest_context *context)
 {
     uint32_t timeline = 1;
-    guest_lock(instance);
-    while (timeline < GUEST_TIMELINES && instance->timelines & 1ull << timeline)
+    guest_lock(context);
+    while (timeline < GUEST_TIMELINES && context->timelines & 1ull << timeline)
         timeline++;
     if (timeline < GUEST_TIMELINES)
-        instance->timelines |= 1ull << timeline;
+        context->timelines |= 1ull << timeline;
     else
         timeline = 0;
-    guest_unlock(instance);
+    guest_unlock(context);
     return timeline;
 }
 
 static bool make_queue(struct guest_device *device, uint32_t family, uint32_t index,
                        VkDeviceQueueCreateFlags flags)
 {
-    struct guest_queue *queue = guest_new(device->handle.instance, sizeof(*queue));
+    struct guest_queue *queue = guest_new(device->handle.context, sizeof(*queue));
     if (!queue)
         return false;
     queue->device = device;
     queue->flags = flags;
     queue->family = family;
     queue->index = index;
-    queue->timeline = take_timeline(device->handle.instance);
+    queue->timeline = take_timeline(device->handle.context);
     VkDeviceQueueTimelineInfoMESA timeline = {
         .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_TIMELINE_INFO_MESA, .ringIdx = queue->timeline};
     VkDeviceQueueInfo2 bound = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_INFO_2,
@@ -71,9 +71,9 @@ VKAPI_ATTR void VKAPI_CALL vkDestroyDevice(VkDevice device, const VkAllocationCa
         struct guest_queue *queue = self->queues;
         self->queues = queue->next;
         if (queue->timeline) {
-            guest_lock(self->handle.instance);
-            self->handle.instance->timelines &= ~(1ull << queue->timeline);
-            guest_unlock(self->handle.instance);
+            guest_lock(self->handle.context);
+            self->handle.context->timelines &= ~(1ull << queue->timeline);
+            guest_unlock(self->handle.context);
         }
         guest_delete(&queue->handle);
     }
@@ -82,39 +82,58 @@ VKAPI_ATTR void VKAPI_CALL vkDestroyDevice(VkDevice device, const VkAllocationCa
         self->command_buffers = buffer->next;
         guest_delete(&buffer->handle);
     }
+    guest_lock(self->handle.context);
+    self->handle.context->devices--;
+    guest_unlock(self->handle.context);
     guest_delete(&self->handle);
 }
 
+static VkResult create_device(struct guest_physical_device *physical_device,
+                              const VkDeviceCreateInfo *info, VkDevice *created)
+{
+    struct guest_context *context = physical_device->handle.context;
+    struct guest_device *device = guest_new(context, sizeof(*device));
+    if (!device)
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    device->physical_device = physical_device;
+    uint64_t id = device->handle.object.id;
+    struct wire_args_vkCreateDevice args = {.physicalDevice = (VkPhysicalDevice)physical_device,
+                                            .pCreateInfo = info,
+                                            .pDevice = (VkDevice *)&id,
+                                            .ret = VK_ERROR_DEVICE_LOST};
+    guest_call(physical_device, WIRE_vkCreateDevice, &args, true);
+    if (args.ret < 0) {
+        guest_delete(&device->handle);
+        return args.ret;
+    }
+    guest_lock(context);
+    context->devices++;
+    guest_unlock(context);
+    vkGetPhysicalDeviceMemoryProperties((VkPhysicalDevice)physical_device, &device->memory);
+    if (!make_queues(device, info)) {
+        vkDestroyDevice((VkDevice)device, NULL);
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    }
+    *created = (VkDevice)device;
+    return VK_SUCCESS;
+}
+
+// A program whose device is lost makes another one. Where the host has given the whole context up,
+// the instance gets another context for it.
 VKAPI_ATTR VkResult VKAPI_CALL vkCreateDevice(VkPhysicalDevice physicalDevice,
                                               const VkDeviceCreateInfo *pCreateInfo,
                                               const VkAllocationCallbacks *pAllocator,
                                               VkDevice *pDevice)
 {
-    struct guest_instance *instance = guest_handle_of(physicalDevice)->instance;
-    struct guest_device *device = guest_new(instance, sizeof(*device));
-    if (!device)
-        return VK_ERROR_OUT_OF_HOST_MEMORY;
-    device->physical_device = (struct guest_physical_device *)physicalDevice;
+    struct guest_physical_device *self = (struct guest_physical_device *)physicalDevice;
     VkDeviceCreateInfo info = *pCreateInfo;
     info.enabledLayerCount = 0; // long obsolete
     info.ppEnabledLayerNames = NULL;
-    uint64_t id = device->handle.object.id;
-    struct wire_args_vkCreateDevice args = {.physicalDevice = physicalDevice,
-                                            .pCreateInfo = &info,
-                                            .pDevice = (VkDevice *)&id,
-                                            .ret = VK_ERROR_DEVICE_LOST};
-    guest_call(physicalDevice, WIRE_vkCreateDevice, &args, true);
-    if (args.ret < 0) {
-        guest_delete(&device->handle);
-        return args.ret;
-    }
-    vkGetPhysicalDeviceMemoryProperties(physicalDevice, &device->memory);
-    if (!make_queues(device, pCreateInfo)) {
-        vkDestroyDevice((VkDevice)device, NULL);
-        return VK_ERROR_OUT_OF_HOST_MEMORY;
-    }
-    *pDevice = (VkDevice)device;
-    return VK_SUCCESS;
+    struct guest_context *context = self->handle.context;
+    VkResult result = create_device(self, &info, pDevice);
+    if (result == VK_ERROR_DEVICE_LOST && guest_renew(self->instance, context))
+        result = create_device(self, &info, pDevice);
+    return result;
 }
 
 VKAPI_ATTR void VKAPI_CALL vkGetDeviceQueue2(VkDevice device, const VkDeviceQueueInfo2 *pQueueInfo,
@@ -169,19 +188,19 @@ static VkResult wait_idle(struct guest_queue *queue)
 {
     if (!queue->timeline)
         return wait_by_fence(queue);
-    struct guest_instance *instance = queue->handle.instance;
+    struct guest_context *context = queue->handle.context;
     uint64_t fence;
     uint32_t round = 0;
-    if (guest_ring_fence(&instance->ring, queue->timeline, &fence))
+    if (guest_ring_fence(&context->ring, queue->timeline, &fence))
         return VK_ERROR_DEVICE_LOST;
     for (;;) {
         // A look at a time, so that other threads get their turn.
-        int error = guest_ring_fence_wait(&instance->ring, fence, round ? 1000000 : 0);
+        int error = guest_ring_fence_wait(&context->ring, fence, round ? 1000000 : 0);
         if (!error)
             return still_there(queue) ? VK_SUCCESS : VK_ERROR_DEVICE_LOST;
         if (error != GUEST_ERROR_TIMEOUT)
             return VK_ERROR_DEVICE_LOST;
-        guest_pause(instance, &round, UINT64_MAX);
+        guest_pause(context, &round, UINT64_MAX);
     }
 }
 

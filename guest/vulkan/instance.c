@@ -68,37 +68,39 @@ VKAPI_ATTR VkResult VKAPI_CALL vkEnumerateDeviceLayerProperties(VkPhysicalDevice
 
 // ---- instances ------------------------------------------------------------
 
-static int connect_instance(struct guest_instance *instance, const char *name)
+static int open_context(struct guest_context *context, const char *name)
 {
     uint32_t capset[40];
-    int error = used_connect(used_context, &instance->transport);
+    int error = used_connect(used_context, &context->transport);
     if (error)
         return error;
-    const struct guest_transport_calls *calls = instance->transport->calls;
-    error = calls->capset(instance->transport, GUEST_CAPSET_VENUS, 0, capset, sizeof(capset));
+    const struct guest_transport_calls *calls = context->transport->calls;
+    error = calls->capset(context->transport, GUEST_CAPSET_VENUS, 0, capset, sizeof(capset));
     // Word 0 is the version of the format, word 4 says that shared memory can be had.
     if (!error && (capset[0] != 1 || !capset[4]))
         error = GUEST_ERROR_UNSUPPORTED;
-    if (!error && capset[1] < wire_vk_xml_version() && instance->system->log)
-        instance->system->log(instance->system->context,
-                              "the host knows an older Vulkan than this driver: it may end a "
-                              "program that uses what is new");
+    if (!error && capset[1] < wire_vk_xml_version() && context->system->log)
+        context->system->log(context->system->context,
+                             "the host knows an older Vulkan than this driver: it may end a "
+                             "program that uses what is new");
     if (!error)
-        error = calls->open(instance->transport, GUEST_CAPSET_VENUS, name);
+        error = calls->open(context->transport, GUEST_CAPSET_VENUS, name);
     if (!error)
-        error = guest_ring_open(&instance->ring, instance->system, instance->transport, 0);
+        error = guest_ring_open(&context->ring, context->system, context->transport, 0);
     if (error)
-        calls->close(instance->transport);
+        calls->close(context->transport);
     return error;
 }
 
-static void disconnect(struct guest_instance *instance)
+static void close_context(struct guest_context *context)
 {
-    guest_ring_close(&instance->ring);
-    instance->transport->calls->close(instance->transport);
+    guest_ring_close(&context->ring);
+    context->transport->calls->close(context->transport);
+    context->system->release(context->system->context, context);
 }
 
-// Asked once, at the creation: any thread may ask for them later.
+// Asked once, at the creation: any thread may ask for them later. The ids are the same in each
+// context of an instance, and so is what the program has of them.
 static VkResult find_physical_devices(struct guest_instance *instance)
 {
     uint32_t count = 0;
@@ -110,7 +112,15 @@ static VkResult find_physical_devices(struct guest_instance *instance)
     if (args.ret < 0)
         return args.ret;
     count = count > GUEST_MAX_PHYSICAL_DEVICES ? GUEST_MAX_PHYSICAL_DEVICES : count;
-    guest_name(count, ids);
+    if (!instance->physical_device_count) {
+        for (uint32_t i = 0; i < count; i++)
+            instance->physical_devices[i].handle.object = guest_new_object();
+        instance->physical_device_count = count;
+    }
+    if (count != instance->physical_device_count)
+        return VK_ERROR_INITIALIZATION_FAILED;
+    for (uint32_t i = 0; i < count; i++)
+        ids[i] = instance->physical_devices[i].handle.object.id;
     args.pPhysicalDevices = (VkPhysicalDevice *)ids;
     args.ret = VK_ERROR_INITIALIZATION_FAILED;
     if (count)
@@ -118,35 +128,31 @@ static VkResult find_physical_devices(struct guest_instance *instance)
     if (count && args.ret < 0)
         return args.ret;
     for (uint32_t i = 0; i < count; i++) {
-        instance->physical_devices[i].handle = instance->handle;
-        instance->physical_devices[i].handle.object.loader = 0x01CDC0DE;
-        instance->physical_devices[i].handle.object.id = ids[i];
+        struct guest_physical_device *device = &instance->physical_devices[i];
+        device->handle.context = instance->handle.context;
+        device->instance = instance;
     }
-    instance->physical_device_count = count;
     return VK_SUCCESS;
 }
 
-VKAPI_ATTR VkResult VKAPI_CALL vkCreateInstance(const VkInstanceCreateInfo *pCreateInfo,
-                                                const VkAllocationCallbacks *pAllocator,
-                                                VkInstance *pInstance)
+// A context, and the instance in it. The one before stays where it is.
+static VkResult enter_context(struct guest_instance *instance, const struct guest_system *system)
 {
-    struct guest_instance self = {.system = used_system}, *instance;
-    if (!used_connect || pCreateInfo->enabledLayerCount)
-        return used_connect ? VK_ERROR_LAYER_NOT_PRESENT : VK_ERROR_INITIALIZATION_FAILED;
-    instance = guest_new(&self, sizeof(*instance));
-    if (!instance)
+    struct guest_context *former = instance->handle.context;
+    struct guest_context *context = system->allocate(system->context, sizeof(*context));
+    if (!context)
         return VK_ERROR_OUT_OF_HOST_MEMORY;
-    instance->handle.instance = instance;
-    instance->system = used_system;
-    const VkApplicationInfo *application = pCreateInfo->pApplicationInfo;
-    const char *name = application ? application->pApplicationName : NULL;
-    if (connect_instance(instance, name ? name : "program")) {
-        guest_delete(&instance->handle);
+    context->system = system;
+    context->former = former;
+    if (open_context(context, instance->names[0][0] ? instance->names[0] : "program")) {
+        system->release(system->context, context);
         return VK_ERROR_INITIALIZATION_FAILED;
     }
+    instance->handle.context = context;
     // The extensions of an instance are the guest's own.
     VkInstanceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
-                                 .pApplicationInfo = application};
+                                 .pApplicationInfo =
+                                     instance->application.sType ? &instance->application : NULL};
     uint64_t id = instance->handle.object.id;
     struct wire_args_vkCreateInstance args = {
         .pCreateInfo = &info, .pInstance = (VkInstance *)&id, .ret = VK_ERROR_DEVICE_LOST};
@@ -154,9 +160,93 @@ VKAPI_ATTR VkResult VKAPI_CALL vkCreateInstance(const VkInstanceCreateInfo *pCre
     if (args.ret >= 0)
         args.ret = find_physical_devices(instance);
     if (args.ret < 0) {
-        disconnect(instance);
-        guest_delete(&instance->handle);
-        return args.ret == VK_ERROR_DEVICE_LOST ? VK_ERROR_INITIALIZATION_FAILED : args.ret;
+        instance->handle.context = former;
+        close_context(context);
+    }
+    return args.ret == VK_ERROR_DEVICE_LOST ? VK_ERROR_INITIALIZATION_FAILED : args.ret;
+}
+
+// What nobody lives in any more can go, but for the last one: some thread may still be in it.
+static void close_former(struct guest_context *lost)
+{
+    struct guest_context **link = &lost->former, *former;
+    while ((former = *link) != NULL) {
+        if (former->devices) {
+            link = &former->former;
+            continue;
+        }
+        *link = former->former;
+        close_context(former);
+    }
+}
+
+bool guest_renew(struct guest_instance *instance, struct guest_context *lost)
+{
+    uint32_t round = 0;
+    if (!lost->ring.lost)
+        return false;
+    guest_lock(lost);
+    while (instance->renewing) {
+        guest_unlock(lost);
+        guest_pause(lost, &round, UINT64_MAX);
+        guest_lock(lost);
+    }
+    bool ours = instance->handle.context == lost;
+    instance->renewing = ours;
+    guest_unlock(lost);
+    if (!ours)
+        return true;
+    bool renewed = enter_context(instance, lost->system) >= 0;
+    if (renewed)
+        close_former(lost);
+    guest_lock(lost);
+    instance->renewing = false;
+    guest_unlock(lost);
+    return renewed;
+}
+
+void guest_ask(VkPhysicalDevice physical_device, enum wire_command command, void *args)
+{
+    struct guest_physical_device *self = (struct guest_physical_device *)physical_device;
+    struct guest_context *context = self->handle.context;
+    if (guest_ring_call(&context->ring, command, args, true) == GUEST_ERROR_LOST &&
+        guest_renew(self->instance, context))
+        guest_call(self, command, args, true);
+}
+
+static void remember(struct guest_instance *instance, const VkApplicationInfo *application)
+{
+    if (!application)
+        return;
+    const char *names[] = {application->pApplicationName, application->pEngineName};
+    instance->application = *application;
+    instance->application.pNext = NULL;
+    for (int i = 0; i < 2; i++) {
+        size_t size = names[i] ? strlen(names[i]) : 0;
+        size = size < sizeof(instance->names[i]) ? size : sizeof(instance->names[i]) - 1;
+        if (size)
+            memcpy(instance->names[i], names[i], size);
+    }
+    instance->application.pApplicationName = names[0] ? instance->names[0] : NULL;
+    instance->application.pEngineName = names[1] ? instance->names[1] : NULL;
+}
+
+VKAPI_ATTR VkResult VKAPI_CALL vkCreateInstance(const VkInstanceCreateInfo *pCreateInfo,
+                                                const VkAllocationCallbacks *pAllocator,
+                                                VkInstance *pInstance)
+{
+    if (!used_connect || pCreateInfo->enabledLayerCount)
+        return used_connect ? VK_ERROR_LAYER_NOT_PRESENT : VK_ERROR_INITIALIZATION_FAILED;
+    struct guest_instance *instance =
+        used_system->allocate(used_system->context, sizeof(*instance));
+    if (!instance)
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
+    instance->handle.object = guest_new_object();
+    remember(instance, pCreateInfo->pApplicationInfo);
+    VkResult result = enter_context(instance, used_system);
+    if (result < 0) {
+        used_system->release(used_system->context, instance);
+        return result;
     }
     *pInstance = (VkInstance)instance;
     return VK_SUCCESS;
@@ -168,11 +258,16 @@ VKAPI_ATTR void VKAPI_CALL vkDestroyInstance(VkInstance instance,
     struct guest_instance *self = (struct guest_instance *)instance;
     if (!self)
         return;
+    const struct guest_system *system = self->handle.context->system;
     struct wire_args_vkDestroyInstance args = {.instance =
                                                    (VkInstance)(uintptr_t)self->handle.object.id};
     guest_call(self, WIRE_vkDestroyInstance, &args, false);
-    disconnect(self);
-    guest_delete(&self->handle);
+    while (self->handle.context) {
+        struct guest_context *context = self->handle.context;
+        self->handle.context = context->former;
+        close_context(context);
+    }
+    system->release(system->context, self);
 }
 
 // ---- physical devices -----------------------------------------------------
@@ -282,7 +377,7 @@ VKAPI_ATTR VkResult VKAPI_CALL
 vkEnumerateDeviceExtensionProperties(VkPhysicalDevice physicalDevice, const char *pLayerName,
                                      uint32_t *pPropertyCount, VkExtensionProperties *pProperties)
 {
-    const struct guest_system *system = guest_handle_of(physicalDevice)->instance->system;
+    const struct guest_system *system = guest_handle_of(physicalDevice)->context->system;
     uint32_t count = 0, kept = 0;
     if (pLayerName)
         return VK_ERROR_LAYER_NOT_PRESENT;
@@ -290,7 +385,7 @@ vkEnumerateDeviceExtensionProperties(VkPhysicalDevice physicalDevice, const char
                                                                   .pPropertyCount = &count,
                                                                   .ret =
                                                                       VK_ERROR_OUT_OF_HOST_MEMORY};
-    guest_call(physicalDevice, WIRE_vkEnumerateDeviceExtensionProperties, &args, true);
+    guest_ask(physicalDevice, WIRE_vkEnumerateDeviceExtensionProperties, &args);
     if (args.ret < 0)
         return args.ret;
     VkExtensionProperties *list =
@@ -300,7 +395,7 @@ vkEnumerateDeviceExtensionProperties(VkPhysicalDevice physicalDevice, const char
     args.pProperties = list;
     args.ret = VK_ERROR_OUT_OF_HOST_MEMORY;
     if (count)
-        guest_call(physicalDevice, WIRE_vkEnumerateDeviceExtensionProperties, &args, true);
+        guest_ask(physicalDevice, WIRE_vkEnumerateDeviceExtensionProperties, &args);
     for (uint32_t i = 0; args.ret >= 0 && i < count; i++) {
         if (!left_out(list[i].extensionName))
             list[kept++] = list[i];

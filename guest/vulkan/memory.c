@@ -10,7 +10,7 @@ VKAPI_ATTR VkResult VKAPI_CALL vkAllocateMemory(VkDevice device,
                                                 VkDeviceMemory *pMemory)
 {
     struct guest_device *self = (struct guest_device *)device;
-    struct guest_memory *memory = guest_new(self->handle.instance, sizeof(*memory));
+    struct guest_memory *memory = guest_new(self->handle.context, sizeof(*memory));
     if (!memory)
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     uint32_t type = pAllocateInfo->memoryTypeIndex;
@@ -42,7 +42,7 @@ VKAPI_ATTR void VKAPI_CALL vkFreeMemory(VkDevice device, VkDeviceMemory memory,
     struct wire_args_vkFreeMemory args = {
         .device = device, .memory = (VkDeviceMemory)(uintptr_t)self->handle.object.id};
     guest_call(device, WIRE_vkFreeMemory, &args, false);
-    guest_ring_blob_free(&self->handle.instance->ring, &self->blob);
+    guest_ring_blob_free(&self->handle.context->ring, &self->blob);
     guest_delete(&self->handle);
 }
 
@@ -56,7 +56,7 @@ static VkResult map(struct guest_memory *memory)
     if (!memory->mappable)
         return VK_ERROR_MEMORY_MAP_FAILED;
     uint64_t size = (memory->size + PAGE - 1) & ~(uint64_t)(PAGE - 1);
-    int error = guest_ring_blob(&memory->handle.instance->ring, memory->handle.object.id, size,
+    int error = guest_ring_blob(&memory->handle.context->ring, memory->handle.object.id, size,
                                 GUEST_BLOB_MAPPABLE, &memory->blob);
     return error ? VK_ERROR_MEMORY_MAP_FAILED : VK_SUCCESS;
 }
@@ -123,34 +123,34 @@ static VkResult result_of(int error)
 VkResult guest_present(VkDevice device, VkDeviceMemory memory, uint32_t output,
                        const struct guest_picture *picture)
 {
-    struct guest_instance *instance = guest_handle_of(device)->instance;
+    struct guest_context *context = guest_handle_of(device)->context;
     struct guest_memory *self = (struct guest_memory *)memory;
     VkResult result = self ? map(self) : VK_SUCCESS;
     if (result != VK_SUCCESS)
         return result;
-    guest_lock(instance);
-    int error = instance->transport->calls->scanout(instance->transport, output,
-                                                    self ? &self->blob : NULL, picture);
-    guest_unlock(instance);
+    guest_lock(context);
+    int error = context->transport->calls->scanout(context->transport, output,
+                                                   self ? &self->blob : NULL, picture);
+    guest_unlock(context);
     return result_of(error);
 }
 
 VkResult guest_present_flush(VkDevice device, VkDeviceMemory memory,
                              const struct guest_picture *picture)
 {
-    struct guest_instance *instance = guest_handle_of(device)->instance;
+    struct guest_context *context = guest_handle_of(device)->context;
     struct guest_memory *self = (struct guest_memory *)memory;
-    guest_lock(instance);
-    int error = instance->transport->calls->flush(instance->transport, &self->blob, picture);
-    guest_unlock(instance);
+    guest_lock(context);
+    int error = context->transport->calls->flush(context->transport, &self->blob, picture);
+    guest_unlock(context);
     return result_of(error);
 }
 
 VkResult guest_outputs(VkDevice device, struct guest_info *info)
 {
-    struct guest_instance *instance = guest_handle_of(device)->instance;
-    guest_lock(instance);
-    int error = instance->transport->calls->info(instance->transport, info);
-    guest_unlock(instance);
+    struct guest_context *context = guest_handle_of(device)->context;
+    guest_lock(context);
+    int error = context->transport->calls->info(context->transport, info);
+    guest_unlock(context);
     return result_of(error);
 }

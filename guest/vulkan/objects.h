@@ -12,24 +12,34 @@
 
 #define GUEST_MAX_PHYSICAL_DEVICES 16
 
+// A context on the host. If it is lost, its devices are, and the instance goes on with another one.
+struct guest_context {
+    const struct guest_system *system;
+    struct guest_transport *transport;
+    struct guest_ring ring;
+    uint64_t timelines;           // bits of those that a queue has
+    uint32_t devices;             // that live in it
+    struct guest_context *former; // the one before it, which is lost and may still have devices
+};
+
 // The head of each: a program's handle points to it.
 struct guest_handle {
     struct guest_object object;
-    struct guest_instance *instance;
+    struct guest_context *context;
 };
 
 struct guest_physical_device {
     struct guest_handle handle;
+    struct guest_instance *instance;
 };
 
 struct guest_instance {
-    struct guest_handle handle;
-    const struct guest_system *system;
-    struct guest_transport *transport;
-    struct guest_ring ring;
+    struct guest_handle handle; // its context is the newest
+    bool renewing;              // some thread makes another one
+    VkApplicationInfo application;
+    char names[2][64]; // of the application and its engine
     uint32_t physical_device_count;
     struct guest_physical_device physical_devices[GUEST_MAX_PHYSICAL_DEVICES];
-    uint64_t timelines; // bits of those that a queue has
 };
 
 struct guest_device {
@@ -65,8 +75,9 @@ struct guest_memory {
 
 // ---- what entry points use ------------------------------------------------
 
+struct guest_object guest_new_object(void);
 // A new object of `size` bytes, which begins with a struct guest_handle. NULL: no memory.
-void *guest_new(struct guest_instance *instance, size_t size);
+void *guest_new(struct guest_context *context, size_t size);
 void guest_delete(struct guest_handle *handle); // NULL is fine
 
 // Memory that is needed for the time of a call. Small needs take none.
@@ -88,19 +99,26 @@ static inline uint64_t guest_id_of(const void *dispatchable)
     return dispatchable ? guest_handle_of(dispatchable)->object.id : 0;
 }
 
-void guest_lock(const struct guest_instance *instance);
-void guest_unlock(const struct guest_instance *instance);
+void guest_lock(const struct guest_context *context);
+void guest_unlock(const struct guest_context *context);
+
+// Sees to it that the instance has another context than this one, if it is lost. False: it is not
+// lost, or there is no other.
+bool guest_renew(struct guest_instance *instance, struct guest_context *lost);
 
 // Sends a command for a dispatchable object. If it cannot be sent or answered, args stay as they
 // are: give args->ret a value that says so.
 void guest_call(const void *dispatchable, enum wire_command command, void *args, bool reply);
+
+// The same for a question to a physical device: if its context is lost, another one answers.
+void guest_ask(VkPhysicalDevice physical_device, enum wire_command command, void *args);
 
 // Ids for handles that a command is going to make, and none for those it did not make.
 void guest_name(uint32_t count, void *handles);
 void guest_unname(uint32_t count, void *handles);
 
 // Waits by asking: `round` as for the system's relax. False: `deadline` has passed.
-uint64_t guest_deadline(const struct guest_instance *instance, uint64_t nanoseconds);
-bool guest_pause(const struct guest_instance *instance, uint32_t *round, uint64_t deadline);
+uint64_t guest_deadline(const struct guest_context *context, uint64_t nanoseconds);
+bool guest_pause(const struct guest_context *context, uint32_t *round, uint64_t deadline);
 
 #endif

@@ -45,7 +45,7 @@ VKAPI_ATTR VkResult VKAPI_CALL vkGetQueryPoolResults(VkDevice device, VkQueryPoo
                                                      size_t dataSize, void *pData,
                                                      VkDeviceSize stride, VkQueryResultFlags flags)
 {
-    const struct guest_instance *instance = guest_handle_of(device)->instance;
+    const struct guest_context *context = guest_handle_of(device)->context;
     const bool wait = flags & VK_QUERY_RESULT_WAIT_BIT;
     const size_t width = flags & VK_QUERY_RESULT_64_BIT ? 8 : 4;
     const size_t values = width * ((uint64_t)(uintptr_t)queryPool >> VALUES_SHIFT);
@@ -64,7 +64,7 @@ VKAPI_ATTR VkResult VKAPI_CALL vkGetQueryPoolResults(VkDevice device, VkQueryPoo
     do {
         result = guest_plain_vkGetQueryPoolResults(device, queryPool, firstQuery, queryCount,
                                                    queryCount * each, results, each, asked);
-    } while (wait && result == VK_NOT_READY && guest_pause(instance, &round, UINT64_MAX));
+    } while (wait && result == VK_NOT_READY && guest_pause(context, &round, UINT64_MAX));
     for (uint32_t i = 0; result >= 0 && i < queryCount; i++) {
         const uint8_t *from = results + i * each;
         uint8_t *to = (uint8_t *)pData + i * stride;

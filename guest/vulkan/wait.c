@@ -5,13 +5,13 @@ VKAPI_ATTR VkResult VKAPI_CALL vkWaitForFences(VkDevice device, uint32_t fenceCo
                                                const VkFence *pFences, VkBool32 waitAll,
                                                uint64_t timeout)
 {
-    const struct guest_instance *instance = guest_handle_of(device)->instance;
-    uint64_t deadline = timeout ? guest_deadline(instance, timeout) : 0;
+    const struct guest_context *context = guest_handle_of(device)->context;
+    uint64_t deadline = timeout ? guest_deadline(context, timeout) : 0;
     uint32_t round = 0;
     VkResult result;
     do {
         result = guest_plain_vkWaitForFences(device, fenceCount, pFences, waitAll, 0);
-    } while (result == VK_TIMEOUT && timeout && guest_pause(instance, &round, deadline));
+    } while (result == VK_TIMEOUT && timeout && guest_pause(context, &round, deadline));
     return result;
 }
 
@@ -19,12 +19,12 @@ VKAPI_ATTR VkResult VKAPI_CALL vkWaitSemaphores(VkDevice device,
                                                 const VkSemaphoreWaitInfo *pWaitInfo,
                                                 uint64_t timeout)
 {
-    const struct guest_instance *instance = guest_handle_of(device)->instance;
-    uint64_t deadline = timeout ? guest_deadline(instance, timeout) : 0;
+    const struct guest_context *context = guest_handle_of(device)->context;
+    uint64_t deadline = timeout ? guest_deadline(context, timeout) : 0;
     uint32_t round = 0;
     VkResult result;
     do {
         result = guest_plain_vkWaitSemaphores(device, pWaitInfo, 0);
-    } while (result == VK_TIMEOUT && timeout && guest_pause(instance, &round, deadline));
+    } while (result == VK_TIMEOUT && timeout && guest_pause(context, &round, deadline));
     return result;
 }

@@ -1,11 +1,13 @@
 // loss: what a program hears of a device that its driver loses while it works. Each mode submits
 // work again and again and asks for its end in its own way, until the driver says that the device
 // is lost; then it goes on with a new device. tests/vtest/cases.py has the driver lose it
-// (tests/plan/icd.c). "done" must never be said of work that is not done.
+// (tests/plan/icd.c). A second argument says how many rounds the new device works, for a plan that
+// begins again in a new process of the host. "done" must never be said of work that is not done.
 #include "app.h"
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define SECOND 1000000000ull
@@ -149,8 +151,8 @@ static void renew(struct app *app, const void *features)
                                   NULL, &app->pool));
 }
 
-// Works until the device is lost, or for ROUNDS. The device is gone afterwards.
-static VkResult work(struct app *app, size_t way)
+// Works until the device is lost, or for so many rounds. The device is gone afterwards.
+static VkResult work(struct app *app, size_t way, uint32_t rounds)
 {
     struct work w = {.app = app};
     w.word =
@@ -171,7 +173,7 @@ static VkResult work(struct app *app, size_t way)
                                 },
                                 NULL, &w.semaphore));
     VkResult result = VK_SUCCESS;
-    for (uint32_t i = 1; i <= ROUNDS && result == VK_SUCCESS; i++)
+    for (uint32_t i = 1; i <= rounds && result == VK_SUCCESS; i++)
         result = round_of(&w, way, i);
     vk.DestroySemaphore(app->device, w.semaphore, NULL);
     vk.DestroyFence(app->device, w.fence, NULL);
@@ -193,14 +195,15 @@ int main(int argc, char **argv)
         .timelineSemaphore = VK_TRUE};
     struct app app;
     app_init(&app, &(struct app_wants){.api_version = VK_API_VERSION_1_2, .features = &features});
-    const VkResult result = work(&app, way);
+    const VkResult result = work(&app, way, ROUNDS);
     printf("%s: %s\n", ways[way].name,
            result == VK_SUCCESS             ? "all done"
            : result == VK_ERROR_DEVICE_LOST ? "VK_ERROR_DEVICE_LOST"
                                             : "something else");
     if (result == VK_ERROR_DEVICE_LOST) {
         renew(&app, &features);
-        app_expect(work(&app, way) == VK_SUCCESS, "a new device to work");
+        app_expect(work(&app, way, argc > 2 ? (uint32_t)atoi(argv[2]) : ROUNDS) == VK_SUCCESS,
+                   "a new device to work");
         puts("a new device works");
     }
     vk.DestroyInstance(app.instance, NULL);
