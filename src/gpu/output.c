@@ -263,6 +263,15 @@ static bool visible_part(const struct gpu_output *output, const struct picture_r
     return true;
 }
 
+// Firmware and boot loaders write on a text console letter by letter, and wait for each. Their
+// pixels are copied already, so nothing can tear, and a letter that waits for a frame of its own
+// would make a menu take half a minute.
+static bool is_detail(const struct gpu_resource *resource, const struct gpu_flush *flush)
+{
+    return resource->kind == GPU_RESOURCE_2D && 2ull * flush->rect.width * flush->rect.height <
+                                                    (uint64_t)resource->width * resource->height;
+}
+
 struct gpu_outcome gpu_resource_flush(struct gpu_device *device, struct gpu_request *request)
 {
     const struct gpu_flush *body = &request->body.flush;
@@ -295,7 +304,7 @@ struct gpu_outcome gpu_resource_flush(struct gpu_device *device, struct gpu_requ
         gpu_listeners_damaged(device, i, &part);
     }
     device->counters.flushes++;
-    return shown ? gpu_pace_flush(device, shown, request) : GPU_OK;
+    return shown && !is_detail(resource, body) ? gpu_pace_flush(device, shown, request) : GPU_OK;
 }
 
 // ---- readers --------------------------------------------------------------

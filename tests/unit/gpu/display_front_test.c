@@ -102,7 +102,7 @@ static void it_is_told_files_once_and_one_frame_at_a_time(void **state)
     expect_nothing(machine);
 
     // It is busy: three flushes become one frame.
-    struct gpu_flush body = {.rect = {1, 2, 3, 4}, .resource_id = 1};
+    struct gpu_flush body = {.rect = {1, 2, 31, 30}, .resource_id = 1};
     struct answer *flushes[3];
     for (unsigned i = 0; i < 3; i++)
         flushes[i] =
@@ -129,7 +129,7 @@ static void it_is_told_files_once_and_one_frame_at_a_time(void **state)
     shown(machine, serial);
     frame = expect(machine, LINK_FRAME);
     assert_int_equal(frame->x, 1);
-    assert_int_equal(frame->height, 4);
+    assert_int_equal(frame->height, 30);
     assert_false(flush->done);
     shown(machine, frame->serial);
     assert_int_equal(answer_type(flush), OK);

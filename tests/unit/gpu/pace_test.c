@@ -67,6 +67,33 @@ static void a_flush_waits_until_it_is_shown(void **state)
     assert_int_equal(flush(machine, 2, all), OK);
 }
 
+static void letters_of_a_text_console_wait_for_nobody(void **state)
+{
+    struct machine *machine = *state;
+    struct gpu_listener listener = {.paces = true};
+    struct picture_rect damage, small = {8, 16, 16, 16}, half = {0, 0, 32, 16};
+    show(machine);
+    assert_int_equal(flush(machine, 1, small), OK);
+    assert_int_equal(flush(machine, 1, small), OK); // nor for the next tick
+    gpu_device_listen(machine->device, &listener);
+    struct answer *whole = begin_flush(machine);
+    for (unsigned i = 0; i < 100; i++)
+        assert_int_equal(flush(machine, 1, small), OK);
+    assert_false(whole->done);
+    struct gpu_flush body = {.rect = half, .resource_id = 1};
+    struct answer *large =
+        machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_FLUSH, &body, sizeof(body));
+    assert_false(large->done);
+    // They are shown nevertheless.
+    assert_true(gpu_output_take_damage(machine->device, &listener, 0, &damage));
+    gpu_output_shown(machine->device, &listener, 0);
+    assert_int_equal(answer_type(whole), OK);
+    assert_int_equal(flush(machine, 1, small), OK);
+    assert_true(gpu_output_take_damage(machine->device, &listener, 0, &damage));
+    assert_memory_equal(&damage, &small, sizeof(small));
+    gpu_device_unlisten(machine->device, &listener);
+}
+
 static void a_display_that_shows_nothing_delays_nobody_for_long(void **state)
 {
     struct machine *machine = *state;
@@ -109,6 +136,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(without_a_display_the_refresh_rate_is_the_pace),
         DEVICE_TEST(a_flush_waits_until_it_is_shown),
+        DEVICE_TEST(letters_of_a_text_console_wait_for_nobody),
         DEVICE_TEST(a_display_that_shows_nothing_delays_nobody_for_long),
         DEVICE_TEST(a_display_that_goes_answers_what_waits),
     };
