@@ -962,6 +962,11 @@ else:
             self.assertEqual({d["driver"] for d in devices}, {"vfio-user-pci"})
             self.assertEqual(devices[0]["socket"], {"type": "unix", "path": path})
             self.assertEqual(devices[1]["socket"]["path"], path + ".keyboard")
+        # A screen that firmware can use is taken where there is firmware; else what costs less.
+        firmware = self.make("OVMF.fd", "firmware")
+        for options, driver in ((["--firmware", firmware], "vfio-user-pci"), (["--firmware", firmware, "--front", "vhost-user"], "vhost-user-test-device-pci"), ([], "vhost-user-test-device-pci")):
+            told = self.values(self.told("--kernel", self.kernel, *options), "-device")
+            self.assertTrue(any(driver in device for device in told), told)
             self.assertEqual(min(d["x-msg-timeout"] for d in devices), 600000)  # QEMU's own is too short
             self.assertEqual(devices[0]["addr"], "0x1e")
         slots = [json.loads(v)["addr"] for v in re.findall("value='({.*})'", self.hesper(*common, "libvirt")[1])]

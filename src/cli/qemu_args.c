@@ -121,7 +121,7 @@ int cli_qemu_args(int argc, char **argv)
     if (!cli_placer_socket(socket, placer_socket))
         return CLI_USAGE;
     if (!cli_qemu_find(&qemu, program) || !cli_qemu_find_placer(&qemu, placer) ||
-        !cli_qemu_choose_front(&qemu, front, false))
+        !cli_qemu_choose_front(&qemu, front, false, false))
         return CLI_FAILED;
     struct cli_arguments arguments = {0};
     struct cli_gpu_address address = {

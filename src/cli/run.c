@@ -463,7 +463,8 @@ static int run_machine(struct run *run, int argc, char **argv)
     if (!cli_machine_check(&run->options.machine) ||
         !cli_qemu_find(&run->qemu, run->options.program) ||
         !cli_qemu_find_placer(&run->qemu, run->options.placer) ||
-        !cli_qemu_choose_front(&run->qemu, run->options.front, run->device.host.portable))
+        !cli_qemu_choose_front(&run->qemu, run->options.front, run->options.machine.firmware,
+                               run->device.host.portable))
         return CLI_FAILED;
     run->device.options.transport = cli_front_transport(run->qemu.front);
     run->device.seat.front = run->qemu.front;

@@ -45,12 +45,11 @@ static const char usage[] =
     "  --screenshot FILE        what the screen shows at the end, as PNG\n"
     "  --qemu PROGRAM           [qemu-system-MACHINE in PATH, or that of build/vm]\n"
     "  --placer FILE            QEMU plugin; 'none': do without [beside hesper]\n"
-    "  --front FRONT            how QEMU gets the GPU: vfio-user (firmware shows its screen "
-    "there), "
+    "  --front FRONT            how QEMU gets the GPU: vfio-user (UEFI's screen is seen), "
     "vhost-user,\n"
-    "                           auto: vhost-user, or vfio-user for a QEMU that lacks what that "
-    "needs "
-    "[auto]\n";
+    "                           auto: vfio-user with --firmware, where QEMU has it, else "
+    "vhost-user,\n"
+    "                           or what this QEMU has [auto]\n";
 
 static bool parse_accelerator(const char *text, const char **accelerator)
 {

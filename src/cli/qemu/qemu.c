@@ -324,13 +324,20 @@ static const char *no_vfio_user(const struct cli_qemu *qemu, bool portable)
     return has_vfio_user(qemu) ? NULL : "this QEMU has no vfio-user-pci (10.1 or newer, on Linux)";
 }
 
-bool cli_qemu_choose_front(struct cli_qemu *qemu, enum cli_front wanted, bool portable)
+bool cli_qemu_choose_front(struct cli_qemu *qemu, enum cli_front wanted, bool uefi, bool portable)
 {
-    const char *missing = NULL;
+    const char *missing = NULL, *why = "as was asked for";
     qemu->front = wanted;
-    // A kick costs less by vhost-user, so that is taken where both are there.
-    if (wanted == CLI_FRONT_AUTO)
-        qemu->front = is_for_vhost_user(qemu) ? CLI_FRONT_VHOST_USER : CLI_FRONT_VFIO_USER;
+    if (wanted == CLI_FRONT_AUTO && !is_for_vhost_user(qemu)) {
+        qemu->front = CLI_FRONT_VFIO_USER;
+        why = "since it is too old for vhost-user";
+    } else if (wanted == CLI_FRONT_AUTO && uefi && !no_vfio_user(qemu, portable)) {
+        qemu->front = CLI_FRONT_VFIO_USER;
+        why = "by which firmware and boot menus are on the guest's screen, too";
+    } else if (wanted == CLI_FRONT_AUTO) {
+        qemu->front = CLI_FRONT_VHOST_USER;
+        why = "by which a guest's request costs least";
+    }
     if (qemu->front == CLI_FRONT_VFIO_USER) {
         missing = no_vfio_user(qemu, portable);
     } else if (!is_for_vhost_user(qemu)) {
@@ -344,8 +351,8 @@ bool cli_qemu_choose_front(struct cli_qemu *qemu, enum cli_front wanted, bool po
         log_error("'%s' (QEMU %u.%u) cannot be used by %s: %s; %s", qemu->path, qemu->major,
                   qemu->minor, cli_front_name(qemu->front), missing, advice);
     else
-        log_info("QEMU %u.%u gets its devices by %s", qemu->major, qemu->minor,
-                 cli_front_name(qemu->front));
+        log_info("QEMU %u.%u gets its devices by %s, %s", qemu->major, qemu->minor,
+                 cli_front_name(qemu->front), why);
     return !missing;
 }
 

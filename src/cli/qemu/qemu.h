@@ -44,8 +44,9 @@ const char *cli_qemu_usual(char path[4096]);
 bool cli_qemu_find_placer(struct cli_qemu *qemu, const char *wanted);
 
 // Which front this QEMU gets its devices by, when its placer is known; `wanted` is what a person
-// has asked for. False after a log line: it cannot.
-bool cli_qemu_choose_front(struct cli_qemu *qemu, enum cli_front wanted, bool portable);
+// has asked for; `uefi`: the machine has such firmware, whose screen is better seen. False after a
+// log line: it cannot.
+bool cli_qemu_choose_front(struct cli_qemu *qemu, enum cli_front wanted, bool uefi, bool portable);
 
 // Either sockets that QEMU is to connect to, or descriptors that it inherits.
 struct cli_gpu_address {
