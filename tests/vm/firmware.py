@@ -1,13 +1,35 @@
-"""Firmware's screen: a guest that boots through UEFI, with its GPU by vfio-user."""
+"""From power-on: a guest that boots by UEFI firmware and GRUB, with its GPU by vfio-user, and a person at its screen.
 
+The person waits for GRUB's menu, chooses the second entry by the keyboard, and sees the kernel's console.
+"""
+
+import json
 import os
+import shutil
+import sys
 import time
 
-import screen
 import trials
 import vm
 
-OPTIONS = ["--front", "vfio-user", "--firmware", "uefi", "--display", "image=frames"]
+sys.path.insert(0, os.path.join(vm.bed.ROOT, "tests/vnc"))
+import person  # noqa: E402
+import rfb  # noqa: E402
+
+PATIENCE = 300
+LOADERS = {"x86_64": "BOOTX64.EFI", "aarch64": "BOOTAA64.EFI"}
+DOWN, ENTER = 0xFF54, 0xFF0D
+
+# The first entry is not the one that is wanted; nothing is chosen by waiting.
+MENU = """set timeout=-1
+set default=0
+search --file --set=root /vmlinuz
+menuentry "not this one" {{ halt }}
+menuentry "Linux, chosen by hand" {{
+    linux /vmlinuz console={serial} console=tty0 loglevel=6 printk.devkmsg=on hesper.chosen
+    initrd /initrd
+}}
+"""
 
 
 def is_there():
@@ -17,25 +39,120 @@ def is_there():
     return any(os.access(os.path.join(place, name), os.R_OK) for place in places for name in names)
 
 
-def shown(_native, machine):
-    """A picture that is not black, from before the kernel began."""
-    up = float(machine.run("cut -d' ' -f1 /proc/uptime").out)
-    began = time.time() - up
-    folder = machine.path("frames")
-    early = [f for f in sorted(os.listdir(folder)) if os.stat(os.path.join(folder, f)).st_mtime < began]
-    trials.expect(early, "no picture from before the kernel")
-    for name in reversed(early):
-        picture = screen.read_png(os.path.join(folder, name))
-        if len(set(picture.pixels(step=7))) > 1:
-            return f"{len(early)} pictures, {picture.width} x {picture.height}"
-    raise trials.Failed("the screen is black until the kernel begins")
+def menu_bar(client):
+    """The row where the bar of a text menu begins: ten rows or more, mostly of one light colour."""
+    stride, rows = client.width * 4, 0
+    for y in range(client.height):
+        row = client.frame[y * stride : (y + 1) * stride]
+        middle = bytes(row[stride // 2 : stride // 2 + 4])
+        wide = middle[0] > 0x60 and row.count(middle) > client.width // 2
+        rows = rows + 1 if wide else 0
+        if rows == 10:
+            return y - 9
+    return None
+
+
+def shown(client):
+    """How many bytes of the guest's picture are not black. A corner that is not is the display's own picture."""
+    if client.frame[:3] != b"\0\0\0":
+        return None
+    return sum(client.width * client.height - client.frame[i::4].count(0) for i in range(3))
+
+
+def see(client, condition, what):
+    trials.expect(client.until(condition, PATIENCE), "not to be seen: " + what)
+
+
+class FromPowerOn:
+    """Before vm.Vm, or what is made of it: the machine has no kernel by its command line."""
+
+    def __init__(self, *args, options=(), **more):
+        port = person.free_port()
+        self.address = ("127.0.0.1", port)
+        options = ["--front", "vfio-user", "--firmware", "uefi", "--display", f"vnc=127.0.0.1:{port}", *options]
+        super().__init__(*args, options=options, **more)
+        self.machine = os.path.basename(vm.qemu(self.kernel)).removeprefix("qemu-system-")
+        self.boots_seen = []
+
+    def make_disk(self):
+        """A folder that QEMU shows as a disk with a file system for firmware."""
+        folder = self.path("esp")
+        os.makedirs(os.path.join(folder, "EFI/BOOT"), exist_ok=True)
+        os.makedirs(os.path.join(folder, "EFI/debian"), exist_ok=True)
+        shutil.copy(os.path.join(vm.FILES, "grub", LOADERS[self.machine]), os.path.join(folder, "EFI/BOOT"))
+        for name in ("vmlinuz", "initrd"):
+            os.symlink(os.path.join(vm.FILES, self.kernel, name), os.path.join(folder, name))
+        with open(os.path.join(folder, "EFI/debian/grub.cfg"), "w") as f:
+            f.write(MENU.format(serial="ttyS0" if self.machine == "x86_64" else "ttyAMA0"))
+        return folder
+
+    def command(self):
+        argv = super().command()
+        for name in ("--kernel", "--initrd", "--append"):
+            at = argv.index(name)
+            del argv[at : at + 2]
+        disk = {"driver": "vvfat", "node-name": "esp", "dir": self.make_disk(), "read-only": True, "fat-type": 16}
+        return argv + ["-blockdev", json.dumps(disk), "-device", "virtio-blk-pci,drive=esp,bootindex=0,addr=0x1c"]
+
+    def connect(self):
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return rfb.Client(self.address, timeout=PATIENCE)
+            except (OSError, rfb.Closed):
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+
+    def wait_ready(self, patience=vm.PATIENCE):
+        self.boots_seen.append(self.choose())
+        super().wait_ready(patience)
+
+    def choose(self):
+        """Goes through firmware and the menu; seconds to something on the screen, and to the menu."""
+        began, client = time.monotonic(), self.connect()
+        try:
+            see(client, lambda: shown(client), "a picture of firmware")
+            first = time.monotonic() - began
+            see(client, lambda: menu_bar(client) is not None, "GRUB's menu")
+            menu, bar = time.monotonic() - began, menu_bar(client)
+            client.type(DOWN)
+            see(client, lambda: (menu_bar(client) or 0) > bar, "the menu's bar further down")
+            client.type(ENTER)
+            see(client, lambda: menu_bar(client) is None, "the end of the menu")
+            return first, menu
+        finally:
+            client.close()
+
+
+class Machine(FromPowerOn, vm.Vm):
+    """The plain one."""
+
+
+def chosen(_native, machine):
+    """It was booted by the menu's second entry, through firmware whose screen was ours."""
+    got = machine.run("cat /proc/cmdline; dmesg | grep -c 'EFI v'")
+    trials.expect("hesper.chosen" in got.out.decode(), got.out.decode())
+    return "something after {:.0f} s, the menu after {:.0f} s".format(*machine.boots_seen[0])
+
+
+def console(_native, machine):
+    """What is written on the kernel's console is on the screen."""
+    client = machine.connect()
+    try:
+        machine.run("printf '\\033[2J\\033[H\\033[?25l' >/dev/tty1")
+        see(client, lambda: client.updates and shown(client) == 0, "an empty console")
+        machine.run("echo 'from power-on to here' >/dev/tty1")
+        see(client, lambda: shown(client), "a line on the console")
+    finally:
+        client.close()
 
 
 def a_display(_native, machine):
-    """The guest's kernel has been told of the screen by firmware, and the class is that of a display."""
-    got = machine.run("for d in /sys/bus/pci/devices/*; do cat $d/vendor $d/device $d/class | tr '\\n' ' '; done; dmesg | grep -c 'EFI v'")
+    """The class that the guest sees is that of a display."""
+    got = machine.run("for d in /sys/bus/pci/devices/*; do cat $d/vendor $d/device $d/class | tr '\\n' ' '; done")
     trials.expect("0x1af4 0x1050 0x038000" in got.out.decode(), got.out.decode())
     return "class 0380"
 
 
-CASES = {"firmware": shown, "display": a_display, "vulkaninfo": trials.vulkaninfo}
+CASES = {"chosen": chosen, "console": console, "display": a_display, "vulkaninfo": trials.vulkaninfo}
