@@ -41,7 +41,7 @@ CASES = [
     ("600 lines are enough", "src/base/x.c", "int x;\n" * 601, "601 lines"),
     ("600 lines are not too many", "src/base/x.c", "int x;\n" * 600, None),
     ("a room may be named with its one header", "src/gpu/x.c", '#include "wire/capset.h"\n', None),
-    ("and no other of it is allowed", "src/gpu/x.c", '#include "wire/wire.h"\n', "of src/wire only capset.h"),
+    ("and no other of it is allowed", "src/gpu/x.c", '#include "wire/wire.h"\n', "of wire only capset.h"),
     ("the room itself includes all of its headers", "src/wire/x.c", '#include "wire/wire.h"\n', None),
     ("a private header is for its room",
      {"src/os/x.h": "// Private to src/os: x.\n", "src/os/x.c": '#include "os/x.h"\n'}, None, None),
@@ -72,6 +72,11 @@ CASES = [
      "the target x has no row"),
     ("and what is told of is there", {"tests/fuzz/vtest.c": "int LLVMFuzzerTestOneInput(int x)", "src/os/x.c": ""}, None,
      "the target venus is not in tests/fuzz"),
+    ("a room of the guest kit includes what its table allows", "guest/pci/x.c", '#include "guest/transport.h"\n', None),
+    ("and nothing above it", "guest/x.c", '#include "guest/vulkan/guest.h"\n', "guest/vulkan is not below it"),
+    ("nor what was generated for that", "guest/x.c", '#include "guest_vulkan.h"\n', "guest/vulkan is not below it"),
+    ("it may use what a platform has", "guest/linux/x.c", "#include <sys/eventfd.h>\nint x = EFD_CLOEXEC;\n", None),
+    ("no room of the host uses the kit", "src/venus/x.c", '#include "guest/ring.h"\n', "guest is not below it"),
     ("sizeof has parentheses", "src/os/x.c", "int x = sizeof y;\n", "x.c:1: sizeof without parentheses"),
     ("where it has them", "src/os/x.c", "int x = sizeof(y); // sizeof y\n", None),
     ("a section line", "src/os/x.c", "// ---- name -----\n", None),
@@ -84,9 +89,9 @@ CASES = [
 def try_case(promise, path, text, said):
     folder = tempfile.mkdtemp(prefix="hesper-rooms-")
     try:
-        os.makedirs(os.path.join(folder, "docs"))
-        for page in ("docs/architecture.md", "docs/security.md"):
-            shutil.copy(os.path.join(ROOT, page), os.path.join(folder, "docs"))
+        for page in ("docs/architecture.md", "docs/security.md", "guest/README.md"):
+            os.makedirs(os.path.join(folder, os.path.dirname(page)), exist_ok=True)
+            shutil.copy(os.path.join(ROOT, page), os.path.join(folder, page))
         for name, content in (path if text is None else {path: text}).items():
             os.makedirs(os.path.join(folder, os.path.dirname(name)), exist_ok=True)
             with open(os.path.join(folder, name), "w", encoding="utf-8") as f:
