@@ -353,6 +353,18 @@ link.recv(1)
         self.assertEqual(status, 1)
         self.assertRegex(err, "^hesper: error: run: --sound: this QEMU has no audio driver 'jack'; Available audio drivers: none wav *\n$")
 
+    def test_a_shared_clipboard(self):
+        """The port of the guest's agent; and what its other end says first, that it can copy on demand."""
+        heard = f"{sys.executable} -c 'import socket; open(\"heard\", \"w\").write(socket.socket(fileno=63).recv(36).hex())'"
+        argv = self.told("--kernel", self.kernel, "--clipboard", DOES=heard)
+        devices = self.values(argv, "-device")
+        self.assertIn("socket,id=hesper-agent,fd=63", self.values(argv, "-chardev"))
+        at = devices.index("virtio-serial-pci,id=hesper-serial")
+        self.assertEqual(devices[at + 1], "virtserialport,bus=hesper-serial.0,chardev=hesper-agent,name=com.redhat.spice.0")
+        with open(self.path("heard")) as f:
+            self.assertEqual(f.read(), "01000000" "1c000000" "01000000" "06000000" + "00" * 8 + "08000000" "01000000" "60040000")
+        self.assertNotIn("hesper-agent", " ".join(self.told("--kernel", self.kernel)))
+
     def test_usb_devices(self):
         status, _, err = self.run_machine("--kernel", self.kernel, "--usb", "046d:C52B", "--usb", "ffff:fffe")
         self.assertEqual(status, 0, err)

@@ -41,6 +41,7 @@ static const char text[] =
     "# share = [\"~/shared\"]          # in the guest: /mnt/shared\n"
     "# forward = [\"2222:22\"]         # then: ssh -p 2222 root@127.0.0.1, with\n"
     "# ssh-key = \"~/.ssh/id_ed25519.pub\"\n"
+    "# clipboard = true             # the guest's desktop has spice-vdagent\n"
     "# usb = [\"046d:c52b\"]           # as lsusb says them\n"
     "\n"
     "# gpu = \"radeon\"                # by a part of its name; all: without this line\n"

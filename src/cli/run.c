@@ -54,7 +54,8 @@ struct run {
     struct rlimit file_limit; // as it was
     pid_t child;              // 0: not running
     struct cli_monitor *monitor;
-    unsigned asked; // how often a person has asked for the machine's end
+    struct cli_clipboard *clipboard; // NULL: not shared
+    unsigned asked;                  // how often a person has asked for the machine's end
     uint64_t asked_ns;
     bool ending;  // QEMU was told to end
     int ended_by; // the signal that it was for, 0: none
@@ -253,6 +254,18 @@ static void on_monitor(void *data)
                                                       : LINK_MACHINE_RUNS);
 }
 
+static void on_guest_copied(void *data, const char *text, size_t size)
+{
+    struct run *run = data;
+    cli_displays_set_clipboard(&run->device.displays, text, size);
+}
+
+static void on_copied(void *data, const char *text, size_t size)
+{
+    struct run *run = data;
+    cli_clipboard_offer(run->clipboard, text, size);
+}
+
 // Made before QEMU is, so that there is nothing in the file system.
 static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *count)
 {
@@ -272,6 +285,16 @@ static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *c
         log_error("out of memory");
         return false;
     }
+    if (run->options.machine.clipboard) {
+        int port = new_connection(CLI_CLIPBOARD_FD, fds, count);
+        if (port < 0)
+            return false;
+        run->clipboard = cli_clipboard_create(loop, port, on_guest_copied, run);
+        if (!run->clipboard) {
+            log_error("out of memory");
+            return false;
+        }
+    }
     return cli_seat_connect(&run->device.seat, loop, fds, count) &&
            cli_shares_connect(&run->options.machine.shares, loop, fds, count);
 }
@@ -282,7 +305,7 @@ static int start_qemu(struct run *run)
     struct cli_arguments arguments = {0};
     struct cli_gpu_address address = {
         .fd = QEMU_GPU_FD, .placer_fd = QEMU_PLACER_FD, .bus = "pcie.0", .slot = CLI_LAST_SLOT};
-    struct os_fd_pass fds[3 + CLI_SEAT_DEVICES + CLI_MAX_SHARES]; // QEMU's ends
+    struct os_fd_pass fds[4 + CLI_SEAT_DEVICES + CLI_MAX_SHARES]; // QEMU's ends
     run->options.machine.monitor_fd = QEMU_MONITOR_FD;
     unsigned count = 0;
     if (connect_devices(run, fds, &count)) {
@@ -430,6 +453,7 @@ static void finish(struct run *run)
         close(run->placer);
     cli_shares_finish(&run->options.machine.shares);
     cli_monitor_destroy(run->monitor);
+    cli_clipboard_destroy(run->clipboard);
     cli_device_finish(&run->device);
 }
 
@@ -472,6 +496,7 @@ static int run_machine(struct run *run, int argc, char **argv)
     name_machine(run);
     run->options.machine.seat = &run->device.seat;
     run->device.ready = on_ready;
+    run->device.copied = on_copied;
     run->device.closed = on_closed;
     run->device.state = on_state;
     run->device.order = on_order;

@@ -37,6 +37,9 @@ static const char usage[] =
     "  --sound[=DRIVER]         a sound card; DRIVER: one of QEMU's, like wav,path=FILE [this "
     "host's]\n"
     "  --usb VENDOR:PRODUCT     a USB device of this machine, by its numbers in lsusb\n"
+    "  --clipboard              text that is copied in the guest can be pasted here, and the "
+    "other\n"
+    "                           way; the guest's desktop has spice-vdagent\n"
     "  --ssh-key FILE           public keys that may log in as root; the guest has systemd 252 or "
     "newer\n"
     "  --guest-gl zink|off      zink: such a guest draws OpenGL by Vulkan, without a file in it "
@@ -137,6 +140,7 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
         SHARE,
         SOUND,
         USB,
+        CLIPBOARD,
         SSH_KEY,
         GUEST_GL,
         SERIAL,
@@ -161,6 +165,7 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
         {"share", required_argument, NULL, SHARE},
         {"sound", optional_argument, NULL, SOUND},
         {"usb", required_argument, NULL, USB},
+        {"clipboard", no_argument, NULL, CLIPBOARD},
         {"ssh-key", required_argument, NULL, SSH_KEY},
         {"guest-gl", required_argument, NULL, GUEST_GL},
         {"serial", required_argument, NULL, SERIAL},
@@ -225,6 +230,9 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
             break;
         case USB:
             good = add_usb(machine, optarg);
+            break;
+        case CLIPBOARD:
+            machine->clipboard = device->displays.clipboard = true;
             break;
         case SSH_KEY:
             machine->guest.ssh_key = optarg;

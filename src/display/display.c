@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/utf8.h"
 #include "link/link.h"
 #include "os/clock.h"
 #include "os/shm.h"
@@ -24,7 +25,7 @@ struct display {
     struct link *link;
     const struct display_ops *ops;
     void *data;
-    bool setup_done, wants_write, gone;
+    bool setup_done, wants_write, gone, shares_clipboard;
     uint32_t output_count;
     struct display_output outputs[LINK_DISPLAY_OUTPUTS];
     uint64_t frames[LINK_DISPLAY_OUTPUTS]; // serial of the frame that is due
@@ -87,6 +88,12 @@ void display_set_screen(struct display *display, uint32_t output, uint32_t refre
 {
     struct link_output_screen message = {.output = output, .refresh = refresh, .dpi = dpi};
     send(display, LINK_OUTPUT_SCREEN, &message, sizeof(message));
+}
+
+void display_set_clipboard(struct display *display, const char *text, size_t size)
+{
+    if (display->shares_clipboard && size && size <= LINK_MAX_CLIPBOARD && utf8_is_text(text, size))
+        send(display, LINK_CLIPBOARD_COPIED, text, size);
 }
 
 void display_input(struct display *display, enum link_input_device device, uint16_t type,
@@ -275,6 +282,13 @@ static bool take_condition(struct display *display, const struct link_machine_co
     return true;
 }
 
+static void take_clipboard(struct display *display, const char *text, size_t size)
+{
+    display->shares_clipboard = true;
+    if (display->ops->clipboard && utf8_is_text(text, size))
+        display->ops->clipboard(display->data, text, size);
+}
+
 static bool take(struct display *display, const struct link_message *message)
 {
     const void *payload = message->payload;
@@ -314,6 +328,9 @@ static bool take(struct display *display, const struct link_message *message)
     case LINK_KEYBOARD_LEDS:
         if (display->ops->leds)
             display->ops->leds(display->data, ((const struct link_keyboard_leds *)payload)->leds);
+        return true;
+    case LINK_CLIPBOARD:
+        take_clipboard(display, payload, message->size);
         return true;
     }
     return false;

@@ -53,8 +53,11 @@ struct display_ops {
     // Show what has changed; then, now or later, call display_shown. Must be there.
     void (*frame)(void *data, uint32_t output, const struct picture_rect *damage);
     void (*cursor)(void *data, uint32_t output, bool shape_changed);
-    void (*leds)(void *data, uint32_t leds);                    // struct link_keyboard_leds
-    void (*state)(void *data, enum link_machine_state state);   // the machine's
+    void (*leds)(void *data, uint32_t leds);                  // struct link_keyboard_leds
+    void (*state)(void *data, enum link_machine_state state); // the machine's
+    // The guest's person has copied a text: UTF-8 without a NUL, at most LINK_MAX_CLIPBOARD bytes.
+    // The first time it is empty: clipboards are shared.
+    void (*clipboard)(void *data, const char *text, size_t size);
     void (*file_closed)(void *data, struct display_file *file); // no output shows it any more
 };
 
@@ -81,6 +84,9 @@ void display_closed(struct display *display);
 void display_set_mode(struct display *display, uint32_t output, uint32_t width, uint32_t height);
 // The screen on which a person sees the output; 0: not known.
 void display_set_screen(struct display *display, uint32_t output, uint32_t refresh, uint32_t dpi);
+// The display's person has copied a text. It is left out if clipboards are not shared, or it is
+// none, as above.
+void display_set_clipboard(struct display *display, const char *text, size_t size);
 // Events are gathered and sent by display_dispatch, or by display_flush. The sender ends groups
 // with SYN_REPORT (display_input_end). Nothing is lost: the socket's queue grows if it must.
 void display_input(struct display *display, enum link_input_device device, uint16_t type,

@@ -14,6 +14,7 @@
 #define LINK_DISPLAY_OUTPUTS 16
 #define LINK_MAX_CURSOR 512 // pixels, each way
 #define LINK_MAX_INPUTS 1024
+#define LINK_MAX_CLIPBOARD (1u << 20) // bytes
 
 // Exit status of a display that was to show one picture: the guest has shown nothing yet.
 enum { LINK_DISPLAY_NOTHING_SHOWN = 3 };
@@ -29,6 +30,9 @@ enum link_display_type {
     LINK_CURSOR_MOVE,         // struct link_cursor_move
     LINK_KEYBOARD_LEDS,       // struct link_keyboard_leds
     LINK_MACHINE_CONDITION,   // struct link_machine_condition; it runs until that says otherwise
+    // Bytes, UTF-8: the guest's person has copied this text. The first one, which may be empty,
+    // says that guest and host share their clipboards; before it none is sent either way
+    LINK_CLIPBOARD,
 
     // display → device
     LINK_DISPLAY_READY = 192, // no payload: it works (the window is open, the port is bound)
@@ -38,6 +42,7 @@ enum link_display_type {
     LINK_DISPLAY_CLOSED,      // no payload: its person has closed the window and means the VM
     LINK_DISPLAY_COUNTERS,    // struct link_display_counters, at most once per second
     LINK_OUTPUT_SCREEN,       // struct link_output_screen: the screen that its window is on
+    LINK_CLIPBOARD_COPIED,    // bytes, UTF-8, not none: its person has copied this text
 };
 
 struct link_display_setup {

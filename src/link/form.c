@@ -35,6 +35,10 @@ static bool display_well_formed(const struct link_header *header, const uint8_t 
         return size == sizeof(struct link_machine_condition) && !fds;
     case LINK_KEYBOARD_LEDS:
         return size == sizeof(struct link_keyboard_leds) && !fds;
+    case LINK_CLIPBOARD:
+        return size <= LINK_MAX_CLIPBOARD && !fds;
+    case LINK_CLIPBOARD_COPIED:
+        return size && size <= LINK_MAX_CLIPBOARD && !fds;
     case LINK_DISPLAY_READY:
     case LINK_DISPLAY_CLOSED:
         return size == 0 && !fds;

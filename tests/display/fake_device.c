@@ -13,6 +13,7 @@
 //   cursor OUTPUT WIDTH HEIGHT HOT_X HOT_Y RRGGBBAA       animated OUTPUT FRAMES MICROSECONDS
 //   move OUTPUT VISIBLE X Y                       ended STATUS (of waitpid; the last line)
 //   leds BITS
+//   (raw 137 HEX: a text is copied)               copied HEX
 //   forget            (closes files that no output shows)
 //   deaf 0|1          (stops reading the link)
 //   raw TYPE HEX      (a message as it is)
@@ -334,6 +335,12 @@ static void take(struct device *device, const struct link_message *message)
                (unsigned long long)counters->copied_bytes, (unsigned long long)counters->viewers);
         break;
     }
+    case LINK_CLIPBOARD_COPIED:
+        printf("copied ");
+        for (size_t i = 0; i < message->size; i++)
+            printf("%02x", message->payload[i]);
+        puts("");
+        break;
     default:
         printf("unknown %u\n", message->type);
     }

@@ -13,6 +13,8 @@ import zlib
 
 RAW, COPY, HEXTILE, ZRLE = 0, 1, 5, 16
 CURSOR, DESKTOP_SIZE, EXTENDED_DESKTOP_SIZE, QEMU_KEYS = -239, -223, -308, -258
+EXTENDED_CLIPBOARD = 0xC0A1E5CE - (1 << 32)
+CLIP_TEXT, CLIP_CAPS, CLIP_REQUEST, CLIP_NOTIFY, CLIP_PROVIDE = 1, 1 << 24, 1 << 25, 1 << 27, 1 << 28
 
 
 class Closed(Exception):
@@ -46,6 +48,7 @@ class Client:
         self.cursors = self.updates = self.rectangles = self.pixels = self.bytes = 0
         self.areas = []  # of the last update: (x, y, width, height, encoding)
         self.qemu_keys = False
+        self.copied = []  # texts of the server: bytes in Latin-1, or str
         self.resized = []  # (reason, status, width, height)
         self.version = self.read(12)
         self.write(version)
@@ -141,7 +144,31 @@ class Client:
     def request(self, incremental=True):
         self.write(struct.pack(">BBHHHH", 3, incremental, 0, 0, self.width, self.height))
 
+    def copy(self, text):
+        """bytes: Latin-1, as old viewers do; str: the extended clipboard's way."""
+        if isinstance(text, bytes):
+            self.write(struct.pack(">B3xI", 6, len(text)) + text)
+        else:
+            data, deflate = text.encode() + b"\0", zlib.compressobj()
+            data = deflate.compress(struct.pack(">I", len(data)) + data) + deflate.flush(zlib.Z_SYNC_FLUSH)  # as viewers do
+            self.extended(CLIP_PROVIDE | CLIP_TEXT, data)
+
+    def extended(self, flags, data=b""):
+        self.write(struct.pack(">B3xiI", 6, -4 - len(data), flags) + data)
+
     # -- what comes
+
+    def take_text(self, size):
+        if size >= 0:
+            self.copied.append(self.read(size))
+            return
+        (flags,), data = struct.unpack(">I", self.read(4)), self.read(-size - 4)
+        if flags & CLIP_CAPS:
+            self.extended(CLIP_CAPS | CLIP_PROVIDE | CLIP_NOTIFY | CLIP_REQUEST | CLIP_TEXT, struct.pack(">I", 1 << 20))
+        elif flags & CLIP_NOTIFY:
+            self.extended(CLIP_REQUEST | CLIP_TEXT)
+        elif flags & CLIP_PROVIDE:
+            self.copied.append(zlib.decompressobj().decompress(data)[4:].rstrip(b"\0").decode())
 
     def rgb(self, x, y):
         at = (y * self.width + x) * 4
@@ -274,7 +301,7 @@ class Client:
         elif kind == 1:
             self.read(struct.unpack(">x2xH", self.read(5))[0] * 6)
         elif kind == 3:
-            self.read(struct.unpack(">3xI", self.read(7))[0])
+            self.take_text(struct.unpack(">3xi", self.read(7))[0])
         elif kind != 2:
             raise AssertionError(f"message {kind}")
         return True

@@ -7,8 +7,8 @@ import socket
 import struct
 import time
 
-SETUP, FILE_OPEN, FILE_CLOSE, PICTURE, FRAME, CURSOR_SHAPE, CURSOR_MOVE, LEDS, CONDITION = range(128, 137)
-READY, SHOWN, MODE, INPUT, CLOSED, COUNTERS, SCREEN = range(192, 199)
+SETUP, FILE_OPEN, FILE_CLOSE, PICTURE, FRAME, CURSOR_SHAPE, CURSOR_MOVE, LEDS, CONDITION, CLIPBOARD = range(128, 138)
+READY, SHOWN, MODE, INPUT, CLOSED, COUNTERS, SCREEN, COPIED = range(192, 200)
 KEYBOARD, POINTER, TOUCH, MOUSE = range(4)
 EV_SYN, EV_KEY, EV_REL, EV_ABS = range(4)
 
@@ -73,7 +73,7 @@ class Device:
         os.set_inheritable(self.peer, True)
         self.buffer, self.files, self.serial = b"", 0, 0
         self.ready = self.closed = False
-        self.shown, self.modes, self.screens, self.inputs = {}, [], [], []
+        self.shown, self.modes, self.screens, self.inputs, self.copied = {}, [], [], [], []
         self.counters = (0, 0, 0)
         self.sent = {}
 
@@ -168,6 +168,8 @@ class Device:
             self.closed = True
         elif kind == SCREEN:
             self.screens.append(struct.unpack("=4I", payload)[:3])
+        elif kind == COPIED:
+            self.copied.append(payload.decode())
         elif kind == COUNTERS:
             self.counters = struct.unpack("=3Q", payload)
         else:

@@ -37,6 +37,14 @@ class ClientMessage(ctypes.Structure):
     ]  # fmt: skip
 
 
+class Selection(ctypes.Structure):
+    """XSelectionRequestEvent; that of the answer has no owner."""
+
+    _fields_ = [("type", ctypes.c_int), ("serial", ctypes.c_ulong), ("send_event", ctypes.c_int), ("display", ctypes.c_void_p)] + [
+        (n, ctypes.c_ulong) for n in ("owner", "requestor", "selection", "target", "property", "time")
+    ] + [("room", ctypes.c_long * 14)]  # fmt: skip
+
+
 class Person:
     def __init__(self, name):
         self.x, self.test, self.fixes = library("X11"), library("Xtst"), library("Xfixes")
@@ -130,6 +138,63 @@ class Person:
     def button(self, button, *downs):
         for down in downs or (1, 0):
             self.test.XTestFakeButtonEvent(self.display, button, down, ctypes.c_ulong(0))
+        self.sync()
+
+    # ---- the clipboard, as another program of the desktop has it
+
+    def atom(self, name):
+        return ctypes.c_ulong(self.x.XInternAtom(self.display, name, 0))
+
+    def program(self):
+        """A window of one's own, which is never shown."""
+        if not getattr(self, "own", None):
+            self.x.XCreateSimpleWindow.restype = ctypes.c_ulong
+            self.own = ctypes.c_ulong(self.x.XCreateSimpleWindow(self.display, self.root, 0, 0, 1, 1, 0, ctypes.c_ulong(0), ctypes.c_ulong(0)))
+        return self.own
+
+    def copy(self, text):
+        self.text = text.encode()
+        self.x.XSetSelectionOwner(self.display, self.atom(b"CLIPBOARD"), self.program(), ctypes.c_ulong(0))
+        self.sync()
+
+    def put(self, window, place, kind, bits, data, count):
+        self.x.XChangeProperty(self.display, ctypes.c_ulong(window), ctypes.c_ulong(place), kind, bits, 0, data, count)
+
+    def serve(self):
+        """Answers programs that ask for what was copied. Returns what was pasted, if it has come."""
+        event, pasted = Selection(), None
+        while self.x.XPending(self.display):
+            self.x.XNextEvent(self.display, ctypes.byref(event))
+            if event.type == 31 and event.requestor:  # in the answer, that is the property's place
+                pasted = self.property(self.own, self.atom(b"PASTED"))
+            if event.type != 30:
+                continue
+            text, targets = self.atom(b"UTF8_STRING"), self.atom(b"TARGETS")
+            if event.target == targets.value:
+                self.put(event.requestor, event.property, ctypes.c_ulong(4), 32, (ctypes.c_ulong * 2)(text.value, targets.value), 2)
+            else:
+                self.put(event.requestor, event.property, text, 8, self.text, len(self.text))
+            answer = Selection(type=31, display=event.display)
+            # Its fields are one place further up: there is no owner.
+            answer.owner, answer.requestor, answer.selection = event.requestor, event.selection, event.target
+            answer.target, answer.property = event.property, event.time
+            self.x.XSendEvent(self.display, ctypes.c_ulong(event.requestor), 0, ctypes.c_long(0), ctypes.byref(answer))
+            self.sync()
+        return pasted
+
+    def property(self, window, place):
+        kind, count, left = ctypes.c_ulong(), ctypes.c_ulong(), ctypes.c_ulong()
+        bits, data = ctypes.c_int(), ctypes.c_void_p()
+        self.x.XGetWindowProperty(
+            self.display, window, place, ctypes.c_long(0), ctypes.c_long(1 << 20), 1, ctypes.c_ulong(0),
+            ctypes.byref(kind), ctypes.byref(bits), ctypes.byref(count), ctypes.byref(left), ctypes.byref(data),
+        )  # fmt: skip
+        return ctypes.string_at(data, count.value).decode() if data.value and bits.value == 8 else None
+
+    def ask_for_text(self):
+        self.x.XConvertSelection(
+            self.display, self.atom(b"CLIPBOARD"), self.atom(b"UTF8_STRING"), self.atom(b"PASTED"), self.program(), ctypes.c_ulong(0)
+        )
         self.sync()
 
     def cursor(self):

@@ -220,6 +220,13 @@ static void on_displays_ready(void *data)
     device->ready(device->data);
 }
 
+static void on_displays_copied(void *data, const char *text, size_t size)
+{
+    struct cli_device *device = data;
+    if (device->copied)
+        device->copied(device->data, text, size);
+}
+
 static void on_displays_closed(void *data)
 {
     struct cli_device *device = data;
@@ -261,6 +268,7 @@ static void start_displays(struct cli_device *device)
     displays->data = device;
     displays->ready = on_displays_ready;
     displays->failed = on_displays_failed;
+    displays->copied = on_displays_copied;
     displays->closed = on_displays_closed;
     displays->setup.outputs = device->options.device.outputs;
     displays->setup.inputs = device->seat.wanted;

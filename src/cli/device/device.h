@@ -29,7 +29,8 @@ struct cli_device {
     struct machine_gpu_options options; // `device.pool` is set by cli_device_start
     struct os_loop *loop;
     struct link_pool *pool;
-    void (*ready)(void *data);  // the host's driver is there, and displays are open
+    void (*ready)(void *data); // the host's driver is there, and displays are open
+    void (*copied)(void *data, const char *text, size_t size); // a person has; may be NULL
     void (*closed)(void *data); // a person has closed a window and means the VM; may be NULL
     // NULL: QEMU is not ours. A word for what the machine does; and carrying out an order, or what
     // is in the way.

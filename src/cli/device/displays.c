@@ -201,6 +201,13 @@ static void on_input(void *data, const struct link_input *events, size_t count)
         display->all->input(display->all->data, events, count);
 }
 
+static void on_copied(void *data, const char *text, size_t size)
+{
+    struct cli_display *display = data;
+    if (display->all->copied)
+        display->all->copied(display->all->data, text, size);
+}
+
 static void on_closed(void *data)
 {
     struct cli_display *display = data;
@@ -275,6 +282,7 @@ static void on_gone(void *data, int status, const char *how)
 
 static const struct display_front_callbacks callbacks = {.ready = on_ready,
                                                          .input = on_input,
+                                                         .copied = on_copied,
                                                          .closed = on_closed,
                                                          .counters = on_counters,
                                                          .gone = on_gone};
@@ -310,6 +318,8 @@ static bool start(struct cli_display *display)
         log_error("cannot start '%s': %s", display->program, strerror(-error));
         return false;
     }
+    if (all->clipboard)
+        display_front_set_clipboard(display->front, "", 0);
     show(display);
     return true;
 }
@@ -428,6 +438,13 @@ void cli_displays_set_state(struct cli_displays *displays, enum link_machine_sta
     for (struct cli_display *display = displays->displays; display; display = display->next)
         if (display->front)
             display_front_set_state(display->front, state);
+}
+
+void cli_displays_set_clipboard(struct cli_displays *displays, const char *text, size_t size)
+{
+    for (struct cli_display *display = displays->displays; display; display = display->next)
+        if (display->front && displays->clipboard && !display->once)
+            display_front_set_clipboard(display->front, text, size);
 }
 
 bool cli_displays_screenshot(struct cli_displays *displays, const char *path, uint32_t output,

@@ -25,9 +25,11 @@ struct cli_displays {
     void (*failed)(void *data); // one could not be opened: it has said why
     void (*input)(void *data, const struct link_input *events, size_t count);
     void (*input_lost)(void *data); // keys that a person held down at a display that has died
-    void (*closed)(void *data);     // a person has closed a window and means the VM
+    void (*copied)(void *data, const char *text, size_t size); // a person has, on this machine
+    void (*closed)(void *data); // a person has closed a window and means the VM
     struct link_display_setup setup;
-    bool stats; // log counters every second
+    bool clipboard; // guest and host share it
+    bool stats;     // log counters every second
 
     // Private.
     const char *wanted[CLI_MAX_DISPLAYS];
@@ -58,6 +60,8 @@ bool cli_displays_start(struct cli_displays *displays, struct os_loop *loop,
 void cli_displays_attach(struct cli_displays *displays, struct gpu_device *device);
 void cli_displays_set_leds(struct cli_displays *displays, uint32_t leds);
 void cli_displays_set_state(struct cli_displays *displays, enum link_machine_state state);
+// The guest's person has copied a text. Nothing, if clipboards are not shared.
+void cli_displays_set_clipboard(struct cli_displays *displays, const char *text, size_t size);
 void cli_displays_finish(struct cli_displays *displays);
 
 // Connects to `path`, where a display waits that somebody else has started, and shows it the

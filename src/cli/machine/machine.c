@@ -284,6 +284,8 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     add_network(machine, arguments);
     cli_shares_add_arguments(&machine->shares, arguments);
     cli_usb_add(machine->usb, machine->usb_count, arguments);
+    if (machine->clipboard)
+        cli_clipboard_add(arguments);
     if (machine->sound && !cli_sound_add(machine->sound, qemu, arguments))
         return false;
     cli_arguments_add(arguments, "-chardev");

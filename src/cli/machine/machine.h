@@ -3,6 +3,7 @@
 #define CLI_MACHINE_MACHINE_H
 
 #include "cli/device/seat.h"
+#include "cli/machine/clipboard.h"
 #include "cli/machine/forward.h"
 #include "cli/machine/guest.h"
 #include "cli/machine/share.h"
@@ -25,6 +26,7 @@ struct cli_machine {
     unsigned forward_count;
     struct cli_usb usb[CLI_MAX_USB];
     unsigned usb_count;
+    bool clipboard;    // of the host: a port for the guest's agent
     const char *sound; // as of cli_sound_add; NULL: no sound card
     uint64_t memory;   // bytes
     uint32_t cpus;

@@ -19,6 +19,7 @@ enum vnc_message_type {
     VNC_CURSOR,      // size, x and y of its hot spot; + 1 fd: R G B A, premultiplied
     VNC_CURSOR_AT,   // x, y of its upper left corner; on: it is visible
     VNC_LEDS,        // on: as in struct link_keyboard_leds
+    VNC_TEXT,        // width: bytes; + 1 fd: the guest's person has copied this UTF-8
     VNC_END,
 
     // viewer → server
@@ -27,6 +28,7 @@ enum vnc_message_type {
     VNC_KEY,     // on, code
     VNC_POINTER, // x, y; code: buttons as RFB has them
     VNC_MODE,    // the new size of the viewer's window
+    VNC_COPIED,  // width: bytes of UTF-8 in the file that both have; its person has copied them
 };
 
 struct vnc_message {
@@ -37,6 +39,8 @@ struct vnc_message {
     uint32_t pad;
 };
 
+#define VNC_MAX_TEXT (1u << 20) // bytes of a text; the file for it is descriptor VNC_TEXT_FD
+enum { VNC_TEXT_FD = 5 };
 #define VNC_MAX_SIZE 16384 // pixels, each way
 
 #endif

@@ -229,6 +229,36 @@ static void on_leds(void *data, uint32_t leds)
     flush_viewers(server);
 }
 
+// ---- the clipboard --------------------------------------------------------
+
+static void on_clipboard(void *data, const char *text, size_t size)
+{
+    struct server *server = data;
+    void *bytes;
+    int fd = size ? os_shm_create("hesper-vnc text", size) : -1;
+    if (fd >= 0 && !os_shm_map(fd, 0, size, &bytes)) {
+        memcpy(bytes, text, size);
+        os_shm_unmap(bytes, size);
+        for (unsigned i = 0; i < server->viewer_count; i++)
+            if (vnc_viewer_joined(server->viewers[i]))
+                vnc_viewer_text(server->viewers[i], fd, (uint32_t)size);
+        flush_viewers(server);
+    }
+    if (fd >= 0)
+        close(fd);
+}
+
+// The viewer's process may still be writing to it.
+static void take_text(struct server *server, const struct vnc_viewer *viewer, uint32_t size)
+{
+    char *copy = size && size <= VNC_MAX_TEXT ? malloc(size) : NULL;
+    if (!copy)
+        return;
+    memcpy(copy, vnc_viewer_file(viewer), size);
+    display_set_clipboard(server->display, copy, size);
+    free(copy);
+}
+
 // ---- input ----------------------------------------------------------------
 
 // `index` is a key, or a button from VNC_KEY_MAX + 1 on. Two viewers may hold the same one: it goes
@@ -308,6 +338,9 @@ static void on_message(void *data, struct vnc_viewer *viewer, const struct vnc_m
         break;
     case VNC_POINTER:
         take_pointer(server, hands, message);
+        break;
+    case VNC_COPIED:
+        take_text(server, viewer, message->width);
         break;
     case VNC_MODE:
         if (message->width && message->width <= VNC_MAX_SIZE && message->height &&
@@ -485,7 +518,8 @@ static int begin(struct server *server)
                                            .picture = on_picture,
                                            .frame = on_frame,
                                            .cursor = on_cursor,
-                                           .leds = on_leds};
+                                           .leds = on_leds,
+                                           .clipboard = on_clipboard};
     list_init(&server->processes.children);
     int error = os_loop_create(&server->loop);
     if (!error)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "display/vnc/clipboard.h"
 #include "display/vnc/cursor.h"
 #include "display/vnc/keyboard.h"
 #include "display/vnc/message.h"
@@ -55,6 +56,7 @@ struct session {
     char *passwords[2];
     struct vnc_keyboard keyboard;
 
+    uint8_t *texts; // for the server; NULL: none
     struct picture picture;
     uint8_t *frame; // the library's, screen->width × screen->height
     struct vnc_cursor cursor;
@@ -263,6 +265,9 @@ static bool apply(struct session *session, const struct vnc_message *message, in
     case VNC_CURSOR_AT:
         take_place(session, message);
         return true;
+    case VNC_TEXT:
+        vnc_clipboard_show(session->client, message, fd);
+        return true;
     case VNC_LEDS:
         vnc_keyboard_leds(&session->keyboard, message->on);
         return true;
@@ -335,6 +340,23 @@ static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
 {
     tell(session_of(client),
          (struct vnc_message){.type = VNC_POINTER, .code = (uint32_t)buttons, .x = x, .y = y});
+}
+
+static void tell_text(struct session *session, const char *text, int length, bool latin1)
+{
+    uint32_t size = session->texts ? vnc_clipboard_put(session->texts, text, length, latin1) : 0;
+    if (size)
+        tell(session, (struct vnc_message){.type = VNC_COPIED, .width = size});
+}
+
+static void on_latin1(char *text, int length, rfbClientPtr client)
+{
+    tell_text(session_of(client), text, length, true);
+}
+
+static void on_utf8(char *text, int length, rfbClientPtr client)
+{
+    tell_text(session_of(client), text, length, false);
 }
 
 static int on_size(int width, int height, int screens, struct rfbExtDesktopScreen *all,
@@ -449,6 +471,10 @@ static bool open_screen(struct session *session)
     screen->kbdAddEvent = on_symbol;
     screen->ptrAddEvent = on_pointer;
     screen->setDesktopSizeHook = on_size;
+    screen->setXCutText = on_latin1;
+#ifdef LIBVNCSERVER_HAVE_LIBZ
+    screen->setXCutTextUTF8 = on_utf8;
+#endif
     screen->getCursorPtr = get_cursor;
     screen->cursor = NULL;
     if (session->passwords[0]) {
@@ -556,6 +582,10 @@ int vnc_session_main(const struct vnc_options *options)
     if (!os_sandbox_enter(&confined, summary, sizeof(summary)))
         log_debug("sandbox: %s", summary);
     os_socket_set_nonblocking(session.fd, true);
+    void *texts;
+    if (os_shm_size(VNC_TEXT_FD) >= VNC_MAX_TEXT &&
+        !os_shm_map(VNC_TEXT_FD, 0, VNC_MAX_TEXT, &texts))
+        session.texts = texts;
     int client = secure ? vnc_secure_begin(secure, options, options->client) : options->client;
     if (client >= 0)
         show(&session, client);

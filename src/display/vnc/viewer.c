@@ -13,6 +13,7 @@
 #include "os/clock.h"
 #include "os/os.h"
 #include "os/process.h"
+#include "os/shm.h"
 #include "os/socket.h"
 
 enum {
@@ -39,9 +40,11 @@ struct vnc_viewer {
     uint8_t bytes[READ_MESSAGES * sizeof(struct vnc_message)];
     size_t held; // bytes of a message that has not come whole
 
+    void *file; // of texts; NULL: none
+
     // To be sent.
-    int picture_fd, cursor_fd; // -1: no news
-    uint32_t picture_width, picture_height;
+    int picture_fd, cursor_fd, text_fd; // -1: no news
+    uint32_t picture_width, picture_height, text_size;
     struct picture_rect damage[MAX_DAMAGE];
     unsigned damage_count;
     struct vnc_message cursor, at, leds;
@@ -102,7 +105,7 @@ static bool receive(struct vnc_viewer *viewer)
         if (message.type == VNC_TAKEN && viewer->waiting_ns) {
             viewer->waiting_ns = 0;
         } else if (first ||
-                   (viewer->joined && message.type >= VNC_KEY && message.type <= VNC_MODE)) {
+                   (viewer->joined && message.type >= VNC_KEY && message.type <= VNC_COPIED)) {
             viewer->joined = true;
             viewer->callbacks.message(viewer->callbacks.data, viewer, &message);
         } else {
@@ -165,7 +168,8 @@ int vnc_viewer_start(struct vnc_processes *processes, const struct vnc_options *
     struct vnc_viewer *viewer = calloc(1, sizeof(*viewer));
     struct vnc_child *child = calloc(1, sizeof(*child));
     char self[4096], *arguments[MAX_ARGUMENTS];
-    int pair[2] = {-1, -1}, error = -ENOMEM;
+    int pair[2] = {-1, -1}, text = -1, error = -ENOMEM;
+    void *file = NULL;
     if (!viewer || !child)
         goto fail;
     error = os_self_path(self, sizeof(self));
@@ -176,9 +180,13 @@ int vnc_viewer_start(struct vnc_processes *processes, const struct vnc_options *
     if (error)
         goto fail;
     command_line(options, web, local, self, (char *)name, arguments);
-    const struct os_fd_pass fds[] = {{pair[1], 3}, {client, 4}};
+    text = os_shm_create("hesper-vnc text", VNC_MAX_TEXT);
+    error = text < 0 ? text : os_shm_map(text, 0, VNC_MAX_TEXT, &file);
+    if (error)
+        goto fail;
+    const struct os_fd_pass fds[] = {{pair[1], 3}, {client, 4}, {text, VNC_TEXT_FD}};
     pid_t pid = os_spawn(&(struct os_spawn_options){
-        .path = self, .argv = arguments, .fds = fds, .fd_count = 2, .own_group = true});
+        .path = self, .argv = arguments, .fds = fds, .fd_count = 3, .own_group = true});
     if (pid < 0) {
         error = pid;
         goto fail;
@@ -187,13 +195,17 @@ int vnc_viewer_start(struct vnc_processes *processes, const struct vnc_options *
     pair[1] = -1;
     close(client);
     client = -1;
+    close(text);
+    text = -1;
     *viewer = (struct vnc_viewer){.callbacks = *callbacks,
                                   .child = child,
                                   .pid = pid,
                                   .fd = pair[0],
                                   .since_ns = os_now_ns(),
                                   .picture_fd = -1,
-                                  .cursor_fd = -1};
+                                  .cursor_fd = -1,
+                                  .text_fd = -1,
+                                  .file = file};
     child->viewer = viewer;
     viewer->source = os_loop_add_fd(processes->loop, viewer->fd, OS_READABLE, on_socket, viewer);
     if (!os_loop_add_child(processes->loop, pid, on_child, child) || !viewer->source) {
@@ -214,6 +226,9 @@ fail:
         close(pair[0]);
     if (pair[1] >= 0)
         close(pair[1]);
+    if (text >= 0)
+        close(text);
+    os_shm_unmap(file, VNC_MAX_TEXT);
     free(viewer);
     free(child);
     return error;
@@ -232,6 +247,9 @@ void vnc_viewer_free(struct vnc_viewer *viewer)
         close(viewer->picture_fd);
     if (viewer->cursor_fd >= 0)
         close(viewer->cursor_fd);
+    if (viewer->text_fd >= 0)
+        close(viewer->text_fd);
+    os_shm_unmap(viewer->file, VNC_MAX_TEXT);
     free(viewer);
 }
 
@@ -308,6 +326,17 @@ void vnc_viewer_damage(struct vnc_viewer *viewer, const struct picture_rect *rec
         viewer->damage[viewer->damage_count++] = *rect;
 }
 
+void vnc_viewer_text(struct vnc_viewer *viewer, int fd, uint32_t size)
+{
+    replace_fd(&viewer->text_fd, fd);
+    viewer->text_size = size;
+}
+
+const uint8_t *vnc_viewer_file(const struct vnc_viewer *viewer)
+{
+    return viewer->file;
+}
+
 void vnc_viewer_cursor(struct vnc_viewer *viewer, int fd, uint32_t width, uint32_t height,
                        uint32_t hot_x, uint32_t hot_y)
 {
@@ -380,6 +409,11 @@ void vnc_viewer_flush(struct vnc_viewer *viewer)
     if (viewer->leds_new) {
         sent = sent && put(viewer, &viewer->leds, NULL);
         viewer->leds_new = false;
+        news = true;
+    }
+    if (viewer->text_fd >= 0) {
+        struct vnc_message text = {.type = VNC_TEXT, .width = viewer->text_size};
+        sent = sent && put(viewer, &text, &viewer->text_fd);
         news = true;
     }
     if (!news)

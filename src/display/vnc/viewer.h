@@ -26,8 +26,8 @@ void vnc_processes_finish(struct vnc_processes *processes);
 
 struct vnc_viewer_callbacks {
     void *data;
-    // The type is VNC_JOINED (once), VNC_KEY, VNC_POINTER or VNC_MODE. Everything else in it is
-    // what a stranger sent.
+    // The type is VNC_JOINED (once), VNC_KEY, VNC_POINTER, VNC_MODE or VNC_COPIED. Everything else
+    // in it is what a stranger sent.
     void (*message)(void *data, struct vnc_viewer *viewer, const struct vnc_message *message);
     // The viewer is gone, for the reason `why`. Call vnc_viewer_free.
     void (*gone)(void *data, struct vnc_viewer *viewer, const char *why);
@@ -55,6 +55,11 @@ uint64_t vnc_viewer_waiting_ns(const struct vnc_viewer *viewer);
 // Owns: descriptors stay the caller's and are duplicated.
 void vnc_viewer_picture(struct vnc_viewer *viewer, int fd, uint32_t width, uint32_t height);
 void vnc_viewer_damage(struct vnc_viewer *viewer, const struct picture_rect *rect);
+// `fd`: a file with a text of `size` bytes.
+void vnc_viewer_text(struct vnc_viewer *viewer, int fd, uint32_t size);
+// What its process has put into the file of texts, VNC_MAX_TEXT bytes that may change; NULL: there
+// is no such file.
+const uint8_t *vnc_viewer_file(const struct vnc_viewer *viewer);
 // `fd` -1: there is no shape.
 void vnc_viewer_cursor(struct vnc_viewer *viewer, int fd, uint32_t width, uint32_t height,
                        uint32_t hot_x, uint32_t hot_y);

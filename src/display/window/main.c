@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "display/display.h"
+#include "display/window/clipboard.h"
 #include "display/window/import.h"
 #include "display/window/options.h"
 #include "display/window/pads.h"
@@ -36,6 +37,7 @@ struct app {
     struct display *display;
     struct window_input input;
     struct window_pads pads;
+    struct window_clipboard clipboard;
     struct window_settings settings;
     struct window_options options;
     enum window_present present; // what was asked for, or what there is
@@ -243,6 +245,12 @@ static void on_state(void *data, enum link_machine_state state)
             window_say_state(&app->windows[i], words[state]);
 }
 
+static void on_clipboard(void *data, const char *text, size_t size)
+{
+    struct app *app = data;
+    window_clipboard_take(&app->clipboard, app->display, text, size);
+}
+
 static void on_file_closed(void *data, struct display_file *file)
 {
     window_import_forget(file);
@@ -337,8 +345,10 @@ static void on_window(struct app *app, const SDL_WindowEvent *event)
     case SDL_WINDOWEVENT_FOCUS_LOST:
         window_capture(window, false);
         window_input_release_all(&app->input);
+        window_clipboard_focus(&app->clipboard, false);
         break;
     case SDL_WINDOWEVENT_FOCUS_GAINED:
+        window_clipboard_focus(&app->clipboard, true);
         if (app->leds_known)
             window_input_match_lock(&app->input, app->leds, SDL_GetModState());
         break;
@@ -374,6 +384,9 @@ static void on_event(struct app *app, const SDL_Event *event)
     case SDL_KEYDOWN:
     case SDL_KEYUP:
         on_key(app, &event->key);
+        break;
+    case SDL_CLIPBOARDUPDATE:
+        window_clipboard_changed(&app->clipboard);
         break;
     case SDL_MOUSEMOTION:
         if (app->input.captured)
@@ -489,19 +502,6 @@ static void *watch(void *data)
 
 // ---- main -----------------------------------------------------------------
 
-static void set_hints(void)
-{
-    SDL_SetHint(SDL_HINT_APP_NAME, "Hesper");
-    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
-    SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
-    SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
-    SDL_SetHint(SDL_HINT_VIDEO_MINIMIZE_ON_FOCUS_LOSS, "0");
-    SDL_SetHint(SDL_HINT_MOUSE_FOCUS_CLICKTHROUGH, "1");
-    SDL_SetHint(SDL_HINT_TOUCH_MOUSE_EVENTS, "0");
-    SDL_SetHint(SDL_HINT_MOUSE_TOUCH_EVENTS, "0");
-    SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0");
-}
-
 static const char *value_of(const char *variable)
 {
     const char *value = getenv(variable);
@@ -526,8 +526,9 @@ static bool start(struct app *app)
         .leds = on_leds,
         .state = on_state,
         .file_closed = on_file_closed,
+        .clipboard = on_clipboard,
     };
-    set_hints();
+    window_set_hints();
     if (SDL_Init(SDL_INIT_VIDEO) < 0) {
         log_error("cannot open a window: %s: no desktop session here? try --display vnc",
                   SDL_GetError());

@@ -1,5 +1,6 @@
 #include "display/window/options.h"
 
+#include <SDL.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -113,4 +114,17 @@ bool window_options_parse(struct window_options *options, int argc, char **argv,
         return true;
     log_error("hesper starts this program itself; see 'hesper-window --help'");
     return false;
+}
+
+void window_set_hints(void)
+{
+    SDL_SetHint(SDL_HINT_APP_NAME, "Hesper");
+    SDL_SetHint(SDL_HINT_NO_SIGNAL_HANDLERS, "1");
+    SDL_SetHint(SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1");
+    SDL_SetHint(SDL_HINT_VIDEO_X11_NET_WM_BYPASS_COMPOSITOR, "0");
+    SDL_SetHint(SDL_HINT_VIDEO_MINIMIZE_ON_FOCUS_LOSS, "0");
+    SDL_SetHint(SDL_HINT_MOUSE_FOCUS_CLICKTHROUGH, "1");
+    SDL_SetHint(SDL_HINT_TOUCH_MOUSE_EVENTS, "0");
+    SDL_SetHint(SDL_HINT_MOUSE_TOUCH_EVENTS, "0");
+    SDL_SetHint(SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0");
 }

@@ -20,4 +20,7 @@ struct window_options {
 // False: the program ends with `*status`, after a message.
 bool window_options_parse(struct window_options *options, int argc, char **argv, int *status);
 
+// What SDL is told before it starts.
+void window_set_hints(void);
+
 #endif

@@ -280,6 +280,10 @@ static bool take_message(struct display_front *front, const struct link_message 
         return true;
     case LINK_INPUT:
         return on_input(front, payload, message->size / sizeof(struct link_input));
+    case LINK_CLIPBOARD_COPIED:
+        if (front->callbacks.copied)
+            front->callbacks.copied(front->data, payload, message->size);
+        return true;
     case LINK_DISPLAY_CLOSED:
         if (front->callbacks.closed)
             front->callbacks.closed(front->data);
@@ -413,6 +417,12 @@ void display_front_attach(struct display_front *front, struct gpu_device *device
         gpu_device_set_screen(device, i, front->screens[i].refresh, front->screens[i].dpi);
     gpu_device_listen(device, &front->listener);
     update_all(front);
+}
+
+void display_front_set_clipboard(struct display_front *front, const char *text, size_t size)
+{
+    if (!is_full(front))
+        send(front, LINK_CLIPBOARD, text, size, NULL, 0, NULL);
 }
 
 void display_front_set_leds(struct display_front *front, uint32_t leds)

@@ -23,6 +23,8 @@ struct display_front_callbacks {
     void (*ready)(void *data); // the window is open, the port is bound
     // What a person did. `device` is checked; everything else is as it came.
     void (*input)(void *data, const struct link_input *events, size_t count);
+    // Its person has copied a text: UTF-8, 1 to LINK_MAX_CLIPBOARD bytes, if it tells the truth.
+    void (*copied)(void *data, const char *text, size_t size);
     void (*closed)(void *data); // its person has closed the window, and means the VM
     void (*counters)(void *data, const struct link_display_counters *counters);
     // The process has ended, or misbehaved. `status` is that of waitpid, or -1 if it is not known.
@@ -52,6 +54,9 @@ void display_front_destroy(struct display_front *front);
 
 // Shows the device's outputs from now on; NULL: nothing. Detach a device before it is destroyed.
 void display_front_attach(struct display_front *front, struct gpu_device *device);
+// The guest's person has copied a text. Once it was told of one, maybe an empty one, the display
+// tells of those of its own person. A display that is behind is not told.
+void display_front_set_clipboard(struct display_front *front, const char *text, size_t size);
 void display_front_set_leds(struct display_front *front, uint32_t leds);
 void display_front_set_state(struct display_front *front, enum link_machine_state state);
 
