@@ -1,6 +1,7 @@
 """A picture of measurements as SVG: a line for each row, a mark for each side."""
 
 import math
+import os
 from xml.sax.saxutils import escape
 
 COLOURS = ("#666666", "#1f6fb4", "#c8501e", "#3d8f3d", "#8a4fbf")
@@ -55,7 +56,7 @@ def svg(title, sides, rows):
     ]
     for i, side in enumerate(sides):
         colour = COLOURS[i % len(COLOURS)]
-        out.append(f'<text x="{LEFT + 110 * i}" y="38" fill="{colour}">{escape(side)}</text>')
+        out.append(f'<text x="{LEFT + 110 * i}" y="38" fill="{colour}">{escape(os.path.basename(side))}</text>')
     for exponent in scale.decades():
         x = scale.x(10.0**exponent)
         out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 8}" y2="{height - BOTTOM + 4}" stroke="#dddddd"/>')

@@ -102,7 +102,8 @@ class Tree:
             RENDER_SERVER_EXEC_PATH=os.path.join(self.path, "usr/libexec/virgl_render_server"),
             LC_ALL="C.UTF-8",
         )
-        env["__EGL_VENDOR_LIBRARY_DIRS"] = os.path.join(self.path, "usr/share/glvnd/egl_vendor.d")
+        if not self.host_driver:  # NVIDIA's Vulkan looks for its own vendor's file
+            env["__EGL_VENDOR_LIBRARY_DIRS"] = os.path.join(self.path, "usr/share/glvnd/egl_vendor.d")
         return env
 
 
