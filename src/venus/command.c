@@ -1,10 +1,11 @@
-// Commands that are recorded otherwise than the guest wrote them: ownership transfers to and from
-// what is outside of Vulkan.
+// Commands that are recorded otherwise than the guest wrote them: data that was not copied, and
+// ownership transfers to and from what is outside of Vulkan.
 //
 // VK_QUEUE_FAMILY_FOREIGN_EXT is ours alone (docs/emulation.md). For the host it becomes
 // VK_QUEUE_FAMILY_EXTERNAL, which is core: the reader is a driver of the same kind in another
 // process, or a CPU that reads linear rows.
 #include "venus/device.h"
+#include "venus/stream.h"
 
 // Drivers index tables with queue families: one that does not exist becomes IGNORED.
 static inline uint32_t translate(uint32_t family, uint32_t count)
@@ -87,10 +88,19 @@ static bool wait_events2(struct venus_call *call, void *data)
     return venus_thunks[WIRE_vkCmdWaitEvents2](call, data);
 }
 
+static bool update_buffer(struct venus_call *call, void *data)
+{
+    struct wire_args_vkCmdUpdateBuffer *args = data;
+    if (call->stream->loose)
+        args->pData = call->stream->loose;
+    return venus_thunks[WIRE_vkCmdUpdateBuffer](call, data);
+}
+
 const struct venus_handler_entry venus_command_handlers[] = {
     {WIRE_vkCmdPipelineBarrier, pipeline_barrier},
     {WIRE_vkCmdPipelineBarrier2, pipeline_barrier2},
     {WIRE_vkCmdSetEvent2, set_event2},
+    {WIRE_vkCmdUpdateBuffer, update_buffer},
     {WIRE_vkCmdWaitEvents, wait_events},
     {WIRE_vkCmdWaitEvents2, wait_events2},
     {0},

@@ -113,6 +113,8 @@ static inline __attribute__((always_inline)) bool step(struct venus_stream *stre
         handler = context->handlers.carry_out[call->wire.number];
     else if (call->incomplete && venus_failed_decode(call, &decoder, start))
         handler = venus_failed_carry_out;
+    else if (stream->more && decoder.reason == wire_truncated)
+        return !(stream->cut = true);
     else
         return fail(stream, call->wire.info ? call->wire.info->name : "unknown command",
                     (uint64_t)(decoder.cursor - start), decoder.reason);
@@ -168,4 +170,146 @@ bool venus_stream_run(struct venus_stream *stream, const uint8_t *bytes, size_t 
             return false;
     }
     return true;
+}
+
+// ---- streams in memory that the guest can change -------------------------
+
+// What is copied out at once: little at first, for what follows may be data that need not be.
+#define FIRST_PIECE ((size_t)1 << 10)
+#define LARGEST_PIECE ((size_t)64 << 10)
+// A copy buffer larger than this is given back after use.
+#define KEPT_COPY_SIZE ((size_t)1 << 20)
+// vkCmdUpdateBuffer on the wire: its data follows their size, which is the last 8 bytes of these.
+#define UPDATE_HEAD ((size_t)48)
+#define LARGEST_UPDATE 65536u
+#define LEAST_LOOSE 4096u
+
+struct intake {
+    const uint8_t *shared;
+    size_t left;       // bytes of it that have not been carried out
+    size_t begin, end; // the first of them lie here in the copy
+    size_t piece;
+};
+
+static void drop_copy(struct venus_stream *stream)
+{
+    free(stream->copy);
+    arena_budget_give(&stream->context->commands, stream->copy_size);
+    stream->copy = NULL;
+    stream->copy_size = 0;
+}
+
+static bool grow_copy(struct venus_stream *stream, size_t size, size_t kept)
+{
+    if (!arena_budget_take(&stream->context->commands, size))
+        return false;
+    uint8_t *copy = malloc(size);
+    if (!copy) {
+        arena_budget_give(&stream->context->commands, size);
+        return false;
+    }
+    if (kept)
+        memcpy(copy, stream->copy, kept);
+    drop_copy(stream);
+    stream->copy = copy;
+    stream->copy_size = size;
+    return true;
+}
+
+// One more piece. Only what is behind the copy is read: what was looked at stays as it was.
+static bool take_in(struct venus_stream *stream, struct intake *in)
+{
+    size_t have = in->end - in->begin;
+    if (!have && in->piece > LARGEST_PIECE)
+        in->piece = LARGEST_PIECE;
+    size_t more = in->left - have < in->piece ? in->left - have : in->piece;
+    if (in->begin && have)
+        memmove(stream->copy, stream->copy + in->begin, have);
+    in->begin = 0;
+    in->end = have;
+    if (have + more > stream->copy_size) {
+        size_t size = 2 * LARGEST_PIECE > 2 * have ? 2 * LARGEST_PIECE : 2 * have;
+        if (!grow_copy(stream, size > have + more ? size : have + more, have))
+            return fail(stream, "a stream", 0, "out of memory");
+    }
+    memcpy(stream->copy + have, in->shared + have, more);
+    in->end += more;
+    if (in->piece < LARGEST_PIECE || have >= in->piece)
+        in->piece *= 2;
+    return true;
+}
+
+// Bytes of a vkCmdUpdateBuffer whose data may stay where it is; 0: something else comes.
+static size_t loose_update(const struct venus_stream *stream, const struct intake *in)
+{
+    uint32_t number;
+    uint64_t size;
+    if (in->end - in->begin < UPDATE_HEAD ||
+        atomic_load_explicit(&stream->context->traced, memory_order_relaxed))
+        return 0;
+    const uint8_t *head = stream->copy + in->begin;
+    memcpy(&number, head, sizeof(number));
+    if (number != WIRE_vkCmdUpdateBuffer)
+        return 0;
+    memcpy(&size, head + UPDATE_HEAD - sizeof(size), sizeof(size));
+    if (size < LEAST_LOOSE || size > LARGEST_UPDATE || size % 4 || UPDATE_HEAD + size > in->left)
+        return 0;
+    return UPDATE_HEAD + (size_t)size;
+}
+
+// Its data is for the GPU. Nobody on the way there looks at it, so a guest that changes it
+// meanwhile has other data and no more.
+static bool step_update(struct venus_stream *stream, struct intake *in, size_t size)
+{
+    struct wire_call wire;
+    if (in->begin + size > stream->copy_size) { // the decoder counts the data, and does not read it
+        memmove(stream->copy, stream->copy + in->begin, UPDATE_HEAD);
+        in->begin = 0;
+        in->end = UPDATE_HEAD;
+    }
+    const uint8_t *cursor = stream->copy + in->begin;
+    stream->more = false;
+    stream->loose = in->shared + UPDATE_HEAD;
+    bool ok = step(stream, &cursor, cursor + size, &wire);
+    stream->loose = NULL;
+    in->piece = FIRST_PIECE;
+    return ok;
+}
+
+static bool step_shared(struct venus_stream *stream, struct intake *in)
+{
+    size_t done = loose_update(stream, in);
+    if (done) {
+        if (!step_update(stream, in, done))
+            return false;
+    } else {
+        const uint8_t *start = stream->copy + in->begin, *cursor = start;
+        stream->more = in->end - in->begin < in->left;
+        stream->cut = false;
+        if (!venus_stream_step(stream, &cursor, stream->copy + in->end))
+            return stream->cut && take_in(stream, in);
+        done = (size_t)(cursor - start);
+    }
+    in->shared += done;
+    in->left -= done;
+    in->begin = in->begin + done < in->end ? in->begin + done : in->end;
+    return true;
+}
+
+bool venus_stream_run_shared(struct venus_stream *stream, const uint8_t *shared, size_t size)
+{
+    struct intake in = {.shared = shared, .left = size, .piece = FIRST_PIECE};
+    bool ok = true;
+    while (ok && in.left) {
+        if (venus_stream_stopping(stream))
+            ok = false;
+        else if (in.begin == in.end)
+            ok = take_in(stream, &in);
+        else
+            ok = step_shared(stream, &in);
+    }
+    stream->more = false;
+    if (stream->copy_size > KEPT_COPY_SIZE)
+        drop_copy(stream);
+    return ok;
 }

@@ -20,8 +20,10 @@ struct venus_stream {
         uint8_t *base;
         uint64_t size, cursor; // bytes
     } reply;
-    uint8_t *copy; // of an indirect stream
+    uint8_t *copy; // of a piece of an indirect stream
     size_t copy_size;
+    bool more, cut;         // there are bytes behind `end`; a command goes on there
+    const void *loose;      // where the data of vkCmdUpdateBuffer lies, if it is not in the copy
     atomic_bool stopping;   // its ring is being destroyed
     struct venus_call call; // the command being carried out
 };
@@ -36,6 +38,9 @@ bool venus_stream_step(struct venus_stream *stream, const uint8_t **cursor, cons
 
 // Carries out all of them. Errors: as above.
 bool venus_stream_run(struct venus_stream *stream, const uint8_t *bytes, size_t size);
+
+// The same for `size` bytes at `shared`, which the guest can change at any time: multiples of 4.
+bool venus_stream_run_shared(struct venus_stream *stream, const uint8_t *shared, size_t size);
 
 // Must this stream's waits end? A ring ends for itself or with its context.
 bool venus_stream_stopping(const struct venus_stream *stream);

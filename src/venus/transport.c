@@ -7,9 +7,6 @@
 #include "venus/ring.h"
 
 #define MAX_INDIRECT_STREAMS 4096
-// A copy buffer larger than this is given back after use. Taking it anew costs a page fault for
-// every page, which is most of what a stream of a few MiB costs.
-#define KEPT_COPY_SIZE (16u << 20)
 
 static bool set_reply_stream(struct venus_call *call, void *data)
 {
@@ -53,46 +50,16 @@ static bool seek_reply_stream(struct venus_call *call, void *data)
            venus_fail(call, "no reply stream is set, or the position lies outside");
 }
 
-static void drop_copy(struct venus_stream *stream)
+static const char *find_range(struct venus_call *call, const VkCommandStreamDescriptionMESA *range,
+                              struct venus_resource **resource)
 {
-    free(stream->copy);
-    arena_budget_give(&stream->context->commands, stream->copy_size);
-    stream->copy = NULL;
-    stream->copy_size = 0;
-}
-
-static bool grow_copy(struct venus_stream *stream, size_t size)
-{
-    drop_copy(stream);
-    if (!arena_budget_take(&stream->context->commands, size))
-        return false;
-    stream->copy = malloc(size);
-    if (stream->copy)
-        stream->copy_size = size;
-    else
-        arena_budget_give(&stream->context->commands, size);
-    return stream->copy;
-}
-
-// The bytes are copied out before they are decoded: the guest can change them at any time.
-static const char *copy_range(struct venus_stream *stream,
-                              const VkCommandStreamDescriptionMESA *range)
-{
-    struct venus_resource *resource =
-        venus_resource_get(&stream->context->resources, range->resourceId);
-    const char *error = NULL;
-    if (!resource || resource->kind != LINK_RESOURCE_SHM)
-        error = "no such resource of shared memory";
-    else if (!checked_range(range->offset, range->size, resource->pages->size) ||
-             range->offset % 4 || range->size % 4)
-        error = "a stream lies outside its resource or is not a multiple of 4";
-    else if (range->size > stream->copy_size && !grow_copy(stream, range->size))
-        error = "out of memory";
-    if (!error)
-        memcpy(stream->copy, (const uint8_t *)resource->pages->address + range->offset,
-               range->size);
-    venus_resource_unref(resource);
-    return error;
+    *resource = venus_resource_get(&call->context->resources, range->resourceId);
+    if (!*resource || (*resource)->kind != LINK_RESOURCE_SHM)
+        return "no such resource of shared memory";
+    if (!checked_range(range->offset, range->size, (*resource)->pages->size) || range->offset % 4 ||
+        range->size % 4)
+        return "a stream lies outside its resource or is not a multiple of 4";
+    return NULL;
 }
 
 static bool execute_streams(struct venus_call *call, void *data)
@@ -123,18 +90,20 @@ static bool execute_streams(struct venus_call *call, void *data)
 
     stream->indirect = true;
     for (uint32_t i = 0; ok && i < count; i++) {
-        const char *error = ranges[i].size ? copy_range(stream, &ranges[i]) : NULL;
+        struct venus_resource *resource = NULL;
+        const char *error = ranges[i].size ? find_range(call, &ranges[i], &resource) : NULL;
         if (!error && positions && !seek_reply(stream, positions[i]))
             error = "a reply position lies outside the reply stream";
         if (error)
             ok = venus_fail(call, error);
-        else if (ranges[i].size)
-            ok = venus_stream_run(stream, stream->copy, ranges[i].size);
+        else if (resource)
+            ok = venus_stream_run_shared(
+                stream, (const uint8_t *)resource->pages->address + ranges[i].offset,
+                ranges[i].size);
+        venus_resource_unref(resource);
     }
     stream->indirect = false;
 
-    if (stream->copy_size > KEPT_COPY_SIZE)
-        drop_copy(stream);
     if (ranges != &one_range)
         free(ranges);
     if (positions != &one_position)

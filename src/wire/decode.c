@@ -12,7 +12,7 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
-static const char truncated[] = "the stream ends inside a command";
+const char wire_truncated[] = "the stream ends inside a command";
 static const char out_of_memory[] = "the command needs more memory than a command may take";
 
 static const uint8_t *run(struct wire_decoder *decoder, const uint8_t *p, const struct wire_op *op,
@@ -56,11 +56,11 @@ static const uint8_t *decode_chain(struct wire_decoder *decoder, const uint8_t *
                                    uint64_t *seen)
 {
     if (UNLIKELY(left(decoder, p) < 8))
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     if (!wire_load64(p))
         return p + 8;
     if (UNLIKELY(left(decoder, p) < 12))
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     int32_t stype = (int32_t)wire_load32(p + 8);
     uint32_t index;
     const struct wire_program *program = wire_chain_child(root, stype, partial, &index);
@@ -113,7 +113,7 @@ static const uint8_t *decode_handles(struct wire_decoder *decoder, const uint8_t
                                      uint64_t count, bool objects, uint8_t *to)
 {
     if (!holds(decoder, p, count, 8))
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     const uint8_t *last = p + count * 8;
     for (; objects && p < last; p += 8, to += 8) {
         if (UNLIKELY(!decode_object(decoder, type, wire_load64(p), to)))
@@ -132,10 +132,10 @@ static const uint8_t *decode_bytes(struct wire_decoder *decoder, const uint8_t *
 {
     size_t have = left(decoder, p);
     if (count > have) // before the product, which then can't overflow
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     size_t size = count * op->a;
     if (wire_pad(size) > have)
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     if (op->flags & WIRE_OP_WRITABLE || (op->flags & WIRE_OP_ALIGN8 && (uintptr_t)p % 8)) {
         *result = arena_alloc_raw(decoder->arena, size);
         if (!*result)
@@ -151,14 +151,14 @@ static const uint8_t *decode_string(struct wire_decoder *decoder, const uint8_t 
                                     uint8_t *field)
 {
     if (left(decoder, p) < 8)
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     uint64_t size = wire_load64(p);
     if (!size)
         return optional ? p + 8 : fail(decoder, p, "a string is missing");
     p += 8;
     size_t have = left(decoder, p);
     if (size > have || wire_pad(size) > have)
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     const uint8_t *text = p;
     if (text[size - 1]) {
         uint8_t *copy = arena_alloc_raw(decoder->arena, size);
@@ -204,13 +204,13 @@ static const uint8_t *decode_pointers(struct wire_decoder *decoder, const uint8_
                                       void **result)
 {
     if (!holds(decoder, p, count, 8 + program->least))
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     void **pointers = *result = alloc_array(decoder, count, sizeof(void *));
     if (!pointers)
         return fail(decoder, p, out_of_memory);
     for (uint64_t i = 0; p && i < count; i++) {
         if (left(decoder, p) < 8)
-            return fail(decoder, p, truncated);
+            return fail(decoder, p, wire_truncated);
         if (!wire_load64(p))
             return fail(decoder, p, "a pointer in an array is missing");
         pointers[i] = arena_alloc(decoder->arena, program->size);
@@ -226,13 +226,13 @@ static const uint8_t *decode_nested(struct wire_decoder *decoder, const uint8_t 
                                     void **result)
 {
     if (!holds(decoder, p, count, 8))
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     void **arrays = *result = alloc_array(decoder, count, sizeof(void *));
     if (!arrays)
         return fail(decoder, p, out_of_memory);
     for (uint64_t i = 0; p && i < count; i++) {
         if (left(decoder, p) < 8)
-            return fail(decoder, p, truncated);
+            return fail(decoder, p, wire_truncated);
         uint64_t inner = wire_load64(p);
         if (inner != wire_length(wire_lengths + op->b + 1, base, i))
             return fail(decoder, p,
@@ -248,7 +248,7 @@ static const uint8_t *decode_strings(struct wire_decoder *decoder, const uint8_t
                                      void **result)
 {
     if (!holds(decoder, p, count, 12))
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     uint8_t *strings = *result = alloc_array(decoder, count, sizeof(char *));
     if (!strings)
         return fail(decoder, p, out_of_memory);
@@ -261,7 +261,7 @@ static const uint8_t *decode_pointer(struct wire_decoder *decoder, const uint8_t
                                      const struct wire_op *op, uint8_t *field)
 {
     if (UNLIKELY(left(decoder, p) < 8))
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     if (!wire_load64(p))
         return op->flags & WIRE_OP_OPTIONAL ? p + 8 : fail(decoder, p, "a pointer is missing");
     p += 8;
@@ -272,7 +272,7 @@ static const uint8_t *decode_pointer(struct wire_decoder *decoder, const uint8_t
     if (op->code == WIRE_POINTER_OUT)
         return p;
     if (UNLIKELY(left(decoder, p) < op->a))
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     wire_copy_words(target, p, op->a);
     return p + op->a;
 }
@@ -281,7 +281,7 @@ static const uint8_t *decode_static(struct wire_decoder *decoder, const uint8_t 
                                     const struct wire_op *op, uint8_t *field)
 {
     if (left(decoder, p) < 8)
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     if (wire_load64(p) != op->b)
         return fail(decoder, p, "an array of fixed size has another count");
     p += 8;
@@ -292,7 +292,7 @@ static const uint8_t *decode_static(struct wire_decoder *decoder, const uint8_t 
         return decode_handles(decoder, p, op->a, op->b, false, field);
     case WIRE_STATIC_COPY:
         if (left(decoder, p) < wire_pad(op->a))
-            return fail(decoder, p, truncated);
+            return fail(decoder, p, wire_truncated);
         memcpy(field, p, op->a);
         return p + wire_pad(op->a);
     default: // WIRE_STATIC_OUT
@@ -304,7 +304,7 @@ static const uint8_t *decode_union(struct wire_decoder *decoder, const uint8_t *
                                    const struct wire_op *op, uint8_t *base)
 {
     if (left(decoder, p) < 4)
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     int32_t tag = (int32_t)wire_load32(p);
     if (op->code == WIRE_SELECT && tag != (int32_t)wire_load32(base + op->b))
         return fail(decoder, p, "a union's tag disagrees with its selector");
@@ -319,7 +319,7 @@ static inline bool decode_count(struct wire_decoder *decoder, const uint8_t *p,
                                 const struct wire_op *op, const uint8_t *base, uint64_t *count)
 {
     if (UNLIKELY(left(decoder, p) < 8)) {
-        fail(decoder, p, truncated);
+        fail(decoder, p, wire_truncated);
         return false;
     }
     *count = wire_load64(p);
@@ -386,7 +386,7 @@ static const uint8_t *run(struct wire_decoder *decoder, const uint8_t *p, const 
 
 #define NEED(size)                                                                                 \
     if (UNLIKELY((size_t)(end - p) < (size_t)(size)))                                              \
-    return fail(decoder, p, truncated)
+    return fail(decoder, p, wire_truncated)
 #define CHECK(ok)                                                                                  \
     if (UNLIKELY(!(ok)))                                                                           \
     return NULL
@@ -476,7 +476,7 @@ WIRE_ARRAY_HANDLE:
     p += 8;
     if (count) {
         if (!holds(decoder, p, count, 8))
-            return fail(decoder, p, truncated);
+            return fail(decoder, p, wire_truncated);
         array = arena_alloc_raw(decoder->arena, count * 8);
         if (UNLIKELY(!array))
             return fail(decoder, p, out_of_memory);
@@ -496,7 +496,7 @@ WIRE_ARRAY:
         NEXT;
     program = wire_programs + op->a;
     if (!holds(decoder, p, count, program->least))
-        return fail(decoder, p, truncated);
+        return fail(decoder, p, wire_truncated);
     array = alloc_array(decoder, count, program->size);
     if (UNLIKELY(!array))
         return fail(decoder, p, out_of_memory);
@@ -596,7 +596,7 @@ bool wire_decode(struct wire_decoder *decoder, struct wire_call *call)
     call->info = NULL;
     call->args = NULL;
     if (UNLIKELY(left(decoder, p) < 8))
-        return refuse(decoder, p, truncated);
+        return refuse(decoder, p, wire_truncated);
     call->number = wire_load32(p);
     call->flags = wire_load32(p + 4);
     if (UNLIKELY(call->number >= WIRE_COMMAND_COUNT || !wire_commands[call->number].name))
@@ -620,7 +620,7 @@ bool wire_decode_reply(struct wire_decoder *decoder, struct wire_call *call)
     const uint8_t *p = decoder->cursor;
     decoder->reason = NULL;
     if (left(decoder, p) < 4)
-        return refuse(decoder, p, truncated);
+        return refuse(decoder, p, wire_truncated);
     call->number = wire_load32(p);
     call->flags = WIRE_FLAG_REPLY;
     call->info = wire_command_info(call->number);

@@ -75,6 +75,8 @@ struct wire_call {
 // although its counter is not 0 where vk.xml has noautovalidity or optional: the counter then says
 // what the guest left out.
 bool wire_decode(struct wire_decoder *decoder, struct wire_call *call);
+// The reason when `end` comes too early: with more bytes of the stream the command may decode.
+extern const char wire_truncated[];
 
 // ---- encoding -------------------------------------------------------------
 
