@@ -7,6 +7,9 @@
 #define YIELD_NS 20000
 // A guest that stays away for longer than it lately did is taken to have gone; never before this.
 #define PATTERN_NS 50000
+// For so long a guest that is about due is looked for. A nap may end late by the second.
+#define NEAR_NS 100000
+#define LATE_NS 30000
 #define MIN_NAP_NS 10000
 #define SHORT_NAP_NS 160000
 #define MAX_NAP_NS 5000000
@@ -27,13 +30,27 @@ static bool has_gone(const struct venus_rhythm *rhythm, uint64_t waited_ns)
     return waited_ns >= PATTERN_NS && waited_ns / 2 >= rhythm->longest_ns;
 }
 
+static uint64_t early_ns(const struct venus_rhythm *rhythm)
+{
+    return rhythm->shortest_ns / 4 * 3;
+}
+
+// Is it about the time at which the guest lately came back? A nap would be late for it.
+static bool is_near(const struct venus_rhythm *rhythm, uint64_t waited_ns)
+{
+    uint64_t early = early_ns(rhythm), late = rhythm->longest_ns / 4 * 5;
+    if (late > early + NEAR_NS)
+        late = early + NEAR_NS;
+    return waited_ns + LATE_NS >= early && waited_ns < late;
+}
+
 // One nap until shortly before the guest lately came back at the earliest, then short ones that
 // grow with the wait.
 static uint64_t nap_ns(const struct venus_rhythm *rhythm, uint64_t waited_ns)
 {
-    uint64_t early = rhythm->shortest_ns / 4 * 3;
+    uint64_t early = early_ns(rhythm);
     if (waited_ns < early)
-        return clamp(early - waited_ns, MIN_NAP_NS, SHORT_NAP_NS);
+        return clamp(early - waited_ns - LATE_NS / 2, MIN_NAP_NS, SHORT_NAP_NS);
     uint64_t part = has_gone(rhythm, waited_ns) ? waited_ns : waited_ns / 4;
     return clamp(waited_ns / 32, clamp(part, MIN_NAP_NS, SHORT_NAP_NS), MAX_NAP_NS);
 }
@@ -58,6 +75,8 @@ enum venus_rhythm_step venus_rhythm_step(const struct venus_rhythm *rhythm, uint
         return VENUS_RHYTHM_YIELD;
     if (has_gone(rhythm, waited_ns) && guest_tells(rhythm, now_ns))
         return VENUS_RHYTHM_SLEEP;
+    if (is_near(rhythm, waited_ns))
+        return VENUS_RHYTHM_YIELD;
     *nap = nap_ns(rhythm, waited_ns);
     return VENUS_RHYTHM_NAP;
 }

@@ -1,7 +1,9 @@
 #include "venus/waiter.h"
 
+#include <sched.h>
 #include <stdlib.h>
 
+#include "base/patience.h"
 #include "os/clock.h"
 #include "os/thread.h"
 #include "venus/ending.h"
@@ -42,6 +44,9 @@ struct venus_queue_waiter {
     // For the thread alone, so that it always has one to wait with: a request without a fence comes
     // to its turn when those before it are done, and this is in nobody's use any more.
     struct host_fence *reserve;
+
+    // For fences that are not done yet: of the context's thread, and of the waiter's.
+    struct patience adding, waiting;
 
     // Under `lock`.
     pthread_mutex_t lock;
@@ -87,6 +92,27 @@ static bool is_done(struct venus_queue_waiter *waiter, struct host_fence *fence)
     if (result == VK_SUCCESS)
         atomic_store(&fence->done, true);
     return result == VK_SUCCESS || result == VK_ERROR_DEVICE_LOST;
+}
+
+// Is it, or will it be before others had woken each other up for it? Its thread and the driver each
+// sleep once, so twice the looks are worth it.
+static bool comes_soon(struct venus_queue_waiter *waiter, struct patience *patience,
+                       struct host_fence *fence)
+{
+    if (is_done(waiter, fence))
+        return true;
+    unsigned looks = 2 * patience_looks(patience);
+    if (!looks)
+        return false;
+    bool done = false;
+    while (!done && looks--) {
+        for (unsigned i = 0; i < 20; i++)
+            os_cpu_relax();
+        sched_yield();
+        done = is_done(waiter, fence);
+    }
+    patience_learn(patience, done);
+    return done;
 }
 
 // Takes a fence that is not signalled: used before, or new. NULL: the driver has none to give.
@@ -194,7 +220,7 @@ void venus_waiter_add(struct venus_queue_waiter *waiter, uint64_t fence_id)
         request.fence->references++;
     pthread_mutex_unlock(&queue->lock);
 
-    bool done = !request.unfenced && is_done(waiter, request.fence);
+    bool done = !request.unfenced && comes_soon(waiter, &waiter->adding, request.fence);
     pthread_mutex_lock(&waiter->lock);
     bool at_once = done && !waiter->first; // no other request is before it
     bool queued = !at_once && enqueue_locked(waiter, request);
@@ -261,6 +287,8 @@ static bool wait_a_while(struct venus_queue_waiter *waiter, struct request *requ
 static void wait_for(struct venus_queue_waiter *waiter, struct request *request)
 {
     unsigned refusals = 0;
+    if (!request->unfenced && comes_soon(waiter, &waiter->waiting, request->fence))
+        return;
     while (!must_end(waiter) && (request->unfenced || !is_done(waiter, request->fence))) {
         if (wait_a_while(waiter, request)) {
             refusals = 0;

@@ -14,7 +14,7 @@ enum { US = 1000, MS = 1000000 };
 #define NEVER UINT64_MAX
 
 struct outcome {
-    unsigned naps;
+    unsigned naps, looks;
     uint64_t slept_at; // into the gap; NEVER: it was awake all the time
     uint64_t late;     // how long the thread napped after there was more
 };
@@ -36,6 +36,7 @@ static struct outcome dry(struct venus_rhythm *rhythm, uint64_t gap)
             break;
         }
         outcome.naps += step == VENUS_RHYTHM_NAP;
+        outcome.looks += step != VENUS_RHYTHM_NAP;
         now += nap;
     }
     outcome.late = now - begin - gap;
@@ -61,19 +62,30 @@ static void a_guest_that_comes_back_at_once_finds_the_ring_awake(void **state)
     }
 }
 
-static void a_steady_guest_costs_few_naps(void **state)
+static void a_steady_guest_is_not_slept_through(void **state)
 {
-    static const uint64_t gaps[] = {30 * US, 60 * US, 100 * US, 180 * US};
-    for (unsigned i = 0; i < 4; i++) {
+    static const uint64_t gaps[] = {30 * US, 60 * US, 100 * US, 180 * US, 400 * US};
+    for (unsigned i = 0; i < 5; i++) {
         struct venus_rhythm rhythm = start(MS);
         for (unsigned j = 0; j < 20; j++)
             dry(&rhythm, gaps[i]);
         for (unsigned j = 0; j < 100; j++) {
             struct outcome outcome = dry(&rhythm, gaps[i]);
-            assert_in_range(outcome.naps, 1, 4);
+            assert_in_range(outcome.naps, 0, 3);
             assert_int_equal(outcome.slept_at, NEVER);
-            assert_true(outcome.late <= gaps[i] / 3 + 10 * US);
+            assert_true(outcome.late <= US);
         }
+    }
+}
+
+static void an_unsteady_guest_is_not_looked_for_without_end(void **state)
+{
+    struct venus_rhythm rhythm = start(MS);
+    for (unsigned i = 0; i < 200; i++) {
+        uint64_t gap = i % 2 ? 900 * US : 200 * US;
+        struct outcome outcome = dry(&rhythm, gap);
+        if (i > 20)
+            assert_true(outcome.looks < 200);
     }
 }
 
@@ -128,7 +140,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_guest_that_comes_back_at_once_finds_the_ring_awake),
-        cmocka_unit_test(a_steady_guest_costs_few_naps),
+        cmocka_unit_test(a_steady_guest_is_not_slept_through),
+        cmocka_unit_test(an_unsteady_guest_is_not_looked_for_without_end),
         cmocka_unit_test(a_guest_that_leaves_is_not_looked_for),
         cmocka_unit_test(a_guest_that_comes_back_late_is_waited_for_the_next_times),
         cmocka_unit_test(a_ring_that_was_told_stays_awake_for_the_timeout),
