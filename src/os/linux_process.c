@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <features.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,6 +69,14 @@ bool os_process_usage(pid_t pid, struct os_process_usage *usage)
 void os_die_with_parent(void)
 {
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+void os_keep_freed_memory(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_TRIM_THRESHOLD, 16 << 20);
+    mallopt(M_MMAP_THRESHOLD, 4 << 20); // it does not move by itself any more
+#endif
 }
 
 int os_self_path(char *buffer, size_t size)

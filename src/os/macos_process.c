@@ -74,6 +74,10 @@ bool os_process_usage(pid_t pid, struct os_process_usage *usage)
     return true;
 }
 
+void os_keep_freed_memory(void) // its malloc does so by itself
+{
+}
+
 int os_self_path(char *buffer, size_t size)
 {
     char raw[4096];

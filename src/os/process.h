@@ -48,4 +48,8 @@ bool os_process_usage(pid_t pid, struct os_process_usage *usage);
 // when its socket closes.
 void os_die_with_parent(void);
 
+// From now on malloc keeps what is freed, up to some megabytes, instead of giving it back to the
+// system and asking for it anew, page by page. To be called before there are other threads.
+void os_keep_freed_memory(void);
+
 #endif

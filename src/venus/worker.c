@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "os/os.h"
+#include "os/process.h"
 #include "venus/context.h"
 #include "venus/device.h"
 #include "venus/discovery.h"
@@ -192,6 +193,7 @@ int venus_worker_main(int fd, const struct venus_worker_options *options)
     if (link_create(fd, true, &link))
         return 1;
     os_raise_file_limit();
+    os_keep_freed_memory(); // drivers take and free memory with each command buffer
     int result = 1;
     enter_sandbox(link, options);
     if (!venus_host_load(&host, &options->host, text, sizeof(text))) {

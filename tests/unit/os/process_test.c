@@ -230,6 +230,42 @@ static void our_own_path_is_known(void **state)
     assert_int_not_equal(os_self_path(tiny, sizeof(tiny)), 0);
 }
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define OTHER_MALLOC
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define OTHER_MALLOC
+#endif
+#endif
+
+#if defined(__GLIBC__) && !defined(OTHER_MALLOC)
+static long page_faults(void)
+{
+    struct rusage used;
+    getrusage(RUSAGE_SELF, &used);
+    return used.ru_minflt;
+}
+
+// Twice, and more than malloc keeps unasked.
+static void freed_memory_is_there_the_next_time(void **state)
+{
+    enum { SIZE = 3 << 20, PAGES = SIZE / 4096 };
+    os_keep_freed_memory();
+    long before = 0;
+    for (int i = 0; i < 20; i++) {
+        if (i == 2)
+            before = page_faults();
+        char *volatile first = malloc(SIZE), *volatile second = malloc(SIZE);
+        assert_true(first && second);
+        memset(first, i, SIZE);
+        memset(second, i, SIZE);
+        free(first);
+        free(second);
+    }
+    assert_true(page_faults() - before < PAGES);
+}
+#endif
+
 int main(int argc, char **argv)
 {
     if (argc > 1) { // as somebody's child
@@ -249,6 +285,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(signals_start_afresh),
         cmocka_unit_test(a_group_of_its_own),
         cmocka_unit_test(our_own_path_is_known),
+#if defined(__GLIBC__) && !defined(OTHER_MALLOC)
+        cmocka_unit_test(freed_memory_is_there_the_next_time),
+#endif
     };
     return RUN_IN_BOTH_FLAVOURS(tests);
 }
