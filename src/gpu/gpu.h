@@ -56,9 +56,9 @@ struct gpu_front {
 struct gpu_options {
     uint32_t outputs;       // 1 to 16
     uint32_t width, height; // preferred mode of output 0, pixels
-    // The rate at which flushes of an output are answered where no listener sets the pace
-    // (output.h), per second; 0: at once.
-    uint32_t refresh_rate;
+    // Flushes of an output are answered at its refresh rate where no listener sets the pace
+    // (output.h). False: at once.
+    bool paced;
     // What the EDID says. 0: that of the screen on which the output is seen, or else 60 and 96.
     uint32_t edid_refresh, edid_dpi;
     // Bytes of the shared-memory region (shmid 1), a power of two. 0: there is none, and so neither

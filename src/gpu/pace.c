@@ -50,8 +50,7 @@ static void put_late_to_sleep(struct gpu_device *device, const struct gpu_output
 // When a flush may be answered if no listener sets the pace.
 static uint64_t next_tick(const struct gpu_device *device, const struct gpu_output *output)
 {
-    uint32_t rate = device->options.refresh_rate;
-    return rate ? output->last_shown_ns + 1000 * MS / rate : 0;
+    return device->options.paced ? output->last_shown_ns + 1000 * MS / output->refresh : 0;
 }
 
 // Answers what may be answered. Returns when to look again, 0: no need.

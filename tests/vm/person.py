@@ -23,7 +23,7 @@ def free_port():
 
 
 PORT = free_port()
-OPTIONS = ["--display", f"vnc=127.0.0.1:{PORT}", "--outputs", "2", "--control", "control", "--stats"]
+OPTIONS = ["--display", f"vnc=127.0.0.1:{PORT}", "--outputs", "2", "--control", "control", "--stats", "--refresh", "144", "--dpi", "192"]
 
 
 def viewer(encodings=(rfb.RAW, rfb.DESKTOP_SIZE)):
@@ -105,6 +105,22 @@ def modes(machine, output=1):
     return machine.run(f"cat /sys/class/drm/card0-Virtual-{output}/modes").out.split()
 
 
+def screens(_natives, machine):
+    """What the guest's kernel has read of its monitor is the mode, the refresh rate and the size that were asked for."""
+    got = machine.run("cat /sys/class/drm/card0-Virtual-1/edid")
+    trials.expect(len(got.out) == 128 and sum(got.out) % 256 == 0, f"{len(got.out)} bytes of EDID")
+    timing = got.out[54:72]
+    clock = 10000 * (timing[0] | timing[1] << 8)
+    width, across = timing[2] | (timing[4] >> 4) << 8, timing[3] | (timing[4] & 15) << 8
+    height, down = timing[5] | (timing[7] >> 4) << 8, timing[6] | (timing[7] & 15) << 8
+    size = timing[12] | (timing[14] >> 4) << 8, timing[13] | (timing[14] & 15) << 8
+    rate = clock / ((width + across) * (height + down))
+    trials.expect((width, height) == (1280, 800), f"its mode is {width}x{height}")
+    trials.expect(143.5 < rate <= 144, f"its refresh rate is {rate:.2f} Hz")
+    trials.expect(size == (169, 106), f"it measures {size} mm: 192 dpi are 169x106")
+    return f"{rate:.1f} Hz, {size[0]}x{size[1]} mm"
+
+
 def resizes(rounds):
     """A viewer's window is resized: the guest's first mode follows."""
 
@@ -181,6 +197,7 @@ CASES = {
     "console": console,
     "typing": typing,
     "outputs": second_output,
+    "screens": screens,
     "switched-off": switched_off,
     "resizes": resizes(50),
     "killed": killed,

@@ -67,7 +67,7 @@ void cli_device_init(struct cli_device *device)
                                       .outputs = 1,
                                       .width = 1280,
                                       .height = 800,
-                                      .refresh_rate = 60,
+                                      .paced = true,
                                       .aperture_size = 8ull << 30,
                                       .max_contexts = 256,
                                       .max_resources = 65536,

@@ -34,7 +34,8 @@ static void without_a_display_the_refresh_rate_is_the_pace(void **state)
 {
     (void)state;
     struct gpu_options options = machine_options();
-    options.refresh_rate = 20;
+    options.paced = true;
+    options.edid_refresh = 20;
     struct machine *machine = machine_create(&options);
     show(machine);
     uint64_t began = os_now_ns();
