@@ -50,8 +50,17 @@ for line in link.makefile():
     link.sendall(b'{"return": {}}\\r\\n')
     if word in ("stop", "cont"):
         link.sendall(json.dumps({"event": {"stop": "STOP", "cont": "RESUME"}[word]}).encode() + b"\\r\\n")
-    if word == "system_powerdown" and sys.argv[1] == "obeys":
+    if word == "system_powerdown" and sys.argv[1] in ("obeys", "agent"):
+        agent = socket.socket(fileno=59)
+        agent.setblocking(False)
+        try:
+            print(agent.recv(4096).decode(), end="", file=open("heard", "w"))
+        except BlockingIOError:
+            pass
         sys.exit(0)
+    if word == "qmp_capabilities" and sys.argv[1] == "agent":
+        data = {"id": "hesper-guest-agent", "open": True}
+        link.sendall(json.dumps({"event": "VSERPORT_CHANGE", "data": data}).encode() + b"\\r\\n")
     if word == "qmp_capabilities" and sys.argv[1] == "full":
         link.sendall(json.dumps({"event": "BLOCK_IO_ERROR", "data": data}).encode() + b"\\r\\n")
 """
@@ -465,7 +474,7 @@ link.recv(1)
         def devices(*options, **env):
             argv = self.told("--kernel", self.kernel, *options, **env)
             found = [d for d in self.values(argv, "-device") if "virtio-id=18" in d]
-            chardevs = [c for c in self.values(argv, "-chardev") if "hesper-gpu" not in c and "hesper-monitor" not in c]
+            chardevs = [c for c in self.values(argv, "-chardev") if all(name not in c for name in ("hesper-gpu", "hesper-monitor", "hesper-guest-agent"))]
             self.assertEqual(len(found), len(chardevs))
             for device, chardev in zip(found, chardevs):
                 self.assertIn("chardev=" + chardev.split(",")[1].replace("id=", "") + ",", device)
@@ -737,6 +746,26 @@ else:
         self.order("stop", **env)
         messages.read()  # its end
         one.communicate(timeout=60)
+
+    def test_an_agent_that_listens_is_told_the_time_after_a_pause(self):
+        env = {"XDG_RUNTIME_DIR": self.folder}
+        for what, times in (("agent", 2), ("obeys", 0)):
+            one = self.start_with_a_monitor(what, "--name", "one", **env)
+            for _ in range(2):
+                self.order("pause", **env)
+                self.order("resume", **env)
+            self.order("stop", **env)
+            one.communicate(timeout=60)
+            heard = []
+            if os.path.exists(self.path("heard")):
+                with open(self.path("heard")) as f:
+                    heard = [json.loads(line) for line in f]
+                os.remove(self.path("heard"))
+            self.assertEqual([command["execute"] for command in heard], times * ["guest-set-time"], what)
+            for command in heard:
+                self.assertAlmostEqual(command["arguments"]["time"] / 1e9, time.time(), delta=60)
+        rest = ["--", "-device", "virtserialport,name=org.qemu.guest_agent.0"]
+        self.assertNotIn("hesper-guest-agent", " ".join(self.told("--kernel", self.kernel, *rest)))
 
     def test_one_of_several_machines_is_stopped(self):
         env = {"XDG_RUNTIME_DIR": self.folder}

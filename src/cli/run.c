@@ -26,6 +26,7 @@ extern char **environ;
 
 enum {
     // Numbers of the descriptors in QEMU, out of the way of those that a caller passes to it.
+    QEMU_AGENT_FD = 59,
     QEMU_GPU_FD = 60,
     QEMU_PLACER_FD = 61,
     QEMU_MONITOR_FD = 62,
@@ -280,7 +281,14 @@ static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *c
     int monitor = new_connection(QEMU_MONITOR_FD, fds, count);
     if (monitor < 0)
         return false;
-    run->monitor = cli_monitor_create(loop, monitor, on_monitor, run);
+    bool has_agent = cli_machine_has_agent(&run->options.machine);
+    int agent = has_agent ? -1 : new_connection(QEMU_AGENT_FD, fds, count);
+    if (!has_agent && agent < 0) {
+        close(monitor);
+        return false;
+    }
+    run->options.machine.agent_fd = has_agent ? -1 : QEMU_AGENT_FD;
+    run->monitor = cli_monitor_create(loop, monitor, agent, on_monitor, run);
     if (!run->monitor) {
         log_error("out of memory");
         return false;

@@ -12,6 +12,7 @@
 #include "base/log.h"
 #include "cli/machine/firmware.h"
 #include "cli/machine/sound.h"
+#include "cli/qemu/monitor.h"
 
 void cli_machine_init(struct cli_machine *machine)
 {
@@ -243,6 +244,30 @@ static void add_network(const struct cli_machine *machine, struct cli_arguments 
     cli_arguments_add(arguments, "virtio-net-pci,netdev=net0,romfile=");
 }
 
+bool cli_machine_has_agent(const struct cli_machine *machine)
+{
+    for (char **rest = machine->rest; rest && *rest; rest++)
+        if (strstr(*rest, "org.qemu.guest_agent"))
+            return true;
+    return false;
+}
+
+// In a slot of its own: those that QEMU gives away by itself stay what they were.
+static void add_agent(const struct cli_machine *machine, struct cli_arguments *arguments)
+{
+    if (machine->agent_fd < 0)
+        return;
+    cli_arguments_add(arguments, "-chardev");
+    cli_arguments_add(arguments, "socket,id=" CLI_MONITOR_AGENT "-socket,fd=%d", machine->agent_fd);
+    cli_arguments_add(arguments, "-device");
+    cli_arguments_add(arguments,
+                      "virtio-serial-pci,id=" CLI_MONITOR_AGENT "-bus,bus=pcie.0,addr=0x1c");
+    cli_arguments_add(arguments, "-device");
+    cli_arguments_add(arguments,
+                      "virtserialport,id=" CLI_MONITOR_AGENT ",bus=" CLI_MONITOR_AGENT
+                      "-bus.0,chardev=" CLI_MONITOR_AGENT "-socket,name=org.qemu.guest_agent.0");
+}
+
 bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_qemu *qemu,
                            bool portable, const struct cli_gpu_address *gpu,
                            struct cli_arguments *arguments)
@@ -295,6 +320,7 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     cli_qemu_add_gpu(arguments, qemu, gpu);
     if (machine->seat)
         cli_seat_add_arguments(machine->seat, arguments, NULL, NULL, 0);
+    add_agent(machine, arguments);
     for (char **rest = machine->rest; rest && *rest; rest++)
         cli_arguments_add(arguments, "%s", *rest);
     if (arguments->failed)

@@ -30,7 +30,7 @@ struct cli_machine {
     const char *sound; // as of cli_sound_add; NULL: no sound card
     uint64_t memory;   // bytes
     uint32_t cpus;
-    int monitor_fd;              // of QEMU's, for its monitor
+    int monitor_fd, agent_fd; // of QEMU's, for its monitor and a port to a guest agent (-1: none)
     const struct cli_seat *seat; // its devices come through descriptors; NULL: no input
     char **rest;                 // QEMU's own arguments
 };
@@ -38,6 +38,8 @@ struct cli_machine {
 void cli_machine_init(struct cli_machine *machine);
 // False after a log line: something that it names is not there.
 bool cli_machine_check(struct cli_machine *machine);
+// QEMU's own arguments name a port for a guest agent already.
+bool cli_machine_has_agent(const struct cli_machine *machine);
 // All arguments, the program's name first. False after a log line.
 bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_qemu *qemu,
                            bool portable, const struct cli_gpu_address *gpu,

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/json.h"
@@ -17,7 +18,8 @@
 
 struct cli_monitor {
     struct os_loop *loop;
-    int fd; // -1: closed
+    int fd;    // -1: closed
+    int agent; // -1: there is no port
     struct os_source *source, *retry;
     void (*changed)(void *data);
     void *data;
@@ -29,6 +31,7 @@ struct cli_monitor {
     bool held;     // a person wants it to
     bool full;     // said that the disk is, and not yet that it goes on
     bool retried;  // and QEMU was told to try again
+    bool heard;    // an agent in the guest listens at its port
 };
 
 static void close_monitor(struct cli_monitor *monitor)
@@ -85,6 +88,29 @@ static void on_disk_error(struct cli_monitor *monitor, struct json event)
     os_source_set_deadline(monitor->retry, os_now_ns() + RETRY_NS);
 }
 
+// Whether an agent listens is known: what nobody reads now would be read much later, as the time.
+static void on_port(struct cli_monitor *monitor, struct json event)
+{
+    struct json data, member;
+    char id[sizeof(CLI_MONITOR_AGENT)];
+    if (json_member(event, "data", &data) && json_member(data, "id", &member) &&
+        json_copy(member, id, sizeof(id)) && !strcmp(id, CLI_MONITOR_AGENT) &&
+        json_member(data, "open", &member))
+        monitor->heard = json_is(member, 't');
+}
+
+// The guest's clock stood still. What the agent answers stays unread: it is a few bytes a pause.
+static void tell_time(const struct cli_monitor *monitor)
+{
+    struct timespec now;
+    char text[96];
+    clock_gettime(CLOCK_REALTIME, &now);
+    int length = snprintf(text, sizeof(text),
+                          "{\"execute\":\"guest-set-time\",\"arguments\":{\"time\":%lld%09ld}}\n",
+                          (long long)now.tv_sec, now.tv_nsec);
+    os_socket_send(monitor->agent, text, (size_t)length, NULL, 0);
+}
+
 static void take_line(struct cli_monitor *monitor)
 {
     struct json whole, member;
@@ -99,8 +125,12 @@ static void take_line(struct cli_monitor *monitor)
     log_debug("QEMU: %s", event);
     if (!strcmp(event, "STOP"))
         monitor->stopped = true;
-    else if (!strcmp(event, "RESUME"))
+    else if (!strcmp(event, "RESUME")) {
+        if (monitor->stopped && monitor->heard)
+            tell_time(monitor);
         monitor->stopped = false;
+    } else if (!strcmp(event, "VSERPORT_CHANGE"))
+        on_port(monitor, whole);
     else if (!strcmp(event, "BLOCK_IO_ERROR"))
         on_disk_error(monitor, whole);
     monitor->changed(monitor->data);
@@ -137,16 +167,19 @@ static void on_readable(void *data, int fd, unsigned events)
         take_bytes(monitor, bytes, (size_t)got);
 }
 
-struct cli_monitor *cli_monitor_create(struct os_loop *loop, int fd, void (*changed)(void *data),
-                                       void *data)
+struct cli_monitor *cli_monitor_create(struct os_loop *loop, int fd, int agent,
+                                       void (*changed)(void *data), void *data)
 {
     struct cli_monitor *monitor = calloc(1, sizeof(*monitor));
     if (!monitor) {
         close(fd);
+        if (agent >= 0)
+            close(agent);
         return NULL;
     }
     monitor->loop = loop;
     monitor->fd = fd;
+    monitor->agent = agent;
     monitor->changed = changed;
     monitor->data = data;
     monitor->source = os_loop_add_fd(loop, fd, OS_READABLE, on_readable, monitor);
@@ -162,6 +195,8 @@ void cli_monitor_destroy(struct cli_monitor *monitor)
     if (!monitor)
         return;
     close_monitor(monitor);
+    if (monitor->agent >= 0)
+        close(monitor->agent);
     os_source_remove(monitor->retry);
     free(monitor);
 }

@@ -1,5 +1,5 @@
 // QEMU's monitor (QMP) at the other end of a socket: the guest's power button, its pauses, and what
-// QEMU says of its disks.
+// QEMU says of its disks. Beside it a port to QEMU's guest agent, should the guest have one.
 //
 // Thread: the loop's.
 #ifndef CLI_QEMU_MONITOR_H
@@ -11,10 +11,14 @@
 
 struct cli_monitor;
 
-// `changed` is called when the machine may be in another state.
-// Owns: takes `fd`. NULL: out of memory, and `fd` is closed.
-struct cli_monitor *cli_monitor_create(struct os_loop *loop, int fd, void (*changed)(void *data),
-                                       void *data);
+// The id of the port of QEMU whose other end is `agent`.
+#define CLI_MONITOR_AGENT "hesper-guest-agent"
+
+// `changed` is called when the machine may be in another state. A guest whose agent listens at
+// `agent` is told the time when it goes on after a pause.
+// Owns: takes `fd` and `agent` (-1: none). NULL: out of memory, and they are closed.
+struct cli_monitor *cli_monitor_create(struct os_loop *loop, int fd, int agent,
+                                       void (*changed)(void *data), void *data);
 void cli_monitor_destroy(struct cli_monitor *monitor);
 
 // Errors: false: QEMU does not listen, or not yet. Presses the guest's power button; a machine that
