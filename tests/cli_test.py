@@ -4,6 +4,8 @@
 No Vulkan driver and no QEMU is needed: the device is started with --no-venus.
 """
 
+import hashlib
+import http.server
 import json
 import os
 import re
@@ -14,6 +16,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 import unittest
 import xml.etree.ElementTree
@@ -242,6 +245,97 @@ qemu-arguments = ["-device", "a b"]
             ],
         )
         self.assertIn("scsi-cd,drive=cd0", self.values(argv, "-device"))
+
+    def publish(self, files):
+        """A server of these files, {path: bytes}; its address, and what it was asked: [(path, range)]."""
+        asked = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):
+                data, part = files.get(self.path), self.headers.get("Range")
+                asked.append((self.path, part))
+                start = int(part[6:].partition("-")[0]) if part else 0
+                self.send_response(404 if data is None else 206 if part else 200)
+                if data is not None:
+                    self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+                    self.send_header("Content-Length", str(len(data) - start))
+                self.end_headers()
+                self.wfile.write((data or b"")[start:])
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return f"http://127.0.0.1:{server.server_port}", asked
+
+    @unittest.skipUnless(shutil.which("curl") and shutil.which("sha256sum"), "no curl, no sha256sum")
+    def test_an_installers_image_from_far_away(self):
+        image = os.urandom(100000)
+        files = {"/a/in st.iso": image, "/a/SHA256SUMS": b"0" * 64 + b"  other.iso\n" + hashlib.sha256(image).hexdigest().encode() + b" *./in st.iso\n",
+                 "/b/i.iso": image, "/b/SHA256SUMS": b"0" * 64 + b"  i.iso\n", "/c/i.iso": image}
+        files = {path.replace(" ", "%20"): data for path, data in files.items()}
+        files["/a/SHA256SUMS"] = files["/a/SHA256SUMS"].replace(b"in st", b"in%20st")
+        address, asked = self.publish(files)
+        code = self.make("OVMF.fd", "")
+        env = {"XDG_CACHE_HOME": self.path("cache"), "no_proxy": "*"}
+
+        def run(url):
+            status, _, err = self.run_machine("--iso", url, "--firmware", code, **env)
+            return status, err
+
+        def drive():
+            (value,) = [v for v in self.values(self.argv(), "-drive") if "cd0" in v]
+            return value.partition("file=")[2]
+
+        url = address + "/a/in%20st.iso"
+        status, err = run(url)
+        self.assertEqual((status, err), (0, f"hesper: fetching {url}\n"))
+        with open(drive(), "rb") as f:
+            self.assertEqual(f.read(), image)
+        self.assertTrue(drive().startswith(self.path("cache/hesper/")))
+        # It is kept.
+        count = len(asked)
+        self.assertEqual((run(url), len(asked)), ((0, ""), count))
+        # What has come before is not fetched again.
+        os.rename(drive(), drive() + ".part")
+        os.truncate(drive() + ".part", 60000)
+        self.assertEqual(run(url)[0], 0)
+        self.assertIn(("/a/in%20st.iso", "bytes=60000-"), asked)
+        with open(drive(), "rb") as f:
+            self.assertEqual(f.read(), image)
+        # Another file than its publisher's is thrown away; one that nobody knows is taken.
+        status, err = run(address + "/b/i.iso")
+        self.assertEqual(status, 1)
+        self.assertRegex(err.split("\n")[1], "^hesper: error: run: --iso: what came is not what the SHA256SUMS .* say")
+        self.assertEqual(len(os.listdir(self.path("cache/hesper"))), 1)
+        status, err = run(address + "/c/i.iso")
+        self.assertEqual(status, 0)
+        self.assertRegex(err.split("\n")[1], "^hesper: warning: run: --iso: there is no SHA256SUMS")
+        status, err = run(address + "/d/i.iso")
+        self.assertEqual(status, 1)
+        self.assertRegex(err, "hesper: error: run: --iso: .* could not be fetched whole")
+        self.assertRegex(run(address + "/")[1], "does not end in a file's name")
+
+    def test_an_installers_image_is_a_drive(self):
+        iso, code = self.make("i.iso", "x"), self.make("OVMF.fd", "")
+        self.refused(2, "--iso and --cdrom are one drive", "run", "--iso", iso, "--cdrom", iso)
+        argv = self.told("--iso", iso, "--firmware", code)
+        self.assertIn(f"if=none,id=cd0,media=cdrom,readonly=on,format=raw,file={iso}", self.values(argv, "-drive"))
+
+    def test_an_empty_disk_is_made(self):
+        disk = self.path("new, one.img")
+        argv = self.told("--disk", disk + ",size=3G")
+        self.assertIn(f"if=virtio,format=raw,file={disk.replace(',', ',,')}", self.values(argv, "-drive"))
+        self.assertEqual((os.path.getsize(disk), os.stat(disk).st_blocks), (3 << 30, 0))
+        os.truncate(disk, 512)
+        self.told("--disk", disk + ",size=3G")
+        self.assertEqual(os.path.getsize(disk), 512)  # it was there
+        status, _, err = self.run_machine("--disk", self.path("none/d,size=1G"))
+        self.assertEqual(status, 1)
+        self.assertRegex(err, "^hesper: error: run: --disk: cannot make '.*none/d': No such file")
 
     def test_network_console_and_the_rest(self):
         argv = self.told("--kernel", self.kernel, "--net", "user,hostfwd=tcp::2222-:22", "--serial", "none")

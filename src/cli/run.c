@@ -538,5 +538,6 @@ int cli_run(int argc, char **argv)
     struct run run = {.listener = -1, .placer = -1};
     int status = run_machine(&run, argc, argv);
     cli_arguments_free(&run.options.file.arguments);
+    free(run.options.machine.iso_file);
     return status;
 }

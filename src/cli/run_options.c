@@ -17,8 +17,13 @@ static const char usage[] =
     "button.\n"
     "All options may stand in a file, as TOML: 'hesper init' writes one to begin with.\n"
     "\n"
-    "  --disk FILE[,readonly]   a disk, qcow2 or raw; may be repeated\n"
+    "  --disk FILE[,readonly]   a disk, qcow2 or raw; may be repeated. FILE,size=20G makes it, if "
+    "it "
+    "is\n"
+    "                           not there\n"
     "  --cdrom FILE             an ISO image\n"
+    "  --iso FILE|URL           an installer's, by UEFI; from a URL it is fetched, checked and "
+    "kept\n"
     "  --kernel FILE            a kernel to boot: Linux, or another in an ELF file, with\n"
     "  --initrd FILE              its first files and\n"
     "  --append TEXT              its command line (console= is added in front)\n"
@@ -128,6 +133,7 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
     enum {
         DISK = 256,
         CDROM,
+        ISO,
         KERNEL,
         INITRD,
         APPEND,
@@ -153,6 +159,7 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
     static const struct option options[] = {
         {"disk", required_argument, NULL, DISK},
         {"cdrom", required_argument, NULL, CDROM},
+        {"iso", required_argument, NULL, ISO},
         {"kernel", required_argument, NULL, KERNEL},
         {"initrd", required_argument, NULL, INITRD},
         {"append", required_argument, NULL, APPEND},
@@ -194,6 +201,9 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
             break;
         case CDROM:
             machine->cdrom = optarg;
+            break;
+        case ISO:
+            machine->iso = optarg;
             break;
         case KERNEL:
             machine->kernel = optarg;
@@ -275,9 +285,17 @@ int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device
         }
         machine->rest = argv + optind;
     }
-    if (good && !machine->kernel && !machine->disk_count && !machine->cdrom && !machine->rest) {
-        log_error("run: nothing to boot: give a file, --disk, --cdrom or --kernel; see 'hesper run "
+    if (good && !machine->kernel && !machine->disk_count && !machine->cdrom && !machine->iso &&
+        !machine->rest) {
+        log_error("run: nothing to boot: give a file, --disk, --iso, --cdrom or --kernel; see "
+                  "'hesper run "
                   "--help'");
+        good = false;
+    }
+    if (machine->iso && !machine->firmware)
+        machine->firmware = "uefi";
+    if (good && machine->iso && machine->cdrom) {
+        log_error("run: --iso and --cdrom are one drive: give one of them");
         good = false;
     }
     if (good && machine->forward_count && !strcmp(machine->net, "none")) {

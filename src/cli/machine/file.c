@@ -15,7 +15,7 @@ enum { MAX_FILE = 65536 }; // bytes of what hesper-toml prints
 // Keys beside the options of `hesper run`, and what is special about some of those.
 static const char qemu_key[] = "qemu-arguments";
 static const char *const lists[] = {"disk", "display", "forward", "share", "usb", qemu_key};
-static const char *const files[] = {"cdrom",      "disk",  "initrd",  "kernel",
+static const char *const files[] = {"cdrom",      "disk",  "iso",     "initrd",  "kernel",
                                     "screenshot", "share", "ssh-key", "firmware"};
 
 static bool is_one_of(const char *const *names, size_t count, const char *name)
@@ -58,7 +58,7 @@ static const char *before(const char *key, const char **value, const char *path,
     const char *slash = strrchr(path, '/'), *home = getenv("HOME");
     *length = 0;
     if (!IS_ONE_OF(files, key) || **value == '/' ||
-        (!strcmp(key, "firmware") && !strcmp(*value, "uefi")))
+        (!strcmp(key, "firmware") && !strcmp(*value, "uefi")) || strstr(*value, "://"))
         return "";
     if (!strncmp(*value, "~/", 2) && home) {
         *value += 1;

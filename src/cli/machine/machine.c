@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "cli/machine/disk.h"
 #include "cli/machine/firmware.h"
+#include "cli/machine/iso.h"
 #include "cli/machine/sound.h"
 #include "cli/qemu/monitor.h"
 
@@ -33,37 +35,17 @@ static bool readable(const char *option, const char *path)
     return false;
 }
 
-// FILE[,readonly]; the caller frees it.
-static char *disk_file(const char *disk, bool *read_only)
-{
-    static const char suffix[] = ",readonly";
-    size_t length = strlen(disk), tail = sizeof(suffix) - 1;
-    *read_only = length > tail && !strcmp(disk + length - tail, suffix);
-    return strndup(disk, *read_only ? length - tail : length);
-}
-
-static bool check_disk(const char *disk)
-{
-    bool read_only;
-    char *file = disk_file(disk, &read_only);
-    bool good = file && readable("disk", file);
-    if (good && !read_only && access(file, W_OK) < 0) {
-        log_error("run: --disk: cannot write to '%s': %s (--disk FILE,readonly boots it as it is, "
-                  "if the guest can do with that)",
-                  file, strerror(errno));
-        good = false;
-    }
-    free(file);
-    return good;
-}
-
 bool cli_machine_check(struct cli_machine *machine)
 {
     for (unsigned i = 0; i < machine->disk_count; i++)
-        if (!check_disk(machine->disks[i]))
+        if (!cli_disk_check(machine->disks[i]))
             return false;
-    if (!readable("cdrom", machine->cdrom) || !readable("kernel", machine->kernel) ||
-        !readable("initrd", machine->initrd))
+    if (machine->iso && !cli_iso_get(machine->iso, &machine->iso_file))
+        return false;
+    if (machine->iso)
+        machine->cdrom = machine->iso_file;
+    if (!readable(machine->iso ? "iso" : "cdrom", machine->cdrom) ||
+        !readable("kernel", machine->kernel) || !readable("initrd", machine->initrd))
         return false;
     if (!machine->kernel && (machine->initrd || machine->append)) {
         log_error("run: --initrd and --append go with --kernel");
@@ -136,33 +118,6 @@ static void add_cpu(const struct cli_machine *machine, const struct cli_qemu *qe
 
 // ---- what it boots --------------------------------------------------------
 
-static bool is_qcow2(const char *file)
-{
-    char magic[4] = "";
-    int fd = open(file, O_RDONLY | O_CLOEXEC);
-    bool found = fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
-                 !memcmp(magic, "QFI\xfb", sizeof(magic));
-    if (fd >= 0)
-        close(fd);
-    return found;
-}
-
-static void add_disk(const char *disk, struct cli_arguments *arguments)
-{
-    bool read_only;
-    char *file = disk_file(disk, &read_only);
-    char *value = file ? cli_option_value(file) : NULL;
-    if (value) {
-        cli_arguments_add(arguments, "-drive");
-        cli_arguments_add(arguments, "if=virtio,format=%s,file=%s%s",
-                          is_qcow2(file) ? "qcow2" : "raw", value, read_only ? ",readonly=on" : "");
-    } else {
-        arguments->failed = true;
-    }
-    free(value);
-    free(file);
-}
-
 static void add_cdrom(const char *file, struct cli_arguments *arguments)
 {
     char *value = cli_option_value(file);
@@ -186,7 +141,7 @@ static bool firmware_place(const struct cli_machine *machine, char **place)
     *place = NULL;
     for (unsigned i = 0; i < machine->disk_count && !*place; i++) {
         bool read_only;
-        *place = disk_file(machine->disks[i], &read_only);
+        *place = cli_disk_file(machine->disks[i], &read_only);
         if (!*place)
             return false;
         if (read_only) {
@@ -299,7 +254,7 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     if (!cli_guest_add(&machine->guest, &machine->shares, arguments))
         return false;
     for (unsigned i = 0; i < machine->disk_count; i++)
-        add_disk(machine->disks[i], arguments);
+        cli_disk_add(machine->disks[i], arguments);
     if (machine->cdrom)
         add_cdrom(machine->cdrom, arguments);
     cli_arguments_add(arguments, "-serial");

@@ -13,8 +13,10 @@
 enum { CLI_MAX_DISKS = 8 };
 
 struct cli_machine {
-    const char *disks[CLI_MAX_DISKS]; // FILE or FILE,readonly
+    const char *disks[CLI_MAX_DISKS]; // as of disk.h
     unsigned disk_count;
+    const char *iso; // as of cli_iso_get, in place of cdrom; NULL: none
+    char *iso_file;  // the caller frees it
     const char *cdrom, *kernel, *initrd, *append, *firmware; // NULL: none
     const char *net;                                         // user[,…] or none
     const char *accelerator;                                 // kvm, hvf, tcg; NULL: what fits

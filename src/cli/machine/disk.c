@@ -1,0 +1,101 @@
+#include "cli/machine/disk.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/log.h"
+#include "cli/option/values.h"
+
+static const char readonly[] = ",readonly", size_is[] = ",size=";
+
+// Of the file's name in `disk`, whose `size` is 0 if none was said.
+static size_t length_of(const char *disk, bool *read_only, uint64_t *size)
+{
+    const char *last = strrchr(disk, ',');
+    *size = 0;
+    *read_only = last && last > disk && !strcmp(last, readonly);
+    bool sized = last && last > disk && !strncmp(last, size_is, sizeof(size_is) - 1) &&
+                 cli_parse_size(last + sizeof(size_is) - 1, 1ull << 46, size) && *size;
+    return *read_only || sized ? (size_t)(last - disk) : strlen(disk);
+}
+
+char *cli_disk_file(const char *disk, bool *read_only)
+{
+    uint64_t size;
+    return strndup(disk, length_of(disk, read_only, &size));
+}
+
+static bool make(const char *file, uint64_t size)
+{
+    int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    bool good = fd >= 0 && ftruncate(fd, (off_t)size) == 0;
+    if (!good) {
+        log_error("run: --disk: cannot make '%s': %s", file, strerror(errno));
+        if (fd >= 0)
+            unlink(file);
+    }
+    if (fd >= 0)
+        close(fd);
+    return good;
+}
+
+static bool check_file(const char *file, bool read_only)
+{
+    struct stat status;
+    if (stat(file, &status) == 0 && S_ISDIR(status.st_mode))
+        errno = EISDIR;
+    else if (access(file, R_OK) == 0) {
+        if (read_only || access(file, W_OK) == 0)
+            return true;
+        log_error("run: --disk: cannot write to '%s': %s (--disk FILE,readonly boots it as it is, "
+                  "if the guest can do with that)",
+                  file, strerror(errno));
+        return false;
+    }
+    log_error("run: --disk: cannot read '%s': %s%s", file, strerror(errno),
+              errno == ENOENT ? " (--disk FILE,size=20G makes an empty one)" : "");
+    return false;
+}
+
+bool cli_disk_check(const char *disk)
+{
+    bool read_only;
+    uint64_t size;
+    char *file = strndup(disk, length_of(disk, &read_only, &size));
+    bool good = file && (!size || access(file, F_OK) == 0 || make(file, size)) &&
+                check_file(file, read_only);
+    free(file);
+    return good;
+}
+
+static bool is_qcow2(const char *file)
+{
+    char magic[4] = "";
+    int fd = open(file, O_RDONLY | O_CLOEXEC);
+    bool found = fd >= 0 && read(fd, magic, sizeof(magic)) == sizeof(magic) &&
+                 !memcmp(magic, "QFI\xfb", sizeof(magic));
+    if (fd >= 0)
+        close(fd);
+    return found;
+}
+
+void cli_disk_add(const char *disk, struct cli_arguments *arguments)
+{
+    bool read_only;
+    char *file = cli_disk_file(disk, &read_only);
+    char *value = file ? cli_option_value(file) : NULL;
+    if (value) {
+        cli_arguments_add(arguments, "-drive");
+        cli_arguments_add(arguments, "if=virtio,format=%s,file=%s%s",
+                          is_qcow2(file) ? "qcow2" : "raw", value, read_only ? ",readonly=on" : "");
+    } else {
+        arguments->failed = true;
+    }
+    free(value);
+    free(file);
+}

@@ -1,0 +1,18 @@
+// Disks of a machine, as a person says them: FILE[,readonly] or FILE[,size=SIZE].
+//
+// Thread: any.
+#ifndef CLI_MACHINE_DISK_H
+#define CLI_MACHINE_DISK_H
+
+#include <stdbool.h>
+
+#include "cli/option/arguments.h"
+
+// Can the disk be had as it was said? One with a size is made, empty, if it is not there.
+// Errors: false after a log line.
+bool cli_disk_check(const char *disk);
+void cli_disk_add(const char *disk, struct cli_arguments *arguments);
+// Owns: the caller frees it. Errors: NULL: out of memory.
+char *cli_disk_file(const char *disk, bool *read_only);
+
+#endif
