@@ -63,7 +63,7 @@ static void take(struct json root, const char *key, char *text, size_t size)
 static bool look(const char *path, struct found *found, char *error, size_t size)
 {
     struct json root, member;
-    char *answer = cli_control_ask(path, "status", error, size);
+    char *answer = cli_control_ask(path, "status", -1, error, size);
     bool good = answer && json_parse(answer, strlen(answer), &root);
     if (answer && !good)
         snprintf(error, size, "its answer is not understood");
@@ -176,7 +176,7 @@ static bool ask(const struct order *order, const char *request, const struct fou
 {
     char error[256] = "its answer is not understood";
     struct json root, member;
-    char *answer = cli_control_ask(found->path, request, error, sizeof(error));
+    char *answer = cli_control_ask(found->path, request, -1, error, sizeof(error));
     bool parsed = answer && json_parse(answer, strlen(answer), &root);
     bool good = parsed && json_member(root, "ok", &member);
     if (parsed && !good && json_member(root, "error", &member))

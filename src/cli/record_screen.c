@@ -13,13 +13,11 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/device/control.h"
 #include "cli/device/displays.h"
+#include "cli/join.h"
 #include "cli/machines.h"
-#include "cli/option/folder.h"
 #include "cli/option/values.h"
 #include "gpu/output.h"
-#include "os/socket.h"
 
 static const char usage[] =
     "usage: hesper record-screen [OPTIONS] FILE.mp4|FILE.webm\n"
@@ -105,30 +103,6 @@ static int parse(int argc, char **argv, struct wanted *wanted)
     return -1;
 }
 
-// Has the machine connect to `path`. Returns the connection; -1 after a log line.
-static int connection(const char *control, const char *path)
-{
-    char request[256], text[256] = "its answer is not understood";
-    struct json whole, member;
-    int listener = os_socket_listen(path);
-    if (listener < 0) {
-        log_error("record-screen: cannot listen on '%s': %s", path, strerror(-listener));
-        return -1;
-    }
-    snprintf(request, sizeof(request), "join %s", path);
-    char *answer = cli_control_ask(control, request, text, sizeof(text));
-    bool good = answer && json_parse(answer, strlen(answer), &whole);
-    if (good && json_member(whole, "error", &member))
-        good = json_copy(member, text, sizeof(text)) && false;
-    int fd = good ? os_socket_accept(listener) : -1;
-    if (fd < 0)
-        log_error("record-screen: the machine at '%s' cannot be recorded: %s", control, text);
-    free(answer);
-    close(listener);
-    unlink(path);
-    return fd;
-}
-
 static void become_recorder(const struct wanted *wanted, const char *program, int fd)
 {
     char numbers[4][24];
@@ -147,7 +121,7 @@ static void become_recorder(const struct wanted *wanted, const char *program, in
 int cli_record_screen(int argc, char **argv)
 {
     struct wanted wanted = {.rate = 60};
-    char control[108], program[4096], folder[96], path[128];
+    char control[108], program[4096];
     int status = parse(argc, argv, &wanted);
     if (status >= 0)
         return status;
@@ -157,11 +131,8 @@ int cli_record_screen(int argc, char **argv)
         snprintf(control, sizeof(control), "%s", wanted.control);
     else if (!cli_machine_find("record-screen", wanted.machine, control))
         return CLI_FAILED;
-    if (!cli_folder_make(folder, sizeof(folder), "display", path, sizeof(path)))
-        return CLI_FAILED;
-    int fd = connection(control, path);
-    rmdir(folder);
-    if (fd >= 0)
-        become_recorder(&wanted, program, fd);
+    struct cli_joined joined;
+    if (cli_join("record-screen", control, &joined))
+        become_recorder(&wanted, program, joined.fd);
     return CLI_FAILED;
 }

@@ -92,8 +92,7 @@ static void finish_with(struct run *run, int result)
 {
     run->result = result;
     if (run->options.screenshot && run->gpu) {
-        if (cli_displays_screenshot(&run->device.displays, run->options.screenshot, 0,
-                                    on_screenshot, run))
+        if (cli_displays_screenshot(&run->device.displays, on_screenshot, run))
             return;
         if (result == CLI_OK)
             result = CLI_FAILED;
@@ -346,7 +345,10 @@ static void on_look(void *data)
 static void on_ready(void *data)
 {
     struct run *run = data;
-    int status = start_qemu(run);
+    int status = CLI_FAILED;
+    if (!run->options.screenshot ||
+        cli_displays_foresee(&run->device.displays, run->options.screenshot))
+        status = start_qemu(run);
     if (status != CLI_OK)
         os_loop_stop(run->device.loop, status);
     else if (isatty(STDERR_FILENO))

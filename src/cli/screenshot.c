@@ -4,14 +4,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "cli/cli.h"
-#include "cli/device/control.h"
+#include "cli/device/displays.h"
+#include "cli/join.h"
 #include "cli/machines.h"
 #include "cli/option/values.h"
 #include "gpu/output.h"
+#include "os/process.h"
 
 static const char usage[] =
     "usage: hesper screenshot [OPTIONS] FILE.png\n"
@@ -23,18 +26,24 @@ static const char usage[] =
     "  --control PATH           of the machine with this control socket\n"
     "  --help\n";
 
-static bool request_text(char *request, size_t size, uint64_t output, const char *file)
+// As a display that has joined the machine. Returns its exit status.
+static int take(const char *program, const char *file, uint64_t output, int fd)
 {
-    char folder[4096] = "";
-    if (file[0] != '/' && !getcwd(folder, sizeof(folder))) {
-        log_error("the current folder has no path: %s", strerror(errno));
-        return false;
+    char number[24], link[12];
+    snprintf(number, sizeof(number), "%u", (unsigned)output);
+    snprintf(link, sizeof(link), "%d", OS_CHILD_FD);
+    const char *const command[] = {program, "--screenshot", file, "--output",
+                                   number,  "--fd",         link, NULL};
+    int status = 0;
+    pid_t pid = os_spawn_child(command, &fd, 1);
+    close(fd);
+    if (pid < 0) {
+        log_error("no screenshot: cannot start '%s': %s", program, strerror(-pid));
+        return CLI_FAILED;
     }
-    if (snprintf(request, size, "screenshot %llu %s%s%s", (unsigned long long)output, folder,
-                 folder[0] ? "/" : "", file) < (int)size)
-        return true;
-    log_error("the path '%s' is too long", file);
-    return false;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_OK : CLI_FAILED;
 }
 
 int cli_screenshot(int argc, char **argv)
@@ -47,7 +56,8 @@ int cli_screenshot(int argc, char **argv)
         {"help", no_argument, NULL, HELP},
         {0},
     };
-    char path[108] = "", request[4600], error[256];
+    char path[108] = "", program[4096];
+    struct cli_joined joined;
     const char *machine = NULL;
     uint64_t output = 0;
     int option;
@@ -80,24 +90,16 @@ int cli_screenshot(int argc, char **argv)
         return CLI_USAGE;
     }
     if ((!path[0] && !cli_machine_find("screenshot", machine, path)) ||
-        !request_text(request, sizeof(request), output, argv[optind]))
+        !cli_displays_find("hesper-image", program) || !cli_join("screenshot", path, &joined))
         return CLI_FAILED;
-    char *answer = cli_control_ask(path, request, error, sizeof(error));
-    if (!answer) {
-        log_error("no screenshot: the machine at '%s' does not answer: %s", path, error);
+    if (!joined.connected) {
+        log_error("no screenshot: no guest is connected");
+        close(joined.fd);
         return CLI_FAILED;
     }
-    struct json whole, member;
-    char reason[256] = "its answer is not understood";
-    bool good = json_parse(answer, strlen(answer), &whole) && json_member(whole, "ok", &member);
-    if (!good) {
-        if (json_parse(answer, strlen(answer), &whole) && json_member(whole, "error", &member))
-            json_copy(member, reason, sizeof(reason));
-        log_error("no screenshot: %s", reason);
-    }
-    if (good && json_member(whole, "off", &member) && json_is(member, 't'))
+    int status = take(program, argv[optind], output, joined.fd);
+    if (status == CLI_OK && !(joined.outputs_on >> output & 1))
         log_warning(
             "the guest has switched this screen off: the picture is the last one, or black");
-    free(answer);
-    return good ? CLI_OK : CLI_FAILED;
+    return status;
 }

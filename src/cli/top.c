@@ -180,7 +180,7 @@ static bool look(const struct top *top, struct sample *sample)
     for (unsigned i = 0; i < count; i++) {
         struct json root;
         struct server *server = &sample->servers[sample->count];
-        char *answer = cli_control_ask(paths[i], "usage", error, sizeof(error));
+        char *answer = cli_control_ask(paths[i], "usage", -1, error, sizeof(error));
         *server = (struct server){.pid = 0};
         snprintf(server->path, sizeof(server->path), "%.107s", paths[i]);
         if (answer && json_parse(answer, strlen(answer), &root) && take_server(root, server))

@@ -19,6 +19,7 @@
 #include "os/loop.h"
 #include "os/os.h"
 #include "os/process.h"
+#include "os/socket.h"
 #include "trace/tracer.h"
 
 static const char usage[] =
@@ -234,7 +235,7 @@ static int list(const struct trace *trace)
     }
     printf("CONTEXT      PID  NAME                             CONTROL SOCKET\n");
     for (unsigned i = 0; i < count; i++) {
-        char *answer = cli_control_ask(paths[i], "contexts", error, sizeof(error));
+        char *answer = cli_control_ask(paths[i], "contexts", -1, error, sizeof(error));
         if (answer)
             list_machine(paths[i], answer);
         else
@@ -244,21 +245,30 @@ static int list(const struct trace *trace)
     return CLI_OK;
 }
 
-static int attach(const struct trace *trace, uint64_t which)
+static int attach(struct trace *trace, uint64_t which)
 {
     char paths[2 * MAX_MACHINES][108], request[256], reason[256] = "none was found";
     unsigned count = find_machines(trace, paths);
-    snprintf(request, sizeof(request), "trace %llu %s", (unsigned long long)which, trace->path);
+    snprintf(request, sizeof(request), "trace %llu", (unsigned long long)which);
     for (unsigned i = 0; i < count; i++) {
         struct json whole, member;
-        char *answer = cli_control_ask(paths[i], request, reason, sizeof(reason));
+        int ends[2], error = os_socket_pair(ends);
+        if (error) {
+            log_error("trace: no socket: %s", strerror(-error));
+            return CLI_FAILED;
+        }
+        char *answer = cli_control_ask(paths[i], request, ends[1], reason, sizeof(reason));
+        close(ends[1]);
         bool parsed = answer && json_parse(answer, strlen(answer), &whole);
         bool good = parsed && json_member(whole, "ok", &member);
         if (parsed && !good && json_member(whole, "error", &member))
             json_copy(member, reason, sizeof(reason));
         free(answer);
-        if (good)
+        if (good) {
+            tracer_adopt(trace->tracer, ends[0]);
             return CLI_OK;
+        }
+        close(ends[0]);
     }
     log_error("trace: no machine or server traces %llu: %s; 'hesper trace' lists what there is",
               (unsigned long long)which, reason);

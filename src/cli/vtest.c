@@ -212,7 +212,7 @@ static bool open_control(struct session *session)
     static const struct cli_control_request requests[] = {
         {"contexts", NULL, answer_contexts},
         {"usage", NULL, answer_usage},
-        {"trace", "CONTEXT PATH", answer_trace},
+        {"trace", "CONTEXT", answer_trace},
         {0},
     };
     const char *path = session->control_path;
@@ -292,7 +292,10 @@ static int start(struct session *session)
     struct cli_worker_command command;
     if (!cli_worker_command(&command, &session->host))
         return CLI_FAILED;
+    const char *const tracer[] = {session->options.trace_path, NULL};
     cli_host_begin_starter(&session->host);
+    if (tracer[0])
+        os_starter_teach(tracer);
     int error = os_loop_create(&session->loop);
     if (error) {
         log_error("no poll loop: %s", strerror(-error));

@@ -1,19 +1,20 @@
 // What persons ask of the contexts that live: who they are, what they hold, what they do.
-#include <errno.h>
-
 #include "renderer/private.h"
 
-int renderers_trace(struct renderers *renderers, uint64_t which, const char *path)
+bool renderers_trace(struct renderers *renderers, uint64_t which, int tracer)
 {
     struct renderer *found = NULL;
     LIST_EACH (node, &renderers->alive) {
         struct renderer *renderer = LIST_ENTRY(node, struct renderer, node);
-        if (renderer->context_id == which)
-            return renderer_trace(renderer, path);
-        if ((uint64_t)renderer_pid(renderer) == which)
+        bool is = renderer->context_id == which;
+        if (is || (!found && (uint64_t)renderer_pid(renderer) == which))
             found = renderer;
+        if (is)
+            break;
     }
-    return found ? renderer_trace(found, path) : -ESRCH;
+    if (found)
+        renderer_trace(found, tracer);
+    return found;
 }
 
 void renderers_describe(const struct renderers *renderers,

@@ -46,7 +46,7 @@ struct renderer {
 // To the worker, unless the renderer is lost. `fd` is duplicated; -1: none.
 void renderer_send(struct renderer *renderer, uint16_t type, const void *payload, size_t size,
                    const void *tail, size_t tail_size, int fd);
-// Has the tracer at `path` told what the context does. Errors: 0 or -errno.
-int renderer_trace(struct renderer *renderer, const char *path);
+// Has the tracer behind this connection told what the context does. Owns: it stays the caller's.
+void renderer_trace(struct renderer *renderer, int tracer);
 
 #endif

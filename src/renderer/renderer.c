@@ -14,7 +14,7 @@
 #include "os/loop.h"
 #include "os/process.h"
 #include "os/shm.h"
-#include "os/socket.h"
+#include "os/starter.h"
 
 // ---- losses ---------------------------------------------------------------
 
@@ -179,14 +179,9 @@ void renderer_send(struct renderer *renderer, uint16_t type, const void *payload
     }
 }
 
-int renderer_trace(struct renderer *renderer, const char *path)
+void renderer_trace(struct renderer *renderer, int tracer)
 {
-    int fd = os_socket_connect(path);
-    if (fd < 0)
-        return fd;
-    renderer_send(renderer, LINK_TRACE, NULL, 0, NULL, 0, fd);
-    close(fd);
-    return 0;
+    renderer_send(renderer, LINK_TRACE, NULL, 0, NULL, 0, tracer);
 }
 
 bool renderer_is_lost(const struct renderer *renderer)
@@ -511,8 +506,11 @@ struct renderer *renderer_create(struct renderers *renderers, uint32_t context_i
     memcpy(create.name, name, sizeof(create.name));
     renderer_send(renderer, LINK_CONTEXT_CREATE, &create, sizeof(create), NULL, 0, ledger);
     close(ledger);
-    if (options->trace_path)
-        renderer_trace(renderer, options->trace_path);
+    int tracer = options->trace_path ? os_starter_connect(options->trace_path) : -1;
+    if (tracer >= 0) {
+        renderer_trace(renderer, tracer);
+        close(tracer);
+    }
     return renderer;
 }
 

@@ -72,11 +72,12 @@ struct renderers_totals {
     uint64_t created, lost;
 };
 void renderers_sum(const struct renderers *renderers, struct renderers_totals *totals);
-// The tracer that listens at `path` is told what a context does from now on. `which` is the number
+// The tracer behind this connection is told what a context does from now on. `which` is the number
 // of the context, or else the process id of its worker. A tracer that was there before is told no
 // more.
-// Errors: -errno; -ESRCH: there is none.
-int renderers_trace(struct renderers *renderers, uint64_t which, const char *path);
+// Owns: the connection stays the caller's.
+// Errors: false: there is none.
+bool renderers_trace(struct renderers *renderers, uint64_t which, int tracer);
 
 // ---- what a worker owes ---------------------------------------------------
 

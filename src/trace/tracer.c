@@ -244,12 +244,8 @@ static void on_worker(void *data, int fd, unsigned events)
         tracer->options.idle(tracer->options.data);
 }
 
-static void on_connection(void *data, int listener, unsigned events)
+void tracer_adopt(struct tracer *tracer, int fd)
 {
-    struct tracer *tracer = data;
-    int fd = os_socket_accept(listener);
-    if (fd < 0)
-        return;
     struct worker *worker = tracer->connected < MAX_WORKERS ? calloc(1, sizeof(*worker)) : NULL;
     if (!worker) {
         close(fd);
@@ -263,6 +259,13 @@ static void on_connection(void *data, int listener, unsigned events)
         worker->source = os_loop_add_fd(tracer->loop, fd, OS_READABLE, on_worker, worker);
     if (!worker->source)
         drop(worker);
+}
+
+static void on_connection(void *data, int listener, unsigned events)
+{
+    int fd = os_socket_accept(listener);
+    if (fd >= 0)
+        tracer_adopt(data, fd);
 }
 
 // ---- life -----------------------------------------------------------------

@@ -1,9 +1,6 @@
 #include "cli/device/contexts.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "renderer/renderer.h"
@@ -86,16 +83,15 @@ void cli_contexts_usage(struct renderers *renderers, const char *name, uint64_t 
 void cli_contexts_trace(struct renderers *renderers, const char *argument,
                         struct cli_control_answer *answer)
 {
-    char *path, text[128];
-    unsigned long long which = strtoull(argument, &path, 10);
-    if (path == argument || path[0] != ' ' || path[1] != '/') {
-        cli_control_answer_error(answer, "say a context or the process of its worker, and where "
-                                         "the tracer listens, from / on");
-        return;
-    }
-    int error = renderers ? renderers_trace(renderers, which, path + 1) : -ESRCH;
-    snprintf(text, sizeof(text), "the tracer cannot be reached: %s", strerror(-error));
-    cli_control_answer_error(answer, !error            ? NULL
-                                     : error == -ESRCH ? "no context or worker has this number"
-                                                       : text);
+    char *end;
+    unsigned long long which = strtoull(argument, &end, 10);
+    int tracer = cli_control_take_fd(answer);
+    const char *error = NULL;
+    if (end == argument || *end || tracer < 0)
+        error = "say a context or the process of its worker, and pass a connection to the tracer";
+    else if (!renderers || !renderers_trace(renderers, which, tracer))
+        error = "no context or worker has this number";
+    if (tracer >= 0)
+        close(tracer);
+    cli_control_answer_error(answer, error);
 }

@@ -15,7 +15,8 @@ void cli_contexts_list(const struct renderers *renderers, struct cli_control_ans
 // contexts.
 void cli_contexts_usage(struct renderers *renderers, const char *name, uint64_t frames,
                         struct cli_control_answer *answer);
-// `argument` is "CONTEXT PATH" or "PID PATH".
+// `argument` is the number of a context or of its worker's process. The request brings the worker's
+// end of a connection to the tracer.
 void cli_contexts_trace(struct renderers *renderers, const char *argument,
                         struct cli_control_answer *answer);
 

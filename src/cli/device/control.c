@@ -23,6 +23,7 @@ struct client {
     struct os_source *source;
     char request[MAX_REQUEST];
     size_t used;
+    int passed;   // came with the request; -1: nothing
     char *answer; // the part that the socket has not taken yet
     size_t answer_at, answer_size;
     struct cli_control_answer *owed; // until it is given, no more requests are read
@@ -54,8 +55,10 @@ static void drop(struct client *client)
         close(client->fd);
     if (client->owed)
         client->owed->client = NULL;
+    if (client->passed >= 0)
+        close(client->passed);
     free(client->answer);
-    *client = (struct client){.control = client->control, .fd = -1};
+    *client = (struct client){.control = client->control, .fd = -1, .passed = -1};
 }
 
 static void update(struct client *client)
@@ -85,6 +88,14 @@ static bool flush(struct client *client)
     }
     update(client);
     return true;
+}
+
+int cli_control_take_fd(struct cli_control_answer *answer)
+{
+    int fd = answer->client ? answer->client->passed : -1;
+    if (fd >= 0)
+        answer->client->passed = -1;
+    return fd;
 }
 
 void cli_control_answer(struct cli_control_answer *answer, struct json_writer *json)
@@ -192,8 +203,9 @@ static void on_client(void *data, int fd, unsigned events)
         return;
     }
     size_t room = sizeof(client->request) - client->used;
-    unsigned none = 0;
-    ssize_t got = os_socket_recv(fd, client->request + client->used, room, NULL, 0, &none);
+    unsigned count = client->passed >= 0;
+    ssize_t got =
+        os_socket_recv(fd, client->request + client->used, room, &client->passed, 1, &count);
     if (got == -EAGAIN || got == -EINTR)
         return;
     if (got <= 0) {
@@ -233,7 +245,7 @@ struct cli_control *cli_control_create(struct os_loop *loop, const char *path,
         return NULL;
     *control = (struct cli_control){.loop = loop, .requests = requests, .data = data, .fd = -1};
     for (int i = 0; i < MAX_CLIENTS; i++)
-        control->clients[i] = (struct client){.control = control, .fd = -1};
+        control->clients[i] = (struct client){.control = control, .fd = -1, .passed = -1};
     control->path = strdup(path);
     control->fd = control->path ? os_socket_listen(path) : -ENOMEM;
     int error = control->fd < 0 ? -control->fd : ENOMEM;
@@ -298,7 +310,8 @@ static char *read_answer(int fd, char *error, size_t error_size)
     return NULL;
 }
 
-char *cli_control_ask(const char *path, const char *request, char *error, size_t error_size)
+char *cli_control_ask(const char *path, const char *request, int passed, char *error,
+                      size_t error_size)
 {
     char line[MAX_REQUEST], *text = NULL;
     int length = snprintf(line, sizeof(line), "%s\n", request);
@@ -306,7 +319,7 @@ char *cli_control_ask(const char *path, const char *request, char *error, size_t
     if (fd < 0)
         snprintf(error, error_size, "%s", strerror(-fd));
     else if (length >= (int)sizeof(line) ||
-             os_socket_send(fd, line, (size_t)length, NULL, 0) != length)
+             os_socket_send(fd, line, (size_t)length, &passed, passed >= 0) != length)
         snprintf(error, error_size, "it does not take requests");
     else
         text = read_answer(fd, error, error_size);

@@ -1,5 +1,6 @@
 // The control socket of a running VM or vtest server: a Unix stream socket for this user only. A
-// request is a line, "NAME" or "NAME ARGUMENT". The answer is a line with a JSON object; {"error":
+// request is a line, "NAME" or "NAME ARGUMENT", and may bring a descriptor. The answer is a line
+// with a JSON object; {"error":
 // "..."} if the request fails.
 //
 // Thread: the loop's.
@@ -34,15 +35,20 @@ struct cli_control *cli_control_create(struct os_loop *loop, const char *path,
 // still be called for them.
 void cli_control_destroy(struct cli_control *control);
 
+// The descriptor that came with the request becomes the caller's; -1: none did.
+int cli_control_take_fd(struct cli_control_answer *answer);
+
 // `json` is the whole answer. Owns: it is freed here.
 void cli_control_answer(struct cli_control_answer *answer, struct json_writer *json);
 // {"error": text}, or {"ok": true} for NULL.
 void cli_control_answer_error(struct cli_control_answer *answer, const char *text);
 
-// The other side: asks the process behind `path`, and returns the text of its answer.
-// Owns: the caller frees it.
+// The other side: asks the process behind `path`, and returns the text of its answer. `passed` goes
+// with the request; -1: nothing does.
+// Owns: the caller frees the text, and keeps the descriptor.
 // Errors: NULL, and `error` gets the reason.
-char *cli_control_ask(const char *path, const char *request, char *error, size_t error_size);
+char *cli_control_ask(const char *path, const char *request, int passed, char *error,
+                      size_t error_size);
 
 // Whose control socket it is: a virtual machine's, or a vtest server's.
 enum cli_control_kind { CLI_CONTROL_MACHINE, CLI_CONTROL_VTEST };

@@ -15,7 +15,6 @@
 #include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"
-#include "os/socket.h"
 
 #define NS_PER_S 1000000000ull
 
@@ -295,7 +294,15 @@ static void show(const struct cli_display *display)
         display_front_attach(display->front, display->all->device);
 }
 
-static bool start(struct cli_display *display)
+static bool cannot_start(const struct cli_display *display, int error)
+{
+    if (error)
+        log_error("cannot start '%s': %s", display->program, strerror(-error));
+    return error;
+}
+
+// Its command is taught to the starter, which learns nothing when guests are served.
+static bool prepare(struct cli_display *display)
 {
     struct cli_displays *all = display->all;
     int error = 0;
@@ -308,16 +315,21 @@ static bool start(struct cli_display *display)
         display->timer = os_loop_add_timer(all->loop, 0, on_timer, display);
     if (!error && !display->timer)
         error = -ENOMEM;
-    if (!error)
-        error = display_front_create(
-            all->loop, display->pool,
-            &(struct display_front_options){.setup = all->setup,
-                                            .paces = strcmp(display->kind, "image") != 0},
-            &callbacks, display, &display->front);
-    if (error) {
-        log_error("cannot start '%s': %s", display->program, strerror(-error));
+    return !cannot_start(display, error);
+}
+
+static bool start(struct cli_display *display)
+{
+    struct cli_displays *all = display->all;
+    if (!prepare(display))
         return false;
-    }
+    int error =
+        display_front_create(all->loop, display->pool,
+                             &(struct display_front_options){
+                                 .setup = all->setup, .paces = strcmp(display->kind, "image") != 0},
+                             &callbacks, display, &display->front);
+    if (cannot_start(display, error))
+        return false;
     if (all->clipboard)
         display_front_set_clipboard(display->front, "", 0);
     show(display);
@@ -447,53 +459,42 @@ void cli_displays_set_clipboard(struct cli_displays *displays, const char *text,
             display_front_set_clipboard(display->front, text, size);
 }
 
-bool cli_displays_screenshot(struct cli_displays *displays, const char *path, uint32_t output,
-                             cli_screenshot_done done, void *data)
+bool cli_displays_foresee(struct cli_displays *displays, const char *path)
 {
-    if (!displays->device) {
-        log_error("no screenshot: no guest is connected");
-        return false;
-    }
     struct cli_display *display = new_display(displays, "image", "hesper-image");
     if (!display)
         return false;
     display->next = displays->displays;
     displays->displays = display;
+    displays->foreseen = display;
     display->once = true;
-    display->done = done;
-    display->done_data = data;
-    size_t size = strlen(path) + 16;
-    display->text = malloc(size);
-    if (!display->text) {
-        log_error("out of memory");
-        remove_display(display);
-        return false;
-    }
-    char *number = display->text + strlen(path) + 1;
-    strcpy(display->text, path);
-    snprintf(number, 12, "%u", output);
     add_argument(display, "--screenshot");
-    add_argument(display, display->text);
-    add_argument(display, "--output");
-    add_argument(display, number);
-    if (start(display))
-        return true;
-    remove_display(display);
-    return false;
+    add_argument(display, (char *)path);
+    return prepare(display);
 }
 
-const char *cli_displays_join(struct cli_displays *displays, const char *path)
+bool cli_displays_screenshot(struct cli_displays *displays, cli_screenshot_done done, void *data)
+{
+    struct cli_display *display = displays->foreseen;
+    displays->foreseen = NULL;
+    if (!displays->device) {
+        log_error("no screenshot: no guest is connected");
+        return false;
+    }
+    display->done = done;
+    display->done_data = data;
+    return start(display);
+}
+
+const char *cli_displays_join(struct cli_displays *displays, int fd)
 {
     unsigned joined = 0;
     for (struct cli_display *display = displays->displays; display; display = display->next)
         joined += display->once;
-    if (joined >= MAX_JOINED)
-        return "as many look at it as may";
-    struct cli_display *display = calloc(1, sizeof(*display));
-    int fd = display ? os_socket_connect(path) : -ENOMEM;
-    if (fd < 0) {
-        free(display);
-        return strerror(-fd);
+    struct cli_display *display = joined < MAX_JOINED ? calloc(1, sizeof(*display)) : NULL;
+    if (!display) {
+        close(fd);
+        return joined < MAX_JOINED ? strerror(ENOMEM) : "as many look at it as may";
     }
     display->all = displays;
     display->kind = "joined";

@@ -37,6 +37,7 @@ struct cli_displays {
     bool none;       // --display none
     bool by_default; // nobody asked for it: going on without is better than failing
     struct cli_display *displays;
+    struct cli_display *foreseen; // one of them, not started yet
     unsigned opening;
     struct os_loop *loop;
     const struct cli_host *host;
@@ -64,18 +65,21 @@ void cli_displays_set_state(struct cli_displays *displays, enum link_machine_sta
 void cli_displays_set_clipboard(struct cli_displays *displays, const char *text, size_t size);
 void cli_displays_finish(struct cli_displays *displays);
 
-// Connects to `path`, where a display waits that somebody else has started, and shows it the
-// machine. It does not set the pace, and is not started again.
+// Shows the machine to a display that somebody else has started, at the other end of this link. It
+// does not set the pace, and is not started again.
+// Owns: takes over the descriptor.
 // Errors: NULL, else what is in the way.
-const char *cli_displays_join(struct cli_displays *displays, const char *path);
+const char *cli_displays_join(struct cli_displays *displays, int fd);
 
 // Whether the program `name` lies beside this one, and its path. Errors: false after a log line.
 bool cli_displays_find(const char *name, char path[4096]);
 
-// Writes what output `output` of the attached device shows to `path`, and calls `done` once, later:
-// NULL, or what went wrong. False after a log line: not begun.
+// A screenshot of the first output will be wanted, in the file `path`, which stays the caller's.
+// False after a log line.
+bool cli_displays_foresee(struct cli_displays *displays, const char *path);
+// Takes it now, of the attached device, and calls `done` once, later: NULL, or what went wrong.
+// False after a log line: not begun.
 typedef void (*cli_screenshot_done)(void *data, const char *error);
-bool cli_displays_screenshot(struct cli_displays *displays, const char *path, uint32_t output,
-                             cli_screenshot_done done, void *data);
+bool cli_displays_screenshot(struct cli_displays *displays, cli_screenshot_done done, void *data);
 
 #endif

@@ -1,14 +1,12 @@
 #include "cli/device/status.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
 #include "cli/device/contexts.h"
 #include "cli/device/control.h"
-#include "gpu/output.h"
 #include "gpu/status.h"
 #include "link/pool.h"
 
@@ -77,65 +75,26 @@ static void answer_status(void *data, const char *argument, struct cli_control_a
     cli_control_answer(answer, &json);
 }
 
-struct screenshot {
-    struct cli_device *device;
-    unsigned output;
-    struct cli_control_answer *answer;
-};
-
-static bool is_off(const struct cli_device *device, unsigned output)
-{
-    struct gpu_status status;
-    if (!device->gpu)
-        return false;
-    gpu_device_status(machine_gpu_device(device->gpu), &status);
-    return !(status.outputs_enabled >> output & 1);
-}
-
-static void on_screenshot(void *data, const char *error)
-{
-    struct screenshot *screenshot = data;
-    struct json_writer json = {0};
-    json_open(&json, NULL, '{');
-    if (error) {
-        json_string(&json, "error", error);
-    } else {
-        json_bool(&json, "ok", true);
-        json_bool(&json, "off", is_off(screenshot->device, screenshot->output));
-    }
-    json_close(&json, '}');
-    cli_control_answer(screenshot->answer, &json);
-    free(screenshot);
-}
-
-static void answer_screenshot(void *data, const char *argument, struct cli_control_answer *answer)
-{
-    struct cli_device *device = data;
-    char *path;
-    unsigned long output = strtoul(argument, &path, 10);
-    struct screenshot *screenshot = malloc(sizeof(*screenshot));
-    const char *error = NULL;
-    if (!screenshot)
-        error = "out of memory";
-    else if (path == argument || path[0] != ' ' || path[1] != '/' ||
-             output >= device->options.device.outputs)
-        error = "say the number of an output, and the whole path of the file, from / on";
-    else {
-        *screenshot = (struct screenshot){device, (unsigned)output, answer};
-        if (!cli_displays_screenshot(&device->displays, path + 1, (uint32_t)output, on_screenshot,
-                                     screenshot))
-            error = "no screenshot can be made; hesper has said why";
-    }
-    if (error) {
-        free(screenshot);
-        cli_control_answer_error(answer, error);
-    }
-}
-
 static void answer_join(void *data, const char *argument, struct cli_control_answer *answer)
 {
     struct cli_device *device = data;
-    cli_control_answer_error(answer, cli_displays_join(&device->displays, argument));
+    struct json_writer json = {0};
+    struct gpu_status status = {.outputs_enabled = 0};
+    int fd = cli_control_take_fd(answer);
+    const char *error = fd < 0 ? "pass the other end of the display's link"
+                               : cli_displays_join(&device->displays, fd);
+    if (error) {
+        cli_control_answer_error(answer, error);
+        return;
+    }
+    if (device->gpu)
+        gpu_device_status(machine_gpu_device(device->gpu), &status);
+    json_open(&json, NULL, '{');
+    json_bool(&json, "ok", true);
+    json_bool(&json, "connected", device->gpu);
+    json_number(&json, "outputs_on", status.outputs_enabled);
+    json_close(&json, '}');
+    cli_control_answer(answer, &json);
 }
 
 static struct renderers *renderers_of(const struct cli_device *device)
@@ -189,17 +148,11 @@ static void answer_resume(void *data, const char *argument, struct cli_control_a
 }
 
 static const struct cli_control_request requests[] = {
-    {"status", NULL, answer_status},
-    {"screenshot", "OUTPUT FILE", answer_screenshot},
-    {"join", "PATH", answer_join},
-    {"stop", NULL, answer_stop},
-    {"cut", NULL, answer_cut},
-    {"pause", NULL, answer_pause},
-    {"resume", NULL, answer_resume},
-    {"contexts", NULL, answer_contexts},
-    {"usage", NULL, answer_usage},
-    {"trace", "CONTEXT PATH", answer_trace},
-    {0},
+    {"status", NULL, answer_status},     {"join", NULL, answer_join},
+    {"stop", NULL, answer_stop},         {"cut", NULL, answer_cut},
+    {"pause", NULL, answer_pause},       {"resume", NULL, answer_resume},
+    {"contexts", NULL, answer_contexts}, {"usage", NULL, answer_usage},
+    {"trace", "CONTEXT", answer_trace},  {0},
 };
 
 bool cli_status_open(struct cli_device *device)

@@ -184,7 +184,7 @@ void doctor_guest(struct doctor *doctor, const char *path)
         path = find(doctor, paths);
     if (!path)
         return;
-    char *answer = cli_control_ask(path, "status", error, sizeof(error));
+    char *answer = cli_control_ask(path, "status", -1, error, sizeof(error));
     if (answer && json_parse(answer, strlen(answer), &root))
         check_answer(doctor, path, root);
     else

@@ -18,6 +18,7 @@
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/os.h"
+#include "os/shm.h"
 #include "os/socket.h"
 
 static struct {
@@ -49,12 +50,22 @@ static void answer_much(void *data, const char *argument, struct cli_control_ans
     free(text);
 }
 
+static void answer_size(void *data, const char *argument, struct cli_control_answer *answer)
+{
+    struct json_writer json = {0};
+    struct stat status = {.st_size = -1};
+    int fd = cli_control_take_fd(answer);
+    if (fd >= 0 && fstat(fd, &status) == 0)
+        close(fd);
+    json_open(&json, NULL, '{');
+    json_number(&json, "size", status.st_size);
+    json_close(&json, '}');
+    cli_control_answer(answer, &json);
+}
+
 static const struct cli_control_request requests[] = {
-    {"echo", "TEXT", answer_now},
-    {"status", NULL, answer_now},
-    {"late", NULL, answer_late},
-    {"much", NULL, answer_much},
-    {0},
+    {"size", NULL, answer_size}, {"echo", "TEXT", answer_now}, {"status", NULL, answer_now},
+    {"late", NULL, answer_late}, {"much", NULL, answer_much},  {0},
 };
 
 static void stop(void *data)
@@ -127,7 +138,7 @@ static void requests_are_answered_in_order(void **state)
 static void what_is_not_known_is_refused(void **state)
 {
     int fd = client();
-    const char *list = "there are: echo TEXT status late much";
+    const char *list = "there are: size echo TEXT status late much";
     assert_non_null(strstr(exchange(fd, "fly\n"), list));
     assert_non_null(strstr(exchange(fd, "echo\n"), list));          // lacks its argument
     assert_non_null(strstr(exchange(fd, "status please\n"), list)); // takes none
@@ -182,7 +193,7 @@ static void *ask(void *data)
 {
     char error[100];
     char **answer = data;
-    *answer = cli_control_ask(f.path, "much", error, sizeof(error));
+    *answer = cli_control_ask(f.path, "much", -1, error, sizeof(error));
     return NULL;
 }
 
@@ -201,10 +212,20 @@ static void long_answers_arrive_whole(void **state)
     free(answer);
 }
 
+static void a_descriptor_may_come_with_a_request(void **state)
+{
+    int fd = client(), file = os_shm_create("test", 8192);
+    assert_int_equal(os_socket_send(fd, "size\n", 5, &file, 1), 5);
+    assert_string_equal(exchange(fd, ""), "{\"size\":8192}\n");
+    assert_string_equal(exchange(fd, "size\n"), "{\"size\":-1}\n"); // each goes with one request
+    close(file);
+    close(fd);
+}
+
 static void nobody_there_is_an_error(void **state)
 {
     char error[100];
-    assert_null(cli_control_ask("/nowhere/at/all", "status", error, sizeof(error)));
+    assert_null(cli_control_ask("/nowhere/at/all", "status", -1, error, sizeof(error)));
     assert_string_equal(error, "No such file or directory");
 }
 
@@ -213,10 +234,15 @@ int main(void)
     os_init(&(struct os_options){0});
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
-        TEST(only_this_user_may_ask),       TEST(requests_are_answered_in_order),
-        TEST(what_is_not_known_is_refused), TEST(an_answer_may_come_late),
-        TEST(clients_come_and_go),          TEST(endless_requests_end),
-        TEST(long_answers_arrive_whole),    TEST(nobody_there_is_an_error),
+        TEST(only_this_user_may_ask),
+        TEST(requests_are_answered_in_order),
+        TEST(what_is_not_known_is_refused),
+        TEST(an_answer_may_come_late),
+        TEST(clients_come_and_go),
+        TEST(endless_requests_end),
+        TEST(long_answers_arrive_whole),
+        TEST(nobody_there_is_an_error),
+        TEST(a_descriptor_may_come_with_a_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
