@@ -349,6 +349,8 @@ static void on_ready(void *data)
     if (!run->options.screenshot ||
         cli_displays_foresee(&run->device.displays, run->options.screenshot))
         status = start_qemu(run);
+    if (status == CLI_OK)
+        cli_host_confine();
     if (status != CLI_OK)
         os_loop_stop(run->device.loop, status);
     else if (isatty(STDERR_FILENO))

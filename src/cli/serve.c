@@ -85,6 +85,7 @@ static void on_ready(void *data)
         os_loop_stop(serve->device.loop, CLI_FAILED);
         return;
     }
+    cli_host_confine();
     printf("hesper: listening on %s\n", serve->path);
     fflush(stdout);
 }

@@ -238,7 +238,9 @@ static void serve(struct session *session)
         status = CLI_FAILED;
     } else if (session->program) {
         status = start_program(session);
+        cli_host_confine();
     } else {
+        cli_host_confine();
         printf("hesper: listening on %s\n", session->socket_path);
         fflush(stdout);
     }

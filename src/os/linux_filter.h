@@ -38,7 +38,7 @@ struct os_filter_check {
 enum { OS_WORD_NONE = 0, OS_WORD_LOW = 2, OS_WORD_HIGH = 3 }; // plus 2 * the argument's number
 #define OS_LOW(argument) (OS_WORD_LOW + 2 * (argument))
 #define OS_HIGH(argument) (OS_WORD_HIGH + 2 * (argument))
-#define OS_SELF UINT32_MAX // as a value: the process
+#define OS_SELF (UINT32_MAX - 1) // as a value: the process
 
 // Refused calls fail with EPERM; `told`: the device process answers them.
 void os_filter_begin(struct os_filter *filter, bool told);
@@ -65,7 +65,8 @@ extern const size_t os_filter_common_count;
 int os_seccomp_enter(int *refusals);
 // What drivers need only while they are loaded is refused as well: sockets to others.
 int os_seccomp_close(void);
-// linux_strict.c: what drivers of Mesa are known to need is allowed, and no more.
-int os_seccomp_enter_strict(int *refusals);
+// linux_strict.c: what drivers of Mesa are known to need is allowed, and no more; or, for a server,
+// what that needs.
+int os_seccomp_enter_strict(bool server, int *refusals);
 
 #endif

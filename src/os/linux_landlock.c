@@ -138,8 +138,6 @@ static void allow_devices(const struct rules *rules)
             allow(rules, found.gl_pathv[j], READ | FS_WRITE_FILE | FS_TRUNCATE);
         globfree(&found);
     }
-    if (os_is_portable()) // shm_open
-        allow(rules, "/dev/shm", READ | FS_WRITE_FILE | FS_TRUNCATE | FS_MAKE_REG | FS_REMOVE_FILE);
 }
 
 // Folders in which there is more than a driver.
@@ -277,8 +275,24 @@ static void allow_caches(const struct rules *rules)
     }
 }
 
-int os_landlock_enter(const char *const *readable, const char *writable)
+static void allow_server(const struct rules *rules)
 {
+    allow(rules, "/dev/null", READ);
+    allow(rules, "/proc/sys/vm/max_map_count", READ);
+}
+
+static void allow_driver(struct rules *rules, const char *const *readable)
+{
+    allow_system(rules);
+    allow_devices(rules);
+    allow_named(rules, readable);
+    allow(rules, "/proc/self/task", FS_WRITE_FILE); // names of threads
+    allow_caches(rules);
+}
+
+int os_landlock_enter(const struct os_sandbox_options *options)
+{
+    bool server = options->kind == OS_SANDBOX_SERVER;
     int abi = (int)syscall(CALL_CREATE_RULESET, NULL, 0, CREATE_RULESET_VERSION);
     if (abi < 1)
         return 0;
@@ -294,19 +308,22 @@ int os_landlock_enter(const char *const *readable, const char *writable)
     if (abi >= 4)
         attributes.handled_net = NET_BIND_TCP | NET_CONNECT_TCP;
     if (abi >= 6)
-        attributes.scoped = SCOPE_ABSTRACT_SOCKET | SCOPE_SIGNAL;
+        attributes.scoped = SCOPE_ABSTRACT_SOCKET | (server ? 0 : SCOPE_SIGNAL);
     int ruleset = (int)syscall(CALL_CREATE_RULESET, &attributes, sizeof(attributes), 0);
     if (ruleset < 0)
         return 0;
 
     struct rules rules = {.ruleset = ruleset, .handled = attributes.handled_fs};
-    allow_system(&rules);
-    allow_devices(&rules);
-    allow_named(&rules, readable);
-    allow(&rules, "/proc/self/task", FS_WRITE_FILE); // names of threads
-    allow_caches(&rules);
-    if (writable)
-        allow(&rules, writable, READ | FS_WRITE_FILE | FS_TRUNCATE | FS_REMOVE_FILE | FS_MAKE_REG);
+    if (server)
+        allow_server(&rules);
+    else
+        allow_driver(&rules, options->readable);
+    if (os_is_portable()) // shm_open
+        allow(&rules, "/dev/shm",
+              READ | FS_WRITE_FILE | FS_TRUNCATE | FS_MAKE_REG | FS_REMOVE_FILE);
+    if (options->writable)
+        allow(&rules, options->writable,
+              READ | FS_WRITE_FILE | FS_TRUNCATE | FS_REMOVE_FILE | FS_MAKE_REG);
 
     // Before ABI 8 only this thread and those it starts from now on are bound.
     long result = abi >= 8 ? syscall(CALL_RESTRICT_SELF, ruleset, RESTRICT_ALL_THREADS) : -1;

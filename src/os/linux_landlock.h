@@ -2,11 +2,11 @@
 #ifndef OS_LINUX_LANDLOCK_H
 #define OS_LINUX_LANDLOCK_H
 
-// `readable`: files and folders that may be read besides those of the system; NULL at the end.
+#include "os/sandbox.h"
+
 // Makes the folders of shader caches, which could not be made later.
 // Thread: the only one, but for Landlock 8 and newer, which binds all threads.
 // Errors: 0: nothing could be done; else the version that is in force.
-// `writable`: a folder, or NULL.
-int os_landlock_enter(const char *const *readable, const char *writable);
+int os_landlock_enter(const struct os_sandbox_options *options);
 
 #endif

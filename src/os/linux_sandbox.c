@@ -29,17 +29,18 @@ int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, si
         snprintf(summary, summary_size, "off");
         return 0;
     }
+    bool server = options->kind == OS_SANDBOX_SERVER;
     struct rlimit none = {0, 0};
-    bool no_core = setrlimit(RLIMIT_CORE, &none) == 0;
+    bool no_core = !server && setrlimit(RLIMIT_CORE, &none) == 0;
     bool no_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-    enum os_namespaces namespaces = os_namespaces_enter();
-    int abi = no_privileges ? os_landlock_enter(options->readable, options->writable) : 0;
+    enum os_namespaces namespaces = server ? OS_NAMESPACES_NONE : os_namespaces_enter();
+    int abi = no_privileges ? os_landlock_enter(options) : 0;
     // A folder may be another user's, and root may write to it.
     if (!options->writable || namespaces == OS_NAMESPACES_OF_USER)
         drop_capabilities();
-    bool strict = options->kind == OS_SANDBOX_STRICT && no_privileges &&
-                  os_seccomp_enter_strict(options->refusals) == 0;
-    bool calls = strict || (no_privileges && os_seccomp_enter(options->refusals) == 0);
+    bool strict = options->kind != OS_SANDBOX_DEFAULT && no_privileges &&
+                  os_seccomp_enter_strict(server, options->refusals) == 0;
+    bool calls = strict || (no_privileges && !server && os_seccomp_enter(options->refusals) == 0);
 
     char landlock[32] = "no landlock";
     if (abi)

@@ -243,10 +243,9 @@ int os_starter_teach(const char *const *command)
     return connection < 0 ? 0 : ask(TEACH, command, NULL, 0, NULL);
 }
 
-void os_starter_close(void)
+int os_starter_close(void)
 {
-    if (connection >= 0)
-        ask(CLOSE, NULL, NULL, 0, NULL);
+    return connection < 0 ? -ENOSYS : ask(CLOSE, NULL, NULL, 0, NULL);
 }
 
 pid_t os_starter_spawn(const char *const *command, const int *fds, unsigned fd_count)

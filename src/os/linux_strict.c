@@ -4,6 +4,7 @@
 #include "os/linux_filter.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -223,10 +224,35 @@ static const int good[] = {SYS_clone,
                            SYS_sched_setaffinity,
                            SYS_sched_setscheduler};
 
-static int enter(int *refusals)
+// A server has children and connections, and it makes no code.
+static const int of_servers[] = {SYS_accept, SYS_accept4, SYS_wait4, SYS_waitid};
+enum { EVERYBODY = UINT32_MAX, REFUSALS = '!' << 8 }; // of kill; the kind of ioctl of seccomp
+static const struct os_filter_check good_of_servers[] = {
+    {SYS_ioctl, OS_LOW(1), .mask = 0xff00, .count = 1, .values = {REFUSALS}},
+    {SYS_kill, OS_LOW(1), .mask = ~0u, .count = 6,
+     .values = {SIGHUP, SIGINT, SIGQUIT, SIGKILL, SIGTERM, SIGCONT}},
+};
+static const struct os_filter_check bad_of_servers[] = {
+    {SYS_mmap, OS_LOW(2), .mask = PROT_EXEC, .count = 1, .values = {0}},
+    {SYS_mprotect, OS_LOW(2), .mask = PROT_EXEC, .count = 1, .values = {0}},
+    {SYS_kill, OS_LOW(0), .mask = ~0u, .inverse = true, .count = 1, .values = {EVERYBODY}},
+};
+
+static void look_at_server(struct os_filter *filter)
+{
+    for (size_t i = 0; i < COUNT(bad_of_servers); i++)
+        os_filter_refuse_bad(filter, &bad_of_servers[i]);
+    for (size_t i = 0; i < COUNT(good_of_servers); i++)
+        os_filter_allow_good(filter, &good_of_servers[i]);
+    os_filter_allow(filter, of_servers, COUNT(of_servers));
+}
+
+static int enter(bool server, int *refusals)
 {
     struct os_filter filter;
     os_filter_begin(&filter, refusals);
+    if (server)
+        look_at_server(&filter);
     os_filter_allow(&filter, allowed, COUNT(allowed));
     for (size_t i = 0; i < os_filter_common_count; i++)
         os_filter_refuse_bad(&filter, &os_filter_common[i]);
@@ -237,16 +263,16 @@ static int enter(int *refusals)
     return os_filter_end(&filter, false, refusals);
 }
 
-int os_seccomp_enter_strict(int *refusals)
+int os_seccomp_enter_strict(bool server, int *refusals)
 {
-    return refusals && enter(refusals) == 0 ? 0 : enter(NULL);
+    return refusals && enter(server, refusals) == 0 ? 0 : enter(server, NULL);
 }
 
 #else
 
-int os_seccomp_enter_strict(int *refusals)
+int os_seccomp_enter_strict(bool server, int *refusals)
 {
-    (void)refusals;
+    (void)server, (void)refusals;
     return -ENOSYS;
 }
 

@@ -1,6 +1,6 @@
-// Takes away from a worker what a Vulkan driver does not need.
+// Takes away from a process what it does not need: from a worker, or from one that serves guests.
 //
-// Thread: the first one of a worker, but where another is named.
+// Thread: the first one of the process, but where another is named.
 #ifndef OS_SANDBOX_H
 #define OS_SANDBOX_H
 
@@ -10,6 +10,10 @@ enum os_sandbox {
     OS_SANDBOX_DEFAULT, // what no driver needs is refused
     OS_SANDBOX_STRICT,  // Linux: system calls that drivers of Mesa do not need are refused too
     OS_SANDBOX_OFF,     // everything is allowed
+    // Not for drivers, but for a process that serves others over sockets which are open, or listen,
+    // already. It starts nothing and connects to nothing (os/starter.h does), and it may signal.
+    // Linux only.
+    OS_SANDBOX_SERVER,
 };
 
 struct os_sandbox_options {

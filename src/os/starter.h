@@ -20,8 +20,8 @@ int os_starter_main(void);
 // From now on this command may be started: a whole path first, NULL at the end. Or this path, all
 // by itself, may be connected to. -EPERM: too late.
 int os_starter_teach(const char *const *command);
-// Nothing more is learned.
-void os_starter_close(void);
+// Nothing more is learned. -ENOSYS: there is no starter.
+int os_starter_close(void);
 
 // Starts a command that was taught. It gets `fds` as 3 and so on, and a process group of its own.
 // Owns: the caller waits for the child. The descriptors stay the caller's.

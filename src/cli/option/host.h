@@ -30,6 +30,10 @@ void cli_host_apply(const struct cli_host *host);
 // Has a starter begun (os/starter.h), unless there is no sandbox.
 void cli_host_begin_starter(const struct cli_host *host);
 
+// From now on guests are served. All that this process will need is open, and every command that it
+// will start was taught: it is confined to that.
+void cli_host_confine(void);
+
 // A worker's command line: SELF worker ...
 // Owns: `arguments` points into this struct and into the host; nothing is freed.
 struct cli_worker_command {
