@@ -1,11 +1,19 @@
 #include "rows.h"
 
+#include <pthread.h>
 #include <string.h>
 #include <time.h>
 
 #include "spin.comp.h"
 
-enum { COMMANDS = 10000, GROUPS = 256, MAPPED = 1 << 20, SUBMITS = 64 };
+enum {
+    COMMANDS = 10000,
+    GROUPS = 256,
+    MAPPED = 1 << 20,
+    SUBMITS = 64,
+    THREADS = 4,
+    PIPELINES = 25
+};
 
 static void run(struct bench *b, VkCommandBuffer cmd)
 {
@@ -159,6 +167,24 @@ static VkPipeline pipeline_create(struct bench *b)
 static void pipeline_create_destroy(struct bench *b)
 {
     vk.DestroyPipeline(b->app.device, pipeline_create(b), NULL);
+}
+
+static void *make_pipelines(void *bench)
+{
+    for (int i = 0; i < PIPELINES; i++)
+        pipeline_create_destroy(bench);
+    return NULL;
+}
+
+// Several threads at once: Mesa gives each a ring of its own for this.
+static void pipelines_threads(struct bench *b)
+{
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        if (pthread_create(&threads[i], NULL, make_pipelines, b))
+            app_fail("no thread");
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
 }
 
 static void fence_status(struct bench *b)
@@ -471,6 +497,7 @@ const struct row rows[] = {
     {"image_create_destroy", image_create_destroy, 1, 0},
     {"fence_create_destroy", fence_create_destroy, 1, 0},
     {"pipeline_create_destroy", pipeline_create_destroy, 1, 0},
+    {"pipelines_threads", pipelines_threads, THREADS *PIPELINES, 0},
     {"fence_status", fence_status, 1, 0},
     {"empty_submit", empty_submit, 1, 0},
     {"small_submit", small_submit, 1, 0},

@@ -242,6 +242,51 @@ static void virtqueue_seqnos_hold_a_ring_back(void **state)
     assert_true(becomes(HEAD(f), ~0u, f->tail));
 }
 
+// Streams are decoded in parallel: one that is in the middle of a command holds up no other.
+static void a_ring_that_waits_holds_up_no_other(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1000000);
+    struct bytes b = {0}, submit = {0};
+    u32(&b, WIRE_vkWaitVirtqueueSeqnoMESA), u32(&b, 0), u64(&b, 5);
+    put(f, &b);
+    struct ring_layout behind = good;
+    behind.offset = 32768;
+    struct bytes second = create_ring(&behind, 1000000);
+    second.words[2]++; // another id
+    assert_true(run(f, &second));
+    struct fixture other = *f;
+    other.ring += behind.offset;
+    other.tail = 0;
+    b = (struct bytes){0};
+    set_reply(&b, 0, 20), ask_version(&b);
+    put(&other, &b);
+    assert_true(becomes(HEAD(&other), ~0u, other.tail));
+    assert_int_equal(atomic_load(HEAD(f)), 0);
+    u32(&submit, WIRE_vkSubmitVirtqueueSeqnoMESA), u32(&submit, 0), u64(&submit, RING_ID),
+        u64(&submit, 5);
+    assert_true(run(f, &submit));
+    assert_true(becomes(HEAD(f), ~0u, f->tail));
+}
+
+// A waiting thread is woken for the command that it waits for, and not for those before it.
+static void a_wait_for_a_seqno_ends_when_it_is_reached(void **state)
+{
+    struct fixture *f = *state;
+    start(f, 1000000);
+    for (unsigned i = 0; i < 200; i++) {
+        struct bytes b = {0}, wait = {0};
+        for (unsigned j = 0; j < 3; j++)
+            set_reply(&b, 0, 20);
+        put(f, &b);
+        uint32_t target = f->tail - b.count * 4 / 3;
+        u32(&wait, WIRE_vkWaitRingSeqnoMESA), u32(&wait, 0), u64(&wait, RING_ID),
+            u64(&wait, target);
+        assert_true(run(f, &wait));
+        assert_true((int32_t)(atomic_load(HEAD(f)) - target) >= 0);
+    }
+}
+
 static void a_ring_that_waits_can_be_destroyed(void **state)
 {
     struct fixture *f = *state;
@@ -401,6 +446,8 @@ int main(int argc, char **argv)
         RING_TEST(a_waiting_context_stream_wakes_a_sleeping_ring),
         RING_TEST(waiting_for_what_is_not_in_the_ring_is_fatal),
         RING_TEST(virtqueue_seqnos_hold_a_ring_back),
+        RING_TEST(a_ring_that_waits_holds_up_no_other),
+        RING_TEST(a_wait_for_a_seqno_ends_when_it_is_reached),
         RING_TEST(a_ring_that_waits_can_be_destroyed),
         RING_TEST(a_ring_that_must_not_sleep_hardly_works),
         RING_TEST(a_guest_is_not_preferred),
