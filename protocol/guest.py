@@ -14,6 +14,12 @@ vkInvalidateMappedMemoryRanges
 vkAllocateCommandBuffers vkFreeCommandBuffers vkDestroyCommandPool
 vkCreateDescriptorUpdateTemplate vkDestroyDescriptorUpdateTemplate vkUpdateDescriptorSetWithTemplate
 vkCmdPushDescriptorSetWithTemplate vkCreateQueryPool
+vkDestroySurfaceKHR vkGetPhysicalDeviceSurfaceSupportKHR vkGetPhysicalDeviceSurfaceCapabilitiesKHR
+vkGetPhysicalDeviceSurfaceFormatsKHR vkGetPhysicalDeviceSurfacePresentModesKHR
+vkGetPhysicalDeviceDisplayPropertiesKHR vkGetPhysicalDeviceDisplayPlanePropertiesKHR vkGetDisplayPlaneSupportedDisplaysKHR
+vkGetDisplayModePropertiesKHR vkCreateDisplayModeKHR vkGetDisplayPlaneCapabilitiesKHR vkCreateDisplayPlaneSurfaceKHR
+vkCreateSwapchainKHR vkDestroySwapchainKHR vkGetSwapchainImagesKHR vkAcquireNextImageKHR vkAcquireNextImage2KHR
+vkQueuePresentKHR
 '''.split()
 
 # Their plain form is generated, as guest_plain_NAME; what a program calls is written by hand and uses that.
@@ -24,6 +30,7 @@ vkUpdateDescriptorSets vkCmdPushDescriptorSet
 vkWaitForFences vkWaitSemaphores vkGetQueryPoolResults
 vkSetPrivateData vkGetPrivateData
 vkCmdDrawMultiEXT vkCmdDrawMultiIndexedEXT
+vkCmdPipelineBarrier vkCmdPipelineBarrier2 vkCreateRenderPass vkCreateRenderPass2
 '''.split()
 
 LEVELS = {'VkInstance': 'INSTANCE', 'VkPhysicalDevice': 'PHYSICAL_DEVICE', 'VkDevice': 'DEVICE', 'VkQueue': 'DEVICE',

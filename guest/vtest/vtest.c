@@ -11,6 +11,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "guest/vtest/screen.h"
+
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0
 #endif
@@ -145,6 +147,7 @@ static int receive_fd(struct vtest *vtest, int *fd)
 static int info(struct guest_transport *transport, struct guest_info *info)
 {
     memset(info, 0, sizeof(*info));
+    vtest_screen_info(info);
     return 0;
 }
 
@@ -303,13 +306,15 @@ static int fence_wait(struct guest_transport *transport, uint64_t fence, uint64_
 static int scanout(struct guest_transport *transport, uint32_t output,
                    const struct guest_blob *blob, const struct guest_picture *picture)
 {
-    return GUEST_ERROR_UNSUPPORTED;
+    struct guest_info screen = {0};
+    vtest_screen_info(&screen);
+    return output < screen.output_count ? 0 : GUEST_ERROR_UNSUPPORTED;
 }
 
 static int flush(struct guest_transport *transport, const struct guest_blob *blob,
                  const struct guest_picture *picture)
 {
-    return GUEST_ERROR_UNSUPPORTED;
+    return vtest_screen_show(blob, picture);
 }
 
 static void close_all(struct guest_transport *transport)

@@ -1,5 +1,6 @@
 // The transport over a vtest socket: a program on the host itself, without a virtual machine. It
-// reaches what `hesper vtest` serves. There are no screens.
+// reaches what `hesper vtest` serves. A screen is a file: HESPER_GUEST_SCREEN=WIDTHxHEIGHT:FILE
+// (PPM).
 //
 // This is the test bed: what works here works over any other transport.
 #ifndef GUEST_VTEST_H

@@ -127,12 +127,26 @@ VKAPI_ATTR VkResult VKAPI_CALL vkCreateDevice(VkPhysicalDevice physicalDevice,
 {
     struct guest_physical_device *self = (struct guest_physical_device *)physicalDevice;
     VkDeviceCreateInfo info = *pCreateInfo;
+    struct guest_scratch scratch;
+    const char **names =
+        guest_scratch_take(&scratch, self, info.enabledExtensionCount * sizeof(*names));
+    if (!names)
+        return VK_ERROR_OUT_OF_HOST_MEMORY;
     info.enabledLayerCount = 0; // long obsolete
     info.ppEnabledLayerNames = NULL;
+    // Swapchains are the guest's own.
+    info.enabledExtensionCount = 0;
+    info.ppEnabledExtensionNames = names;
+    for (uint32_t i = 0; i < pCreateInfo->enabledExtensionCount; i++) {
+        const char *name = pCreateInfo->ppEnabledExtensionNames[i];
+        if (strcmp(name, VK_KHR_SWAPCHAIN_EXTENSION_NAME))
+            names[info.enabledExtensionCount++] = name;
+    }
     struct guest_context *context = self->handle.context;
     VkResult result = create_device(self, &info, pDevice);
     if (result == VK_ERROR_DEVICE_LOST && guest_renew(self->instance, context))
         result = create_device(self, &info, pDevice);
+    guest_scratch_give(&scratch);
     return result;
 }
 

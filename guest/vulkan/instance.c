@@ -45,7 +45,9 @@ VKAPI_ATTR VkResult VKAPI_CALL vkEnumerateInstanceExtensionProperties(
         {VK_KHR_EXTERNAL_FENCE_CAPABILITIES_EXTENSION_NAME, 1},
         {VK_KHR_EXTERNAL_MEMORY_CAPABILITIES_EXTENSION_NAME, 1},
         {VK_KHR_EXTERNAL_SEMAPHORE_CAPABILITIES_EXTENSION_NAME, 1},
+        {VK_KHR_DISPLAY_EXTENSION_NAME, VK_KHR_DISPLAY_SPEC_VERSION},
         {VK_KHR_GET_PHYSICAL_DEVICE_PROPERTIES_2_EXTENSION_NAME, 2},
+        {VK_KHR_SURFACE_EXTENSION_NAME, VK_KHR_SURFACE_SPEC_VERSION},
     };
     return pLayerName ? VK_ERROR_LAYER_NOT_PRESENT
                       : hand_out(list, sizeof(list) / sizeof(list[0]), pPropertyCount, pProperties);
@@ -400,6 +402,7 @@ vkEnumerateDeviceExtensionProperties(VkPhysicalDevice physicalDevice, const char
         if (!left_out(list[i].extensionName))
             list[kept++] = list[i];
     }
+    list[kept++] = (VkExtensionProperties){VK_KHR_SWAPCHAIN_EXTENSION_NAME, 70};
     VkResult result =
         count && args.ret < 0 ? args.ret : hand_out(list, kept, pPropertyCount, pProperties);
     system->release(system->context, list);
