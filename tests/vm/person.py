@@ -1,6 +1,7 @@
 """A person at the guest's screen, by VNC: what is tried with one machine. The picture as PNG must be the same."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -105,6 +106,18 @@ def modes(machine, output=1):
     return machine.run(f"cat /sys/class/drm/card0-Virtual-{output}/modes").out.split()
 
 
+def recording(_natives, machine):
+    """A video of the screen, while a person types."""
+    if not shutil.which("ffmpeg"):
+        raise trials.Skip("ffmpeg is not installed")
+    path = machine.path("screen.mp4")
+    argv = [machine.hesper, "record-screen", "--control", machine.path("control"), "--seconds", "2", path]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=PATIENCE)
+    trials.expect(done.returncode == 0 and os.path.getsize(path) > 1000, f"it ends with {done.returncode}: {done.stderr.strip()}")
+    trials.expect("2.0 s" in done.stdout and "1280x800" in done.stdout, f"it says: {done.stdout.strip()}")
+    return done.stdout.split(": ")[1].strip()
+
+
 def screens(_natives, machine):
     """What the guest's kernel has read of its monitor is the mode, the refresh rate and the size that were asked for."""
     got = machine.run("cat /sys/class/drm/card0-Virtual-1/edid")
@@ -198,6 +211,7 @@ CASES = {
     "typing": typing,
     "outputs": second_output,
     "screens": screens,
+    "recording": recording,
     "switched-off": switched_off,
     "resizes": resizes(50),
     "killed": killed,
