@@ -326,6 +326,11 @@ esac
         checks = self.answered({"features_taken": taken, "capset_withheld": True})
         self.assertIn("withheld", self.one(checks, "capset", "bad"))
 
+    def test_who_draws_the_screen(self):
+        self.assertIn("drawn by the GPU", self.one(self.answered({"outputs_enabled": 1, "outputs_by_cpu": 0}), "screen", "good"))
+        self.assertIn("drawn by the guest's CPU", self.one(self.answered({"outputs_enabled": 2, "outputs_by_cpu": 1}), "screen", "note"))
+        self.assertIn("off", self.one(self.answered({}), "screen", "note"))
+
     def test_a_machine_that_is_killed_leaves_no_socket(self):
         control = self.path("hesper-1.control")
         serve = subprocess.Popen(

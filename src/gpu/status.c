@@ -4,6 +4,8 @@
 
 #include "gpu/capset.h"
 #include "gpu/device.h"
+#include "gpu/find.h"
+#include "gpu/resource.h"
 #include "os/clock.h"
 
 void gpu_device_status(const struct gpu_device *device, struct gpu_status *status)
@@ -26,8 +28,14 @@ void gpu_device_status(const struct gpu_device *device, struct gpu_status *statu
         .aperture_size = device->options.aperture_size,
         .complaints = journal->complaints,
     };
-    for (uint32_t i = 0; i < device->options.outputs; i++)
-        status->outputs_enabled |= device->outputs[i].enabled ? 1u << i : 0;
+    for (uint32_t i = 0; i < device->options.outputs; i++) {
+        const struct gpu_output *output = &device->outputs[i];
+        const struct gpu_resource *shown = gpu_resource_find(device, output->resource_id);
+        bool by_cpu =
+            shown && (shown->kind == GPU_RESOURCE_2D || shown->kind == GPU_RESOURCE_GUEST);
+        status->outputs_enabled |= output->enabled ? 1u << i : 0;
+        status->outputs_by_cpu |= output->enabled && by_cpu ? 1u << i : 0;
+    }
     while (status->error_count < GPU_STATUS_ERRORS && status->error_count < journal->complaints) {
         const struct gpu_complaint *complaint =
             &journal

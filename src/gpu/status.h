@@ -22,6 +22,7 @@ struct gpu_status {
     uint32_t resources, max_resources;
     uint64_t shared_bytes, aperture_size; // of blobs in the aperture
     uint32_t outputs_enabled;             // bits
+    uint32_t outputs_by_cpu; // bits: what they show is memory of the guest, that its CPU has drawn
     // The newest complaints first: what was lost or refused, and how long ago.
     struct gpu_status_error {
         uint64_t age_ns;

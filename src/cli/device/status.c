@@ -37,6 +37,7 @@ static void put_gpu(struct json_writer *json, const struct gpu_status *status)
     json_number(json, "shared_bytes", (int64_t)status->shared_bytes);
     json_number(json, "aperture_size", (int64_t)status->aperture_size);
     json_number(json, "outputs_enabled", __builtin_popcount(status->outputs_enabled));
+    json_number(json, "outputs_by_cpu", __builtin_popcount(status->outputs_by_cpu));
     json_number(json, "complaints", (int64_t)status->complaints);
     json_open(json, "errors", '[');
     for (uint32_t i = 0; i < status->error_count; i++) {

@@ -109,6 +109,22 @@ static void check_contexts(struct doctor *doctor, struct json gpu)
                (long long)doctor_number(gpu, "outputs_enabled"));
 }
 
+// A desktop that finds no OpenGL on the GPU runs all the same, slowly, and says so in a log only.
+static void check_screen(struct doctor *doctor, struct json gpu)
+{
+    long long on = (long long)doctor_number(gpu, "outputs_enabled");
+    if (!on)
+        doctor_say(doctor, DOCTOR_NOTE, "screen", NULL, "off: the guest shows nothing");
+    else if (doctor_number(gpu, "outputs_by_cpu"))
+        doctor_say(doctor, DOCTOR_NOTE, "screen",
+                   "if that is a desktop: install mesa-vulkan-drivers in the guest, and see "
+                   "--guest-gl in 'man hesper'; glxinfo -B says what it draws by",
+                   "drawn by the guest's CPU, as text consoles are, and desktops without OpenGL on "
+                   "the GPU");
+    else
+        doctor_say(doctor, DOCTOR_GOOD, "screen", NULL, "drawn by the GPU");
+}
+
 static void check_errors(struct doctor *doctor, struct json gpu)
 {
     struct json errors, value;
@@ -158,6 +174,7 @@ static void check_answer(struct doctor *doctor, const char *path, struct json ro
                    "QEMU is connected without the placer: few mappings, slowly");
     check_features(doctor, gpu);
     check_contexts(doctor, gpu);
+    check_screen(doctor, gpu);
     check_errors(doctor, gpu);
 }
 

@@ -106,6 +106,8 @@ bool cli_sound_add(const char *wanted, const struct cli_qemu *qemu, struct cli_a
     cli_arguments_add(arguments, "-audiodev");
     cli_arguments_add(arguments, "%.*s,id=hesper-sound%s", (int)length, driver, driver + length);
     cli_arguments_add(arguments, "-device");
-    cli_arguments_add(arguments, "virtio-sound-pci,audiodev=hesper-sound");
+    // A file has no microphone, and QEMU would complain that it has none.
+    cli_arguments_add(arguments, "virtio-sound-pci,audiodev=hesper-sound%s",
+                      length == 3 && !strncmp(driver, "wav", 3) ? ",streams=1" : "");
     return true;
 }

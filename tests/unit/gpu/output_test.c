@@ -1,5 +1,6 @@
 // Screens: pictures in blobs, what listeners hear, cursors.
 #include "../short.h"
+#include "gpu/status.h"
 #include "gpu_test.h"
 
 enum {
@@ -42,6 +43,14 @@ static void make_memory(struct machine *machine, uint32_t id, uint64_t offset, u
     assert_int_equal(answer_type(answer), OK);
 }
 
+// Bits: outputs that show what a CPU of the guest has drawn.
+static uint32_t by_cpu(struct machine *machine)
+{
+    struct gpu_status status;
+    gpu_device_status(machine->device, &status);
+    return status.outputs_by_cpu;
+}
+
 static void a_range_of_a_file_is_a_picture(void **state)
 {
     struct machine *machine = *state;
@@ -57,6 +66,7 @@ static void a_range_of_a_file_is_a_picture(void **state)
     struct gpu_picture picture;
     gpu_output_picture(machine->device, 0, &picture);
     assert_true(picture.enabled);
+    assert_int_equal(by_cpu(machine), 0);
     assert_int_equal(picture.width, 20);
     assert_int_equal(picture.height, 10);
     assert_int_equal(picture.stride, stride);
@@ -191,6 +201,7 @@ static void guest_blobs_are_gathered_by_flushes(void **state)
         uint32_t id = 5 + round % 2;
         assert_int_equal(show_blob(machine, 0, id, all, W, H, PICTURE_FORMAT_R8G8B8X8, W * 4, 16),
                          OK);
+        assert_int_equal(by_cpu(machine), 1);
         // However little is said to have changed: it is another buffer.
         assert_int_equal(flush(machine, id, (struct picture_rect){1, 1, 1, 1}), OK);
         assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
