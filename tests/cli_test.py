@@ -4,6 +4,7 @@
 No Vulkan driver and no QEMU is needed: the device is started with --no-venus.
 """
 
+import fcntl
 import hashlib
 import http.server
 import json
@@ -324,6 +325,17 @@ qemu-arguments = ["-device", "a b"]
         self.refused(2, "--iso and --cdrom are one drive", "run", "--iso", iso, "--cdrom", iso)
         argv = self.told("--iso", iso, "--firmware", code)
         self.assertIn(f"if=none,id=cd0,media=cdrom,readonly=on,format=raw,file={iso}", self.values(argv, "-drive"))
+
+    def test_a_disk_that_another_machine_has(self):
+        disk = self.make("disk", "x")
+        for byte in (101, 201):  # as QEMU does
+            with open(disk, "r+b") as f:
+                fcntl.lockf(f, fcntl.LOCK_SH, 1, byte)
+                status, _, err = self.run_machine("--disk", disk)
+                self.assertEqual((status, err), (1, f"hesper: error: run: --disk: '{disk}' is in use: another machine writes to it\n"))
+                status, _, err = self.run_machine("--disk", disk + ",readonly")
+                self.assertEqual(status, int(byte == 101))
+        self.told("--disk", disk)
 
     def test_an_empty_disk_is_made(self):
         disk = self.path("new, one.img")
