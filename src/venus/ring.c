@@ -37,13 +37,14 @@ struct venus_ring {
     atomic_bool sleeping;      // IDLE is set, the thread waits for a notification
     atomic_bool watched;       // the context's thread waits for `current` to reach `awaited`
     _Atomic(uint32_t) awaited;
-    struct patience patience; // of the context's thread
+    struct patience seqno_patience;     // of the context's thread
+    struct patience virtqueue_patience; // of the ring's
 
     pthread_mutex_t lock;
     pthread_cond_t wake;     // for the ring's thread: notified, virtqueue_seqno, stopping
     pthread_cond_t progress; // for the context's thread
     bool notified;
-    uint64_t virtqueue_seqno;
+    _Atomic(uint64_t) virtqueue_seqno; // changes under the lock
 };
 
 struct venus_ring_list {
@@ -72,9 +73,10 @@ static void wait_slice(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ns)
     pthread_cond_timedwait(cond, lock, &until);
 }
 
-static bool reached(const struct venus_ring *ring, uint32_t seqno)
+static bool reached(const struct venus_ring *ring, uint64_t seqno)
 {
-    return (int32_t)(atomic_load_explicit(&ring->current, memory_order_acquire) - seqno) >= 0;
+    return (int32_t)(atomic_load_explicit(&ring->current, memory_order_acquire) -
+                     (uint32_t)seqno) >= 0;
 }
 
 // Whoever is woken takes the lock at once, so it is free by then. The lock is taken at all for a
@@ -172,8 +174,8 @@ static bool poll_tail(struct venus_ring *ring, uint64_t since)
     }
 }
 
-// Says IDLE and sleeps until notified. The guest stores tail, then loads status; we store status,
-// then load tail: one of the two sees the other.
+// Says IDLE and sleeps until notified. The guest stores tail, then loads status; we the other way
+// round: one of the two sees the other.
 static void sleep_until_notified(struct venus_ring *ring)
 {
     pthread_mutex_lock(&ring->lock);
@@ -489,19 +491,27 @@ bool venus_ring_write_extra(struct venus_context *context, uint64_t ring_id, uin
     return true;
 }
 
-// Before anybody has to wake us.
-static bool look_for(struct venus_ring *ring, uint32_t target)
+static bool has_come(const struct venus_ring *ring, uint64_t seqno)
 {
-    unsigned looks = patience_looks(&ring->patience);
+    return atomic_load_explicit(&ring->virtqueue_seqno, memory_order_acquire) >= seqno;
+}
+
+// Before anybody has to wake us: as long as `sleeps` sleeps of those that it passes cost.
+static bool look_for(struct venus_ring *ring, struct patience *patience, unsigned sleeps,
+                     bool (*is_there)(const struct venus_ring *ring, uint64_t seqno),
+                     uint64_t seqno)
+{
+    unsigned looks = sleeps * patience_looks(patience);
     if (!looks || atomic_load_explicit(&ring->sleeping, memory_order_relaxed))
         return false;
-    while (looks-- && !reached(ring, target)) {
-        for (unsigned i = 0; i < 20 && !reached(ring, target); i++)
+    bool ok = is_there(ring, seqno);
+    while (!ok && looks--) {
+        for (unsigned i = 0; i < 20 && !is_there(ring, seqno); i++)
             os_cpu_relax();
         sched_yield();
+        ok = is_there(ring, seqno);
     }
-    bool ok = reached(ring, target);
-    patience_learn(&ring->patience, ok);
+    patience_learn(patience, ok);
     return ok;
 }
 
@@ -534,7 +544,7 @@ bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint
     uint32_t target = (uint32_t)seqno;
     if (reached(ring, target))
         return true;
-    if (look_for(ring, target))
+    if (look_for(ring, &ring->seqno_patience, 1, reached, target))
         return true;
     atomic_store(&ring->awaited, target);
     atomic_store(&ring->watched, true);
@@ -557,7 +567,7 @@ bool venus_ring_submit_virtqueue_seqno(struct venus_context *context, uint64_t r
         return false;
     }
     pthread_mutex_lock(&ring->lock);
-    ring->virtqueue_seqno = seqno;
+    atomic_store(&ring->virtqueue_seqno, seqno);
     ring->notified = true;
     pthread_mutex_unlock(&ring->lock);
     pthread_cond_broadcast(&ring->wake);
@@ -567,10 +577,13 @@ bool venus_ring_submit_virtqueue_seqno(struct venus_context *context, uint64_t r
 bool venus_ring_wait_virtqueue_seqno(struct venus_ring *ring, uint64_t seqno, const char **reason)
 {
     venus_ring_publish(ring);
+    // It is on its way through the device process and the context's thread.
+    if (look_for(ring, &ring->virtqueue_patience, 2, has_come, seqno))
+        return true;
     pthread_mutex_lock(&ring->lock);
-    while (ring->virtqueue_seqno < seqno && !ring_stopping(ring))
+    while (!has_come(ring, seqno) && !ring_stopping(ring))
         pthread_cond_wait(&ring->wake, &ring->lock);
-    bool ok = ring->virtqueue_seqno >= seqno;
+    bool ok = has_come(ring, seqno);
     pthread_mutex_unlock(&ring->lock);
     if (!ok)
         *reason = "the context is ending";
