@@ -54,6 +54,29 @@ static void say_milliseconds(const char *what)
     print("%s after %u.%u%u%u s\n", what, ms / 1000, ms / 100 % 10, ms / 10 % 10, ms % 10);
 }
 
+// What the EDID says of the display's name, in brackets; nothing if it says nothing.
+static const char *display_name(void)
+{
+    enum { NAMES = 54, NAME = 0xfc, BYTES = 13 };
+    static uint8_t edid[1024];
+    static char text[BYTES + 4];
+    if (pci_gpu_edid(&gpu, 0, edid) < 128)
+        return "";
+    for (const uint8_t *d = edid + NAMES; d < edid + 126; d += 18) {
+        uint32_t i = 0;
+        if (d[0] || d[1] || d[3] != NAME)
+            continue;
+        memcpy(text, " (", 2);
+        while (i < BYTES && d[5 + i] >= ' ' && d[5 + i] < 127) {
+            text[2 + i] = (char)d[5 + i];
+            i++;
+        }
+        memcpy(text + 2 + i, ")", 2);
+        return text;
+    }
+    return "";
+}
+
 static bool find_gpu(uint32_t *width, uint32_t *height)
 {
     struct guest_info info;
@@ -68,7 +91,7 @@ static bool find_gpu(uint32_t *width, uint32_t *height)
           gpu.virtio.shared.size >> 20, gpu.virtio.shared.address);
     *width = info.outputs[0].width;
     *height = info.outputs[0].height;
-    print("output 0: %u x %u\n", (uint64_t)*width, (uint64_t)*height);
+    print("output 0: %u x %u%s\n", (uint64_t)*width, (uint64_t)*height, display_name());
     return *width && *height;
 }
 

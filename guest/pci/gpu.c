@@ -116,21 +116,21 @@ static int agree(struct pci_gpu *gpu)
     return read8(gpu->common, STATUS) & FEATURES_OK ? 0 : GUEST_ERROR_UNSUPPORTED;
 }
 
-static int start_queue(struct pci_gpu *gpu)
+static int start_queue(struct pci_gpu *gpu, struct pci_queue *queue, uint16_t index)
 {
     uint64_t addresses[3];
-    write16(gpu->common, QUEUE_SELECT, 0);
-    int error = pci_queue_create(&gpu->queue, gpu->hooks, 0, read16(gpu->common, QUEUE_SIZE));
+    write16(gpu->common, QUEUE_SELECT, index);
+    int error = pci_queue_create(queue, gpu->hooks, index, read16(gpu->common, QUEUE_SIZE));
     if (error)
         return error;
-    write16(gpu->common, QUEUE_SIZE, gpu->queue.size);
-    pci_queue_addresses(&gpu->queue, addresses);
+    write16(gpu->common, QUEUE_SIZE, queue->size);
+    pci_queue_addresses(queue, addresses);
     for (unsigned i = 0; i < 3; i++) {
         write32(gpu->common, QUEUE_ADDRESSES + 8 * i, (uint32_t)addresses[i]);
         write32(gpu->common, QUEUE_ADDRESSES + 8 * i + 4, (uint32_t)(addresses[i] >> 32));
     }
-    gpu->queue.doorbell = (volatile uint16_t *)(gpu->notify + read16(gpu->common, QUEUE_NOTIFY) *
-                                                                  gpu->virtio.notify_multiplier);
+    queue->doorbell = (volatile uint16_t *)(gpu->notify + read16(gpu->common, QUEUE_NOTIFY) *
+                                                              gpu->virtio.notify_multiplier);
     write16(gpu->common, QUEUE_ENABLE, 1);
     return 0;
 }
@@ -151,7 +151,9 @@ int pci_gpu_open(struct pci_gpu *gpu, const struct pci_hooks *hooks)
             : !reset(gpu)                                ? GUEST_ERROR_LOST
                                                          : agree(gpu);
     if (!error)
-        error = start_queue(gpu);
+        error = start_queue(gpu, &gpu->queue, 0);
+    if (!error && start_queue(gpu, &gpu->cursors, 1) == GUEST_ERROR_MEMORY)
+        error = GUEST_ERROR_MEMORY;
     if (error) {
         pci_gpu_close(gpu);
         return error;
@@ -168,6 +170,7 @@ void pci_gpu_close(struct pci_gpu *gpu)
     if (gpu->common)
         reset(gpu);
     pci_queue_destroy(&gpu->queue);
+    pci_queue_destroy(&gpu->cursors);
     unmap_part(gpu->hooks, &gpu->virtio.common, gpu->common);
     unmap_part(gpu->hooks, &gpu->virtio.notify, gpu->notify);
     unmap_part(gpu->hooks, &gpu->virtio.config, gpu->config);

@@ -19,6 +19,7 @@ struct pci_gpu {
     struct pci_virtio virtio;
     volatile uint8_t *common, *notify, *config; // registers
     struct pci_queue queue;                     // of commands
+    struct pci_queue cursors;                   // no memory: the device has no such queue
     uint32_t features;
     uint64_t alignment; // of blobs, bytes
     uint32_t capset_count;
@@ -63,7 +64,21 @@ int pci_picture_create(struct pci_gpu *gpu, uint32_t width, uint32_t height,
                        struct pci_picture *picture);
 // Shows all of it on an output; returns when it is shown.
 int pci_picture_show(struct pci_gpu *gpu, const struct pci_picture *picture, uint32_t output);
+// The device takes the pixels as they are now.
+int pci_picture_upload(struct pci_gpu *gpu, const struct pci_picture *picture);
 void pci_picture_destroy(struct pci_gpu *gpu, struct pci_picture *picture);
+
+// The pointer's picture: the host draws it over the output, or lets its own pointer look like it.
+enum { PCI_CURSOR_SIDE = 64 };
+struct pci_cursor {
+    uint32_t output, x, y; // where the hot spot is
+    uint32_t hot_x, hot_y; // in the picture
+};
+// A picture of 64 x 64, whose fourth byte is alpha; NULL: no pointer. It may be destroyed when
+// another takes its place.
+int pci_cursor_show(struct pci_gpu *gpu, const struct pci_picture *picture,
+                    const struct pci_cursor *cursor);
+int pci_cursor_move(struct pci_gpu *gpu, const struct pci_cursor *cursor);
 
 // ---- contexts -------------------------------------------------------------
 

@@ -58,14 +58,20 @@ int pci_picture_create(struct pci_gpu *gpu, uint32_t width, uint32_t height,
     return error;
 }
 
-int pci_picture_show(struct pci_gpu *gpu, const struct pci_picture *picture, uint32_t output)
+int pci_picture_upload(struct pci_gpu *gpu, const struct pci_picture *picture)
 {
-    const struct picture_rect all = {0, 0, picture->width, picture->height};
     struct {
         struct gpu_header header;
         struct gpu_transfer_2d body;
-    } transfer = {{.type = GPU_CMD_TRANSFER_TO_HOST_2D},
-                  {.rect = all, .resource_id = picture->resource}};
+    } request = {
+        {.type = GPU_CMD_TRANSFER_TO_HOST_2D},
+        {.rect = {0, 0, picture->width, picture->height}, .resource_id = picture->resource}};
+    return pci_gpu_ask(gpu, &request, sizeof(request), NULL, 0);
+}
+
+int pci_picture_show(struct pci_gpu *gpu, const struct pci_picture *picture, uint32_t output)
+{
+    const struct picture_rect all = {0, 0, picture->width, picture->height};
     struct {
         struct gpu_header header;
         struct gpu_set_scanout body;
@@ -75,7 +81,7 @@ int pci_picture_show(struct pci_gpu *gpu, const struct pci_picture *picture, uin
         struct gpu_header header;
         struct gpu_flush body;
     } flush = {{.type = GPU_CMD_RESOURCE_FLUSH}, {.rect = all, .resource_id = picture->resource}};
-    int error = pci_gpu_ask(gpu, &transfer, sizeof(transfer), NULL, 0);
+    int error = pci_picture_upload(gpu, picture);
     if (!error)
         error = pci_gpu_ask(gpu, &scanout, sizeof(scanout), NULL, 0);
     return error ? error : pci_gpu_ask(gpu, &flush, sizeof(flush), NULL, 0);

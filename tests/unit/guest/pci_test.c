@@ -249,6 +249,53 @@ static void answers_come_in_any_order(void **state)
     pci_queue_destroy(&queue);
 }
 
+static uint64_t no_time(void *context)
+{
+    return 0;
+}
+
+static void no_pause(void *context, uint32_t round)
+{
+}
+
+static void a_cursor_is_placed_without_an_answer(void **state)
+{
+    static struct pci_gpu gpu;
+    static uint8_t common[64];
+    const struct guest_system system = {.now = no_time, .relax = no_pause};
+    struct pci_hooks with_system = hooks;
+    const struct pci_cursor cursor = {.output = 2, .x = 30, .y = 40};
+    const struct pci_picture small = {.width = 32, .height = 32};
+    uint64_t addresses[3];
+    uint16_t doorbell = 99;
+    with_system.system = &system;
+    gpu = (struct pci_gpu){.hooks = &with_system, .common = common};
+    assert_int_equal(pci_cursor_move(&gpu, &cursor), GUEST_ERROR_UNSUPPORTED); // no such queue
+    assert_int_equal(pci_queue_create(&gpu.cursors, &with_system, 1, 64), 0);
+    gpu.cursors.doorbell = &doorbell;
+    pci_queue_addresses(&gpu.cursors, addresses);
+    struct used *used = (struct used *)(uintptr_t)addresses[2];
+    assert_int_equal(pci_cursor_show(&gpu, &small, &cursor), GUEST_ERROR_REFUSED);
+    assert_int_equal(pci_cursor_move(&gpu, &cursor), 0);
+    assert_int_equal(doorbell, 1);
+    const uint32_t *request = (const uint32_t *)pci_queue_slot(&gpu.cursors, 0);
+    assert_int_equal(request[0], 0x301);
+    assert_int_equal(request[6], 2);
+    assert_int_equal(request[7], 30);
+    assert_int_equal(request[8], 40);
+    assert_int_equal(pci_cursor_show(&gpu, NULL, &cursor), 0);
+    assert_int_equal(*(const uint32_t *)pci_queue_slot(&gpu.cursors, 1), 0x300);
+    // What the device has read is free, in any order; nothing else is.
+    answer(used, gpu.cursors.size, 3, 0);
+    for (unsigned i = 0; i < PCI_QUEUE_SLOTS - 1; i++)
+        assert_int_equal(pci_cursor_move(&gpu, &cursor), 0);
+    assert_true(gpu.cursors.slots[0].busy && gpu.cursors.slots[1].busy);
+    // A device that reads no more does not hold the program up for ever.
+    common[20] = 64;
+    assert_int_equal(pci_cursor_move(&gpu, &cursor), GUEST_ERROR_LOST);
+    pci_queue_destroy(&gpu.cursors);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -258,6 +305,7 @@ int main(void)
         cmocka_unit_test_setup(without_firmware_it_gets_addresses, set_up),
         cmocka_unit_test(ranges_of_the_aperture_are_given_out_once),
         cmocka_unit_test(answers_come_in_any_order),
+        cmocka_unit_test_setup(a_cursor_is_placed_without_an_answer, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
