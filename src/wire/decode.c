@@ -621,10 +621,11 @@ bool wire_decode_reply(struct wire_decoder *decoder, struct wire_call *call)
     decoder->reason = NULL;
     if (left(decoder, p) < 4)
         return refuse(decoder, p, wire_truncated);
+    if (call->args && call->number != wire_load32(p))
+        return refuse(decoder, p, "the reply of another command");
     call->number = wire_load32(p);
     call->flags = WIRE_FLAG_REPLY;
-    call->info = wire_command_info(call->number);
-    if (!call->info)
+    if (!(call->info = wire_command_info(call->number)))
         return refuse(decoder, p, "unknown command");
     decoder->output_left = UINT64_MAX;
     if (call->args)

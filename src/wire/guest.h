@@ -14,7 +14,8 @@ uint64_t wire_measure_request(const struct wire_call *call);
 // Reads one reply into new args in the arena: `ret` and outputs are filled, everything else is
 // zero. Counts that are inputs of the command are not in its reply, so commands whose output arrays
 // are measured by an input need `args` preset: if call->args is not NULL it is filled instead of
-// new storage. Outputs that the reply leaves out are NULL then.
+// new storage, and the reply must be of call->number. Outputs that the reply leaves out are NULL
+// then.
 bool wire_decode_reply(struct wire_decoder *decoder, struct wire_call *call);
 
 // A reply that is read into the caller's own structures, as a driver reads it: call->args holds the

@@ -233,6 +233,26 @@ static void test_a_reply_does_not_lengthen_arrays_of_the_request(void **state)
     assert_string_equal(seen, "ret=VK_SUCCESS pPhysicalDeviceCount=100000 ");
 }
 
+// Its arrays would be measured by what another command's arguments hold at that place.
+static void test_a_reply_of_another_command_is_refused(void **state)
+{
+    struct stream s = {.size = 0};
+    put_command(&s, WIRE_vkEnumerateInstanceVersion, WIRE_FLAG_REPLY);
+    PRESENT(&s);
+    ACCEPT(&s);
+    struct stream reply = {.size = 0};
+    put32(&reply, WIRE_vkGetPipelineCacheData);
+    put32(&reply, VK_SUCCESS);
+    PRESENT(&reply);
+    put64(&reply, 8);
+    put64(&reply, 8);
+    put64(&reply, 0);
+    decoder.cursor = reply.data;
+    decoder.end = reply.data + reply.size;
+    assert_false(wire_decode_reply(&decoder, &call));
+    assert_string_equal(decoder.reason, "the reply of another command");
+}
+
 static void test_names_of_values(void **state)
 {
     assert_string_equal(wire_handle_name(WIRE_HANDLE_NONE), "");
@@ -300,6 +320,7 @@ int main(void)
         TEST(test_structures_that_are_copied_have_names),
         TEST(test_results_are_of_the_reply),
         TEST(test_a_reply_does_not_lengthen_arrays_of_the_request),
+        TEST(test_a_reply_of_another_command_is_refused),
         TEST(test_names_of_values),
         TEST(test_encoder_turns_handles_back_into_ids),
         TEST(test_measure_is_what_encoding_writes),
