@@ -21,6 +21,18 @@ static void drop_capabilities(void)
     syscall(SYS_capset, &header, none);
 }
 
+// Sanitizers start processes to report, and to look for leaks.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#ifndef SANITIZED
+#define SANITIZED 0
+#endif
+
 int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, size_t summary_size)
 {
     if (options->refusals)
@@ -30,6 +42,8 @@ int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, si
         return 0;
     }
     bool server = options->kind == OS_SANDBOX_SERVER;
+    if (server && SANITIZED)
+        return -ENOTSUP;
     struct rlimit none = {0, 0};
     bool no_core = !server && setrlimit(RLIMIT_CORE, &none) == 0;
     bool no_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;

@@ -12,7 +12,7 @@ enum os_sandbox {
     OS_SANDBOX_OFF,     // everything is allowed
     // Not for drivers, but for a process that serves others over sockets which are open, or listen,
     // already. It starts nothing and connects to nothing (os/starter.h does), and it may signal.
-    // Linux only.
+    // Linux only, and not with sanitizers.
     OS_SANDBOX_SERVER,
 };
 

@@ -17,6 +17,7 @@
 #include "display/vnc/server.h"
 #include "os/os.h"
 #include "os/process.h"
+#include "os/starter.h"
 
 #define WEB_ROOT "/usr/share/novnc"
 
@@ -226,6 +227,8 @@ static int serve(struct vnc_options *options)
 int main(int argc, char **argv)
 {
     struct vnc_options options = {.web_root = WEB_ROOT, .fps = 60, .client = -1, .name = "hesper"};
+    if (argc == 2 && !strcmp(argv[1], "starter"))
+        return os_starter_main();
     bool viewer = argc > 1 && !strcmp(argv[1], "viewer"), help = false;
     log_set_tag(viewer ? "vnc viewer" : "vnc");
     if (!parse(argc - viewer, argv + viewer, &options, &help))
@@ -240,5 +243,10 @@ int main(int argc, char **argv)
     os_die_with_parent();
     if (viewer)
         return options.client < 0 ? VNC_USAGE : vnc_session_main(&options);
-    return serve(&options);
+    int error = os_starter_begin(), status;
+    if (error && error != -ENOSYS)
+        log_warning("no starter, so this process is not confined: %s", strerror(-error));
+    status = serve(&options);
+    os_starter_end();
+    return status;
 }

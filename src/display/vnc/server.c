@@ -13,8 +13,10 @@
 #include "display/vnc/viewer.h"
 #include "os/clock.h"
 #include "os/loop.h"
+#include "os/sandbox.h"
 #include "os/shm.h"
 #include "os/socket.h"
+#include "os/starter.h"
 
 #define NS_PER_S 1000000000ull
 
@@ -471,6 +473,15 @@ static void on_setup(void *data, const struct link_display_setup *setup)
     }
 }
 
+// Its sockets are open, and a starter knows by what viewers are served: it needs nothing else.
+static void confine(void)
+{
+    char summary[128];
+    const struct os_sandbox_options confined = {.kind = OS_SANDBOX_SERVER};
+    if (os_starter_close() == 0 && os_sandbox_enter(&confined, summary, sizeof(summary)) == 0)
+        log_debug("this process is confined: %s", summary);
+}
+
 // Lets viewers come: there is something to show them.
 static bool open_doors(struct server *server)
 {
@@ -483,6 +494,12 @@ static bool open_doors(struct server *server)
         if (!server->accepting[i])
             return false;
     }
+    int error = vnc_viewer_teach(server->options, server->name);
+    if (error) {
+        log_error("viewers cannot be served: %s", strerror(-error));
+        return false;
+    }
+    confine();
     display_ready(server->display);
     return true;
 }

@@ -12,9 +12,9 @@
 #include "base/log.h"
 #include "os/clock.h"
 #include "os/os.h"
-#include "os/process.h"
 #include "os/shm.h"
 #include "os/socket.h"
+#include "os/starter.h"
 
 enum {
     READ_MESSAGES = 128, // at once, so that one viewer does not keep the others waiting
@@ -125,9 +125,11 @@ static void on_socket(void *data, int fd, unsigned events)
         vnc_viewer_flush(viewer);
 }
 
+static char self[4096]; // the path of this program
+
 // `arguments` is ended by NULL. Its strings belong to `options` and to the caller.
-static void command_line(const struct vnc_options *options, bool web, bool local, char *self,
-                         char *name, char **arguments)
+static void command_line(const struct vnc_options *options, bool web, bool local, const char *name,
+                         const char **arguments)
 {
     size_t count = 0;
     arguments[count++] = self;
@@ -137,7 +139,7 @@ static void command_line(const struct vnc_options *options, bool web, bool local
     arguments[count++] = "--name";
     arguments[count++] = name;
     const struct {
-        char *option;
+        const char *option;
         const char *value;
     } values[] = {
         {"--web-root", options->web_root},
@@ -148,7 +150,7 @@ static void command_line(const struct vnc_options *options, bool web, bool local
     for (size_t i = 0; i < sizeof(values) / sizeof(*values); i++)
         if (values[i].value) {
             arguments[count++] = values[i].option;
-            arguments[count++] = (char *)values[i].value;
+            arguments[count++] = values[i].value;
         }
     if (web)
         arguments[count++] = "--web-client";
@@ -161,32 +163,40 @@ static void command_line(const struct vnc_options *options, bool web, bool local
     arguments[count] = NULL;
 }
 
+int vnc_viewer_teach(const struct vnc_options *options, const char *name)
+{
+    const char *arguments[MAX_ARGUMENTS];
+    int error = os_self_path(self, sizeof(self));
+    for (unsigned kind = 0; !error && kind < 4; kind++) {
+        command_line(options, kind & 1, kind & 2, name, arguments);
+        error = os_starter_teach(arguments);
+    }
+    return error;
+}
+
 int vnc_viewer_start(struct vnc_processes *processes, const struct vnc_options *options, int client,
                      bool web, bool local, const char *name,
                      const struct vnc_viewer_callbacks *callbacks, struct vnc_viewer **started)
 {
     struct vnc_viewer *viewer = calloc(1, sizeof(*viewer));
     struct vnc_child *child = calloc(1, sizeof(*child));
-    char self[4096], *arguments[MAX_ARGUMENTS];
+    const char *arguments[MAX_ARGUMENTS];
     int pair[2] = {-1, -1}, text = -1, error = -ENOMEM;
     void *file = NULL;
     if (!viewer || !child)
         goto fail;
-    error = os_self_path(self, sizeof(self));
-    if (!error)
-        error = os_socket_pair(pair);
+    error = os_socket_pair(pair);
     if (!error)
         error = os_socket_set_nonblocking(pair[0], true);
     if (error)
         goto fail;
-    command_line(options, web, local, self, (char *)name, arguments);
+    command_line(options, web, local, name, arguments);
     text = os_shm_create("hesper-vnc text", VNC_MAX_TEXT);
     error = text < 0 ? text : os_shm_map(text, 0, VNC_MAX_TEXT, &file);
     if (error)
         goto fail;
-    const struct os_fd_pass fds[] = {{pair[1], 3}, {client, 4}, {text, VNC_TEXT_FD}};
-    pid_t pid = os_spawn(&(struct os_spawn_options){
-        .path = self, .argv = arguments, .fds = fds, .fd_count = 3, .own_group = true});
+    const int fds[] = {pair[1], client, text}; // 3, 4 and VNC_TEXT_FD
+    pid_t pid = os_starter_spawn(arguments, fds, 3);
     if (pid < 0) {
         error = pid;
         goto fail;

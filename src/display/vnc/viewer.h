@@ -33,6 +33,10 @@ struct vnc_viewer_callbacks {
     void (*gone)(void *data, struct vnc_viewer *viewer, const char *why);
 };
 
+// What viewers' processes will be started by, for the starter (os/starter.h). Comes first.
+// Errors: -errno.
+int vnc_viewer_teach(const struct vnc_options *options, const char *name);
+
 // Starts the process. `local`: the viewer came to a port that listens on loopback only; `web`: it
 // came to the web port; `name`: the VM's name.
 // Owns: takes over `client`, the connection.
