@@ -76,23 +76,24 @@ class Record(unittest.TestCase):
     def test_pictures_have_their_times(self):
         for name in ("a.mp4", "a.webm"):
             recording = Recording(os.path.join(self.folder, name))
-            shown = [recording.show(RED)]
-            for colour, wait in ((GREEN, 0.3), (BLUE, 0.1)):
-                time.sleep(wait)
+            before, shown = [], []
+            for colour, wait in ((RED, 0.3), (GREEN, 0.1), (BLUE, 0.4)):
+                before.append(time.monotonic())
                 shown.append(recording.show(colour))
-            time.sleep(0.4)
+                time.sleep(wait)
+            before.append(time.monotonic())
             status, said = recording.end()
-            ended = time.monotonic()
+            shown.append(time.monotonic())
             self.assertEqual(status, 0, said)
             self.assertIn("4 pictures of 322x240", said)
             self.assertEqual(recording.probe("stream=width,height"), ["322,240"])
-            times = recording.times()
-            self.assertEqual(times[0], 0)  # the last one only says when the one before it ends: players may leave it out
-            # A picture's time lies before the answer to its frame, and behind the answer to the last one.
-            for n in (1, 2):
-                self.assertGreaterEqual(times[n] - times[n - 1], (0.3, 0.1)[n - 1])
-                self.assertLessEqual(times[n], shown[n] - shown[0] + times[1])
-            self.assertTrue(times[2] + 0.39 <= recording.duration() <= times[2] + ended - shown[2] + 0.01, times)  # seen until the end
+            # The last picture only says when the one before it ends: players may leave it out.
+            times = [*recording.times()[:3], recording.duration()]
+            self.assertEqual(times[0], 0)
+            # A picture's time lies between the sending of its frame and the answer, however busy the machine is.
+            for n in range(1, 4):
+                self.assertGreaterEqual(times[n] - times[n - 1], before[n] - shown[n - 1] - 0.01)
+                self.assertLessEqual(times[n] - times[n - 1], shown[n] - before[n - 1] + 0.01)
             for n, colour in enumerate((RED, GREEN, BLUE)):
                 self.near(recording.pixels(n, 100, 100), colour)
 
@@ -111,9 +112,9 @@ class Record(unittest.TestCase):
         recording.show(BLACK)
         recording.device.cursor(32, 32, 0, 0, b"\xff\xff\xff\xff" * 1024)
         recording.device.move(1, 100, 100)
-        recording.device.settle(0.3)
+        recording.show(BLACK)  # what came before it was taken
         recording.device.move(1, 200, 100)
-        recording.device.settle(0.3)
+        recording.show(BLACK)
         self.assertEqual(recording.end()[0], 0)
         last = len(recording.times()) - 1
         self.near(recording.pixels(0, 114, 114), BLACK)
