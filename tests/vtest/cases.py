@@ -114,7 +114,9 @@ def checks(bench, side):
     found, got = (want, natively) if side.native else once(side)
     expect(got.status is not None and found.keys() == want.keys() and len(found) > 200, f"{len(found)} checks: {got.why()}")
     # What the host's driver does wrong itself is the host's.
-    known = {"out of bounds: the length of a null storage buffer"} if side.like_a_mac else set()  # docs/emulation.md
+    # The first is told in docs/emulation.md; the second is MoltenVK's, which has fewer samplers than Vulkan promises.
+    known = {"out of bounds: the length of a null storage buffer", "answers: maxSamplerAllocationCount"}
+    known = known if side.like_a_mac else set()
     wrong = [name for name, how in found.items() if how[0] == "failed" and want[name][0] != "failed" and name not in known]
     expect(not wrong, f"{len(wrong)} failed: {wrong[0]}: {found[wrong[0]][1:]}" if wrong else "")
     less = [name for name, how in found.items() if how[0] == "not supported" and want[name][0] == "passed"]

@@ -296,6 +296,43 @@ static void a_cursor_is_placed_without_an_answer(void **state)
     pci_queue_destroy(&gpu.cursors);
 }
 
+static uint8_t registers[0x4000];
+
+static void *map(void *context, uint64_t address, uint64_t size, bool cached)
+{
+    assert_true(address >= 0x2fe000000 && address + size <= 0x2fe000000 + sizeof(registers));
+    return registers + (address - 0x2fe000000);
+}
+
+static void unmap(void *context, void *mapping, uint64_t size)
+{
+}
+
+// Memory in place of registers: what was written there last is seen.
+static void it_is_opened_with_both_of_its_queues(void **state)
+{
+    static struct pci_gpu gpu;
+    const struct guest_system system = {.now = no_time, .relax = no_pause};
+    struct pci_hooks with_system = hooks;
+    uint64_t addresses[3], told;
+    with_system.system = &system;
+    with_system.map = map;
+    with_system.unmap = unmap;
+    registers[4] = 1;   // features: VERSION_1 in the second word
+    registers[24] = 64; // descriptors of a queue
+    assert_int_equal(pci_gpu_open(&gpu, &with_system), 0);
+    assert_int_equal(registers[22], 1); // the second one was told last
+    assert_int_equal(registers[28], 1);
+    pci_queue_addresses(&gpu.cursors, addresses);
+    memcpy(&told, registers + 32, 8);
+    assert_int_equal(told, addresses[0]);
+    assert_int_equal(gpu.queue.index, 0);
+    assert_int_equal(gpu.cursors.index, 1);
+    assert_true(gpu.queue.memory && gpu.cursors.memory && gpu.queue.memory != gpu.cursors.memory);
+    pci_gpu_close(&gpu);
+    assert_null(gpu.cursors.memory);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -305,6 +342,7 @@ int main(void)
         cmocka_unit_test_setup(without_firmware_it_gets_addresses, set_up),
         cmocka_unit_test(ranges_of_the_aperture_are_given_out_once),
         cmocka_unit_test(answers_come_in_any_order),
+        cmocka_unit_test_setup(it_is_opened_with_both_of_its_queues, set_up),
         cmocka_unit_test_setup(a_cursor_is_placed_without_an_answer, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
