@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -10,14 +11,16 @@
 #include <unistd.h>
 
 #include "base/list.h"
+#include "base/patience.h"
 #include "os/clock.h"
 #include "os/native.h"
 #include "os/notifier.h"
 
 enum {
-    BUSY_ROUNDS = 4,  // without sleep, before `idle` is called nevertheless
-    FIRST_SLOT = 2,   // of `polls`, for descriptors of others
-    MAX_SLOTS = 10240 // more than these macOS refuses to poll
+    BUSY_ROUNDS = 4,   // without sleep, before `idle` is called nevertheless
+    FIRST_SLOT = 2,    // of `polls`, for descriptors of others
+    MAX_SLOTS = 10240, // more than these macOS refuses to poll
+    FEW_FDS = 64       // a look at more of them costs more than a sleep
 };
 
 enum kind { SOURCE_FD, SOURCE_TIMER, SOURCE_CHILD, SOURCE_SIGNAL };
@@ -71,6 +74,7 @@ struct os_loop {
     void *idle_data;
     unsigned busy_rounds; // since `idle` was called
 
+    struct patience patience;
     bool stopped;
     int status;
 };
@@ -443,12 +447,32 @@ static int look(struct os_loop *loop, int timeout_ms)
     return poll(loop->polls, loop->fd_count, timeout_ms);
 }
 
+// Before it sleeps: what comes next often comes at once, and is here before a wake-up would be
+// over.
+static int look_patiently(struct os_loop *loop)
+{
+    unsigned looks = loop->fd_count <= FEW_FDS ? patience_looks(&loop->patience) : 0;
+    if (!looks)
+        return 0;
+    int ready = look(loop, 0);
+    if (ready)
+        return ready;
+    while (!ready && looks--) {
+        sched_yield();
+        ready = look(loop, 0);
+    }
+    patience_learn(&loop->patience, ready);
+    return ready;
+}
+
 static int wait_for_events(struct os_loop *loop)
 {
     int timeout_ms = next_timeout(loop);
+    int ready = timeout_ms ? look_patiently(loop) : 0;
     if (!loop->idle)
-        return look(loop, timeout_ms);
-    int ready = look(loop, 0);
+        return ready ? ready : look(loop, timeout_ms);
+    if (!ready)
+        ready = look(loop, 0);
     if ((ready || timeout_ms == 0) && ++loop->busy_rounds < BUSY_ROUNDS)
         return ready;
     loop->busy_rounds = 0;
