@@ -364,8 +364,12 @@ static void tell(struct link *device)
 
 static void against_a_device(void)
 {
-    static const struct display_ops ops = {on_setup,  on_picture, on_frame,
-                                           on_cursor, on_leds,    on_file_closed};
+    static const struct display_ops ops = {.setup = on_setup,
+                                           .picture = on_picture,
+                                           .frame = on_frame,
+                                           .cursor = on_cursor,
+                                           .leds = on_leds,
+                                           .file_closed = on_file_closed};
     struct link_display_setup setup = {.outputs = 1 + (byte() & 3), .name = "fuzz"};
     uint32_t outputs = 0;
     int pair[2];
