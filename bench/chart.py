@@ -1,7 +1,6 @@
 """A picture of measurements as SVG: a line for each row, a mark for each side."""
 
 import math
-import os
 from xml.sax.saxutils import escape
 
 COLOURS = ("#666666", "#1f6fb4", "#c8501e", "#3d8f3d", "#8a4fbf")
@@ -45,7 +44,7 @@ def mark(scale, y, colour, spread):
 
 
 def svg(title, sides, rows):
-    """rows: {name: {side: (1st, 25th, 50th, 75th, 99th)}}, in microseconds."""
+    """sides: {side: what it is called}; rows: {name: {side: (1st, 25th, 50th, 75th, 99th)}}, in microseconds."""
     ends = [v for of_side in rows.values() for spread in of_side.values() for v in (spread[0], spread[-1])]
     scale = Scale(max(min(ends), 1e-3), max(ends))
     height = TOP + BOTTOM + len(rows) * (len(sides) + 1) * STEP
@@ -54,9 +53,9 @@ def svg(title, sides, rows):
         'font-family="sans-serif" font-size="11"><rect width="100%" height="100%" fill="white"/>',
         f'<text x="10" y="18" font-size="13">{escape(title)}</text>',
     ]
-    for i, side in enumerate(sides):
+    for i, name in enumerate(sides.values()):
         colour = COLOURS[i % len(COLOURS)]
-        out.append(f'<text x="{LEFT + 110 * i}" y="38" fill="{colour}">{escape(os.path.basename(side))}</text>')
+        out.append(f'<text x="{LEFT + 110 * i}" y="38" fill="{colour}">{escape(name)}</text>')
     for exponent in scale.decades():
         x = scale.x(10.0**exponent)
         out.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 8}" y2="{height - BOTTOM + 4}" stroke="#dddddd"/>')

@@ -21,8 +21,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # known), what the client and its server used for an operation, and each of their threads, by name.
 Reading = collections.namedtuple("Reading", "us operations quantiles client server threads")
 SCENES = (
-    "vertex,vertex:device-local=false,texture,shading,shading:shading=phong,bump,effect2d:kernel=edge,"
-    "effect2d:kernel=blur,desktop,cube,clear"
+    "vertex,vertex:device-local=false,texture,shading,shading:shading=phong,effect2d:kernel=edge,effect2d:kernel=blur,"
+    "desktop,cube,clear"
 )
 
 
@@ -141,16 +141,15 @@ def together(side, count, row, seconds):
             p.stdout.readline()
         for p in processes:
             p.stdin.write("\n")
-            p.stdin.flush()
+            p.stdin.close()
         got = [vkbench_line(p.stdout.readline().strip()) for p in processes]
-        for p in processes:
-            p.wait(60)
+    except BrokenPipeError:
+        got = [None]
     finally:
         for p in processes:
-            bed.end(p)
-            p.stdin.close()
             p.stdout.close()
-    if None in got:
+            bed.end(p)
+    if not all(isinstance(g, tuple) for g in got):
         raise Failed(f"{row}: not all of {count} have come to an end")
     quantiles = [sum(q) / count for q in zip(*(g[3] for g in got))]
     us = 1 / sum(1 / g[1] for g in got)
@@ -167,15 +166,15 @@ def frames(side, opt):
     argv += ["--data-dir", os.path.join(tree.path, "usr/share/vkmark"), "--size", opt.size]
     for scene in opt.scenes.split(","):
         argv += ["-b", f"{scene}:duration={seconds}"]
-    left = iter(opt.scenes.split(","))
 
     def read(line):
-        got = re.search(r"FPS: (\d+) FrameTime: (\S+) ms", line)
+        got = re.search(r"\[(\w+)\] (\S*?):?duration=\S+ FPS: (\d+) FrameTime: (\S+) ms", line)
         if not got:
             return None
+        scene = ":".join(word for word in (got[1], got[2]) if word)
         # Frames a second is a whole number; the time of a frame has three digits behind the point.
-        us = max(1e3 * float(got[2]), 1e6 / (int(got[1]) + 1))
-        return "frame: " + next(left), us, max(1, round(1e6 * seconds / us)), None
+        us = max(1e3 * float(got[4]), 1e6 / (int(got[3]) + 1))
+        return "frame: " + scene, us, max(1, round(1e6 * seconds / us)), None
 
     return run(side, argv, read)
 
