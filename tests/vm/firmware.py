@@ -92,7 +92,7 @@ class FromPowerOn:
             at = argv.index(name)
             del argv[at : at + 2]
         disk = {"driver": "vvfat", "node-name": "esp", "dir": self.make_disk(), "read-only": True, "fat-type": 16}
-        return argv + ["-blockdev", json.dumps(disk), "-device", "virtio-blk-pci,drive=esp,bootindex=0,addr=0x1c"]
+        return argv + ["-blockdev", json.dumps(disk), "-device", "virtio-blk-pci,drive=esp,bootindex=0,addr=0x18"]
 
     def connect(self):
         deadline = time.monotonic() + PATIENCE
