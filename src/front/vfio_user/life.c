@@ -1,10 +1,13 @@
 // The life of a device: which driver runs, and which queues are served.
 #include <errno.h>
+#include <stddef.h>
 
 #include "base/log.h"
 #include "front/vfio_user/private.h"
 #include "os/clock.h"
 #include "os/loop.h"
+
+enum { QUESTION_ID = 0x6870 };
 
 // ---- queues ---------------------------------------------------------------
 
@@ -34,6 +37,10 @@ static void say_not_shared(struct vfio_user *vfio)
 void vfio_user_kick(struct vfio_user *vfio, unsigned index)
 {
     struct virtio_queue *queue = &vfio->queues[index];
+    if (vfio->state == VFIO_STARTING) {
+        vfio->kicked_early = true;
+        vfio->question_queue = index;
+    }
     if (vfio->state != VFIO_RUNNING || !queue->running)
         return;
     uint16_t before = queue->next;
@@ -43,6 +50,21 @@ void vfio_user_kick(struct vfio_user *vfio, unsigned index)
     vfio->shared_known = true;
     vfio->question = queue->next == before && queue->running && !before;
     vfio->question_queue = index;
+}
+
+// Two bytes of the guest's memory, as QEMU sees it.
+void vfio_user_ask(struct vfio_user *vfio)
+{
+    if (!vfio->question)
+        return;
+    const struct virtio_queue *queue = &vfio->queues[vfio->question_queue];
+    struct vfio_dma_read question = {.address = queue->available_at + 2, .count = sizeof(uint16_t)};
+    struct vfio_header header = {.id = QUESTION_ID,
+                                 .command = VFIO_USER_DMA_READ,
+                                 .size = sizeof(header) + sizeof(question)};
+    vfio->question = false;
+    if (vfio_channel_send(vfio->channel, &header, &question, sizeof(question), NULL, 0, -1))
+        vfio->asked = header.id;
 }
 
 void vfio_user_answered(struct vfio_user *vfio, uint16_t value)
@@ -81,12 +103,18 @@ static void run(struct vfio_user *vfio)
     vfio->state = VFIO_RUNNING;
     start_queues(vfio);
     vfio_user_process(vfio);
+    // A driver kicks once and waits, often before the placer has answered: that kick tells, too.
+    if (!vfio->kicked_early)
+        return;
+    vfio->kicked_early = false;
+    vfio_user_kick(vfio, vfio->question_queue);
+    vfio_user_ask(vfio);
 }
 
 static void start(struct vfio_user *vfio)
 {
     vfio->state = VFIO_STARTING;
-    vfio->shared_known = false;
+    vfio->shared_known = vfio->kicked_early = false;
     if (vfio->device.ops->start(vfio->device.data, vfio->registers.features, false) &&
         vfio->state == VFIO_STARTING)
         run(vfio);

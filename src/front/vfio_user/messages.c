@@ -8,8 +8,6 @@
 #include "front/vfio_user/private.h"
 #include "os/clock.h"
 
-enum { QUESTION_ID = 0x6870 };
-
 static void send(struct vfio_user *vfio, const struct vfio_message *message, const void *payload,
                  uint32_t size, const void *tail, uint32_t tail_size, int fd)
 {
@@ -198,19 +196,6 @@ static int read_region(struct vfio_user *vfio, const struct vfio_message *messag
     return 0;
 }
 
-// Two bytes of the guest's memory, as QEMU sees it.
-static void ask(struct vfio_user *vfio)
-{
-    const struct virtio_queue *queue = &vfio->queues[vfio->question_queue];
-    struct vfio_dma_read question = {.address = queue->available_at + 2, .count = sizeof(uint16_t)};
-    struct vfio_header header = {.id = QUESTION_ID,
-                                 .command = VFIO_USER_DMA_READ,
-                                 .size = sizeof(header) + sizeof(question)};
-    vfio->question = false;
-    if (vfio_channel_send(vfio->channel, &header, &question, sizeof(question), NULL, 0, -1))
-        vfio->asked = header.id;
-}
-
 static int write_region(struct vfio_user *vfio, const struct vfio_message *message)
 {
     struct vfio_region_access access;
@@ -236,8 +221,7 @@ static int write_region(struct vfio_user *vfio, const struct vfio_message *messa
     answer(vfio, message, &access, sizeof(access));
     if (event == VFIO_NOTIFY)
         vfio_user_kick(vfio, queue);
-    if (vfio->question)
-        ask(vfio);
+    vfio_user_ask(vfio);
     return 0;
 }
 

@@ -258,6 +258,29 @@ static void memory_that_moves_under_a_driver_stays(void **state)
 }
 
 // The kick comes, and nothing is there: what QEMU sees of the ring differs from what we see.
+static void it_is_found_out_when_the_kick_was_early_too(void **state)
+{
+    struct client *c = *state;
+    struct vfio_header header;
+    struct vfio_dma_read question;
+    c->not_ready = true;
+    client_start_driver(c);
+    client_kick(c, 0);
+    assert_true(client_silent(c));
+    virtio_ready(c->transport);
+    assert_int_equal(client_receive(c, &header, &question, NULL), sizeof(question));
+    assert_int_equal(header.command, VFIO_USER_DMA_READ);
+    assert_int_equal(question.address, GUEST_ADDRESS + 0x400 + 2);
+    // And nothing is asked where the memory is shared.
+    assert_int_equal(client_ask(c, VFIO_USER_RESET, NULL, 0, NULL, 0, NULL, NULL), 0);
+    client_start_driver(c);
+    client_offer(c, 0, "early");
+    client_kick(c, 0);
+    virtio_ready(c->transport);
+    assert_int_equal(c->requests, 1);
+    assert_true(client_silent(c));
+}
+
 static void memory_that_is_not_shared_is_found_out(void **state)
 {
     struct client *c = *state;
@@ -303,6 +326,7 @@ int main(void)
         TEST(the_end_of_the_connection_is_the_end),
         TEST(memory_that_moves_under_a_driver_stays),
         TEST(memory_that_is_not_shared_is_found_out),
+        TEST(it_is_found_out_when_the_kick_was_early_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
