@@ -42,7 +42,7 @@ def is_there():
 def menu_bar(client):
     """The row where the bar of a text menu begins: ten rows or more, mostly of one light colour."""
     stride, rows = client.width * 4, 0
-    for y in range(client.height):
+    for y in range(client.height // 2):  # the lower half has the progress bar of firmware
         row = client.frame[y * stride : (y + 1) * stride]
         middle = bytes(row[stride // 2 : stride // 2 + 4])
         wide = middle[0] > 0x60 and row.count(middle) > client.width // 2
