@@ -191,8 +191,16 @@ static struct link_fence_retired retired(struct venus_queue_waiter *waiter,
         .flags = !done || venus_device_lost(queue->base.device) ? LINK_FENCE_LOST : 0};
 }
 
-// Puts a request behind the others. False: memory.
-static bool enqueue_locked(struct venus_queue_waiter *waiter, struct request wanted)
+static void count_busy_locked(struct venus_queue_waiter *waiter)
+{
+    uint64_t now = os_now_ns();
+    venus_ledger_count(&waiter->context->ledger, LINK_COUNT_BUSY_NS, now - waiter->busy_since_ns);
+    waiter->busy_since_ns = now;
+}
+
+// Puts a request that was asked for at `now_ns` behind the others. False: memory.
+static bool enqueue_locked(struct venus_queue_waiter *waiter, struct request wanted,
+                           uint64_t now_ns)
 {
     struct request *request = waiter->spare;
     if (request)
@@ -200,7 +208,7 @@ static bool enqueue_locked(struct venus_queue_waiter *waiter, struct request wan
     else if (!(request = malloc(sizeof(*request))))
         return false;
     if (!waiter->first)
-        waiter->busy_since_ns = os_now_ns();
+        waiter->busy_since_ns = now_ns;
     *request = wanted;
     *waiter->tail = request;
     waiter->tail = &request->next;
@@ -220,10 +228,15 @@ void venus_waiter_add(struct venus_queue_waiter *waiter, uint64_t fence_id)
         request.fence->references++;
     pthread_mutex_unlock(&queue->lock);
 
+    const uint64_t began = os_now_ns();
     bool done = !request.unfenced && comes_soon(waiter, &waiter->adding, request.fence);
     pthread_mutex_lock(&waiter->lock);
     bool at_once = done && !waiter->first; // no other request is before it
-    bool queued = !at_once && enqueue_locked(waiter, request);
+    bool queued = !at_once && enqueue_locked(waiter, request, began);
+    if (at_once) { // the time of the look counts too
+        waiter->busy_since_ns = began;
+        count_busy_locked(waiter);
+    }
     pthread_mutex_unlock(&waiter->lock);
     if (queued) {
         pthread_cond_signal(&waiter->wake);
@@ -305,13 +318,6 @@ static void wait_for(struct venus_queue_waiter *waiter, struct request *request)
 static bool first_is_done(struct venus_queue_waiter *waiter)
 {
     return must_end(waiter) || (!waiter->first->unfenced && is_done(waiter, waiter->first->fence));
-}
-
-static void count_busy_locked(struct venus_queue_waiter *waiter)
-{
-    uint64_t now = os_now_ns();
-    venus_ledger_count(&waiter->context->ledger, LINK_COUNT_BUSY_NS, now - waiter->busy_since_ns);
-    waiter->busy_since_ns = now;
 }
 
 static void *waiter_main(void *data)

@@ -29,6 +29,7 @@ static struct {
     bool done;        // all that was submitted
     VkResult answer;  // of submissions
     VkResult refused; // of looking at fences; VK_SUCCESS: none is
+    unsigned looks;   // so many more, and all is done; 0: that is not how it ends
     unsigned submissions;
 } host = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -52,6 +53,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_fence(VkDevice d, const VkFenceCrea
 static VKAPI_ATTR VkResult VKAPI_CALL get_fence_status(VkDevice d, VkFence fence)
 {
     pthread_mutex_lock(&host.lock);
+    host.done |= host.looks && --host.looks == 0;
     VkResult result = host.refused                                  ? host.refused
                       : host.pending[(uintptr_t)fence] && host.done ? VK_SUCCESS
                                                                     : VK_NOT_READY;
@@ -281,6 +283,22 @@ static void no_work_is_done_at_once(void **state)
     finish();
 }
 
+static void the_time_of_a_wait_is_counted_however_short(void **state)
+{
+    static struct link_ledger page;
+    assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+    f.context.ledger.page = &page;
+    assert_int_equal(by_submit(), VK_SUCCESS);
+    pthread_mutex_lock(&host.lock);
+    host.looks = 2;
+    pthread_mutex_unlock(&host.lock);
+    venus_context_fence(&f.context, RING_IDX, 1);
+    expect_retired(1, 1, 0);
+    assert_true(atomic_load(&page.counts[LINK_COUNT_BUSY_NS]) > 0);
+    f.context.ledger.page = NULL;
+    finish();
+}
+
 static void every_way_to_submit_may_lose_the_device(void **state)
 {
     for (size_t path = 0; path < sizeof(paths) / sizeof(paths[0]); path++) {
@@ -349,6 +367,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(without_even_one_there_is_no_device),
         cmocka_unit_test(a_driver_that_cannot_look_makes_them_late),
         cmocka_unit_test(no_work_is_done_at_once),
+        cmocka_unit_test(the_time_of_a_wait_is_counted_however_short),
         cmocka_unit_test(every_way_to_submit_may_lose_the_device),
         cmocka_unit_test(a_lost_device_is_noticed_while_waiting),
         cmocka_unit_test(where_nobody_can_be_told_the_context_is_lost),
