@@ -449,14 +449,9 @@ static int look(struct os_loop *loop, int timeout_ms)
 
 // Before it sleeps: what comes next often comes at once, and is here before a wake-up would be
 // over.
-static int look_patiently(struct os_loop *loop)
+static int look_on(struct os_loop *loop, unsigned looks)
 {
-    unsigned looks = loop->fd_count <= FEW_FDS ? patience_looks(&loop->patience) : 0;
-    if (!looks)
-        return 0;
-    int ready = look(loop, 0);
-    if (ready)
-        return ready;
+    int ready = 0;
     while (!ready && looks--) {
         sched_yield();
         ready = look(loop, 0);
@@ -467,12 +462,14 @@ static int look_patiently(struct os_loop *loop)
 
 static int wait_for_events(struct os_loop *loop)
 {
-    int timeout_ms = next_timeout(loop);
-    int ready = timeout_ms ? look_patiently(loop) : 0;
+    int timeout_ms = next_timeout(loop), ready = 0;
+    unsigned looks = timeout_ms && loop->fd_count <= FEW_FDS ? patience_looks(&loop->patience) : 0;
+    if (looks || loop->idle)
+        ready = look(loop, 0);
+    if (looks && !ready)
+        ready = look_on(loop, looks);
     if (!loop->idle)
         return ready ? ready : look(loop, timeout_ms);
-    if (!ready)
-        ready = look(loop, 0);
     if ((ready || timeout_ms == 0) && ++loop->busy_rounds < BUSY_ROUNDS)
         return ready;
     loop->busy_rounds = 0;
