@@ -2,7 +2,6 @@
 // fails.
 #include "cli/doctor/checks.h"
 
-#include <getopt.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <stdio.h>
@@ -10,27 +9,16 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "cli/cli.h"
-#include "cli/option/values.h"
 
 static const char usage[] =
     "usage: hesper doctor [OPTIONS]\n"
     "\n"
     "Checks what guests need from this machine, one line a check, and says what to do if it is\n"
-    "missing. Drivers are tried out in processes of their own. Exit status 1 if something does "
-    "not\n"
-    "work, or something needed is missing.\n"
-    "\n"
-    "  --guest[=PATH]           checks a running virtual machine, by its control socket "
-    "(--control\n"
-    "                           of 'hesper serve'); that of 'hesper run' is found\n"
-    "  --as PROFILE             what guests would get on such a host: portable, moltenvk, "
-    "kosmickrisp\n"
-    "  --gpu NAME|N             checks only this device\n"
-    "  --sandbox KIND           as for 'hesper run': strict, default or off\n"
-    "  --qemu PROGRAM           [qemu-system-MACHINE in PATH]\n"
-    "  --json                   the same for programs\n"
-    "  --help\n";
+    "missing. Drivers are tried out in processes of their own. Exit status 1 if something does\n"
+    "not work, or something needed is missing.\n"
+    "\n";
 
 static int conclude(struct doctor *doctor)
 {
@@ -65,71 +53,51 @@ static void begin(struct doctor *doctor)
     json_open(&doctor->out, "checks", '[');
 }
 
+struct asked {
+    struct doctor doctor;
+    const char *guest; // NULL: no guest; "": the one that runs
+};
+
+static const struct option_row rows[] = {
+    {"guest", "[=PATH]",
+     "checks a running virtual machine, by its control socket (--control of 'hesper serve'); that "
+     "of 'hesper run' is found",
+     OPTION_TEXT(struct asked, guest)},
+    {"as", "PROFILE", "what guests would get on such a host: portable, moltenvk, kosmickrisp",
+     OPTION_TAKE(struct asked, doctor.host, cli_take_profile)},
+    {"host-profile", "PROFILE", NULL, OPTION_TAKE(struct asked, doctor.host, cli_take_profile)},
+    {"gpu", "NAME|N", "checks only this device", OPTION_TEXT(struct asked, doctor.host.gpu)},
+    {"sandbox", "KIND", "as for 'hesper run': strict, default or off",
+     OPTION_TAKE(struct asked, doctor.host, cli_take_sandbox)},
+    {"qemu", "PROGRAM", "[qemu-system-MACHINE in PATH]", OPTION_TEXT(struct asked, doctor.qemu)},
+    {"json", NULL, "the same for programs", OPTION_FLAG(struct asked, doctor.json)},
+    {0},
+};
+
 int cli_doctor(int argc, char **argv)
 {
-    enum { GUEST = 256, AS, GPU, QEMU, SANDBOX, JSON, HELP };
-    static const struct option options[] = {
-        {"guest", optional_argument, NULL, GUEST},
-        {"as", required_argument, NULL, AS},
-        {"host-profile", required_argument, NULL, AS},
-        {"gpu", required_argument, NULL, GPU},
-        {"qemu", required_argument, NULL, QEMU},
-        {"sandbox", required_argument, NULL, SANDBOX},
-        {"json", no_argument, NULL, JSON},
-        {"help", no_argument, NULL, HELP},
-        {0},
-    };
-    struct doctor doctor = {0};
-    const char *path = NULL;
-    bool guest = false;
-    int option;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        switch (option) {
-        case GUEST:
-            guest = true;
-            path = optarg;
-            break;
-        case AS:
-            if (!cli_parse_profile(optarg, &doctor.host))
-                return CLI_USAGE;
-            break;
-        case GPU:
-            doctor.host.gpu = optarg;
-            break;
-        case QEMU:
-            doctor.qemu = optarg;
-            break;
-        case SANDBOX:
-            if (!cli_parse_sandbox(optarg, &doctor.host))
-                return CLI_USAGE;
-            break;
-        case JSON:
-            doctor.json = true;
-            break;
-        case 'h':
-        case HELP:
-            fputs(usage, stdout);
-            return CLI_OK;
-        default:
-            return cli_bad_option("doctor", option, argv);
-        }
-    }
-    if (guest && !path && optind + 1 == argc) // "--guest PATH"
-        path = argv[optind++];
-    if (optind < argc) {
-        log_error("doctor: '%s' is no option; see 'hesper doctor --help'", argv[optind]);
+    struct asked asked = {.guest = NULL};
+    struct doctor *doctor = &asked.doctor;
+    const struct options options = {
+        .program = "hesper doctor", .usage = usage, .tables = {{rows, &asked}}};
+    int first = options_read(&options, argc, argv);
+    if (first <= 0)
+        return first ? CLI_USAGE : CLI_OK;
+    if (asked.guest && !*asked.guest && first + 1 == argc) // "--guest PATH"
+        asked.guest = argv[first++];
+    if (first < argc) {
+        log_error("doctor: '%s' is no option; see 'hesper doctor --help'", argv[first]);
         return CLI_USAGE;
     }
-    cli_host_apply(&doctor.host);
-    begin(&doctor);
-    if (guest) {
-        doctor_guest(&doctor, path);
+    cli_host_apply(&doctor->host);
+    begin(doctor);
+    if (asked.guest) {
+        doctor_guest(doctor, *asked.guest ? asked.guest : NULL);
     } else {
-        doctor_host(&doctor);
-        doctor_driver(&doctor);
-        doctor_qemu(&doctor);
-        doctor_displays(&doctor);
+        doctor_host(doctor);
+        doctor_driver(doctor);
+        doctor_qemu(doctor);
+        doctor_displays(doctor);
     }
-    return conclude(&doctor);
+    return conclude(doctor);
 }

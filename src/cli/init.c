@@ -1,22 +1,20 @@
 // hesper init: a machine's file to begin with.
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "cli/cli.h"
-#include "cli/option/values.h"
 
-static const char usage[] = "usage: hesper init [NAME]\n"
-                            "\n"
-                            "Writes NAME.toml [machine.toml], the file of a machine, with what "
-                            "most people set in it. Then:\n"
-                            "hesper run NAME.toml\n"
-                            "\n"
-                            "  --help\n";
+static const char usage[] =
+    "usage: hesper init [NAME]\n"
+    "\n"
+    "Writes NAME.toml [machine.toml], the file of a machine, with what most people set in it.\n"
+    "Then: hesper run NAME.toml\n"
+    "\n";
 
 // "%1$s" is the machine's name.
 static const char text[] =
@@ -52,20 +50,15 @@ static const char text[] =
 
 int cli_init(int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
+    const struct options options = {.program = "hesper init", .usage = usage};
     const char *name = "machine";
     char file[300];
-    int option;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (option != 'h')
-            return cli_bad_option("init", option, argv);
-        fputs(usage, stdout);
-        return CLI_OK;
-    }
-    if (optind < argc)
-        name = argv[optind++];
-    if (optind < argc || !*name || strlen(name) > 63 || strpbrk(name, "\"\\/\n%")) {
+    int first = options_read(&options, argc, argv);
+    if (first <= 0)
+        return first ? CLI_USAGE : CLI_OK;
+    if (first < argc)
+        name = argv[first++];
+    if (first < argc || !*name || strlen(name) > 63 || strpbrk(name, "\"\\/\n%")) {
         log_error("init: give one name, at most 63 bytes, without '/', '\\' and '\"'");
         return CLI_USAGE;
     }

@@ -1,16 +1,15 @@
 // hesper list, stop, pause and resume: the machines of this user that run.
 #include "cli/machines.h"
 
-#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "cli/cli.h"
 #include "cli/device/control.h"
-#include "cli/option/values.h"
 #include "os/clock.h"
 
 enum { MAX_MACHINES = 64, LOOK_AGAIN_MS = 20 };
@@ -18,31 +17,16 @@ enum { MAX_MACHINES = 64, LOOK_AGAIN_MS = 20 };
 #define STOP_PATIENCE_NS (90 * NS_PER_S)
 #define PAUSE_PATIENCE_NS (10 * NS_PER_S)
 
-static const char list_usage[] =
-    "usage: hesper list\n"
-    "\n"
-    "Lists the virtual machines of 'hesper run' that this user runs.\n";
+static const char list_usage[] = "usage: hesper list\n"
+                                 "\n"
+                                 "Lists the virtual machines of 'hesper run' that this user runs.\n"
+                                 "\n";
 
 #define WHICH                                                                                      \
     "\n"                                                                                           \
     "NAME is one of 'hesper list', or the number of its process; it may be left out where only\n"  \
     "one machine runs.\n"                                                                          \
-    "\n"                                                                                           \
-    "  --control PATH           the machine of this control socket\n"
-static const char stop_usage[] =
-    "usage: hesper stop [OPTIONS] [NAME]\n"
     "\n"
-    "Presses a machine's power button and waits for its end.\n" WHICH
-    "  --now                    cuts its power: what the guest has not "
-    "saved is lost\n"
-    "  --help\n";
-static const char pause_usage[] =
-    "usage: hesper pause [OPTIONS] [NAME]\n"
-    "\n"
-    "A machine stands still until it is resumed.\n" WHICH "  --help\n";
-static const char resume_usage[] = "usage: hesper resume [OPTIONS] [NAME]\n"
-                                   "\n"
-                                   "A machine goes on that was paused.\n" WHICH "  --help\n";
 
 struct found {
     char path[108], name[256], state[32], gpu[256];
@@ -97,7 +81,7 @@ static bool is_called(const struct found *found, const char *name)
 {
     uint64_t number;
     return !strcmp(found->name, name) ||
-           (cli_parse_size(name, INT32_MAX, &number) && (int64_t)number == found->pid);
+           (option_size(name, INT32_MAX, &number) && (int64_t)number == found->pid);
 }
 
 // `name` NULL: the only one. Errors: false after a log line.
@@ -139,16 +123,11 @@ bool cli_machine_find(const char *command, const char *name, char path[108])
 
 int cli_list(int argc, char **argv)
 {
-    static const struct option options[] = {{"help", no_argument, NULL, 'h'}, {0}};
-    int option;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        if (option != 'h')
-            return cli_bad_option("list", option, argv);
-        fputs(list_usage, stdout);
-        return CLI_OK;
-    }
-    if (optind != argc) {
+    const struct options options = {.program = "hesper list", .usage = list_usage};
+    int first = options_read(&options, argc, argv);
+    if (first <= 0)
+        return first ? CLI_USAGE : CLI_OK;
+    if (first != argc) {
         log_error("list: it takes nothing; see 'hesper list --help'");
         return CLI_USAGE;
     }
@@ -165,11 +144,16 @@ int cli_list(int argc, char **argv)
 // ---- orders ---------------------------------------------------------------
 
 struct order {
-    const char *command, *usage;
+    const char *command, *program, *usage;
     const char *request;
     const char *wanted; // the state that it leads to; NULL: the machine's end
     uint64_t patience_ns;
     const char *failure; // when that does not come
+};
+
+struct which {
+    const char *control;
+    bool now;
 };
 
 static bool ask(const struct order *order, const char *request, const struct found *found)
@@ -212,64 +196,79 @@ static int carry_out(const struct order *order, const char *request, const struc
 
 static int give_order(const struct order *order, int argc, char **argv)
 {
-    const struct option options[] = {
-        {"control", required_argument, NULL, 'c'},
-        {"help", no_argument, NULL, 'h'},
-        {order->wanted ? NULL : "now", no_argument, NULL, 'n'},
+    static const struct option_row rows[] = {
+        {"control", "PATH", "the machine of this control socket",
+         OPTION_TEXT(struct which, control)},
         {0},
     };
-    const char *request = order->request, *control = NULL;
+    static const struct option_row stop_rows[] = {
+        {"now", NULL, "cuts its power: what the guest has not saved is lost",
+         OPTION_FLAG(struct which, now)},
+        {0},
+    };
+    struct which which = {.control = NULL};
+    const struct options options = {
+        .program = order->program,
+        .usage = order->usage,
+        .tables = {{rows, &which}, {order->wanted ? NULL : stop_rows, &which}}};
     char error[256];
     struct found found;
-    int option;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        switch (option) {
-        case 'c':
-            control = optarg;
-            break;
-        case 'n':
-            request = "cut";
-            break;
-        case 'h':
-            fputs(order->usage, stdout);
-            return CLI_OK;
-        default:
-            return cli_bad_option(order->command, option, argv);
-        }
-    }
-    if (argc > optind + 1 || (control && argc > optind)) {
-        log_error("%s: say one machine; see 'hesper %s --help'", order->command, order->command);
+    int first = options_read(&options, argc, argv);
+    if (first <= 0)
+        return first ? CLI_USAGE : CLI_OK;
+    if (argc > first + 1 || (which.control && argc > first)) {
+        log_error("%s: say one machine; see '%s --help'", order->command, order->program);
         return CLI_USAGE;
     }
-    if (!control && !find(order->command, argv[optind], &found))
+    if (!which.control && !find(order->command, argv[first], &found))
         return CLI_FAILED;
-    if (control && !look(control, &found, error, sizeof(error))) {
-        log_error("%s: the machine at '%s' does not answer: %s", order->command, control, error);
+    if (which.control && !look(which.control, &found, error, sizeof(error))) {
+        log_error("%s: the machine at '%s' does not answer: %s", order->command, which.control,
+                  error);
         return CLI_FAILED;
     }
-    return carry_out(order, request, &found);
+    return carry_out(order, which.now ? "cut" : order->request, &found);
 }
 
 int cli_stop(int argc, char **argv)
 {
     static const struct order order = {
-        "stop",           stop_usage,
-        "stop",           NULL,
-        STOP_PATIENCE_NS, "does not shut down: look at its screen, or cut its power with --now"};
+        .command = "stop",
+        .program = "hesper stop",
+        .usage = "usage: hesper stop [OPTIONS] [NAME]\n"
+                 "\n"
+                 "Presses a machine's power button and waits for its end.\n" WHICH,
+        .request = "stop",
+        .patience_ns = STOP_PATIENCE_NS,
+        .failure = "does not shut down: look at its screen, or cut its power with --now"};
     return give_order(&order, argc, argv);
 }
 
 int cli_pause(int argc, char **argv)
 {
-    static const struct order order = {"pause",  pause_usage,       "pause",
-                                       "paused", PAUSE_PATIENCE_NS, "does not pause"};
+    static const struct order order = {.command = "pause",
+                                       .program = "hesper pause",
+                                       .usage =
+                                           "usage: hesper pause [OPTIONS] [NAME]\n"
+                                           "\n"
+                                           "A machine stands still until it is resumed.\n" WHICH,
+                                       .request = "pause",
+                                       .wanted = "paused",
+                                       .patience_ns = PAUSE_PATIENCE_NS,
+                                       .failure = "does not pause"};
     return give_order(&order, argc, argv);
 }
 
 int cli_resume(int argc, char **argv)
 {
-    static const struct order order = {"resume",  resume_usage,      "resume",
-                                       "running", PAUSE_PATIENCE_NS, "does not go on"};
+    static const struct order order = {.command = "resume",
+                                       .program = "hesper resume",
+                                       .usage = "usage: hesper resume [OPTIONS] [NAME]\n"
+                                                "\n"
+                                                "A machine goes on that was paused.\n" WHICH,
+                                       .request = "resume",
+                                       .wanted = "running",
+                                       .patience_ns = PAUSE_PATIENCE_NS,
+                                       .failure = "does not go on"};
     return give_order(&order, argc, argv);
 }

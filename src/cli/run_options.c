@@ -1,9 +1,9 @@
 #include "cli/run_options.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "cli/cli.h"
 #include "cli/device/device.h"
 #include "cli/option/values.h"
@@ -11,296 +11,182 @@
 static const char usage[] =
     "usage: hesper run [FILE.toml] [OPTIONS] [-- QEMU ARGUMENTS...]\n"
     "\n"
-    "Starts a virtual machine in QEMU (10.1 or newer) whose GPU is this machine's, with the "
-    "guest's\n"
-    "serial console on the terminal. Ctrl-C, or closing its window, presses the guest's power "
-    "button.\n"
-    "All options may stand in a file, as TOML: 'hesper init' writes one to begin with.\n"
-    "\n"
-    "  --disk FILE[,readonly]   a disk, qcow2 or raw; may be repeated. FILE,size=20G makes it, if "
-    "it "
-    "is\n"
-    "                           not there\n"
-    "  --cdrom FILE             an ISO image\n"
-    "  --iso FILE|URL           an installer's, by UEFI; from a URL it is fetched, checked and "
-    "kept\n"
-    "  --kernel FILE            a kernel to boot: Linux, or another in an ELF file, with\n"
-    "  --initrd FILE              its first files and\n"
-    "  --append TEXT              its command line (console= is added in front)\n"
-    "  --firmware FILE          instead of QEMU's; 'uefi': found where distributions have it, and "
-    "with\n"
-    "                           boot entries that are kept beside the first disk "
-    "(DISK.efivars.fd)\n"
-    "  --memory SIZE            of the guest [2G]\n"
-    "  --cpus N                 [2]\n"
-    "  --accel NAME             kvm, hvf or tcg [the fastest that can be trusted here]\n"
-    "  --net user[,...]         with QEMU's user networking, like user,hostfwd=tcp::2222-:22; "
-    "none [user]\n"
-    "  --forward [ADDRESS:]PORT:GUEST-PORT\n"
-    "                           a port of this machine leads to one of the guest, like 2222:22\n"
-    "  --share FOLDER[:NAME]    a folder that the guest has too, in /mnt/NAME\n"
-    "  --sound[=DRIVER]         a sound card; DRIVER: one of QEMU's, like wav,path=FILE [this "
-    "host's]\n"
-    "  --usb VENDOR:PRODUCT     a USB device of this machine, by its numbers in lsusb\n"
-    "  --clipboard              text that is copied in the guest can be pasted here, and the "
-    "other\n"
-    "                           way; the guest's desktop has spice-vdagent\n"
-    "  --ssh-key FILE           public keys that may log in as root; the guest has systemd 252 or "
-    "newer\n"
-    "  --guest-gl zink|off      zink: such a guest draws OpenGL by Vulkan, without a file in it "
-    "[zink]\n"
-    "  --serial DEVICE          where the serial console is: stdio, none, file:NAME, ... [stdio]\n"
-    "  --screenshot FILE        what the screen shows at the end, as PNG\n"
-    "  --qemu PROGRAM           [qemu-system-MACHINE in PATH, or that of build/vm]\n"
-    "  --placer FILE            QEMU plugin; 'none': do without [beside hesper]\n"
-    "  --front FRONT            how QEMU gets the GPU: vfio-user (UEFI's screen is seen), "
-    "vhost-user,\n"
-    "                           auto: vfio-user with --firmware, where QEMU has it, else "
-    "vhost-user,\n"
-    "                           or what this QEMU has [auto]\n";
+    "Starts a virtual machine in QEMU (10.1 or newer) whose GPU is this machine's, with the\n"
+    "guest's serial console on the terminal. Ctrl-C, or closing its window, presses the guest's\n"
+    "power button. All options may stand in a file, as TOML: 'hesper init' writes one to begin\n"
+    "with.\n"
+    "\n";
 
-static bool parse_accelerator(const char *text, const char **accelerator)
+static bool take_accelerator(const char *label, const char *text, void *to)
 {
-    *accelerator = text;
-    if (!strcmp(text, "kvm") || !strcmp(text, "hvf") || !strcmp(text, "tcg"))
-        return true;
-    log_error("run: --accel is 'kvm', 'hvf' or 'tcg', not '%s'", text);
-    return false;
+    static const char *const names[] = {"kvm", "hvf", "tcg", NULL};
+    *(const char **)to = text;
+    return option_choice(label, "accel", names, text) >= 0;
 }
 
-static bool parse_net(const char *text, const char **net)
+static bool take_net(const char *label, const char *text, void *to)
 {
-    *net = text;
+    *(const char **)to = text;
     if (!strcmp(text, "none") || !strcmp(text, "user") || !strncmp(text, "user,", 5))
         return true;
-    log_error(
-        "run: --net is 'user', 'user,...' or 'none', not '%s' (anything else: -- -netdev ...)",
-        text);
+    log_error("%s: --net is 'user', 'user,...' or 'none', not '%s' (anything else: -- -netdev ...)",
+              label, text);
     return false;
 }
 
-static bool parse_guest_gl(const char *text, bool *zink)
+// True while a list has room for one more.
+static bool room(const char *label, unsigned count, unsigned most, const char *what)
 {
-    *zink = !strcmp(text, "zink");
-    if (*zink || !strcmp(text, "off"))
-        return true;
-    log_error("run: --guest-gl is 'zink' or 'off', not '%s'", text);
-    return false;
+    if (count == most)
+        log_error("%s: at most %u %s", label, most, what);
+    return count < most;
 }
 
-static bool add_disk(struct cli_machine *machine, const char *disk)
+static bool add_disk(const char *label, const char *text, void *to)
 {
-    if (machine->disk_count == CLI_MAX_DISKS) {
-        log_error("run: at most %d disks", CLI_MAX_DISKS);
-        return false;
-    }
-    machine->disks[machine->disk_count++] = disk;
-    return true;
-}
-
-static bool add_forward(struct cli_machine *machine, const char *text)
-{
-    if (machine->forward_count == CLI_MAX_FORWARDS) {
-        log_error("run: at most %d forwarded ports", CLI_MAX_FORWARDS);
-        return false;
-    }
-    return cli_forward_parse(&machine->forwards[machine->forward_count++], text);
-}
-
-static bool add_usb(struct cli_machine *machine, const char *text)
-{
-    if (machine->usb_count == CLI_MAX_USB) {
-        log_error("run: at most %d USB devices", CLI_MAX_USB);
-        return false;
-    }
-    return cli_usb_parse(&machine->usb[machine->usb_count++], text);
-}
-
-static bool parse_cpus(const char *text, uint32_t *cpus)
-{
-    uint64_t number;
-    bool good = cli_parse_size(text, 255, &number) && number;
+    struct cli_machine *machine = to;
+    bool good = room(label, machine->disk_count, CLI_MAX_DISKS, "disks");
     if (good)
-        *cpus = (uint32_t)number;
-    else
-        log_error("run: --cpus is a number from 1 to 255, not '%s'", text);
+        machine->disks[machine->disk_count++] = text;
     return good;
+}
+
+static bool add_forward(const char *label, const char *text, void *to)
+{
+    struct cli_machine *machine = to;
+    return room(label, machine->forward_count, CLI_MAX_FORWARDS, "forwarded ports") &&
+           cli_forward_parse(&machine->forwards[machine->forward_count++], text);
+}
+
+static bool add_share(const char *label, const char *text, void *to)
+{
+    struct cli_shares *shares = to;
+    bool good = room(label, shares->count, CLI_MAX_SHARES, "folders");
+    if (good)
+        shares->list[shares->count++].text = text;
+    return good;
+}
+
+static bool add_usb(const char *label, const char *text, void *to)
+{
+    struct cli_machine *machine = to;
+    return room(label, machine->usb_count, CLI_MAX_USB, "USB devices") &&
+           cli_usb_parse(&machine->usb[machine->usb_count++], text);
+}
+
+static const char *const guest_gl[] = {"off", "zink", NULL};
+
+static const struct option_row rows[] = {
+    {"disk", "FILE[,readonly]",
+     "a disk, qcow2 or raw; may be repeated. FILE,size=20G makes it, if it is not there",
+     OPTION_TAKE(struct cli_run_options, machine, add_disk)},
+    {"cdrom", "FILE", "an ISO image", OPTION_TEXT(struct cli_run_options, machine.cdrom)},
+    {"iso", "FILE|URL", "an installer's, by UEFI; from a URL it is fetched, checked and kept",
+     OPTION_TEXT(struct cli_run_options, machine.iso)},
+    {"kernel", "FILE", "a kernel to boot: Linux, or another in an ELF file, with",
+     OPTION_TEXT(struct cli_run_options, machine.kernel)},
+    {"initrd", "FILE", "its first files and", OPTION_TEXT(struct cli_run_options, machine.initrd)},
+    {"append", "TEXT", "its command line (console= is added in front)",
+     OPTION_TEXT(struct cli_run_options, machine.append)},
+    {"firmware", "FILE",
+     "instead of QEMU's; 'uefi': found where distributions have it, and with boot entries that "
+     "are kept beside the first disk (DISK.efivars.fd)",
+     OPTION_TEXT(struct cli_run_options, machine.firmware)},
+    {"memory", "SIZE", "of the guest [2G]",
+     OPTION_TAKE(struct cli_run_options, machine.memory, cli_take_memory)},
+    {"cpus", "N", "[2]", OPTION_NUMBER(struct cli_run_options, machine.cpus, 1, 255)},
+    {"accel", "NAME", "kvm, hvf or tcg [the fastest that can be trusted here]",
+     OPTION_TAKE(struct cli_run_options, machine.accelerator, take_accelerator)},
+    {"net", "user[,...]",
+     "with QEMU's user networking, like user,hostfwd=tcp::2222-:22; none [user]",
+     OPTION_TAKE(struct cli_run_options, machine.net, take_net)},
+    {"forward", "[ADDRESS:]PORT:GUEST-PORT",
+     "a port of this machine leads to one of the guest, like 2222:22",
+     OPTION_TAKE(struct cli_run_options, machine, add_forward)},
+    {"share", "FOLDER[:NAME]", "a folder that the guest has too, in /mnt/NAME",
+     OPTION_TAKE(struct cli_run_options, machine.shares, add_share)},
+    {"sound", "[=DRIVER]", "a sound card; DRIVER: one of QEMU's, like wav,path=FILE [this host's]",
+     OPTION_TEXT(struct cli_run_options, machine.sound)},
+    {"usb", "VENDOR:PRODUCT", "a USB device of this machine, by its numbers in lsusb",
+     OPTION_TAKE(struct cli_run_options, machine, add_usb)},
+    {"clipboard", NULL,
+     "text that is copied in the guest can be pasted here, and the other way; the guest's desktop "
+     "has spice-vdagent",
+     OPTION_FLAG(struct cli_run_options, machine.clipboard)},
+    {"ssh-key", "FILE", "public keys that may log in as root; the guest has systemd 252 or newer",
+     OPTION_TEXT(struct cli_run_options, machine.guest.ssh_key)},
+    {"guest-gl", "zink|off",
+     "zink: such a guest draws OpenGL by Vulkan, without a file in it [zink]",
+     OPTION_CHOICE(struct cli_run_options, guest_gl, guest_gl)},
+    {"serial", "DEVICE", "where the serial console is: stdio, none, file:NAME, ... [stdio]",
+     OPTION_TEXT(struct cli_run_options, machine.serial)},
+    {"screenshot", "FILE", "what the screen shows at the end, as PNG",
+     OPTION_TEXT(struct cli_run_options, screenshot)},
+    {"qemu", "PROGRAM", "[qemu-system-MACHINE in PATH, or that of build/vm]",
+     OPTION_TEXT(struct cli_run_options, program)},
+    {"placer", "FILE", "QEMU plugin; 'none': do without [beside hesper]",
+     OPTION_TEXT(struct cli_run_options, placer)},
+    {"front", "FRONT",
+     "how QEMU gets the GPU: vfio-user (UEFI's screen is seen), vhost-user, auto: vfio-user with "
+     "--firmware, where QEMU has it, else vhost-user, or what this QEMU has [auto]",
+     OPTION_CHOICE(struct cli_run_options, front, cli_front_names)},
+    {0},
+};
+
+static void blame(void *data, int index)
+{
+    cli_machine_file_blame(data, index);
+}
+
+// What cannot be together, or is missing. NULL: nothing.
+static const char *mistake(const struct cli_machine *machine)
+{
+    if (!machine->kernel && !machine->disk_count && !machine->cdrom && !machine->iso &&
+        !machine->rest)
+        return "nothing to boot: give a file, --disk, --iso, --cdrom or --kernel; see 'hesper run "
+               "--help'";
+    if (machine->iso && machine->cdrom)
+        return "--iso and --cdrom are one drive: give one of them";
+    if (machine->forward_count && !strcmp(machine->net, "none"))
+        return "--forward needs a network, and --net is 'none'";
+    return NULL;
 }
 
 int cli_run_options_parse(struct cli_run_options *run, struct cli_device *device, int argc,
                           char **argv, bool *done)
 {
-    enum {
-        DISK = 256,
-        CDROM,
-        ISO,
-        KERNEL,
-        INITRD,
-        APPEND,
-        FIRMWARE,
-        MEMORY,
-        CPUS,
-        ACCEL,
-        NET,
-        FORWARD,
-        SHARE,
-        SOUND,
-        USB,
-        CLIPBOARD,
-        SSH_KEY,
-        GUEST_GL,
-        SERIAL,
-        SCREENSHOT,
-        QEMU,
-        PLACER,
-        FRONT,
-        HELP
-    };
-    static const struct option options[] = {
-        {"disk", required_argument, NULL, DISK},
-        {"cdrom", required_argument, NULL, CDROM},
-        {"iso", required_argument, NULL, ISO},
-        {"kernel", required_argument, NULL, KERNEL},
-        {"initrd", required_argument, NULL, INITRD},
-        {"append", required_argument, NULL, APPEND},
-        {"firmware", required_argument, NULL, FIRMWARE},
-        {"memory", required_argument, NULL, MEMORY},
-        {"cpus", required_argument, NULL, CPUS},
-        {"accel", required_argument, NULL, ACCEL},
-        {"net", required_argument, NULL, NET},
-        {"forward", required_argument, NULL, FORWARD},
-        {"share", required_argument, NULL, SHARE},
-        {"sound", optional_argument, NULL, SOUND},
-        {"usb", required_argument, NULL, USB},
-        {"clipboard", no_argument, NULL, CLIPBOARD},
-        {"ssh-key", required_argument, NULL, SSH_KEY},
-        {"guest-gl", required_argument, NULL, GUEST_GL},
-        {"serial", required_argument, NULL, SERIAL},
-        {"screenshot", required_argument, NULL, SCREENSHOT},
-        {"qemu", required_argument, NULL, QEMU},
-        {"placer", required_argument, NULL, PLACER},
-        {"front", required_argument, NULL, FRONT},
-        CLI_DEVICE_OPTIONS,
-        {"help", no_argument, NULL, HELP},
-        {0},
+    const struct options options = {
+        .program = "hesper run",
+        .usage = usage,
+        .tables = {{rows, run}, {cli_device_rows, device}, {cli_host_rows, &device->host}},
+        .in_order = true,
+        .before = blame,
+        .data = &run->file,
     };
     struct cli_machine *machine = &run->machine;
-    int option;
-    bool good = true, gl_said = false;
     cli_machine_init(machine);
-    if (!cli_machine_file_read(&run->file, options, argc, argv))
+    run->guest_gl = -1;
+    if (!cli_machine_file_read(&run->file, &options, argc, argv))
         return CLI_USAGE;
     argv = run->file.arguments.items;
     argc = (int)run->file.arguments.count;
-    opterr = 0;
-    while (good && (option = getopt_long(argc, argv, "+:vh", options, NULL)) != -1) {
-        cli_machine_file_blame(&run->file, optind - 1);
-        switch (option) {
-        case DISK:
-            good = add_disk(machine, optarg);
-            break;
-        case CDROM:
-            machine->cdrom = optarg;
-            break;
-        case ISO:
-            machine->iso = optarg;
-            break;
-        case KERNEL:
-            machine->kernel = optarg;
-            break;
-        case INITRD:
-            machine->initrd = optarg;
-            break;
-        case APPEND:
-            machine->append = optarg;
-            break;
-        case FIRMWARE:
-            machine->firmware = optarg;
-            break;
-        case MEMORY:
-            good = cli_parse_memory("run", optarg, &machine->memory);
-            break;
-        case CPUS:
-            good = parse_cpus(optarg, &machine->cpus);
-            break;
-        case ACCEL:
-            good = parse_accelerator(optarg, &machine->accelerator);
-            break;
-        case NET:
-            good = parse_net(optarg, &machine->net);
-            break;
-        case FORWARD:
-            good = add_forward(machine, optarg);
-            break;
-        case SHARE:
-            good = cli_shares_add(&machine->shares, optarg);
-            break;
-        case SOUND:
-            machine->sound = optarg ? optarg : "";
-            break;
-        case USB:
-            good = add_usb(machine, optarg);
-            break;
-        case CLIPBOARD:
-            machine->clipboard = device->displays.clipboard = true;
-            break;
-        case SSH_KEY:
-            machine->guest.ssh_key = optarg;
-            break;
-        case GUEST_GL:
-            good = parse_guest_gl(optarg, &machine->guest.gl);
-            gl_said = true;
-            break;
-        case SERIAL:
-            machine->serial = optarg;
-            break;
-        case SCREENSHOT:
-            run->screenshot = optarg;
-            break;
-        case QEMU:
-            run->program = optarg;
-            break;
-        case PLACER:
-            run->placer = optarg;
-            break;
-        case FRONT:
-            good = cli_front_parse("run", optarg, &run->front);
-            break;
-        case 'h':
-        case HELP:
-            printf("%s%s  --help\n", usage, cli_device_usage);
-            *done = true;
-            return CLI_OK;
-        default:
-            good = cli_device_option(device, "run", option, argv);
-        }
-    }
+    int first = options_read(&options, argc, argv);
     log_set_tag("");
-    if (!gl_said)
-        machine->guest.gl = device->options.device.venus;
-    if (good && optind < argc) {
-        if (strcmp(argv[optind - 1], "--")) {
-            log_error("run: '%s' is no option; what is for QEMU goes behind '--'", argv[optind]);
-            good = false;
-        }
-        machine->rest = argv + optind;
+    *done = !first;
+    if (first <= 0)
+        return first ? CLI_USAGE : CLI_OK;
+    device->displays.clipboard = machine->clipboard;
+    machine->guest.gl = run->guest_gl < 0 ? device->options.device.venus : run->guest_gl;
+    if (first < argc && strcmp(argv[first - 1], "--")) {
+        log_error("run: '%s' is no option; what is for QEMU goes behind '--'", argv[first]);
+        return CLI_USAGE;
     }
-    if (good && !machine->kernel && !machine->disk_count && !machine->cdrom && !machine->iso &&
-        !machine->rest) {
-        log_error("run: nothing to boot: give a file, --disk, --iso, --cdrom or --kernel; see "
-                  "'hesper run "
-                  "--help'");
-        good = false;
-    }
+    if (first < argc)
+        machine->rest = argv + first;
     if (machine->iso && !machine->firmware)
         machine->firmware = "uefi";
-    if (good && machine->iso && machine->cdrom) {
-        log_error("run: --iso and --cdrom are one drive: give one of them");
-        good = false;
-    }
-    if (good && machine->forward_count && !strcmp(machine->net, "none")) {
-        log_error("run: --forward needs a network, and --net is 'none'");
-        good = false;
-    }
-    return good ? CLI_OK : CLI_USAGE;
+    const char *wrong = mistake(machine);
+    if (wrong)
+        log_error("run: %s", wrong);
+    return wrong ? CLI_USAGE : CLI_OK;
 }

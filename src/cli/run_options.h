@@ -15,6 +15,7 @@ struct cli_run_options {
     const char *screenshot;       // file; NULL: none
     const char *program, *placer; // as cli_qemu_find and cli_qemu_find_placer take them
     enum cli_front front;
+    int guest_gl; // 1: zink; -1: nothing was said
 };
 
 // `options` is {0}; those of the device go to `device`. CLI_OK with *done: the answer was printed.

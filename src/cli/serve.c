@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "cli/cli.h"
 #include "cli/device/device.h"
 #include "cli/device/janitor.h"
@@ -14,21 +15,27 @@
 static const char usage[] =
     "usage: hesper serve --socket PATH [OPTIONS]\n"
     "\n"
-    "Is the GPU of one virtual machine at a time. Start QEMU with the arguments "
-    "that\n"
+    "Is the GPU of one virtual machine at a time. Start QEMU with the arguments that\n"
     "'hesper qemu-args --socket PATH' prints. When QEMU ends, the next may connect.\n"
-    "\n"
-    "  --socket PATH            where to listen; the placer's socket is PATH.placer,\n"
-    "                           and those of input devices are PATH.keyboard and so on\n"
-    "  --front FRONT            by which QEMU may connect: vhost-user, vfio-user, or auto:\n"
-    "                           either [auto]\n";
+    "\n";
 
 struct serve {
     struct cli_device device;
     const char *path;
+    enum cli_front front;
     char placer_path[CLI_SOCKET_PATH];
     struct machine_gpu_server *server;
     struct cli_janitor janitor, placer_janitor;
+};
+
+static const struct option_row rows[] = {
+    {"socket", "PATH",
+     "where to listen; the placer's socket is PATH.placer, and those of input devices are "
+     "PATH.keyboard and so on",
+     OPTION_TEXT(struct serve, path)},
+    {"front", "FRONT", "by which QEMU may connect: vhost-user, vfio-user, or auto: either [auto]",
+     OPTION_CHOICE(struct serve, front, cli_front_names)},
+    {0},
 };
 
 static void on_signal(void *data, int number, bool from_process)
@@ -92,38 +99,19 @@ static void on_ready(void *data)
 
 int cli_serve(int argc, char **argv)
 {
-    enum { SOCKET = 256, FRONT, HELP };
-    enum cli_front front = CLI_FRONT_AUTO;
-    static const struct option options[] = {
-        {"socket", required_argument, NULL, SOCKET},
-        {"front", required_argument, NULL, FRONT},
-        CLI_DEVICE_OPTIONS,
-        {"help", no_argument, NULL, HELP},
-        {0},
+    struct serve serve = {.front = CLI_FRONT_AUTO, .janitor.fd = -1, .placer_janitor.fd = -1};
+    const struct options options = {
+        .program = "hesper serve",
+        .usage = usage,
+        .tables = {{rows, &serve},
+                   {cli_device_rows, &serve.device},
+                   {cli_host_rows, &serve.device.host}},
     };
-    struct serve serve = {.janitor.fd = -1, .placer_janitor.fd = -1};
-    int option;
     cli_device_init(&serve.device);
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":vh", options, NULL)) != -1) {
-        switch (option) {
-        case SOCKET:
-            serve.path = optarg;
-            break;
-        case FRONT:
-            if (!cli_front_parse("serve", optarg, &front))
-                return CLI_USAGE;
-            break;
-        case 'h':
-        case HELP:
-            printf("%s%s  --help\n", usage, cli_device_usage);
-            return CLI_OK;
-        default:
-            if (!cli_device_option(&serve.device, "serve", option, argv))
-                return CLI_USAGE;
-        }
-    }
-    if (!serve.path || optind < argc) {
+    int first = options_read(&options, argc, argv);
+    if (first <= 0)
+        return first ? CLI_USAGE : CLI_OK;
+    if (!serve.path || first < argc) {
         log_error("serve: say where to listen with --socket PATH, and nothing else; see 'hesper "
                   "serve --help'");
         return CLI_USAGE;
@@ -132,8 +120,8 @@ int cli_serve(int argc, char **argv)
         return CLI_USAGE;
     cli_host_apply(&serve.device.host);
     serve.device.options.placer_hint = "'hesper qemu-args' prints what to add to QEMU's arguments";
-    serve.device.options.transport = cli_front_transport(front);
-    serve.device.seat.front = front;
+    serve.device.options.transport = cli_front_transport(serve.front);
+    serve.device.seat.front = serve.front;
     serve.device.ready = on_ready;
     serve.device.data = &serve;
 

@@ -1,6 +1,5 @@
 // hesper top: what the programs of virtual machines and of vtest servers hold and do.
 #include <errno.h>
-#include <getopt.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,18 +7,17 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "cli/cli.h"
 #include "cli/device/control.h"
-#include "cli/option/values.h"
 #include "os/clock.h"
 #include "os/process.h"
 
 static const char usage[] =
     "usage: hesper top [OPTIONS]\n"
     "\n"
-    "Shows each second what the programs of running machines and of servers of 'hesper vtest' "
-    "hold\n"
-    "and do: a line for each virtual machine or server, and one for each program below it.\n"
+    "Shows each second what the programs of running machines and of servers of 'hesper vtest'\n"
+    "hold and do: a line for each virtual machine or server, and one for each program below it.\n"
     "\n"
     "  CPU       time of its worker, in percent of a CPU\n"
     "  GPU       time in which somebody waited for its queues, in percent\n"
@@ -28,11 +26,7 @@ static const char usage[] =
     "  RESIDENT  what its worker has in memory, driver and shaders included\n"
     "  SUBMIT/s, FENCE/s, WAKE/s  submissions to queues, fences retired, rings that were woken\n"
     "  REFUSED   allocations that the budget had no room for (--gpu-memory)\n"
-    "\n"
-    "  --once                   one table, of half a second\n"
-    "  --json                   a line of JSON instead of a table, with all counts\n"
-    "  --control PATH           only the machine or server of this control socket [all that run]\n"
-    "  --help\n";
+    "\n";
 
 enum { MAX_SERVERS = 32, ONCE_MS = 500, EACH_MS = 1000 };
 
@@ -362,38 +356,25 @@ static int watch(const struct top *top, struct sample samples[2])
     return CLI_OK;
 }
 
+static const struct option_row rows[] = {
+    {"once", NULL, "one table, of half a second", OPTION_FLAG(struct top, once)},
+    {"json", NULL, "a line of JSON instead of a table, with all counts",
+     OPTION_FLAG(struct top, json)},
+    {"control", "PATH", "only the machine or server of this control socket [all that run]",
+     OPTION_TEXT(struct top, control)},
+    {0},
+};
+
 int cli_top(int argc, char **argv)
 {
-    enum { ONCE = 256, JSON, CONTROL, HELP };
-    static const struct option options[] = {{"once", no_argument, NULL, ONCE},
-                                            {"json", no_argument, NULL, JSON},
-                                            {"control", required_argument, NULL, CONTROL},
-                                            {"help", no_argument, NULL, HELP},
-                                            {0}};
     struct top top = {.control = NULL};
-    int option;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-        switch (option) {
-        case ONCE:
-            top.once = true;
-            break;
-        case JSON:
-            top.json = true;
-            break;
-        case CONTROL:
-            top.control = optarg;
-            break;
-        case 'h':
-        case HELP:
-            fputs(usage, stdout);
-            return CLI_OK;
-        default:
-            return cli_bad_option("top", option, argv);
-        }
-    }
-    if (optind != argc) {
-        log_error("top: '%s' is no option; see 'hesper top --help'", argv[optind]);
+    const struct options options = {
+        .program = "hesper top", .usage = usage, .tables = {{rows, &top}}};
+    int first = options_read(&options, argc, argv);
+    if (first <= 0)
+        return first ? CLI_USAGE : CLI_OK;
+    if (first != argc) {
+        log_error("top: '%s' is no option; see 'hesper top --help'", argv[first]);
         return CLI_USAGE;
     }
     struct sample *samples = calloc(2, sizeof(*samples));

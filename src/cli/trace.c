@@ -1,6 +1,5 @@
 // hesper trace: the Vulkan commands of a program or of a guest, as they are carried out.
 #include <errno.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,12 +8,12 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "cli/cli.h"
 #include "cli/device/control.h"
 #include "cli/device/janitor.h"
 #include "cli/option/arguments.h"
 #include "cli/option/folder.h"
-#include "cli/option/values.h"
 #include "os/clock.h"
 #include "os/loop.h"
 #include "os/os.h"
@@ -30,30 +29,22 @@ static const char usage[] =
     "       hesper trace [--control PATH]                 which contexts there are\n"
     "\n"
     "Prints each Vulkan command when it has been carried out: when it began, in seconds, its ring\n"
-    "(context: the stream beside the rings; +: from a stream in memory), its arguments, its "
-    "result,\n"
-    "what it wrote, and how long it took.\n"
-    "\n"
-    "  --only GLOB              only commands whose name matches, like 'vkQueue*'; may be "
-    "repeated\n"
-    "  --stats                  a table at the end instead: count, bytes, times\n"
-    "  --full                   nothing is cut short\n"
-    "  -o, --output FILE        where to write [standard error]\n"
-    "  --control PATH           of which machine, or server of vtest [all that run]\n"
-    "  --gpu, --host-profile, --sandbox, --venus-icd VALUE\n"
-    "                           of PROGRAM, as for 'hesper vtest'\n"
-    "  --help\n";
+    "(context: the stream beside the rings; +: from a stream in memory), its arguments, its\n"
+    "result, what it wrote, and how long it took.\n"
+    "\n";
 
 enum { MAX_MACHINES = 16, MAX_GLOBS = 64 };
 // How long workers may go on telling when the program has ended.
 #define LAST_PATIENCE_NS 5000000000ull
 #define SETTLE_NS 100000000ull
 
+static const char *const vtest_options[] = {"gpu", "host-profile", "sandbox", "venus-icd"};
+
 struct trace {
     struct tracer_options options;
     const char *only[MAX_GLOBS];
     const char *output, *control;
-    struct cli_arguments vtest; // options for it
+    const char *vtest[4]; // options for it; NULL: not said
     struct os_loop *loop;
     struct tracer *tracer;
     struct os_source *patience;
@@ -176,13 +167,14 @@ static int start_program(struct trace *trace, char **program)
     cli_arguments_add(&arguments, "%s", self);
     cli_arguments_add(&arguments, "vtest");
     cli_arguments_add(&arguments, "--trace=%s", trace->path);
-    for (size_t i = 0; i < trace->vtest.count; i++)
-        cli_arguments_add(&arguments, "%s", trace->vtest.items[i]);
+    for (size_t i = 0; i < sizeof(trace->vtest) / sizeof(trace->vtest[0]); i++)
+        if (trace->vtest[i])
+            cli_arguments_add(&arguments, "--%s=%s", vtest_options[i], trace->vtest[i]);
     cli_arguments_add(&arguments, "--");
     for (; *program; program++)
         cli_arguments_add(&arguments, "%s", *program);
     pid_t pid = -ENOMEM;
-    if (!arguments.failed && !trace->vtest.failed)
+    if (!arguments.failed)
         pid = os_spawn(
             &(struct os_spawn_options){.path = self, .argv = arguments.items, .inherit_fds = true});
     cli_arguments_free(&arguments);
@@ -277,84 +269,54 @@ static int attach(struct trace *trace, uint64_t which)
 
 // ---- the command line -----------------------------------------------------
 
-// CLI_OK with *done: the answer was printed.
-static int parse(struct trace *trace, int argc, char **argv, bool *done)
+static bool add_glob(const char *label, const char *text, void *to)
 {
-    enum { ONLY = 256, STATS, FULL, CONTROL, GPU, PROFILE, SANDBOX, ICD, HELP };
-    static const struct option options[] = {
-        {"only", required_argument, NULL, ONLY},
-        {"stats", no_argument, NULL, STATS},
-        {"full", no_argument, NULL, FULL},
-        {"output", required_argument, NULL, 'o'},
-        {"control", required_argument, NULL, CONTROL},
-        {"gpu", required_argument, NULL, GPU},
-        {"host-profile", required_argument, NULL, PROFILE},
-        {"sandbox", required_argument, NULL, SANDBOX},
-        {"venus-icd", required_argument, NULL, ICD},
-        {"help", no_argument, NULL, HELP},
-        {0},
-    };
-    int option;
-    opterr = 0;
-    while ((option = getopt_long(argc, argv, "+:o:h", options, NULL)) != -1) {
-        switch (option) {
-        case ONLY:
-            if (trace->options.only_count == MAX_GLOBS) {
-                log_error("trace: --only may be given %d times", MAX_GLOBS);
-                return CLI_USAGE;
-            }
-            trace->only[trace->options.only_count++] = optarg;
-            break;
-        case STATS:
-            trace->options.stats = true;
-            break;
-        case FULL:
-            trace->options.full = true;
-            break;
-        case 'o':
-            trace->output = optarg;
-            break;
-        case CONTROL:
-            trace->control = optarg;
-            break;
-        case GPU:
-            cli_arguments_add(&trace->vtest, "--gpu=%s", optarg);
-            break;
-        case PROFILE:
-            cli_arguments_add(&trace->vtest, "--host-profile=%s", optarg);
-            break;
-        case SANDBOX:
-            cli_arguments_add(&trace->vtest, "--sandbox=%s", optarg);
-            break;
-        case ICD:
-            cli_arguments_add(&trace->vtest, "--venus-icd=%s", optarg);
-            break;
-        case 'h':
-        case HELP:
-            fputs(usage, stdout);
-            *done = true;
-            return CLI_OK;
-        default:
-            return cli_bad_option("trace", option, argv);
-        }
+    struct trace *trace = to;
+    if (trace->options.only_count == MAX_GLOBS) {
+        log_error("%s: --only may be given %d times", label, MAX_GLOBS);
+        return false;
     }
-    return CLI_OK;
+    trace->only[trace->options.only_count++] = text;
+    return true;
 }
+
+static const struct option_row rows[] = {
+    {"only", "GLOB", "only commands whose name matches, like 'vkQueue*'; may be repeated",
+     OPTION_TAKE_WHOLE(add_glob)},
+    {"stats", NULL, "a table at the end instead: count, bytes, times",
+     OPTION_FLAG(struct trace, options.stats)},
+    {"full", NULL, "nothing is cut short", OPTION_FLAG(struct trace, options.full)},
+    {"output", "FILE", "where to write [standard error]", OPTION_TEXT(struct trace, output),
+     .letter = 'o'},
+    {"control", "PATH", "of which machine, or server of vtest [all that run]",
+     OPTION_TEXT(struct trace, control)},
+    {"gpu", "NAME|N", "of PROGRAM, as these are for 'hesper vtest'",
+     OPTION_TEXT(struct trace, vtest[0])},
+    {"host-profile", "PROFILE", "", OPTION_TEXT(struct trace, vtest[1])},
+    {"sandbox", "KIND", "", OPTION_TEXT(struct trace, vtest[2])},
+    {"venus-icd", "PATH", "", OPTION_TEXT(struct trace, vtest[3])},
+    {0},
+};
 
 static int run(struct trace *trace, int argc, char **argv)
 {
-    bool program = optind < argc && !strcmp(argv[optind - 1], "--");
+    const struct options options = {
+        .program = "hesper trace", .usage = usage, .tables = {{rows, trace}}, .in_order = true};
+    int first = options_read(&options, argc, argv);
+    if (first <= 0)
+        return first ? CLI_USAGE : CLI_OK;
+    bool program = first < argc && !strcmp(argv[first - 1], "--");
     uint64_t which = 0;
-    if (optind == argc)
+    if (first == argc)
         return list(trace);
-    if (!program && (optind + 1 < argc || !cli_parse_size(argv[optind], UINT32_MAX, &which))) {
+    if (!program && (first + 1 < argc || !option_size(argv[first], UINT32_MAX, &which))) {
         log_error("trace: say the number of a context or of its worker's process, or -- and a "
                   "program; see 'hesper trace --help'");
         return CLI_USAGE;
     }
     int status = start(trace);
     if (status == CLI_OK)
-        status = program ? start_program(trace, argv + optind) : attach(trace, which);
+        status = program ? start_program(trace, argv + first) : attach(trace, which);
     if (status == CLI_OK)
         status = os_loop_run(trace->loop);
     if (!finish(trace) && status == CLI_OK)
@@ -365,10 +327,5 @@ static int run(struct trace *trace, int argc, char **argv)
 int cli_trace(int argc, char **argv)
 {
     struct trace trace = {.janitor.fd = -1};
-    bool done = false;
-    int status = parse(&trace, argc, argv, &done);
-    if (status == CLI_OK && !done)
-        status = run(&trace, argc, argv);
-    cli_arguments_free(&trace.vtest);
-    return status;
+    return run(&trace, argc, argv);
 }

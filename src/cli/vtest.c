@@ -1,7 +1,6 @@
 // hesper vtest: Venus over a socket, for many clients or for one program.
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "cli/cli.h"
 #include "cli/device/contexts.h"
 #include "cli/device/driver.h"
@@ -36,40 +36,11 @@ static const char usage[] =
     "usage: hesper vtest [OPTIONS]                        serve on a socket until interrupted\n"
     "       hesper vtest [OPTIONS] -- PROGRAM [ARGS...]   run a program on a private server\n"
     "\n"
-    "Vulkan programs reach this machine's Vulkan driver through Mesa's Venus driver, without a "
-    "virtual\n"
-    "machine. With PROGRAM, its environment is set up and its exit status is returned. Else start\n"
-    "clients with VN_DEBUG=vtest VTEST_SOCKET_NAME=PATH VK_DRIVER_FILES=.../virtio_icd.json.\n"
-    "\n"
-    "  --socket PATH            where to listen [/tmp/.virgl_test; with PROGRAM: a private place]\n"
-    "  --venus-icd PATH         manifest of the Venus driver for PROGRAM [searched as the loader "
-    "does]\n"
-    "  --gpu NAME|N             the only device that clients see, by (part of) its name or its "
-    "number;\n"
-    "                           'hesper doctor' lists them [all]\n"
-    "  --host-profile=PROFILE   native: use what this host has; portable: only what every host "
-    "has;\n"
-    "                           moltenvk, kosmickrisp: only what a Mac has, by that driver\n"
-    "  --sandbox KIND           what confines the driver. strict: only system calls that drivers "
-    "of\n"
-    "                           Mesa need; default: all but dangerous ones; off: nothing [strict "
-    "where\n"
-    "                           all drivers are Mesa's, else default]\n"
-    "  --page-size=SIZE         pretend that pages have this size, like 16k\n"
-    "  --control PATH           a socket for 'hesper trace'; none: without [a server's: made in\n"
-    "                           XDG_RUNTIME_DIR or TMPDIR; with PROGRAM: none]\n"
-    "  --trace PATH             every context is told to the tracer that listens there; 'hesper "
-    "trace'\n"
-    "                           starts programs so\n"
-    "  --max-clients N          programs at a time [256]\n"
-    "  --gpu-memory SIZE        memory that all programs may have of the machine, and as much of "
-    "a\n"
-    "                           graphics card's; 0: no limit [three quarters of the machine's]\n"
-    "  --max-resources N        blobs per client [16384]\n"
-    "  --max-wait SECONDS       after which a GPU that does not answer is lost to its program; 0: "
-    "never [60]\n"
-    "  -v, --verbose            say more; twice: much more\n"
-    "  --help\n";
+    "Vulkan programs reach this machine's Vulkan driver through Mesa's Venus driver, without a\n"
+    "virtual machine. With PROGRAM, its environment is set up and its exit status is returned.\n"
+    "Else start clients with VN_DEBUG=vtest VTEST_SOCKET_NAME=PATH\n"
+    "VK_DRIVER_FILES=.../virtio_icd.json.\n"
+    "\n";
 
 static const char default_socket[] = "/tmp/.virgl_test"; // Mesa's default too
 #define READY_PATIENCE_NS 30000000000ull
@@ -345,118 +316,38 @@ static void finish(struct session *session)
 
 // ---- the command line -----------------------------------------------------
 
-static bool parse_count(const char *option, const char *text, uint32_t *value)
+static bool take_gpu_memory(const char *label, const char *text, void *to)
 {
-    uint64_t number;
-    if (!cli_parse_size(text, UINT32_MAX / 2, &number) || !number) {
-        log_error("vtest: --%s is a positive number, not '%s'", option, text);
-        return false;
-    }
-    *value = (uint32_t)number;
-    return true;
+    struct vtest_options *options = to;
+    return cli_parse_gpu_memory(label, text, &options->max_memory, &options->max_card_memory);
 }
 
-// CLI_OK with *done: the answer was printed.
-static int parse(struct session *session, int argc, char **argv, bool *done)
-{
-    enum {
-        SOCKET = 256,
-        ICD,
-        GPU,
-        PROFILE,
-        PAGE_SIZE,
-        SANDBOX,
-        CLIENTS,
-        MEMORY,
-        RESOURCES,
-        WAIT,
-        CONTROL,
-        TRACE,
-        HELP
-    };
-    static const struct option options[] = {
-        {"socket", required_argument, NULL, SOCKET},
-        {"venus-icd", required_argument, NULL, ICD},
-        {"gpu", required_argument, NULL, GPU},
-        {"host-profile", required_argument, NULL, PROFILE},
-        {"page-size", required_argument, NULL, PAGE_SIZE},
-        {"sandbox", required_argument, NULL, SANDBOX},
-        {"max-clients", required_argument, NULL, CLIENTS},
-        {"gpu-memory", required_argument, NULL, MEMORY},
-        {"max-memory", required_argument, NULL, MEMORY},
-        {"max-resources", required_argument, NULL, RESOURCES},
-        {"max-wait", required_argument, NULL, WAIT},
-        {"control", required_argument, NULL, CONTROL},
-        {"trace", required_argument, NULL, TRACE},
-        {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, HELP},
-        {0},
-    };
-    int option;
-    bool good = true;
-    uint64_t seconds;
-    session->options.max_wait_ns = MAX_WAIT_NS;
-    session->options.max_memory = cli_machine_memory() / 4 * 3;
-    opterr = 0;
-    // "+": options behind PROGRAM are PROGRAM's.
-    while (good && (option = getopt_long(argc, argv, "+:vh", options, NULL)) != -1) {
-        switch (option) {
-        case SOCKET:
-            session->socket = optarg;
-            break;
-        case ICD:
-            session->manifest = optarg;
-            break;
-        case GPU:
-            session->host.gpu = optarg;
-            break;
-        case PROFILE:
-            good = cli_parse_profile(optarg, &session->host);
-            break;
-        case PAGE_SIZE:
-            good = cli_parse_page_size(optarg, &session->host);
-            break;
-        case SANDBOX:
-            good = cli_parse_sandbox(optarg, &session->host);
-            break;
-        case CLIENTS:
-            good = parse_count("max-clients", optarg, &session->options.max_clients);
-            break;
-        case MEMORY:
-            good = cli_parse_gpu_memory("vtest", optarg, &session->options.max_memory,
-                                        &session->options.max_card_memory);
-            break;
-        case RESOURCES:
-            good = parse_count("max-resources", optarg, &session->options.max_resources);
-            break;
-        case WAIT:
-            good = cli_parse_size(optarg, UINT32_MAX, &seconds);
-            session->options.max_wait_ns = seconds * 1000000000ull;
-            if (!good)
-                log_error("vtest: --max-wait is a number of seconds, not '%s'", optarg);
-            break;
-        case CONTROL:
-            session->control_path = optarg;
-            break;
-        case TRACE:
-            session->options.trace_path = optarg;
-            break;
-        case 'v':
-            session->host.verbose++;
-            break;
-        case 'h':
-        case HELP:
-            fputs(usage, stdout);
-            *done = true;
-            return CLI_OK;
-        default:
-            return cli_bad_option("vtest", option, argv);
-        }
-    }
-    if (optind < argc)
-        session->program = argv + optind;
-    return good ? CLI_OK : CLI_USAGE;
-}
+static const struct option_row rows[] = {
+    {"socket", "PATH", "where to listen [/tmp/.virgl_test; with PROGRAM: a private place]",
+     OPTION_TEXT(struct session, socket)},
+    {"venus-icd", "PATH", "manifest of the Venus driver for PROGRAM [searched as the loader does]",
+     OPTION_TEXT(struct session, manifest)},
+    {"control", "PATH",
+     "a socket for 'hesper trace'; none: without [a server's: made in XDG_RUNTIME_DIR or TMPDIR; "
+     "with PROGRAM: none]",
+     OPTION_TEXT(struct session, control_path)},
+    {"trace", "PATH",
+     "every context is told to the tracer that listens there; 'hesper trace' starts programs so",
+     OPTION_TEXT(struct session, options.trace_path)},
+    {"max-clients", "N", "programs at a time [256]",
+     OPTION_POSITIVE(struct session, options.max_clients)},
+    {"gpu-memory", "SIZE",
+     "memory that all programs may have of the machine, and as much of a graphics card's; 0: no "
+     "limit [three quarters of the machine's]",
+     OPTION_TAKE(struct session, options, take_gpu_memory)},
+    {"max-memory", "SIZE", NULL, OPTION_TAKE(struct session, options, take_gpu_memory)},
+    {"max-resources", "N", "blobs per client [16384]",
+     OPTION_POSITIVE(struct session, options.max_resources)},
+    {"max-wait", "SECONDS",
+     "after which a GPU that does not answer is lost to its program; 0: never [60]",
+     OPTION_TAKE(struct session, options.max_wait_ns, cli_take_wait)},
+    {0},
+};
 
 static bool find_manifest(struct session *session)
 {
@@ -481,11 +372,19 @@ static bool find_manifest(struct session *session)
 
 int cli_vtest(int argc, char **argv)
 {
-    struct session session = {.janitor.fd = -1, .control_janitor.fd = -1};
-    bool done = false;
-    int status = parse(&session, argc, argv, &done);
-    if (status != CLI_OK || done)
-        return status;
+    struct session session = {
+        .options = {.max_wait_ns = MAX_WAIT_NS, .max_memory = cli_machine_memory() / 4 * 3},
+        .janitor.fd = -1,
+        .control_janitor.fd = -1};
+    const struct options options = {.program = "hesper vtest",
+                                    .usage = usage,
+                                    .tables = {{rows, &session}, {cli_host_rows, &session.host}},
+                                    .in_order = true};
+    int first = options_read(&options, argc, argv), status;
+    if (first <= 0)
+        return first ? CLI_USAGE : CLI_OK;
+    if (first < argc)
+        session.program = argv + first;
     cli_host_apply(&session.host);
     if (session.program && !find_manifest(&session))
         return CLI_FAILED;

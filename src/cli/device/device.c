@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "cli/device/driver.h"
 #include "cli/device/status.h"
 #include "cli/option/exit.h"
@@ -18,47 +19,6 @@
 
 #define READY_PATIENCE_NS 30000000000ull
 #define NS_PER_S 1000000000ull
-
-const char cli_device_usage[] =
-    "  --aperture-size SIZE     size of the guest's view of host memory, a power of two [8G]\n"
-    "  --display KIND           where the guest's screen is shown; may be repeated:\n"
-    "                             window; vnc[=ADDRESS[:PORT]]; web=PORT (in a browser);\n"
-    "                             image=FOLDER (PNG files); none\n"
-    "  --resolution WxH         size of the guest's screen [1280x800]\n"
-    "  --refresh HZ             frames in a second that the guest's screens are said to have "
-    "[those "
-    "of\n"
-    "                           the screen that its window is on, or 60]\n"
-    "  --dpi N                  their pixels to an inch [of that screen, or 96]\n"
-    "  --outputs N              number of the guest's screens, 1 to 16 [1]\n"
-    "  --input LIST             any of keyboard, pointer, touch, mouse, pad (a game pad), pad2,\n"
-    "                           pad3, pad4; or none\n"
-    "                           [keyboard,pointer,mouse]\n"
-    "  --stats                  say every second what was shown, and what a CPU had to copy\n"
-    "  --max-contexts N         Vulkan instances in the guest at a time [256]\n"
-    "  --max-resources N        resources of the guest [65536]\n"
-    "  --gpu-memory SIZE        memory that all programs of the guest may have of the host, and\n"
-    "                           as much of a graphics card's; 0: no limit [half of the host's]\n"
-    "  --max-wait SECONDS       after which a GPU that does not answer is lost to its context; 0: "
-    "never [60]\n"
-    "  --no-venus               no Vulkan in the guest, only its screen: needs no driver\n"
-    "  --control PATH           a socket for 'hesper doctor --guest'; none: without [run: made in\n"
-    "                           XDG_RUNTIME_DIR or TMPDIR; serve: none]\n"
-    "  --name NAME              the machine's name: in titles, for VNC viewers, in 'hesper "
-    "doctor'\n"
-    "  --gpu NAME|N             the only device that guests see, by (part of) its name or its "
-    "number;\n"
-    "                           'hesper doctor' lists them [all]\n"
-    "  --host-profile=PROFILE   native: use what this host has; portable: only what every host "
-    "has;\n"
-    "                           moltenvk, kosmickrisp: only what a Mac has, by that driver\n"
-    "  --sandbox KIND           what confines the driver. strict: only system calls that drivers "
-    "of\n"
-    "                           Mesa need; default: all but dangerous ones; off: nothing [strict "
-    "where\n"
-    "                           all drivers are Mesa's, else default]\n"
-    "  --page-size=SIZE         pretend that pages have this size, like 16k\n"
-    "  -v, --verbose            say more; twice: much more\n";
 
 void cli_device_init(struct cli_device *device)
 {
@@ -91,44 +51,21 @@ void cli_device_set_name(struct cli_device *device, const char *name, size_t len
     memcpy(to, name, length);
 }
 
-static bool parse_count(const char *command, const char *option, const char *text, uint32_t *value)
-{
-    uint64_t number;
-    if (!cli_parse_size(text, UINT32_MAX / 2, &number) || !number) {
-        log_error("%s: --%s is a positive number, not '%s'", command, option, text);
-        return false;
-    }
-    *value = (uint32_t)number;
-    return true;
-}
-
-static bool parse_range(const char *command, const char *option, const char *text, uint32_t least,
-                        uint32_t most, uint32_t *value)
-{
-    uint64_t number;
-    if (!cli_parse_size(text, most, &number) || number < least) {
-        log_error("%s: --%s is a number from %u to %u, not '%s'", command, option, least, most,
-                  text);
-        return false;
-    }
-    *value = (uint32_t)number;
-    return true;
-}
-
-static bool parse_aperture(const char *command, const char *text, uint64_t *value)
+static bool take_aperture(const char *label, const char *text, void *to)
 {
     uint64_t size;
     // Firmware finds no place for larger ones, and smaller ones are of no use.
-    if (cli_parse_size(text, 256ull << 30, &size) && size >= 64 << 20 && !(size & (size - 1))) {
-        *value = size;
+    if (option_size(text, 256ull << 30, &size) && size >= 64 << 20 && !(size & (size - 1))) {
+        *(uint64_t *)to = size;
         return true;
     }
-    log_error("%s: --aperture-size is a power of two from 64M to 256G, not '%s'", command, text);
+    log_error("%s: --aperture-size is a power of two from 64M to 256G, not '%s'", label, text);
     return false;
 }
 
-static bool parse_resolution(const char *command, const char *text, struct gpu_options *device)
+static bool take_resolution(const char *label, const char *text, void *to)
 {
+    struct gpu_options *device = to;
     unsigned width, height;
     char rest;
     if (sscanf(text, "%5ux%5u%c", &width, &height, &rest) == 2 && width >= 16 && height >= 16 &&
@@ -137,80 +74,69 @@ static bool parse_resolution(const char *command, const char *text, struct gpu_o
         device->height = height;
         return true;
     }
-    log_error("%s: --resolution is like 1280x800, from 16x16 to 16384x16384, not '%s'", command,
+    log_error("%s: --resolution is like 1280x800, from 16x16 to 16384x16384, not '%s'", label,
               text);
     return false;
 }
 
-bool cli_device_option(struct cli_device *device, const char *command, int option, char **argv)
+static bool take_gpu_memory(const char *label, const char *text, void *to)
 {
-    struct gpu_options *options = &device->options.device;
-    uint64_t number;
-    switch (option) {
-    case CLI_DEVICE_APERTURE:
-        return parse_aperture(command, optarg, &options->aperture_size);
-    case CLI_DEVICE_RESOLUTION:
-        return parse_resolution(command, optarg, options);
-    case CLI_DEVICE_OUTPUTS:
-        if (cli_parse_size(optarg, GPU_MAX_OUTPUTS, &number) && number) {
-            options->outputs = (uint32_t)number;
-            return true;
-        }
-        log_error("%s: --outputs is a number from 1 to %d, not '%s'", command, GPU_MAX_OUTPUTS,
-                  optarg);
-        return false;
-    case CLI_DEVICE_REFRESH:
-        return parse_range(command, "refresh", optarg, GPU_MIN_REFRESH, GPU_MAX_REFRESH,
-                           &options->edid_refresh);
-    case CLI_DEVICE_DPI:
-        return parse_range(command, "dpi", optarg, GPU_MIN_DPI, GPU_MAX_DPI, &options->edid_dpi);
-    case CLI_DEVICE_DISPLAY:
-        return cli_displays_add(&device->displays, command, optarg);
-    case CLI_DEVICE_INPUT:
-        return cli_seat_parse(&device->seat, command, optarg);
-    case CLI_DEVICE_STATS:
-        device->displays.stats = true;
-        return true;
-    case CLI_DEVICE_CONTEXTS:
-        return parse_count(command, "max-contexts", optarg, &options->max_contexts);
-    case CLI_DEVICE_RESOURCES:
-        return parse_count(command, "max-resources", optarg, &options->max_resources);
-    case CLI_DEVICE_MEMORY:
-        return cli_parse_gpu_memory(command, optarg, &options->max_memory,
-                                    &options->max_card_memory);
-    case CLI_DEVICE_WAIT:
-        if (cli_parse_size(optarg, 1u << 30, &number)) {
-            options->max_wait_ns = number * NS_PER_S;
-            return true;
-        }
-        log_error("%s: --max-wait is a number of seconds, not '%s'", command, optarg);
-        return false;
-    case CLI_DEVICE_NO_VENUS:
-        options->venus = false;
-        return true;
-    case CLI_DEVICE_CONTROL:
-        device->control_path = optarg;
-        return true;
-    case CLI_DEVICE_NAME:
-        cli_device_set_name(device, optarg, strlen(optarg));
-        return true;
-    case CLI_DEVICE_GPU:
-        device->host.gpu = optarg;
-        return true;
-    case CLI_DEVICE_PROFILE:
-        return cli_parse_profile(optarg, &device->host);
-    case CLI_DEVICE_SANDBOX:
-        return cli_parse_sandbox(optarg, &device->host);
-    case CLI_DEVICE_PAGE_SIZE:
-        return cli_parse_page_size(optarg, &device->host);
-    case 'v':
-        device->host.verbose++;
-        return true;
-    default:
-        cli_bad_option(command, option, argv);
-        return false;
-    }
+    struct gpu_options *device = to;
+    return cli_parse_gpu_memory(label, text, &device->max_memory, &device->max_card_memory);
 }
+
+static bool take_name(const char *label, const char *text, void *to)
+{
+    cli_device_set_name(to, text, strlen(text));
+    return true;
+}
+
+const struct option_row cli_device_rows[] = {
+    {"aperture-size", "SIZE", "size of the guest's view of host memory, a power of two [8G]",
+     OPTION_TAKE(struct cli_device, options.device.aperture_size, take_aperture)},
+    {"display", "KIND",
+     "where the guest's screen is shown; may be repeated: window; vnc[=ADDRESS[:PORT]]; web=PORT "
+     "(in a browser); image=FOLDER (PNG files); none",
+     OPTION_TAKE(struct cli_device, displays, cli_displays_add)},
+    {"resolution", "WxH", "size of the guest's screen [1280x800]",
+     OPTION_TAKE(struct cli_device, options.device, take_resolution)},
+    {"refresh", "HZ",
+     "frames in a second that the guest's screens are said to have [those of the screen that its "
+     "window is on, or 60]",
+     OPTION_NUMBER(struct cli_device, options.device.edid_refresh, GPU_MIN_REFRESH,
+                   GPU_MAX_REFRESH)},
+    {"dpi", "N", "their pixels to an inch [of that screen, or 96]",
+     OPTION_NUMBER(struct cli_device, options.device.edid_dpi, GPU_MIN_DPI, GPU_MAX_DPI)},
+    {"outputs", "N", "number of the guest's screens, 1 to 16 [1]",
+     OPTION_NUMBER(struct cli_device, options.device.outputs, 1, GPU_MAX_OUTPUTS)},
+    {"input", "LIST",
+     "any of keyboard, pointer, touch, mouse, pad (a game pad), pad2, pad3, pad4; or none "
+     "[keyboard,pointer,mouse]",
+     OPTION_TAKE(struct cli_device, seat, cli_seat_parse)},
+    {"stats", NULL, "say every second what was shown, and what a CPU had to copy",
+     OPTION_FLAG(struct cli_device, displays.stats)},
+    {"max-contexts", "N", "Vulkan instances in the guest at a time [256]",
+     OPTION_POSITIVE(struct cli_device, options.device.max_contexts)},
+    {"max-resources", "N", "resources of the guest [65536]",
+     OPTION_POSITIVE(struct cli_device, options.device.max_resources)},
+    {"gpu-memory", "SIZE",
+     "memory that all programs of the guest may have of the host, and as much of a graphics "
+     "card's; 0: no limit [half of the host's]",
+     OPTION_TAKE(struct cli_device, options.device, take_gpu_memory)},
+    {"max-memory", "SIZE", NULL, OPTION_TAKE(struct cli_device, options.device, take_gpu_memory)},
+    {"max-wait", "SECONDS",
+     "after which a GPU that does not answer is lost to its context; 0: never [60]",
+     OPTION_TAKE(struct cli_device, options.device.max_wait_ns, cli_take_wait)},
+    {"no-venus", NULL, "no Vulkan in the guest, only its screen: needs no driver",
+     OPTION_NO_FLAG(struct cli_device, options.device.venus)},
+    {"control", "PATH",
+     "a socket for 'hesper doctor --guest'; none: without [run: made in XDG_RUNTIME_DIR or "
+     "TMPDIR; serve: none]",
+     OPTION_TEXT(struct cli_device, control_path)},
+    {"name", "NAME", "the machine's name: in titles, for VNC viewers, in 'hesper doctor'",
+     OPTION_TAKE_WHOLE(take_name)},
+    {0},
+};
 
 // ---- start ----------------------------------------------------------------
 

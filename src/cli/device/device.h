@@ -2,8 +2,6 @@
 #ifndef CLI_DEVICE_DEVICE_H
 #define CLI_DEVICE_DEVICE_H
 
-#include <getopt.h>
-
 #include "cli/device/displays.h"
 #include "cli/device/janitor.h"
 #include "cli/device/seat.h"
@@ -46,60 +44,11 @@ struct cli_device {
 
 void cli_device_init(struct cli_device *device);
 
-// The values of CLI_DEVICE_OPTIONS, entries for the table of getopt_long.
-enum {
-    CLI_DEVICE_APERTURE = 512,
-    CLI_DEVICE_RESOLUTION,
-    CLI_DEVICE_OUTPUTS,
-    CLI_DEVICE_REFRESH,
-    CLI_DEVICE_DPI,
-    CLI_DEVICE_DISPLAY,
-    CLI_DEVICE_STATS,
-    CLI_DEVICE_INPUT,
-    CLI_DEVICE_CONTEXTS,
-    CLI_DEVICE_RESOURCES,
-    CLI_DEVICE_MEMORY,
-    CLI_DEVICE_WAIT,
-    CLI_DEVICE_NO_VENUS,
-    CLI_DEVICE_CONTROL,
-    CLI_DEVICE_NAME,
-    CLI_DEVICE_GPU,
-    CLI_DEVICE_PROFILE,
-    CLI_DEVICE_PAGE_SIZE,
-    CLI_DEVICE_SANDBOX,
-};
-// clang-format off
-#define CLI_DEVICE_OPTIONS                                                                         \
-    {"aperture-size", required_argument, NULL, CLI_DEVICE_APERTURE},                                   \
-    {"resolution", required_argument, NULL, CLI_DEVICE_RESOLUTION},                                \
-    {"outputs", required_argument, NULL, CLI_DEVICE_OUTPUTS},                                      \
-    {"refresh", required_argument, NULL, CLI_DEVICE_REFRESH},                                      \
-    {"dpi", required_argument, NULL, CLI_DEVICE_DPI},                                              \
-    {"display", required_argument, NULL, CLI_DEVICE_DISPLAY},                                      \
-    {"input", required_argument, NULL, CLI_DEVICE_INPUT},                                          \
-    {"stats", no_argument, NULL, CLI_DEVICE_STATS},                                                \
-    {"max-contexts", required_argument, NULL, CLI_DEVICE_CONTEXTS},                                \
-    {"max-resources", required_argument, NULL, CLI_DEVICE_RESOURCES},                              \
-    {"gpu-memory", required_argument, NULL, CLI_DEVICE_MEMORY},                                    \
-    {"max-memory", required_argument, NULL, CLI_DEVICE_MEMORY},                                    \
-    {"max-wait", required_argument, NULL, CLI_DEVICE_WAIT},                                        \
-    {"no-venus", no_argument, NULL, CLI_DEVICE_NO_VENUS},                                          \
-    {"control", required_argument, NULL, CLI_DEVICE_CONTROL},                                      \
-    {"name", required_argument, NULL, CLI_DEVICE_NAME},                                            \
-    {"gpu", required_argument, NULL, CLI_DEVICE_GPU},                                              \
-    {"host-profile", required_argument, NULL, CLI_DEVICE_PROFILE},                                 \
-    {"page-size", required_argument, NULL, CLI_DEVICE_PAGE_SIZE},                                  \
-    {"sandbox", required_argument, NULL, CLI_DEVICE_SANDBOX},                                      \
-    {"verbose", no_argument, NULL, 'v'}
-// clang-format on
-extern const char cli_device_usage[];
+// Their object is a cli_device; those of the host are apart (cli_host_rows).
+extern const struct option_row cli_device_rows[];
 
 // Takes the first `length` bytes of `name`, or as many as there is room for.
 void cli_device_set_name(struct cli_device *device, const char *name, size_t length);
-
-// Takes an option that getopt_long has returned.
-// Errors: false after a log line, it is none of these or its value is bad.
-bool cli_device_option(struct cli_device *device, const char *command, int option, char **argv);
 
 // Makes the loop and starts workers, then displays. `ready` is called when the first worker has
 // shown that the host has a Vulkan driver, and displays are open. If that fails, the loop is

@@ -68,8 +68,9 @@ static const struct kind *find_kind(const char *text)
     return NULL;
 }
 
-bool cli_displays_add(struct cli_displays *displays, const char *command, const char *text)
+bool cli_displays_add(const char *label, const char *text, void *to)
 {
+    struct cli_displays *displays = to;
     if (!strcmp(text, "none")) {
         displays->none = true;
         return true;
@@ -79,17 +80,17 @@ bool cli_displays_add(struct cli_displays *displays, const char *command, const 
         log_error(
             "%s: --display is 'window', 'vnc[=ADDRESS[:PORT]]', 'web=PORT', 'image=FOLDER' or "
             "'none', not '%s'",
-            command, text);
+            label, text);
         return false;
     }
     bool has_value = text[strlen(kind->name)] == '=';
     if (has_value ? !kind->value_option : kind->needs_value) {
-        log_error("%s: --display %s takes %s", command, kind->name,
+        log_error("%s: --display %s takes %s", label, kind->name,
                   has_value ? "no value" : "a folder, like image=frames");
         return false;
     }
     if (displays->wanted_count == CLI_MAX_DISPLAYS) {
-        log_error("%s: at most %d displays", command, CLI_MAX_DISPLAYS);
+        log_error("%s: at most %d displays", label, CLI_MAX_DISPLAYS);
         return false;
     }
     displays->wanted[displays->wanted_count++] = text;

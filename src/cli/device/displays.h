@@ -48,7 +48,7 @@ struct cli_displays {
 };
 
 // One --display KIND[=VALUE][,OPTION[=VALUE]...]. False after a log line.
-bool cli_displays_add(struct cli_displays *displays, const char *command, const char *text);
+bool cli_displays_add(const char *label, const char *text, void *displays);
 
 // Where a person sits at a screen and nothing else was said: a window, if hesper-window is there.
 void cli_displays_default(struct cli_displays *displays);

@@ -30,8 +30,9 @@ void cli_seat_init(struct cli_seat *seat)
             (struct cli_seat_device){.seat = seat, .kind = i, .listener = -1, .janitor.fd = -1};
 }
 
-bool cli_seat_parse(struct cli_seat *seat, const char *command, const char *text)
+bool cli_seat_parse(const char *label, const char *text, void *to)
 {
+    struct cli_seat *seat = to;
     unsigned wanted = 0;
     bool good = true;
     for (const char *at = text; good && strcmp(text, "none"); at++) {
@@ -53,7 +54,7 @@ bool cli_seat_parse(struct cli_seat *seat, const char *command, const char *text
     else
         log_error("%s: --input is 'none' or a list of keyboard, pointer, touch, mouse, pad, pad2, "
                   "pad3 and pad4, not '%s'",
-                  command, text);
+                  label, text);
     return good;
 }
 

@@ -44,7 +44,7 @@ struct cli_seat {
 void cli_seat_init(struct cli_seat *seat);
 // The value of --input: "none", or a list of keyboard, pointer, touch, mouse, pad, pad2 to pad4.
 // False after a log line.
-bool cli_seat_parse(struct cli_seat *seat, const char *command, const char *text);
+bool cli_seat_parse(const char *label, const char *text, void *seat);
 
 // Makes a connection for each device. QEMU's ends are added to `fds`, at most CLI_SEAT_DEVICES; the
 // caller closes them when QEMU is started. False after a log line.

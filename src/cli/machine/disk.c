@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "cli/option/values.h"
+#include "base/options.h"
 
 static const char readonly[] = ",readonly", size_is[] = ",size=";
 
@@ -20,7 +20,7 @@ static size_t length_of(const char *disk, bool *read_only, uint64_t *size)
     *size = 0;
     *read_only = last && last > disk && !strcmp(last, readonly);
     bool sized = last && last > disk && !strncmp(last, size_is, sizeof(size_is) - 1) &&
-                 cli_parse_size(last + sizeof(size_is) - 1, 1ull << 46, size) && *size;
+                 option_size(last + sizeof(size_is) - 1, 1ull << 46, size) && *size;
     return *read_only || sized ? (size_t)(last - disk) : strlen(disk);
 }
 

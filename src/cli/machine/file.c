@@ -27,14 +27,6 @@ static bool is_one_of(const char *const *names, size_t count, const char *name)
 }
 #define IS_ONE_OF(names, name) is_one_of(names, sizeof(names) / sizeof(names[0]), name)
 
-static const struct option *find_option(const struct option *options, const char *key)
-{
-    for (; options->name; options++)
-        if (!strcmp(options->name, key) && strcmp(key, "help"))
-            return options;
-    return NULL;
-}
-
 static void blame(const struct cli_machine_file *file, unsigned line)
 {
     char tag[40];
@@ -87,14 +79,14 @@ static bool add(struct cli_machine_file *file, unsigned line, const char *key, c
 }
 
 static bool take_value(struct cli_machine_file *file, struct cli_arguments *rest,
-                       const struct option *options, const char *path, unsigned line,
+                       const struct options *options, const char *path, unsigned line,
                        const char *type, const char *key, const char *value)
 {
     bool of_list = !strncmp(type, "list-", 5);
     const char *kind = of_list ? type + 5 : type;
     bool boolean = !strcmp(kind, "boolean"), yes = boolean && !strcmp(value, "true");
     bool text = !strcmp(kind, "string") || !strcmp(kind, "integer");
-    const struct option *option = find_option(options, key);
+    const struct option_row *option = options_find(options, key);
     if (!strcmp(type, "error")) {
         log_error("%s%s%s", strcmp(key, "-") ? key : "", strcmp(key, "-") ? ": " : "", value);
         return false;
@@ -116,13 +108,14 @@ static bool take_value(struct cli_machine_file *file, struct cli_arguments *rest
             log_error("'%s' is a list of texts, in quotes", key);
         return text;
     }
-    if (option->has_arg != required_argument && boolean)
+    bool may_miss = option_value_may_miss(option);
+    if ((!option->value || may_miss) && boolean)
         return yes ? add(file, line, key, NULL, path) : true;
-    if (option->has_arg == no_argument || !text) {
+    if (!option->value || !text) {
         log_error("'%s' is %s, and not a %s", key,
-                  option->has_arg == no_argument         ? "true or false"
-                  : option->has_arg == required_argument ? "a text in quotes, or a number"
-                                                         : "a text in quotes, true or false",
+                  !option->value ? "true or false"
+                  : may_miss     ? "a text in quotes, true or false"
+                                 : "a text in quotes, or a number",
                   kind);
         return false;
     }
@@ -132,7 +125,7 @@ static bool take_value(struct cli_machine_file *file, struct cli_arguments *rest
 // ---- all of them ----------------------------------------------------------
 
 static bool take_lines(struct cli_machine_file *file, struct cli_arguments *rest,
-                       const struct option *options, const char *path, char *output)
+                       const struct options *options, const char *path, char *output)
 {
     char *next;
     for (char *at = output; *at; at = next) {
@@ -161,7 +154,7 @@ static bool take_lines(struct cli_machine_file *file, struct cli_arguments *rest
 }
 
 static bool read_file(struct cli_machine_file *file, struct cli_arguments *rest,
-                      const struct option *options, char *path)
+                      const struct options *options, char *path)
 {
     char program[4096];
     char *command[] = {program, path, NULL}, *output;
@@ -194,7 +187,7 @@ static bool read_file(struct cli_machine_file *file, struct cli_arguments *rest,
     return good;
 }
 
-bool cli_machine_file_read(struct cli_machine_file *file, const struct option *options, int argc,
+bool cli_machine_file_read(struct cli_machine_file *file, const struct options *options, int argc,
                            char **argv)
 {
     struct cli_arguments rest = {0};

@@ -4,9 +4,9 @@
 #ifndef CLI_MACHINE_FILE_H
 #define CLI_MACHINE_FILE_H
 
-#include <getopt.h>
 #include <stdbool.h>
 
+#include "base/options.h"
 #include "cli/option/arguments.h"
 
 enum { CLI_FILE_VALUES = 256 };
@@ -20,10 +20,10 @@ struct cli_machine_file {
 };
 
 // If argv[1] is no option it is a file, whose values come before what follows it: keys are the
-// names of `options`, but for "help". Names of files in it are those of its own folder, and "~/" is
+// names of `options`. Names of files in it are those of its own folder, and "~/" is
 // HOME. Owns: the caller frees `file` by cli_arguments_free, when no option is used any more.
 // Errors: false after a log line.
-bool cli_machine_file_read(struct cli_machine_file *file, const struct option *options, int argc,
+bool cli_machine_file_read(struct cli_machine_file *file, const struct options *options, int argc,
                            char **argv);
 // What is logged from here on says that argument `index` of the command line comes from a line of
 // the file; of others nothing is said.

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "cli/option/values.h"
+#include "base/options.h"
 
 // Takes the number before `end` off the text. False: it is no port.
 static bool take_port(const char *text, size_t length, uint16_t *port)
@@ -19,7 +19,7 @@ static bool take_port(const char *text, size_t length, uint16_t *port)
         return false;
     memcpy(digits, text, length);
     digits[length] = 0;
-    bool good = cli_parse_size(digits, UINT16_MAX, &number) && number;
+    bool good = option_size(digits, UINT16_MAX, &number) && number;
     *port = good ? (uint16_t)number : 0;
     return good;
 }

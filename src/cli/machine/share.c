@@ -20,16 +20,6 @@ static const char name_letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQR
 
 // ---- the command line -----------------------------------------------------
 
-bool cli_shares_add(struct cli_shares *shares, const char *text)
-{
-    if (shares->count == CLI_MAX_SHARES) {
-        log_error("run: at most %d folders", CLI_MAX_SHARES);
-        return false;
-    }
-    shares->list[shares->count++] = (struct cli_share){.text = text};
-    return true;
-}
-
 // What follows the last colon, unless that belongs to the folder's path; NULL: nothing.
 static const char *said_name(const char *text)
 {

@@ -23,7 +23,7 @@ enum {
 
 struct cli_shares {
     struct cli_share {
-        const char *text;          // as its person said it
+        const char *text;          // FOLDER[:NAME], as its person said it; the rest is {0}
         char *folder;              // whole path
         char name[CLI_SHARE_NAME]; // in the guest: the tag, and the folder in /mnt
         pid_t server;              // virtiofsd; 0: none runs
@@ -33,8 +33,6 @@ struct cli_shares {
     char found[4096];    // room for its path
 };
 
-// One --share FOLDER[:NAME].
-bool cli_shares_add(struct cli_shares *shares, const char *text);
 // Looks for the folders and for virtiofsd.
 bool cli_shares_check(struct cli_shares *shares);
 // Starts a server for each. QEMU's ends of their connections are added to `fds`, at most

@@ -5,17 +5,17 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "cli/option/values.h"
 #include "os/os.h"
 #include "os/starter.h"
 #include "venus/discovery.h"
 #include "venus/profile.h"
 
-bool cli_parse_profile(const char *text, struct cli_host *host)
+bool cli_take_profile(const char *label, const char *text, void *to)
 {
+    struct cli_host *host = to;
     const struct venus_profile *profile = venus_profile_find(text);
     if (!profile) {
-        log_error("--host-profile is %s, not '%s'", venus_profile_names(), text);
+        log_error("%s: --host-profile is %s, not '%s'", label, venus_profile_names(), text);
         return false;
     }
     host->profile = profile->name;
@@ -23,36 +23,53 @@ bool cli_parse_profile(const char *text, struct cli_host *host)
     return true;
 }
 
-bool cli_parse_page_size(const char *text, struct cli_host *host)
+static bool take_page_size(const char *label, const char *text, void *to)
 {
     uint64_t size, real = os_page_size();
-    if (!cli_parse_size(text, 1u << 20, &size) || !size || (size & (size - 1)) || size < real) {
-        log_error("--page-size is a power of two from %llu on, like 16k, not '%s'",
+    if (!option_size(text, 1u << 20, &size) || !size || (size & (size - 1)) || size < real) {
+        log_error("%s: --page-size is a power of two from %llu on, like 16k, not '%s'", label,
                   (unsigned long long)real, text);
         return false;
     }
-    host->page_size = (uint32_t)size;
+    *(uint32_t *)to = (uint32_t)size;
     return true;
 }
 
 // In the order of enum os_sandbox.
-static const char *const sandboxes[] = {"default", "strict", "off"};
+static const char *const sandboxes[] = {"default", "strict", "off", NULL};
 
-bool cli_parse_sandbox(const char *text, struct cli_host *host)
+bool cli_take_sandbox(const char *label, const char *text, void *to)
 {
-    for (unsigned i = 0; i < sizeof(sandboxes) / sizeof(sandboxes[0]); i++) {
-        if (!strcmp(text, sandboxes[i])) {
-            host->sandbox = sandboxes[i];
-            return true;
-        }
-    }
-    log_error("--sandbox is strict, default or off, not '%s'", text);
-    return false;
+    struct cli_host *host = to;
+    int kind = option_choice(label, "sandbox", sandboxes, text);
+    if (kind >= 0)
+        host->sandbox = sandboxes[kind];
+    return kind >= 0;
 }
+
+const struct option_row cli_host_rows[] = {
+    {"gpu", "NAME|N",
+     "the only device that guests see, by (part of) its name or its number; 'hesper doctor' lists "
+     "them [all]",
+     OPTION_TEXT(struct cli_host, gpu)},
+    {"host-profile", "PROFILE",
+     "native: use what this host has; portable: only what every host has; moltenvk, kosmickrisp: "
+     "only what a Mac has, by that driver",
+     OPTION_TAKE_WHOLE(cli_take_profile)},
+    {"sandbox", "KIND",
+     "what confines the driver. strict: only system calls that drivers of Mesa need; default: all "
+     "but dangerous ones; off: nothing [strict where all drivers are Mesa's, else default]",
+     OPTION_TAKE_WHOLE(cli_take_sandbox)},
+    {"page-size", "SIZE", "pretend that pages have this size, like 16k",
+     OPTION_TAKE(struct cli_host, page_size, take_page_size)},
+    {"verbose", NULL, "say more; twice: much more", OPTION_COUNT(struct cli_host, verbose),
+     .letter = 'v'},
+    {0},
+};
 
 enum os_sandbox cli_sandbox(const struct cli_host *host)
 {
-    for (unsigned i = 0; host->sandbox && i < sizeof(sandboxes) / sizeof(sandboxes[0]); i++)
+    for (unsigned i = 0; host->sandbox && sandboxes[i]; i++)
         if (host->sandbox == sandboxes[i])
             return (enum os_sandbox)i;
     return OS_SANDBOX_DEFAULT;

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/options.h"
 #include "os/sandbox.h"
 
 struct cli_host {
@@ -18,10 +19,11 @@ struct cli_host {
     // In the form of venus/discovery.h; empty: what the loader finds, or else any that works.
     char driver[4096];
 };
-bool cli_parse_profile(const char *text, struct cli_host *host);
-bool cli_parse_page_size(const char *text, struct cli_host *host);
-bool cli_parse_sandbox(const char *text, struct cli_host *host);
-// The kind that cli_parse_sandbox has taken.
+// --gpu, --host-profile, --sandbox, --page-size and --verbose.
+extern const struct option_row cli_host_rows[];
+bool cli_take_profile(const char *label, const char *text, void *host);
+bool cli_take_sandbox(const char *label, const char *text, void *host);
+// The kind that --sandbox says.
 enum os_sandbox cli_sandbox(const struct cli_host *host);
 
 // Calls os_init and sets the log level.

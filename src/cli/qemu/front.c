@@ -12,27 +12,10 @@
 #include "front/vhost_user/vhost_user.h"
 #include "os/socket.h"
 
-static const char *const names[] = {"auto", "vhost-user", "vfio-user"};
+const char *const cli_front_names[] = {"auto", "vhost-user", "vfio-user", NULL};
 // So long QEMU waits for an answer before it gives a device up for lost, milliseconds: as long as
 // a person would who stops this process to look at it.
 enum { PATIENCE_MS = 600000 };
-
-bool cli_front_parse(const char *command, const char *text, enum cli_front *front)
-{
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (!strcmp(text, names[i])) {
-            *front = (enum cli_front)i;
-            return true;
-        }
-    }
-    log_error("%s: --front is 'auto', 'vfio-user' or 'vhost-user', not '%s'", command, text);
-    return false;
-}
-
-const char *cli_front_name(enum cli_front front)
-{
-    return names[front];
-}
 
 virtio_transport_create cli_front_transport(enum cli_front front)
 {

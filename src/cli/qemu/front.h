@@ -13,9 +13,8 @@ enum cli_front {
     CLI_FRONT_VFIO_USER,
 };
 
-// The value of --front. False after a log line.
-bool cli_front_parse(const char *command, const char *text, enum cli_front *front);
-const char *cli_front_name(enum cli_front front);
+// Values of --front, as in enum cli_front.
+extern const char *const cli_front_names[];
 // NULL for CLI_FRONT_AUTO: the front end's first bytes tell.
 virtio_transport_create cli_front_transport(enum cli_front front);
 // As machine_caller_choose.

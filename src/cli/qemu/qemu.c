@@ -349,10 +349,10 @@ bool cli_qemu_choose_front(struct cli_qemu *qemu, enum cli_front wanted, bool ue
                   qemu->path, qemu->major, qemu->minor, missing, advice);
     else if (missing)
         log_error("'%s' (QEMU %u.%u) cannot be used by %s: %s; %s", qemu->path, qemu->major,
-                  qemu->minor, cli_front_name(qemu->front), missing, advice);
+                  qemu->minor, cli_front_names[qemu->front], missing, advice);
     else
         log_info("QEMU %u.%u gets its devices by %s, %s", qemu->major, qemu->minor,
-                 cli_front_name(qemu->front), why);
+                 cli_front_names[qemu->front], why);
     return !missing;
 }
 

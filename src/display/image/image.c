@@ -1,7 +1,6 @@
 // hesper-image: what a guest's screen shows, as PNG files, or as a video. Started by hesper itself.
 #include <dirent.h>
 #include <errno.h>
-#include <getopt.h>
 #include <png.h>
 #include <poll.h>
 #include <stdio.h>
@@ -11,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "display/display.h"
 #include "display/image/record.h"
 #include "link/display_messages.h"
@@ -23,16 +23,7 @@ static const char usage[] =
     "\n"
     "Writes what a guest's screen shows as PNG files or as a video. hesper starts it: see\n"
     "--screenshot and --display image=FOLDER of 'hesper run', and 'hesper record-screen'.\n"
-    "\n"
-    "  --fd N                   the socket to the device process\n"
-    "  --screenshot FILE        the picture of now, and end\n"
-    "  --frames FOLDER          FOLDER/frame-000001.png and so on, whenever it changes\n"
-    "  --record FILE            FILE.mp4 or FILE.webm, until a signal, by the program ffmpeg\n"
-    "  --seconds N              or for so long\n"
-    "  --rate N                 pictures in a second, at most [60]\n"
-    "  --output N               of the guest's screens, from 0 [0]\n"
-    "  --portable               use only what every host has\n"
-    "  -v, --verbose            twice: more\n";
+    "\n";
 
 struct image {
     struct display *display;
@@ -177,86 +168,66 @@ static void confine(const struct image *image)
         log_debug("sandbox: %s", summary);
 }
 
+struct wanted {
+    uint32_t fd;
+    struct image image;
+    struct record_options video;
+    struct os_options host;
+    unsigned verbose;
+};
+
+static const struct option_row rows[] = {
+    {"fd", "N", "the socket to the device process", OPTION_NUMBER(struct wanted, fd, 3, 1 << 20)},
+    {"screenshot", "FILE", "the picture of now, and end",
+     OPTION_TEXT(struct wanted, image.screenshot)},
+    {"frames", "FOLDER", "FOLDER/frame-000001.png and so on, whenever it changes",
+     OPTION_TEXT(struct wanted, image.folder)},
+    {"record", "FILE", "FILE.mp4 or FILE.webm, until a signal, by the program ffmpeg",
+     OPTION_TEXT(struct wanted, video.file)},
+    {"seconds", "N", "or for so long", OPTION_NUMBER(struct wanted, video.seconds, 0, INT32_MAX)},
+    {"rate", "N", "pictures in a second, at most [60]",
+     OPTION_NUMBER(struct wanted, video.rate, 1, 1000)},
+    {"output", "N", "of the guest's screens, from 0 [0]",
+     OPTION_NUMBER(struct wanted, image.output, 0, LINK_DISPLAY_OUTPUTS - 1)},
+    {"portable", NULL, "use only what every host has", OPTION_FLAG(struct wanted, host.portable)},
+    {"verbose", NULL, "twice: more", OPTION_COUNT(struct wanted, verbose), .letter = 'v'},
+    {0},
+};
+
 int main(int argc, char **argv)
 {
-    static const struct option options[] = {
-        {"fd", required_argument, NULL, 'f'},
-        {"screenshot", required_argument, NULL, 's'},
-        {"frames", required_argument, NULL, 'd'},
-        {"output", required_argument, NULL, 'o'},
-        {"record", required_argument, NULL, 'r'},
-        {"seconds", required_argument, NULL, 'S'},
-        {"rate", required_argument, NULL, 'R'},
-        {"portable", no_argument, NULL, 'p'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        {0},
-    };
     static const struct display_ops ops = {
         .setup = on_setup, .picture = on_picture, .frame = on_frame};
-    struct image image = {.status = 0};
-    struct record_options video = {.rate = 60};
-    struct os_options host = {0};
-    int fd = -1, verbose = 0, option;
+    struct wanted wanted = {.video.rate = 60};
+    struct image *image = &wanted.image;
+    const struct options options = {
+        .program = "hesper-image", .usage = usage, .tables = {{rows, &wanted}}};
     log_set_tag("image");
-    while ((option = getopt_long(argc, argv, "vh", options, NULL)) != -1) {
-        switch (option) {
-        case 'f':
-            fd = atoi(optarg);
-            break;
-        case 's':
-            image.screenshot = optarg;
-            break;
-        case 'd':
-            image.folder = optarg;
-            break;
-        case 'o':
-            image.output = (uint32_t)atoi(optarg);
-            break;
-        case 'r':
-            video.file = optarg;
-            break;
-        case 'S':
-            video.seconds = (uint32_t)atoi(optarg);
-            break;
-        case 'R':
-            video.rate = (uint32_t)atoi(optarg);
-            break;
-        case 'p':
-            host.portable = true;
-            break;
-        case 'v':
-            verbose++;
-            break;
-        case 'h':
-            fputs(usage, stdout);
-            return 0;
-        default:
-            return 2;
-        }
-    }
-    if (fd < 3 || !!image.screenshot + !!image.folder + !!video.file != 1 || !video.rate ||
-        optind < argc) {
+    int first = options_read(&options, argc, argv);
+    if (first <= 0)
+        return first ? 2 : 0;
+    if (!wanted.fd || !!image->screenshot + !!image->folder + !!wanted.video.file != 1 ||
+        first < argc) {
         log_error("hesper starts this program itself; see 'hesper-image --help'");
         return 2;
     }
-    if (verbose)
-        log_set_level(verbose > 1 ? LOG_DEBUG : LOG_INFO);
-    os_init(&host);
-    if (video.file) {
-        video.output = image.output;
-        return record(fd, &video);
+    if (wanted.verbose)
+        log_set_level(wanted.verbose > 1 ? LOG_DEBUG : LOG_INFO);
+    os_init(&wanted.host);
+    if (wanted.video.file) {
+        wanted.video.output = image->output;
+        return record((int)wanted.fd, &wanted.video);
     }
     os_die_with_parent();
-    if (image.folder && !use_folder(&image))
+    if (image->folder && !use_folder(image))
         return 1;
-    confine(&image);
-    int error = display_create(fd, &ops, &image, &image.display);
+    confine(image);
+    int error = display_create((int)wanted.fd, &ops, image, &image->display);
     if (error) {
         log_error("cannot start: %s", strerror(-error));
         return 1;
     }
-    run(&image);
-    display_destroy(image.display);
-    return image.status;
+    run(image);
+    display_destroy(image->display);
+    return image->status;
 }

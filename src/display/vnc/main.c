@@ -4,7 +4,6 @@
 // later). hesper and its library stay under MIT.
 #include <errno.h>
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "display/vnc/options.h"
 #include "display/vnc/secure.h"
 #include "display/vnc/server.h"
@@ -25,138 +25,46 @@ static const char usage[] =
     "usage: hesper-vnc --fd N [--listen ADDRESS[:PORT]] [--web PORT] [OPTIONS]\n"
     "\n"
     "Shows a guest's screen to VNC viewers and browsers. hesper starts it: see --display vnc and\n"
-    "--display web=PORT of 'hesper run'.\n"
-    "\n"
-    "  --fd N                   the socket to the device process\n"
-    "  --listen ADDRESS[:PORT]  where viewers connect; or the path of a socket [127.0.0.1, the "
-    "first\n"
-    "                           free port from 5900; with --web only: nowhere]\n"
-    "  --web [ADDRESS:]PORT     noVNC for browsers [address: that of --listen, 127.0.0.1]\n"
-    "  --web-root FOLDER        noVNC's files [" WEB_ROOT "]\n"
-    "  --password-file FILE     viewers must know its first line, the first 8 bytes of it\n"
-    "  --tls-cert FILE          TLS and nothing else, with this certificate (PEM)\n"
-    "  --tls-key FILE           the key of the certificate\n"
-    "  --output N               which of the guest's screens, from 0 [0]\n"
-    "  --fps N                  frames per second, at most [60]\n"
-    "  --portable               use only what every host has\n"
-    "  -v, --verbose            twice: more\n"
-    "\n"
-    "Beyond loopback it listens only with a password or TLS.\n";
+    "--display web=PORT of 'hesper run'. Beyond loopback it listens only with a password or TLS.\n"
+    "\n";
 
-static bool parse_number(const char *text, uint32_t least, uint32_t most, uint32_t *value)
-{
-    char *end;
-    errno = 0;
-    unsigned long number = strtoul(text, &end, 10);
-    if (*text < '0' || *text > '9' || *end || errno || number < least || number > most)
-        return false;
-    *value = (uint32_t)number;
-    return true;
-}
+static const struct option_row rows[] = {
+    {"fd", "N", "the socket to the device process",
+     OPTION_NUMBER(struct vnc_options, fd, 3, 1 << 20)},
+    {"listen", "ADDRESS[:PORT]",
+     "where viewers connect; or the path of a socket [127.0.0.1, the first free port from 5900; "
+     "with --web only: nowhere]",
+     OPTION_TEXT(struct vnc_options, listen)},
+    {"web", "[ADDRESS:]PORT", "noVNC for browsers [address: that of --listen, 127.0.0.1]",
+     OPTION_TEXT(struct vnc_options, web)},
+    {"web-root", "FOLDER", "noVNC's files [" WEB_ROOT "]",
+     OPTION_TEXT(struct vnc_options, web_root)},
+    {"password-file", "FILE", "viewers must know its first line, the first 8 bytes of it",
+     OPTION_TEXT(struct vnc_options, password_file)},
+    {"tls-cert", "FILE", "TLS and nothing else, with this certificate (PEM)",
+     OPTION_TEXT(struct vnc_options, tls_certificate)},
+    {"tls-key", "FILE", "the key of the certificate", OPTION_TEXT(struct vnc_options, tls_key)},
+    {"output", "N", "which of the guest's screens, from 0 [0]",
+     OPTION_NUMBER(struct vnc_options, output, 0, 15)},
+    {"fps", "N", "frames per second, at most [60]",
+     OPTION_NUMBER(struct vnc_options, fps, 1, 1000)},
+    {"portable", NULL, "use only what every host has", OPTION_FLAG(struct vnc_options, portable)},
+    {"verbose", NULL, "twice: more", OPTION_COUNT(struct vnc_options, verbose), .letter = 'v'},
+    // For a viewer's process.
+    {"name", "NAME", NULL, OPTION_TEXT(struct vnc_options, name)},
+    {"client", "N", NULL, OPTION_NUMBER(struct vnc_options, client, 3, 1 << 20)},
+    {"web-client", NULL, NULL, OPTION_FLAG(struct vnc_options, web_client)},
+    {"local", NULL, NULL, OPTION_FLAG(struct vnc_options, local)},
+    {0},
+};
 
-static bool bad(const char *option, const char *value)
+static const char *mistake(const struct vnc_options *options, int extra)
 {
-    log_error("%s cannot be '%s'; see 'hesper-vnc --help'", option, value);
-    return false;
-}
-
-// False: VNC_USAGE, after a message.
-static bool parse(int argc, char **argv, struct vnc_options *result, bool *help)
-{
-    enum { NAME = 256, CLIENT, WEB_CLIENT, LOCAL };
-    static const struct option options[] = {
-        {"fd", required_argument, NULL, 'f'},
-        {"listen", required_argument, NULL, 'l'},
-        {"web", required_argument, NULL, 'w'},
-        {"web-root", required_argument, NULL, 'r'},
-        {"password-file", required_argument, NULL, 'P'},
-        {"tls-cert", required_argument, NULL, 'c'},
-        {"tls-key", required_argument, NULL, 'k'},
-        {"output", required_argument, NULL, 'o'},
-        {"fps", required_argument, NULL, 's'},
-        {"portable", no_argument, NULL, 'p'},
-        {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},
-        // For a viewer's process.
-        {"name", required_argument, NULL, NAME},
-        {"client", required_argument, NULL, CLIENT},
-        {"web-client", no_argument, NULL, WEB_CLIENT},
-        {"local", no_argument, NULL, LOCAL},
-        {0},
-    };
-    uint32_t number;
-    int option;
-    while ((option = getopt_long(argc, argv, "vh", options, NULL)) != -1) {
-        switch (option) {
-        case 'f':
-            if (!parse_number(optarg, 3, 1 << 20, &number))
-                return bad("--fd", optarg);
-            result->fd = (int)number;
-            break;
-        case 'l':
-            result->listen = optarg;
-            break;
-        case 'w':
-            result->web = optarg;
-            break;
-        case 'r':
-            result->web_root = optarg;
-            break;
-        case 'P':
-            result->password_file = optarg;
-            break;
-        case 'c':
-            result->tls_certificate = optarg;
-            break;
-        case 'k':
-            result->tls_key = optarg;
-            break;
-        case 'o':
-            if (!parse_number(optarg, 0, 15, &result->output))
-                return bad("--output", optarg);
-            break;
-        case 's':
-            if (!parse_number(optarg, 1, 1000, &result->fps))
-                return bad("--fps", optarg);
-            break;
-        case 'p':
-            result->portable = true;
-            break;
-        case 'v':
-            result->verbose++;
-            break;
-        case 'h':
-            *help = true;
-            return true;
-        case NAME:
-            result->name = optarg;
-            break;
-        case CLIENT:
-            if (!parse_number(optarg, 3, 1 << 20, &number))
-                return bad("--client", optarg);
-            result->client = (int)number;
-            break;
-        case WEB_CLIENT:
-            result->web_client = true;
-            break;
-        case LOCAL:
-            result->local = true;
-            break;
-        default:
-            return false; // getopt has said why
-        }
-    }
-    if (optind < argc)
-        return bad("an argument", argv[optind]);
-    if (!result->fd) {
-        log_error("hesper starts this program itself; see 'hesper-vnc --help'");
-        return false;
-    }
-    if (!result->tls_certificate != !result->tls_key) {
-        log_error("TLS takes both --tls-cert and --tls-key");
-        return false;
-    }
-    return true;
+    if (!options->fd || extra)
+        return "hesper starts this program itself; see 'hesper-vnc --help'";
+    if (!options->tls_certificate != !options->tls_key)
+        return "TLS takes both --tls-cert and --tls-key";
+    return NULL;
 }
 
 // Decides where to listen. `web` gets the web address with its port. False after a log line.
@@ -229,13 +137,18 @@ int main(int argc, char **argv)
     struct vnc_options options = {.web_root = WEB_ROOT, .fps = 60, .client = -1, .name = "hesper"};
     if (argc == 2 && !strcmp(argv[1], "starter"))
         return os_starter_main();
-    bool viewer = argc > 1 && !strcmp(argv[1], "viewer"), help = false;
+    bool viewer = argc > 1 && !strcmp(argv[1], "viewer");
+    const struct options command = {
+        .program = "hesper-vnc", .usage = usage, .tables = {{rows, &options}}};
     log_set_tag(viewer ? "vnc viewer" : "vnc");
-    if (!parse(argc - viewer, argv + viewer, &options, &help))
+    argc -= viewer;
+    int first = options_read(&command, argc, argv + viewer);
+    if (first <= 0)
+        return first ? VNC_USAGE : 0;
+    const char *wrong = mistake(&options, argc - first);
+    if (wrong) {
+        log_error("%s", wrong);
         return VNC_USAGE;
-    if (help) {
-        fputs(usage, stdout);
-        return 0;
     }
     if (options.verbose)
         log_set_level(options.verbose > 1 ? LOG_DEBUG : LOG_INFO);

@@ -17,7 +17,7 @@ struct vnc_options {
     const char *tls_certificate, *tls_key;
     uint32_t output, fps;
     bool portable;
-    int verbose;
+    unsigned verbose;
 
     // In a viewer's process only.
     int client;       // the connection

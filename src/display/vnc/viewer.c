@@ -158,7 +158,7 @@ static void command_line(const struct vnc_options *options, bool web, bool local
         arguments[count++] = "--local";
     if (options->portable)
         arguments[count++] = "--portable";
-    for (int i = 0; i < options->verbose && i < 2; i++)
+    for (unsigned i = 0; i < options->verbose && i < 2; i++)
         arguments[count++] = "-v";
     arguments[count] = NULL;
 }

@@ -1,119 +1,68 @@
 #include "display/window/options.h"
 
 #include <SDL.h>
-#include <getopt.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "base/options.h"
 #include "link/display_messages.h"
 
 static const char usage[] =
     "usage: hesper-window --fd N [OPTIONS]\n"
     "\n"
     "Shows a guest's screens in windows. hesper starts it: see --display window of 'hesper run'.\n"
-    "\n"
-    "  --fd N                   the socket to the device process\n"
-    "  --output N|all           which of the guest's screens, from 0 [all]\n"
-    "  --scale fit|whole|none   a picture of another size than its window: as large as it goes,\n"
-    "                           by whole numbers, or as it is [fit]\n"
-    "  --fullscreen             Ctrl+Alt+F changes it\n"
-    "  --grab                   system keys go to the guest too; Ctrl+Alt+G changes it\n"
-    "  --present gpu|upload|software\n"
-    "                           how pictures get into the window [gpu, or what there is]\n"
-    "  --portable               use only what every host has\n"
-    "  -v, --verbose            twice: more\n";
+    "\n";
 
 enum { USAGE = 2 }; // exit status
 
-static bool one_of(const char *text, const char *const *names, int *index)
-{
-    for (int i = 0; names[i]; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *index = i;
-            return true;
-        }
-    }
-    return false;
-}
+static const char *const scales[] = {"fit", "whole", "none", NULL};
+static const char *const presents[] = {"gpu", "upload", "software", NULL};
 
-static bool number(const char *text, int most, int *value)
+static bool take_output(const char *label, const char *text, void *to)
 {
-    char *end;
-    long n = strtol(text, &end, 10);
-    if (end == text || *end || n < 0 || n > most)
+    uint64_t number;
+    bool all = strcmp(text, "all") == 0;
+    if (!all && !option_size(text, LINK_DISPLAY_OUTPUTS - 1, &number)) {
+        log_error("--output is 'all' or a number from 0 to %d, not '%s'", LINK_DISPLAY_OUTPUTS - 1,
+                  text);
         return false;
-    *value = (int)n;
+    }
+    *(int *)to = all ? WINDOW_ALL_OUTPUTS : (int)number;
     return true;
 }
 
-static bool take(struct window_options *options, int option, const char *value)
-{
-    static const char *const scales[] = {"fit", "whole", "none", NULL};
-    static const char *const presents[] = {"gpu", "upload", "software", NULL};
-    int index = 0;
-    bool good = true;
-    switch (option) {
-    case 'f':
-        return number(value, 1 << 20, &options->fd);
-    case 'o':
-        options->output = WINDOW_ALL_OUTPUTS;
-        return strcmp(value, "all") == 0 ||
-               number(value, LINK_DISPLAY_OUTPUTS - 1, &options->output);
-    case 's':
-        good = one_of(value, scales, &index);
-        options->scale = (enum window_scale)index;
-        break;
-    case 'm':
-        good = one_of(value, presents, &index);
-        options->present = (enum window_present)index;
-        break;
-    case 'F':
-        options->fullscreen = true;
-        break;
-    case 'g':
-        options->grab = true;
-        break;
-    case 'p':
-        options->host.portable = true;
-        break;
-    case 'v':
-        options->verbose++;
-        break;
-    }
-    return good;
-}
+static const struct option_row rows[] = {
+    {"fd", "N", "the socket to the device process",
+     OPTION_NUMBER(struct window_options, fd, 3, 1 << 20)},
+    {"output", "N|all", "which of the guest's screens, from 0 [all]",
+     OPTION_TAKE(struct window_options, output, take_output)},
+    {"scale", "fit|whole|none",
+     "a picture of another size than its window: as large as it goes, by whole numbers, or as it "
+     "is [fit]",
+     OPTION_CHOICE(struct window_options, scale, scales)},
+    {"fullscreen", NULL, "Ctrl+Alt+F changes it", OPTION_FLAG(struct window_options, fullscreen)},
+    {"grab", NULL, "system keys go to the guest too; Ctrl+Alt+G changes it",
+     OPTION_FLAG(struct window_options, grab)},
+    {"present", "gpu|upload|software", "how pictures get into the window [gpu, or what there is]",
+     OPTION_CHOICE(struct window_options, present, presents)},
+    {"portable", NULL, "use only what every host has",
+     OPTION_FLAG(struct window_options, host.portable)},
+    {"verbose", NULL, "twice: more", OPTION_COUNT(struct window_options, verbose), .letter = 'v'},
+    {0},
+};
 
 bool window_options_parse(struct window_options *options, int argc, char **argv, int *status)
 {
-    static const struct option known[] = {
-        {"fd", required_argument, NULL, 'f'},    {"output", required_argument, NULL, 'o'},
-        {"scale", required_argument, NULL, 's'}, {"present", required_argument, NULL, 'm'},
-        {"fullscreen", no_argument, NULL, 'F'},  {"grab", no_argument, NULL, 'g'},
-        {"portable", no_argument, NULL, 'p'},    {"verbose", no_argument, NULL, 'v'},
-        {"help", no_argument, NULL, 'h'},        {0},
-    };
-    int option;
+    const struct options command = {
+        .program = "hesper-window", .usage = usage, .tables = {{rows, options}}};
     *options = (struct window_options){.fd = -1, .output = WINDOW_ALL_OUTPUTS};
-    *status = USAGE;
-    while ((option = getopt_long(argc, argv, "vh", known, NULL)) != -1) {
-        if (option == 'h') {
-            fputs(usage, stdout);
-            *status = 0;
-            return false;
-        }
-        if (option == '?')
-            return false;
-        if (!take(options, option, optarg)) {
-            log_error("'%s' is not known here; see 'hesper-window --help'", optarg);
-            return false;
-        }
+    int first = options_read(&command, argc, argv);
+    *status = first ? USAGE : 0;
+    if (first > 0 && (options->fd < 0 || first < argc)) {
+        log_error("hesper starts this program itself; see 'hesper-window --help'");
+        return false;
     }
-    if (options->fd >= 3 && optind == argc)
-        return true;
-    log_error("hesper starts this program itself; see 'hesper-window --help'");
-    return false;
+    return first > 0;
 }
 
 void window_set_hints(void)

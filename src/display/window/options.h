@@ -13,7 +13,7 @@ struct window_options {
     enum window_scale scale;
     enum window_present present;
     bool fullscreen, grab;
-    int verbose;
+    unsigned verbose;
     struct os_options host;
 };
 
