@@ -29,10 +29,10 @@ PATIENCE = 900
 
 
 def qemu(kernel=""):
-    """The one for this machine, or for a guest that names another architecture."""
+    """The one for this machine, or for a guest that names another architecture; HESPER_QEMU is another."""
     if "-arm64" in kernel and os.uname().machine != "aarch64":
         return os.path.join(FILES, "qemu-arm64/qemu-system-aarch64")
-    return os.path.join(FILES, "qemu/qemu-system-" + os.uname().machine)
+    return os.environ.get("HESPER_QEMU") or os.path.join(FILES, "qemu/qemu-system-" + os.uname().machine)
 
 
 class Gone(Exception):
