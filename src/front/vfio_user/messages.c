@@ -238,16 +238,18 @@ static int reset(struct vfio_user *vfio, const struct vfio_message *message)
 
 static void on_answer(struct vfio_user *vfio, const struct vfio_message *message)
 {
-    uint16_t value;
+    uint16_t value, early;
+    const uint8_t *bytes = message->payload;
     if (!vfio->asked || message->header.id != vfio->asked ||
         message->header.command != VFIO_USER_DMA_READ)
         return;
     vfio->asked = 0;
     if (message->header.flags & VFIO_USER_ERROR ||
-        message->size < VFIO_DMA_READ_BYTES + sizeof(value))
+        message->size != sizeof(struct vfio_dma_read) + sizeof(value))
         return;
-    memcpy(&value, (const uint8_t *)message->payload + VFIO_DMA_READ_BYTES, sizeof(value));
-    vfio_user_answered(vfio, value);
+    memcpy(&value, bytes + sizeof(struct vfio_dma_read), sizeof(value));
+    memcpy(&early, bytes + VFIO_DMA_READ_EARLY, sizeof(early));
+    vfio_user_answered(vfio, value | early);
 }
 
 void vfio_user_handle(struct vfio_user *vfio, struct vfio_message *message)

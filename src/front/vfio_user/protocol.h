@@ -110,13 +110,14 @@ struct vfio_region_access {
     uint8_t bytes[];
 };
 
-// QEMU takes no less than 16 bytes as the question. Its answer's bytes begin at the 12th.
+// The answer is the question with the bytes that were read behind it. By the sources of QEMU 10,
+// whose count has 32 bits, they begin at VFIO_DMA_READ_EARLY, and what is behind them is zero;
+// QEMU 11.1 has them at the end.
 struct vfio_dma_read {
     uint64_t address;
-    uint32_t count;
-    uint32_t padding;
+    uint64_t count;
 };
-#define VFIO_DMA_READ_BYTES 12u
+#define VFIO_DMA_READ_EARLY 12u
 
 _Static_assert(sizeof(struct vfio_header) == 16, "vfio-user header");
 _Static_assert(sizeof(struct vfio_dma_map) == 32, "DMA_MAP");

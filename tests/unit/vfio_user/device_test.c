@@ -4,6 +4,7 @@
 #include "os/shm.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -281,27 +282,52 @@ static void it_is_found_out_when_the_kick_was_early_too(void **state)
     assert_true(client_silent(c));
 }
 
-static void memory_that_is_not_shared_is_found_out(void **state)
+// What is logged while QEMU answers that the index it sees is `index`, its bytes at `at`.
+static void answer_and_hear(struct client *c, unsigned at, uint16_t index, char *said, size_t size)
 {
-    struct client *c = *state;
     struct vfio_header header;
     struct vfio_dma_read question;
-    client_start_driver(c);
+    FILE *log = tmpfile();
     client_kick(c, 0);
     assert_int_equal(client_receive(c, &header, &question, NULL), sizeof(question));
     assert_int_equal(header.command, VFIO_USER_DMA_READ);
     assert_int_equal(question.address, GUEST_ADDRESS + 0x400 + 2);
     assert_int_equal(question.count, 2);
-    uint8_t answer[16 + 2] = {0};
-    answer[VFIO_DMA_READ_BYTES] = 1;
+    uint8_t message[sizeof(header) + sizeof(question) + sizeof(index)] = {0};
     header.flags = VFIO_USER_REPLY;
-    header.size = sizeof(header) + sizeof(answer);
-    uint8_t message[sizeof(header) + sizeof(answer)];
+    header.size = sizeof(message);
     memcpy(message, &header, sizeof(header));
-    memcpy(message + sizeof(header), answer, sizeof(answer));
-    assert_int_equal(write(c->socket, message, sizeof(message)), sizeof(message));
+    memcpy(message + sizeof(header) + at, &index, sizeof(index));
+    int error_output = dup(STDERR_FILENO);
+    dup2(fileno(log), STDERR_FILENO);
+    ssize_t written = write(c->socket, message, sizeof(message));
+    client_turn(c);
+    dup2(error_output, STDERR_FILENO);
+    close(error_output);
+    assert_int_equal(written, sizeof(message));
+    rewind(log);
+    said[fread(said, 1, size - 1, log)] = 0;
+    fclose(log);
     client_kick(c, 0); // told once, asked once
     assert_true(client_silent(c));
+}
+
+static void memory_that_is_not_shared_is_found_out(void **state)
+{
+    static const unsigned places[] = {VFIO_DMA_READ_EARLY, sizeof(struct vfio_dma_read)};
+    struct client *c = *state;
+    char said[1024];
+    for (unsigned i = 0; i < 2; i++) {
+        client_start_driver(c);
+        answer_and_hear(c, places[i], 1, said, sizeof(said));
+        assert_non_null(strstr(said, "memory is not shared with hesper"));
+        assert_non_null(strstr(said, "share=on"));
+        assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1); // one line
+        assert_int_equal(client_ask(c, VFIO_USER_RESET, NULL, 0, NULL, 0, NULL, NULL), 0);
+    }
+    client_start_driver(c); // a kick too many
+    answer_and_hear(c, places[1], 0, said, sizeof(said));
+    assert_string_equal(said, "");
 }
 
 int main(void)
