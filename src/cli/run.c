@@ -266,6 +266,13 @@ static void on_copied(void *data, const char *text, size_t size)
     cli_clipboard_offer(run->clipboard, text, size);
 }
 
+// Firmware and kernels that do not know our keyboard know QEMU's.
+static void on_unheard(void *data, unsigned key, bool down)
+{
+    struct run *run = data;
+    cli_monitor_key(run->monitor, key, down);
+}
+
 // Made before QEMU is, so that there is nothing in the file system.
 static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *count)
 {
@@ -509,6 +516,7 @@ static int run_machine(struct run *run, int argc, char **argv)
     run->options.machine.seat = &run->device.seat;
     run->device.ready = on_ready;
     run->device.copied = on_copied;
+    run->device.unheard = on_unheard;
     run->device.closed = on_closed;
     run->device.state = on_state;
     run->device.order = on_order;

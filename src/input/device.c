@@ -232,6 +232,11 @@ size_t input_device_send(struct input_device *device, const struct input_event *
     return ignored;
 }
 
+bool input_device_is_read(const struct input_device *device)
+{
+    return device->running;
+}
+
 void input_device_wake(struct input_device *device)
 {
     deliver(device);

@@ -103,6 +103,8 @@ void input_device_request(struct input_device *device, unsigned queue, const str
 // because the device has no such events.
 size_t input_device_send(struct input_device *device, const struct input_event *events,
                          size_t count);
+// Whether a driver reads what is sent. None does in firmware and kernels that do not know it.
+bool input_device_is_read(const struct input_device *device);
 // The time given to `wake` has come.
 void input_device_wake(struct input_device *device);
 // Nothing is held down any more. A group that has begun is dropped.

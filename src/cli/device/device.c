@@ -184,11 +184,18 @@ static void on_leds(void *data, uint32_t leds)
     cli_displays_set_leds(&device->displays, leds);
 }
 
+static void on_unheard(void *data, unsigned key, bool down)
+{
+    struct cli_device *device = data;
+    device->unheard(device->data, key, down);
+}
+
 static void start_displays(struct cli_device *device)
 {
     struct cli_displays *displays = &device->displays;
     device->seat.data = device;
     device->seat.leds = on_leds;
+    device->seat.unheard = device->unheard ? on_unheard : NULL;
     displays->input = on_input;
     displays->input_lost = on_input_lost;
     displays->data = device;

@@ -58,6 +58,11 @@ bool cli_seat_parse(const char *label, const char *text, void *to)
     return good;
 }
 
+bool cli_seat_has_keyboard(const struct cli_seat *seat)
+{
+    return seat->wanted >> INPUT_KEYBOARD & 1;
+}
+
 // ---- connections ----------------------------------------------------------
 
 static void on_leds(void *data, uint32_t leds)
@@ -234,6 +239,25 @@ static struct input_device *model(const struct cli_seat *seat, unsigned kind)
     return there ? machine_input_device(seat->devices[kind].input) : NULL;
 }
 
+// A key goes up where it went down, whoever hears of the next one.
+static void tell_unheard(struct cli_seat *seat, unsigned key, bool down, bool heard)
+{
+    uint64_t *keys = &seat->unheard_down[key / 64], bit = 1ull << key % 64;
+    if (down ? heard : !(*keys & bit))
+        return;
+    *keys = down ? *keys | bit : *keys & ~bit;
+    seat->unheard(seat->data, key, down);
+}
+
+static void offer_elsewhere(struct cli_seat *seat, const struct input_device *keyboard,
+                            const struct input_event *events, size_t count)
+{
+    bool heard = input_device_is_read(keyboard);
+    for (size_t i = 0; i < count; i++)
+        if (events[i].type == INPUT_EV_KEY && events[i].code < 128)
+            tell_unheard(seat, events[i].code, events[i].value, heard);
+}
+
 void cli_seat_input(struct cli_seat *seat, const struct link_input *events, size_t count)
 {
     enum { PIECE = 64 };
@@ -245,6 +269,8 @@ void cli_seat_input(struct cli_seat *seat, const struct link_input *events, size
         for (; i < count && events[i].device == kind && size < PIECE; i++)
             piece[size++] = (struct input_event){events[i].type, events[i].code, events[i].value};
         struct input_device *device = model(seat, kind);
+        if (device && kind == INPUT_KEYBOARD && seat->unheard)
+            offer_elsewhere(seat, device, piece, size);
         if (device)
             unknown += input_device_send(device, piece, size);
         else if (kind >= CLI_SEAT_DEVICES)
@@ -256,6 +282,8 @@ void cli_seat_input(struct cli_seat *seat, const struct link_input *events, size
 
 void cli_seat_release_all(struct cli_seat *seat)
 {
+    for (unsigned key = 0; key < 128 && seat->unheard; key++)
+        tell_unheard(seat, key, false, true);
     for (unsigned i = 0; i < CLI_SEAT_DEVICES; i++) {
         struct input_device *device = model(seat, i);
         if (device)

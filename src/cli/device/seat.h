@@ -23,6 +23,8 @@ struct cli_seat {
     enum cli_front front;                    // of every device; auto: as each of them is spoken to
     unsigned wanted;                         // bit n: device n of enum link_input_device
     void (*leds)(void *data, uint32_t leds); // of the keyboard, for displays; may be NULL
+    // A key that the guest's driver of the keyboard does not hear, as there is none; may be NULL.
+    void (*unheard)(void *data, unsigned key, bool down);
     void *data;
 
     // Private.
@@ -37,6 +39,7 @@ struct cli_seat {
         struct os_source *source;
         struct cli_janitor janitor;
     } devices[CLI_SEAT_DEVICES];
+    uint64_t unheard_down[2]; // bit n: key n, of those that were not heard
     struct log_limit limit;
 };
 
@@ -45,6 +48,8 @@ void cli_seat_init(struct cli_seat *seat);
 // The value of --input: "none", or a list of keyboard, pointer, touch, mouse, pad, pad2 to pad4.
 // False after a log line.
 bool cli_seat_parse(const char *label, const char *text, void *seat);
+
+bool cli_seat_has_keyboard(const struct cli_seat *seat);
 
 // Makes a connection for each device. QEMU's ends are added to `fds`, at most CLI_SEAT_DEVICES; the
 // caller closes them when QEMU is started. False after a log line.

@@ -223,6 +223,13 @@ static void add_agent(const struct cli_machine *machine, struct cli_arguments *a
                       "-bus.0,chardev=" CLI_MONITOR_AGENT "-socket,name=org.qemu.guest_agent.0");
 }
 
+// UEFI of machines without a PC's keyboard hears USB's only.
+static bool needs_usb_keyboard(const struct cli_machine *machine, const struct cli_qemu *qemu)
+{
+    return machine->firmware && machine->seat && cli_seat_has_keyboard(machine->seat) &&
+           strcmp(qemu->machine, "x86_64");
+}
+
 bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_qemu *qemu,
                            bool portable, const struct cli_gpu_address *gpu,
                            struct cli_arguments *arguments)
@@ -263,7 +270,7 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     cli_arguments_add(arguments, "virtio-rng-pci");
     add_network(machine, arguments);
     cli_shares_add_arguments(&machine->shares, arguments);
-    cli_usb_add(machine->usb, machine->usb_count, arguments);
+    cli_usb_add(machine->usb, machine->usb_count, needs_usb_keyboard(machine, qemu), arguments);
     if (machine->clipboard)
         cli_clipboard_add(arguments);
     if (machine->sound && !cli_sound_add(machine->sound, qemu, arguments))

@@ -65,12 +65,17 @@ bool cli_usb_check(const struct cli_usb *usb)
     return true;
 }
 
-void cli_usb_add(const struct cli_usb *list, unsigned count, struct cli_arguments *arguments)
+void cli_usb_add(const struct cli_usb *list, unsigned count, bool keyboard,
+                 struct cli_arguments *arguments)
 {
-    if (!count)
+    if (!count && !keyboard)
         return;
     cli_arguments_add(arguments, "-device");
     cli_arguments_add(arguments, "qemu-xhci,id=hesper-usb");
+    if (keyboard) {
+        cli_arguments_add(arguments, "-device");
+        cli_arguments_add(arguments, "usb-kbd,bus=hesper-usb.0");
+    }
     for (unsigned i = 0; i < count; i++) {
         cli_arguments_add(arguments, "-device");
         cli_arguments_add(arguments, "usb-host,bus=hesper-usb.0,vendorid=0x%04x,productid=0x%04x",

@@ -19,7 +19,9 @@ bool cli_usb_parse(struct cli_usb *usb, const char *text);
 // Says if the device is not there yet: the guest gets it when it is plugged in.
 // Errors: false after a log line: this user may not have it.
 bool cli_usb_check(const struct cli_usb *usb);
-// A controller with all of them, if there are any.
-void cli_usb_add(const struct cli_usb *list, unsigned count, struct cli_arguments *arguments);
+// A controller with all of them, and a keyboard of QEMU's own if one is wanted; nothing, if there
+// would be nothing on it.
+void cli_usb_add(const struct cli_usb *list, unsigned count, bool keyboard,
+                 struct cli_arguments *arguments);
 
 #endif

@@ -15,6 +15,8 @@
 #define NS_PER_S 1000000000ull
 // How often a machine that stopped for want of room on the host's disk is told to try again.
 #define RETRY_NS (5 * NS_PER_S)
+// Keys that QEMU has not answered: more may not fit into the socket. As many may still go up.
+enum { MOST_KEYS = 32 };
 
 struct cli_monitor {
     struct os_loop *loop;
@@ -25,13 +27,14 @@ struct cli_monitor {
     void *data;
     char line[16384]; // the answers that we ask for and the events that we know are short
     size_t used;
-    bool too_long; // the line does not fit: it is left out
-    bool listens;  // QEMU has greeted us
-    bool stopped;  // the machine stands still, for whatever reason
-    bool held;     // a person wants it to
-    bool full;     // said that the disk is, and not yet that it goes on
-    bool retried;  // and QEMU was told to try again
-    bool heard;    // an agent in the guest listens at its port
+    bool too_long;       // the line does not fit: it is left out
+    bool listens;        // QEMU has greeted us
+    bool stopped;        // the machine stands still, for whatever reason
+    bool held;           // a person wants it to
+    bool full;           // said that the disk is, and not yet that it goes on
+    bool retried;        // and QEMU was told to try again
+    bool heard;          // an agent in the guest listens at its port
+    unsigned unanswered; // commands
 };
 
 static void close_monitor(struct cli_monitor *monitor)
@@ -45,12 +48,17 @@ static void close_monitor(struct cli_monitor *monitor)
 }
 
 // QEMU reads at once what is so short.
+static bool say(struct cli_monitor *monitor, const char *text, int length)
+{
+    monitor->unanswered++;
+    return monitor->fd >= 0 &&
+           os_socket_send(monitor->fd, text, (size_t)length, NULL, 0) == (ssize_t)length;
+}
+
 static bool tell(struct cli_monitor *monitor, const char *command)
 {
     char text[96];
-    int length = snprintf(text, sizeof(text), "{\"execute\":\"%s\"}\n", command);
-    return monitor->fd >= 0 &&
-           os_socket_send(monitor->fd, text, (size_t)length, NULL, 0) == (ssize_t)length;
+    return say(monitor, text, snprintf(text, sizeof(text), "{\"execute\":\"%s\"}\n", command));
 }
 
 static void on_retry(void *data)
@@ -120,6 +128,9 @@ static void take_line(struct cli_monitor *monitor)
         return;
     if (json_member(whole, "QMP", &member))
         monitor->listens = tell(monitor, "qmp_capabilities");
+    if (monitor->unanswered &&
+        (json_member(whole, "return", &member) || json_member(whole, "error", &member)))
+        monitor->unanswered--;
     if (!json_member(whole, "event", &member) || !json_copy(member, event, sizeof(event)))
         return;
     log_debug("QEMU: %s", event);
@@ -221,6 +232,31 @@ bool cli_monitor_resume(struct cli_monitor *monitor)
         return false;
     monitor->held = false;
     return true;
+}
+
+// QEMU's number of a key: that of the first PC's keyboards, which Linux's are up to 88, and 0x80
+// more for the keys that came later; 0: none.
+static unsigned number_of(unsigned key)
+{
+    static const uint8_t later[] = {
+        [96] = 0x9c,  [97] = 0x9d,  [98] = 0xb5,  [99] = 0x54,  [100] = 0xb8, [102] = 0xc7,
+        [103] = 0xc8, [104] = 0xc9, [105] = 0xcb, [106] = 0xcd, [107] = 0xcf, [108] = 0xd0,
+        [109] = 0xd1, [110] = 0xd2, [111] = 0xd3, [125] = 0xdb, [126] = 0xdc, [127] = 0xdd};
+    return key <= 88 ? key : key < sizeof(later) ? later[key] : 0;
+}
+
+void cli_monitor_key(struct cli_monitor *monitor, unsigned key, bool down)
+{
+    char text[192];
+    if (!monitor || !monitor->listens || monitor->stopped || !number_of(key) ||
+        monitor->unanswered >= (down ? MOST_KEYS : 2 * MOST_KEYS))
+        return;
+    int length =
+        snprintf(text, sizeof(text),
+                 "{\"execute\":\"input-send-event\",\"arguments\":{\"events\":[{\"type\":\"key\","
+                 "\"data\":{\"down\":%s,\"key\":{\"type\":\"number\",\"data\":%u}}}]}}\n",
+                 down ? "true" : "false", number_of(key));
+    say(monitor, text, length);
 }
 
 const char *cli_monitor_state(const struct cli_monitor *monitor)

@@ -1,0 +1,143 @@
+// What QEMU's monitor is told of keys.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cli/qemu/monitor.h"
+
+static struct os_loop *loop;
+static struct cli_monitor *monitor;
+static int qemu;
+
+static void on_change(void *data)
+{
+    (void)data;
+}
+
+static void on_idle(void *data)
+{
+    (void)data;
+    os_loop_stop(loop, 0);
+}
+
+static void qemu_says(const char *line)
+{
+    assert_int_equal(write(qemu, line, strlen(line)), strlen(line));
+    os_loop_run(loop);
+}
+
+// All that it was told since; "" if nothing.
+static const char *qemu_hears(void)
+{
+    static char text[65536];
+    ssize_t got = recv(qemu, text, sizeof(text) - 1, MSG_DONTWAIT);
+    text[got > 0 ? got : 0] = 0;
+    return text;
+}
+
+static unsigned count(const char *text, const char *what)
+{
+    unsigned found = 0;
+    for (; (text = strstr(text, what)); text++)
+        found++;
+    return found;
+}
+
+static int set_up(void **state)
+{
+    int ends[2];
+    (void)state;
+    if (os_loop_create(&loop) || socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+        return -1;
+    os_loop_set_idle(loop, on_idle, NULL);
+    qemu = ends[1];
+    monitor = cli_monitor_create(loop, ends[0], -1, on_change, NULL);
+    return monitor ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    cli_monitor_destroy(monitor);
+    os_loop_destroy(loop);
+    close(qemu);
+    return 0;
+}
+
+static void greet(void)
+{
+    cli_monitor_key(monitor, 30, true); // QEMU does not listen yet
+    assert_string_equal(qemu_hears(), "");
+    qemu_says("{\"QMP\": {\"version\": {}}}\n");
+    assert_int_equal(count(qemu_hears(), "qmp_capabilities"), 1);
+    qemu_says("{\"return\": {}}\n");
+}
+
+static void keys_have_qemus_numbers(void **state)
+{
+    static const struct {
+        unsigned key, number;
+    } keys[] = {{1, 1}, {30, 30}, {88, 88}, {97, 0x9d}, {103, 0xc8}, {108, 0xd0}, {125, 0xdb}};
+    (void)state;
+    greet();
+    for (unsigned i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        char wanted[64];
+        cli_monitor_key(monitor, keys[i].key, i % 2);
+        const char *heard = qemu_hears();
+        snprintf(wanted, sizeof(wanted), "\"data\":%u}", keys[i].number);
+        assert_non_null(strstr(heard, wanted));
+        assert_non_null(strstr(heard, i % 2 ? "\"down\":true" : "\"down\":false"));
+        qemu_says("{\"return\": {}}\n");
+    }
+    cli_monitor_key(monitor, 0, true);
+    cli_monitor_key(monitor, 101, true);
+    cli_monitor_key(monitor, 4000, true);
+    assert_string_equal(qemu_hears(), "");
+}
+
+// What QEMU does not answer does not fill its socket, and keys that are down may go up.
+static void a_qemu_that_does_not_answer_is_told_little(void **state)
+{
+    (void)state;
+    greet();
+    for (unsigned i = 0; i < 1000; i++)
+        cli_monitor_key(monitor, 30, true);
+    assert_int_equal(count(qemu_hears(), "\"down\":true"), 32);
+    for (unsigned i = 0; i < 1000; i++)
+        cli_monitor_key(monitor, 30, false);
+    assert_int_equal(count(qemu_hears(), "\"down\":false"), 32);
+    for (unsigned i = 0; i < 64; i++)
+        qemu_says("{\"return\": {}}\n");
+    cli_monitor_key(monitor, 30, true);
+    assert_int_equal(count(qemu_hears(), "\"down\":true"), 1);
+}
+
+static void a_machine_that_stands_still_is_told_nothing(void **state)
+{
+    (void)state;
+    greet();
+    qemu_says("{\"event\": \"STOP\"}\n");
+    cli_monitor_key(monitor, 30, true);
+    assert_string_equal(qemu_hears(), "");
+    qemu_says("{\"event\": \"RESUME\"}\n");
+    cli_monitor_key(monitor, 30, true);
+    assert_int_equal(count(qemu_hears(), "\"down\":true"), 1);
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        TEST(keys_have_qemus_numbers),
+        TEST(a_qemu_that_does_not_answer_is_told_little),
+        TEST(a_machine_that_stands_still_is_told_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
