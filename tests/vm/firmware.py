@@ -66,13 +66,19 @@ def see(client, condition, what):
 class FromPowerOn:
     """Before vm.Vm, or what is made of it: the machine has no kernel by its command line."""
 
-    def __init__(self, *args, options=(), **more):
+    def __init__(self, *args, options=(), pictures=None, **more):
+        """pictures: a folder in which some of what was on the screen is kept."""
         port = person.free_port()
         self.address = ("127.0.0.1", port)
         options = ["--front", "vfio-user", "--firmware", "uefi", "--display", f"vnc=127.0.0.1:{port}", *options]
         super().__init__(*args, options=options, **more)
         self.machine = os.path.basename(vm.qemu(self.kernel)).removeprefix("qemu-system-")
-        self.boots_seen = []
+        self.boots_seen, self.pictures = [], pictures
+
+    def keep(self, client, name):
+        if self.pictures:
+            client.until(lambda: False, 2)  # it is being drawn
+            client.png(os.path.join(self.pictures, name + ".png"))
 
     def make_disk(self):
         """A folder that QEMU shows as a disk with a file system for firmware."""
@@ -114,12 +120,15 @@ class FromPowerOn:
         try:
             see(client, lambda: shown(client), "a picture of firmware")
             first = time.monotonic() - began
+            self.keep(client, "1-firmware")
             see(client, lambda: menu_bar(client) is not None, "GRUB's menu")
             menu, bar = time.monotonic() - began, menu_bar(client)
             client.type(DOWN)
             see(client, lambda: (menu_bar(client) or 0) > bar, "the menu's bar further down")
+            self.keep(client, "2-menu")
             client.type(ENTER)
             see(client, lambda: menu_bar(client) is None, "the end of the menu")
+            self.keep(client, "3-kernel")
             return first, menu
         finally:
             client.close()
