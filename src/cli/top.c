@@ -25,7 +25,8 @@ static const char usage[] =
     "  CARD      memory of a graphics card that has its own\n"
     "  RESIDENT  what its worker has in memory, driver and shaders included\n"
     "  SUBMIT/s, FENCE/s, WAKE/s  submissions to queues, fences retired, rings that were woken\n"
-    "  REFUSED   allocations that the budget had no room for (--gpu-memory)\n"
+    "  FILES     descriptors that its worker and the device process hold for it\n"
+    "  REFUSED   allocations that the budget had no room for (--gpu-memory), and files\n"
     "\n";
 
 enum { MAX_SERVERS = 32, ONCE_MS = 500, EACH_MS = 1000 };
@@ -41,6 +42,8 @@ enum number {
     OBJECTS,
     RINGS,
     RESOURCES,
+    DESCRIPTORS,
+    WORKER_DESCRIPTORS,
     SUBMISSIONS,
     FENCES,
     WAKES,
@@ -61,6 +64,8 @@ static const char *const keys[NUMBERS] = {"mappable_bytes",
                                           "objects",
                                           "rings",
                                           "resources",
+                                          "descriptors",
+                                          "worker_descriptors",
                                           "submissions",
                                           "fences",
                                           "wakes",
@@ -77,7 +82,8 @@ struct program {
 
 struct server {
     char path[108], name[128];
-    int64_t pid, frames, lost, memory, memory_limit, card, card_limit;
+    int64_t pid, frames, lost, memory, memory_limit, card, card_limit, descriptors,
+        descriptor_limit;
     struct program *programs;
     unsigned count;
 };
@@ -140,6 +146,8 @@ static bool take_server(struct json root, struct server *server)
     server->memory_limit = integer(root, "memory_limit");
     server->card = integer(root, "card_bytes");
     server->card_limit = integer(root, "card_limit");
+    server->descriptors = integer(root, "descriptors");
+    server->descriptor_limit = integer(root, "descriptor_limit");
     while (json_next(contexts, &item)) {
         struct program *more =
             realloc(server->programs, (server->count + 1) * sizeof(*server->programs));
@@ -260,20 +268,22 @@ static void print_server(const struct server *now, const struct server *before, 
     print_memory("card", now->card, now->card_limit);
     printf("  frames %lld/s  lost %lld\n", (long long)frames, (long long)now->lost);
     printf("  CONTEXT     PID  PROGRAM           CPU   GPU  MEMORY    CARD RESIDENT  OBJECTS RINGS "
-           "SUBMIT/s FENCE/s WAKE/s REFUSED\n");
+           "FILES SUBMIT/s FENCE/s WAKE/s REFUSED\n");
     for (unsigned i = 0; i < now->count; i++) {
         const struct program *program = &now->programs[i], *was = find_program(before, program);
         const int64_t *numbers = program->numbers;
         char memory[16], card[16], resident[16];
-        printf("  %7lld %7lld  %-15.15s %4lld%% %4lld%% %7s %7s %8s %8lld %5lld %8lld %7lld %6lld "
-               "%7lld\n",
+        printf("  %7lld %7lld  %-15.15s %4lld%% %4lld%% %7s %7s %8s %8lld %5lld %5lld %8lld %7lld "
+               "%6lld %7lld\n",
                (long long)program->context, (long long)program->pid, program->name,
                (long long)percent(program, was, CPU_NS, ns),
                (long long)percent(program, was, BUSY_NS, ns),
                size_text(host_memory(program), memory),
                size_text(numbers[CARD] + numbers[DRIVER], card),
                size_text(numbers[RESIDENT], resident), (long long)numbers[OBJECTS],
-               (long long)numbers[RINGS], (long long)rate(program, was, SUBMISSIONS, ns),
+               (long long)numbers[RINGS],
+               (long long)(numbers[DESCRIPTORS] + numbers[WORKER_DESCRIPTORS]),
+               (long long)rate(program, was, SUBMISSIONS, ns),
                (long long)rate(program, was, FENCES, ns), (long long)rate(program, was, WAKES, ns),
                (long long)numbers[REFUSALS]);
     }
@@ -290,6 +300,8 @@ static void put_server(struct json_writer *json, const struct server *now,
     json_number(json, "memory_limit", now->memory_limit);
     json_number(json, "card_bytes", now->card);
     json_number(json, "card_limit", now->card_limit);
+    json_number(json, "descriptors", now->descriptors);
+    json_number(json, "descriptor_limit", now->descriptor_limit);
     json_number(json, "frames", now->frames);
     json_number(json, "contexts_lost", now->lost);
     json_open(json, "contexts", '[');

@@ -68,11 +68,11 @@ static struct gpu_outcome create_shm(struct gpu_device *device, struct gpu_reque
     const char *why = "the memory for contexts is used up";
     if (checked_align_u64(resource->size, device->options.page_size, &size) &&
         checked_range(device->shm_bytes, size, device->options.aperture_size) &&
-        renderer_account_charge(account, size)) {
+        renderer_account_charge(account, LINK_MEMORY_HOST, size)) {
         resource->account = renderer_account_ref(account);
         resource->charged = size;
         device->shm_bytes += size;
-        int error = gpu_file_create("hesper-shm", size, false, &resource->file);
+        int error = gpu_file_create(account, "hesper-shm", size, false, &resource->file);
         attachment = error ? NULL : gpu_attachment_create(context, resource);
         why = strerror(error ? -error : ENOMEM);
     }
@@ -147,6 +147,8 @@ static enum gpu_response_type export_error(int error)
     switch (error) {
     case -ENOMEM:
     case -ENOSPC:
+    case -EMFILE:
+    case -ENFILE:
         return GPU_RESP_ERR_OUT_OF_MEMORY;
     case -ENOENT:
     case -EINVAL:
@@ -177,7 +179,7 @@ void gpu_blob_answered(struct gpu_context *context, struct renderer_blob *blob, 
     resource->creator = NULL;
     resource->exporter = NULL;
     if (!error && memory) {
-        error = gpu_file_adopt(device, memory->fd, &resource->file);
+        error = gpu_file_adopt(device, resource->account, memory->fd, &resource->file);
         resource->offset = memory->offset;
         resource->map_info = memory->map_info;
     }

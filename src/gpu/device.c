@@ -137,6 +137,9 @@ struct gpu_device *gpu_device_create(struct os_loop *loop, const struct gpu_opti
     device->loop = loop;
     device->options = *options;
     device->front = *front;
+    // Each context's worker has a descriptor for each of its resources, and as many as we.
+    if (device->options.max_resources > renderers_descriptors())
+        device->options.max_resources = renderers_descriptors();
     device->uuid_seed = os_now_ns() * 0x9e3779b97f4a7c15u ^ (uint64_t)getpid() << 32;
     list_init(&device->listeners);
     list_init(&device->live);
@@ -150,7 +153,7 @@ struct gpu_device *gpu_device_create(struct os_loop *loop, const struct gpu_opti
         device->outputs[i].dpi = options->edid_dpi ? options->edid_dpi : 96;
         list_init(&device->outputs[i].flushes);
     }
-    device->renderers = create_renderers(loop, options);
+    device->renderers = create_renderers(loop, &device->options);
     device->end_round = os_loop_add_timer(loop, 0, end_round, device);
     device->pace_timer = os_loop_add_timer(loop, 0, gpu_pace_timer, device);
     if (!device->renderers || !device->end_round || !device->pace_timer) {

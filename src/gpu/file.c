@@ -9,35 +9,66 @@
 #include "gpu/listeners.h"
 #include "os/os.h"
 #include "os/shm.h"
+#include "renderer/renderer.h"
 
 static struct gpu_file **bucket_of(struct gpu_device *device, uint64_t inode)
 {
     return &device->files[inode % GPU_FILE_BUCKETS];
 }
 
-int gpu_file_create(const char *label, uint64_t size, bool mapped, struct gpu_file **created)
+// With a descriptor counted, but without one. Errors: -errno; *created is NULL then.
+static int file_new(struct renderer_account *account, struct gpu_file **created)
+{
+    *created = NULL;
+    if (!renderer_account_charge(account, RENDERER_DESCRIPTORS, 1))
+        return -EMFILE;
+    struct gpu_file *file = calloc(1, sizeof(*file));
+    if (!file) {
+        renderer_account_discharge(account, RENDERER_DESCRIPTORS, 1);
+        return -ENOMEM;
+    }
+    file->references = 1;
+    file->fd = -1;
+    file->account = renderer_account_ref(account);
+    *created = file;
+    return 0;
+}
+
+static void file_free(struct gpu_file *file)
+{
+    os_shm_unmap(file->address, file->size);
+    if (file->fd >= 0)
+        close(file->fd);
+    renderer_account_discharge(file->account, RENDERER_DESCRIPTORS, 1);
+    renderer_account_unref(file->account);
+    free(file);
+}
+
+int gpu_file_create(struct renderer_account *account, const char *label, uint64_t size, bool mapped,
+                    struct gpu_file **created)
 {
     void *address = NULL;
+    struct gpu_file *file;
     *created = NULL;
-    struct gpu_file *file = malloc(sizeof(*file));
-    if (!file)
-        return -ENOMEM;
-    int fd = os_shm_create(label, size), error = fd < 0 ? fd : 0;
-    if (mapped && !error)
-        error = os_shm_map(fd, 0, size, &address);
-    if (error) {
-        if (fd >= 0)
-            close(fd);
-        free(file);
-        return error;
+    int result = file_new(account, &file);
+    if (result)
+        return result;
+    file->fd = result = os_shm_create(label, size);
+    if (mapped && result >= 0)
+        result = os_shm_map(file->fd, 0, size, &address);
+    if (result < 0) {
+        file_free(file);
+        return result;
     }
-    *file = (struct gpu_file){.references = 1, .fd = fd, .size = size, .address = address};
+    file->size = size;
+    file->address = address;
     *created = file;
     return 0;
 }
 
 // The file, known already or new; a known one leaves `fd` unused.
-static int adopt(struct gpu_device *device, int fd, struct gpu_file **adopted)
+static int adopt(struct gpu_device *device, struct renderer_account *account, int fd,
+                 struct gpu_file **adopted)
 {
     struct stat status;
     if (fstat(fd, &status) < 0)
@@ -54,11 +85,14 @@ static int adopt(struct gpu_device *device, int fd, struct gpu_file **adopted)
         }
     if (!os_shm_is_fixed(fd))
         return -EPERM;
-    struct gpu_file *file = malloc(sizeof(*file));
-    if (!file)
-        return -ENOMEM;
-    *file = (struct gpu_file){
-        .references = 1, .fd = fd, .device = id_device, .inode = inode, .size = (uint64_t)size};
+    struct gpu_file *file;
+    int error = file_new(account, &file);
+    if (error)
+        return error;
+    file->fd = fd;
+    file->device = id_device;
+    file->inode = inode;
+    file->size = (uint64_t)size;
     if (inode) {
         file->next = *bucket;
         *bucket = file;
@@ -67,10 +101,11 @@ static int adopt(struct gpu_device *device, int fd, struct gpu_file **adopted)
     return 0;
 }
 
-int gpu_file_adopt(struct gpu_device *device, int fd, struct gpu_file **adopted)
+int gpu_file_adopt(struct gpu_device *device, struct renderer_account *account, int fd,
+                   struct gpu_file **adopted)
 {
     *adopted = NULL;
-    int error = adopt(device, fd, adopted);
+    int error = adopt(device, account, fd, adopted);
     if (error || (*adopted)->fd != fd)
         close(fd);
     return error;
@@ -95,9 +130,7 @@ void gpu_file_unref(struct gpu_device *device, struct gpu_file *file)
     }
     if (file->id)
         gpu_listeners_file_gone(device, file->id);
-    os_shm_unmap(file->address, file->size);
-    close(file->fd);
-    free(file);
+    file_free(file);
 }
 
 int gpu_file_map(const struct gpu_file *file, uint64_t offset, uint64_t size, const uint8_t **bytes,

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 struct gpu_device;
+struct renderer_account;
 
 struct gpu_file {
     struct gpu_file *next; // of its bucket
@@ -14,17 +15,20 @@ struct gpu_file {
     int fd;
     uint64_t device, inode; // identity; inode 0: not known, never shared
     uint64_t size;
-    uint64_t id;      // for those who look at pictures in it; 0: it was never shown
-    uint8_t *address; // all of it, if it is ours and mapped; else NULL
+    uint64_t id;                      // for those who look at pictures in it; 0: it was never shown
+    uint8_t *address;                 // all of it, if it is ours and mapped; else NULL
+    struct renderer_account *account; // a reference; its descriptor is counted there
 };
 
-// A new file of `size` bytes, mapped if wanted.
-// Errors: -errno; *created is NULL then.
-int gpu_file_create(const char *label, uint64_t size, bool mapped, struct gpu_file **created);
-// The file of `fd`, which is kept open once.
+// A new file of `size` bytes, mapped if wanted. Its descriptor is counted for `account`.
+// Errors: -errno; *created is NULL then. -EMFILE: there are no more descriptors for the account.
+int gpu_file_create(struct renderer_account *account, const char *label, uint64_t size, bool mapped,
+                    struct gpu_file **created);
+// The file of `fd`, which is kept open once, and counted for whoever brings it first.
 // Owns: takes over `fd`, also when it fails.
-// Errors: -errno; -EPERM: its sender could still cut the file short. *adopted is NULL then.
-int gpu_file_adopt(struct gpu_device *device, int fd, struct gpu_file **adopted);
+// Errors: as gpu_file_create; -EPERM: its sender could still cut the file short.
+int gpu_file_adopt(struct gpu_device *device, struct renderer_account *account, int fd,
+                   struct gpu_file **adopted);
 struct gpu_file *gpu_file_ref(struct gpu_file *file); // NULL passes
 void gpu_file_unref(struct gpu_device *device, struct gpu_file *file);
 

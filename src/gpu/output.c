@@ -128,7 +128,8 @@ static int make_shadow(struct gpu_device *device, struct gpu_output *output, uin
     if (!gpu_charge(device, size))
         return -ENOMEM;
     struct gpu_file *shadow;
-    int error = gpu_file_create("hesper-scanout", size, true, &shadow);
+    int error = gpu_file_create(renderers_account(device->renderers), "hesper-scanout", size, true,
+                                &shadow);
     if (error) {
         gpu_uncharge(device, size);
         return error;

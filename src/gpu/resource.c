@@ -44,7 +44,7 @@ static void release(struct gpu_device *device, struct gpu_resource *resource)
     if (resource->kind == GPU_RESOURCE_2D && resource->file)
         gpu_uncharge(device, resource->size);
     if (resource->charged) {
-        renderer_account_discharge(resource->account, resource->charged);
+        renderer_account_discharge(resource->account, LINK_MEMORY_HOST, resource->charged);
         device->shm_bytes -= resource->charged;
     }
     renderer_account_unref(resource->account);
@@ -105,7 +105,8 @@ struct gpu_outcome gpu_resource_create_2d(struct gpu_device *device, struct gpu_
     const char *why = "host copies of 2D resources have reached their limit";
     if (gpu_charge(device, resource->size)) {
         // In a file, so that whoever shows it needs no copy.
-        int error = gpu_file_create("hesper-2d", resource->size, true, &resource->file);
+        int error = gpu_file_create(renderers_account(device->renderers), "hesper-2d",
+                                    resource->size, true, &resource->file);
         if (!error)
             return GPU_OK;
         why = strerror(-error);

@@ -41,6 +41,7 @@ enum link_count {
     LINK_COUNT_OBJECTS,
     LINK_COUNT_RINGS,
     LINK_COUNT_RESOURCES,
+    LINK_COUNT_DESCRIPTORS, // of the worker
     LINK_COUNT_SUBMISSIONS, // to queues
     LINK_COUNT_FENCES,      // that were retired for the device process
     LINK_COUNT_WAKES,       // of rings

@@ -1,6 +1,7 @@
 // Processes and threads.
 #include "os/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <features.h>
@@ -64,6 +65,18 @@ bool os_process_usage(pid_t pid, struct os_process_usage *usage)
     usage->cpu_ns = (user + kernel) * (1000000000ull / (uint64_t)sysconf(_SC_CLK_TCK));
     usage->resident = pages * (uint64_t)sysconf(_SC_PAGESIZE);
     return true;
+}
+
+size_t os_count_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    size_t count = 0;
+    if (!folder)
+        return 0;
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count > 3 ? count - 3 : 0; // two folders, and its own
 }
 
 void os_die_with_parent(void)

@@ -28,6 +28,12 @@ size_t os_page_size(void)
     return real_page_size ? real_page_size : (size_t)sysconf(_SC_PAGESIZE);
 }
 
+size_t os_file_limit(void)
+{
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) < 0 ? 0 : (size_t)limit.rlim_cur;
+}
+
 size_t os_raise_file_limit(void)
 {
     struct rlimit limit;

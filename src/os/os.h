@@ -28,6 +28,9 @@ size_t os_page_size(void);
 // Raises the soft limit of open files to the hard one. Returns the limit now in force.
 size_t os_raise_file_limit(void);
 
+// The limit of open files as it is now.
+size_t os_file_limit(void);
+
 // Absolute path of the running executable.
 // Errors: -errno; -ENAMETOOLONG if it does not fit.
 int os_self_path(char *buffer, size_t size);

@@ -43,6 +43,9 @@ struct os_process_usage {
 // Errors: false: there is no such process, or it may not be looked at.
 bool os_process_usage(pid_t pid, struct os_process_usage *usage);
 
+// Descriptors that are open in this process. 0: it cannot be said.
+size_t os_count_descriptors(void);
+
 // From now on this process is killed when its parent ends (on Linux: when the thread that started
 // it ends; on macOS a thread of this process waits for that). Best effort: a child must also end
 // when its socket closes.

@@ -22,33 +22,34 @@ static uint64_t smaller(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static uint64_t reserve(const struct renderer_budget *budget, enum link_memory kind)
+static uint64_t reserve(const struct renderer_budget *budget, unsigned kind)
 {
     return smaller(budget->limits[kind] / 8, LARGEST_RESERVE);
 }
 
-static uint64_t first_gift(const struct renderer_budget *budget, enum link_memory kind)
+static uint64_t first_gift(const struct renderer_budget *budget, unsigned kind)
 {
     return smaller(budget->limits[kind] / FIRST_GIFTS, FIRST_GIFT);
 }
 
-void renderer_budget_init(struct renderer_budget *budget, const uint64_t limits[LINK_MEMORY_KINDS])
+void renderer_budget_init(struct renderer_budget *budget, const uint64_t limits[RENDERER_KINDS])
 {
     list_init(&budget->accounts);
-    for (unsigned kind = 0; kind < LINK_MEMORY_KINDS; kind++)
+    for (unsigned kind = 0; kind < RENDERER_KINDS; kind++)
         budget->limits[kind] = smaller(limits[kind], LINK_MEMORY_NO_LIMIT);
 }
 
 void renderer_budget_know_card(struct renderer_budget *budget, uint64_t bytes)
 {
     uint64_t *limit = &budget->limits[LINK_MEMORY_CARD];
-    // Contexts that live have been told their share.
-    if (bytes && budget->limits[LINK_MEMORY_HOST] && list_is_empty(&budget->accounts) &&
-        (!*limit || bytes < *limit))
+    LIST_EACH (node, &budget->accounts)
+        if (LIST_ENTRY(node, struct renderer_account, node)->page)
+            return; // contexts that live have been told their share
+    if (bytes && budget->limits[LINK_MEMORY_HOST] && (!*limit || bytes < *limit))
         *limit = bytes;
 }
 
-uint64_t renderer_budget_share(const struct renderer_budget *budget, enum link_memory kind)
+uint64_t renderer_budget_share(const struct renderer_budget *budget, unsigned kind)
 {
     return budget->limits[kind] - reserve(budget, kind);
 }
@@ -57,9 +58,9 @@ uint64_t renderer_budget_share(const struct renderer_budget *budget, enum link_m
 
 // What a worker has not used of what it was given. Its word counts within bounds only: it has no
 // more than that, and owes no more than a context may hold.
-static int64_t room_of(const struct renderer_account *account, enum link_memory kind)
+static int64_t room_of(const struct renderer_account *account, unsigned kind)
 {
-    if (!account->page)
+    if (!account->page || kind >= LINK_MEMORY_KINDS)
         return 0;
     int64_t room = atomic_load(&account->page->memory[kind].room);
     int64_t most = (int64_t)account->given[kind];
@@ -68,20 +69,19 @@ static int64_t room_of(const struct renderer_account *account, enum link_memory 
 }
 
 // What is held or promised.
-static uint64_t promised(const struct renderer_account *account, enum link_memory kind)
+static uint64_t promised(const struct renderer_account *account, unsigned kind)
 {
     int64_t room = room_of(account, kind);
-    return account->given[kind] + (room < 0 ? (uint64_t)-room : 0) +
-           (kind == LINK_MEMORY_HOST ? account->charged : 0);
+    return account->given[kind] + (room < 0 ? (uint64_t)-room : 0) + account->charged[kind];
 }
 
-static uint64_t held(const struct renderer_account *account, enum link_memory kind)
+static uint64_t held(const struct renderer_account *account, unsigned kind)
 {
     int64_t room = room_of(account, kind);
     return promised(account, kind) - (room > 0 ? (uint64_t)room : 0);
 }
 
-uint64_t renderer_budget_used(const struct renderer_budget *budget, enum link_memory kind)
+uint64_t renderer_budget_used(const struct renderer_budget *budget, unsigned kind)
 {
     uint64_t sum = 0;
     LIST_EACH (node, &budget->accounts)
@@ -90,7 +90,7 @@ uint64_t renderer_budget_used(const struct renderer_budget *budget, enum link_me
 }
 
 // Takes back what workers were given and do not use.
-static void sweep(struct renderer_budget *budget, enum link_memory kind)
+static void sweep(struct renderer_budget *budget, unsigned kind)
 {
     LIST_EACH (node, &budget->accounts) {
         struct renderer_account *account = LIST_ENTRY(node, struct renderer_account, node);
@@ -112,7 +112,7 @@ static void sweep(struct renderer_budget *budget, enum link_memory kind)
 
 // May the account have `bytes` more, with what others were promised? The reserve is for those who
 // hold little: a sixteenth of the limit, or less than half of what another holds.
-static bool fits(const struct renderer_account *account, enum link_memory kind, uint64_t bytes)
+static bool fits(const struct renderer_account *account, unsigned kind, uint64_t bytes)
 {
     const struct renderer_budget *budget = account->budget;
     uint64_t limit = budget->limits[kind], used = renderer_budget_used(budget, kind), most = 0;
@@ -128,8 +128,7 @@ static bool fits(const struct renderer_account *account, enum link_memory kind, 
     return mine <= limit / 16 || mine < most / 2;
 }
 
-static bool fits_after_sweep(struct renderer_account *account, enum link_memory kind,
-                             uint64_t bytes)
+static bool fits_after_sweep(struct renderer_account *account, unsigned kind, uint64_t bytes)
 {
     if (fits(account, kind, bytes))
         return true;
@@ -138,7 +137,7 @@ static bool fits_after_sweep(struct renderer_account *account, enum link_memory 
 }
 
 // Tells guests what they may come to hold. Reading it costs them nothing.
-static void publish(struct renderer_budget *budget, enum link_memory kind)
+static void publish(struct renderer_budget *budget, unsigned kind)
 {
     uint64_t limit = budget->limits[kind], share = renderer_budget_share(budget, kind);
     if (!limit)
@@ -157,12 +156,18 @@ static void publish(struct renderer_budget *budget, enum link_memory kind)
 }
 
 // What the context owes is given too, so that it has room for all of it.
-static void give(struct renderer_account *account, enum link_memory kind, uint64_t bytes)
+static void give(struct renderer_account *account, unsigned kind, uint64_t bytes)
 {
     int64_t room = room_of(account, kind);
     bytes += room < 0 ? (uint64_t)-room : 0;
     account->given[kind] += bytes;
     atomic_fetch_add(&account->page->memory[kind].room, (int64_t)bytes);
+}
+
+void renderer_account_init(struct renderer_account *account, struct renderer_budget *budget)
+{
+    *account = (struct renderer_account){.budget = budget, .references = 1};
+    list_append(&budget->accounts, &account->node);
 }
 
 struct renderer_account *renderer_account_open(struct renderer_budget *budget, int *fd, int *error)
@@ -180,10 +185,8 @@ struct renderer_account *renderer_account_open(struct renderer_budget *budget, i
         free(account);
         return NULL;
     }
-    account->budget = budget;
-    account->references = 1;
+    renderer_account_init(account, budget);
     account->page = page;
-    list_append(&budget->accounts, &account->node);
     for (unsigned kind = 0; kind < LINK_MEMORY_KINDS; kind++) {
         atomic_store(&account->page->memory[kind].ceiling, UINT64_MAX);
         if (budget->limits[kind])
@@ -201,7 +204,7 @@ void renderer_account_close(struct renderer_account *account)
         return;
     // What others may still use: pages that it has shared, among all that lie in the same file.
     uint64_t pages = smaller(atomic_load(&account->page->holds[LINK_HOLDS_PAGES]),
-                             held(account, LINK_MEMORY_HOST) - account->charged);
+                             held(account, LINK_MEMORY_HOST) - account->charged[LINK_MEMORY_HOST]);
     account->given[LINK_MEMORY_HOST] = pages;
     account->given[LINK_MEMORY_CARD] = 0;
     os_shm_unmap(account->page, sizeof(*account->page));
@@ -226,11 +229,11 @@ void renderer_account_unref(struct renderer_account *account)
         publish(budget, kind);
 }
 
-// ---- memory ---------------------------------------------------------------
+// ---- giving and charging --------------------------------------------------
 
 bool renderer_account_answer(struct renderer_account *account, const struct link_memory_ask *ask)
 {
-    enum link_memory kind = ask->kind;
+    unsigned kind = ask->kind;
     uint64_t limit = account->budget->limits[kind], step = limit / STEPS;
     step = step > SMALLEST_STEP ? step : SMALLEST_STEP;
     step = step > ask->bytes ? step : ask->bytes;
@@ -249,25 +252,29 @@ bool renderer_account_answer(struct renderer_account *account, const struct link
     return good;
 }
 
-bool renderer_account_charge(struct renderer_account *account, uint64_t bytes)
+bool renderer_account_charge(struct renderer_account *account, unsigned kind, uint64_t amount)
 {
-    if (account->budget->limits[LINK_MEMORY_HOST] &&
-        !fits_after_sweep(account, LINK_MEMORY_HOST, bytes)) {
+    if (!account)
+        return true;
+    if (account->budget->limits[kind] && !fits_after_sweep(account, kind, amount)) {
         account->refusals++;
         return false;
     }
-    account->charged += bytes;
+    account->charged[kind] += amount;
     return true;
 }
 
-void renderer_account_discharge(struct renderer_account *account, uint64_t bytes)
+void renderer_account_discharge(struct renderer_account *account, unsigned kind, uint64_t amount)
 {
-    account->charged -= bytes;
+    if (account)
+        account->charged[kind] -= amount;
 }
 
 void renderer_account_usage(const struct renderer_account *account, struct renderer_usage *usage)
 {
-    *usage = (struct renderer_usage){.charged = account->charged, .refusals = account->refusals};
+    *usage = (struct renderer_usage){.charged = account->charged[LINK_MEMORY_HOST],
+                                     .descriptors = account->charged[RENDERER_DESCRIPTORS],
+                                     .refusals = account->refusals};
     for (unsigned i = 0; account->page && i < LINK_HOLDINGS; i++)
         usage->holds[i] = atomic_load(&account->page->holds[i]);
     for (unsigned i = 0; account->page && i < LINK_COUNTS; i++)

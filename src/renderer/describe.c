@@ -48,7 +48,7 @@ void renderers_sum(const struct renderers *renderers, struct renderers_totals *t
 {
     *totals =
         (struct renderers_totals){.created = renderers->created, .lost = renderers->lost_so_far};
-    for (unsigned kind = 0; kind < LINK_MEMORY_KINDS; kind++) {
+    for (unsigned kind = 0; kind < RENDERER_KINDS; kind++) {
         totals->used[kind] = renderer_budget_used(&renderers->budget, kind);
         totals->limits[kind] = renderers->budget.limits[kind];
     }

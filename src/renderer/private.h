@@ -11,8 +11,9 @@ struct renderers {
     struct os_loop *loop;
     struct renderers_options options;
     struct renderer_budget budget;
-    struct list alive, lost;     // struct renderer; lost: at the end of the round
-    struct os_source *end_round; // due at once: the loop runs timers last in a round
+    struct renderer_account account; // of what belongs to no context
+    struct list alive, lost;         // struct renderer; lost: at the end of the round
+    struct os_source *end_round;     // due at once: the loop runs timers last in a round
     struct os_source *watchdog;
     bool watching;
     uint64_t created, lost_so_far; // contexts
@@ -27,6 +28,7 @@ struct renderer {
     void *data;
     struct link_child *worker; // NULL: its end was told
     struct renderer_account *account;
+    uint32_t descriptors; // that are counted for it: its own, and those on their way
 
     uint64_t serial; // of the newest fence
     uint64_t busy;   // bit t: timelines[t] is not empty

@@ -12,9 +12,18 @@
 #include "link/pool.h"
 #include "os/clock.h"
 #include "os/loop.h"
+#include "os/os.h"
 #include "os/process.h"
 #include "os/shm.h"
 #include "os/starter.h"
+
+enum {
+    // Those that any context costs: its link and its worker's refusals, a client's socket, a wait
+    // and a file on their way to the client, two descriptors that tell it of the past.
+    EACH_DESCRIPTORS = 8,
+    // Those of this process: the loop, sockets, displays, workers that end, callers.
+    MOST_OWN_DESCRIPTORS = 512,
+};
 
 // ---- losses ---------------------------------------------------------------
 
@@ -46,12 +55,21 @@ static void retire_first(struct renderer *renderer, uint32_t timeline)
     renderer->callbacks.retired(renderer->data, fence);
 }
 
+// Only so many descriptors are still held for the context.
+static void keep_descriptors(struct renderer *renderer, uint32_t count)
+{
+    renderer_account_discharge(renderer->account, RENDERER_DESCRIPTORS,
+                               renderer->descriptors - count);
+    renderer->descriptors = count;
+}
+
 static void end_worker(struct renderer *renderer)
 {
     renderer->is_lost = true;
     list_remove(&renderer->node);
     link_child_release(renderer->worker);
     renderer->worker = NULL;
+    keep_descriptors(renderer, 0);
     renderer_account_close(renderer->account);
 }
 
@@ -168,6 +186,13 @@ void renderer_send(struct renderer *renderer, uint16_t type, const void *payload
         link_child_send(renderer->worker, type, payload, size, tail, tail_size, &fd, fd >= 0);
     if (link_is_broken(error)) // of -EPIPE its end will tell: its last words come first
         lose(renderer, "nothing can be sent to its worker: %s", strerror(-error));
+    if (error == -EAGAIN && fd >= 0) { // a duplicate of it waits
+        if (renderer_account_charge(renderer->account, RENDERER_DESCRIPTORS, 1))
+            renderer->descriptors++;
+        else
+            lose(renderer, "its worker does not read its commands: %u descriptors wait",
+                 renderer->descriptors - EACH_DESCRIPTORS);
+    }
     if (error == -EAGAIN) {
         if (link_queued(link_child_link(renderer->worker)) > RENDERER_MAX_QUEUED) {
             lose(renderer, "its worker does not read its commands: %zu bytes wait",
@@ -424,6 +449,7 @@ static void on_drained(void *data)
 {
     struct renderer *renderer = data;
     renderer->unread_since_ns = 0;
+    keep_descriptors(renderer, EACH_DESCRIPTORS);
     if (renderer->callbacks.drained)
         renderer->callbacks.drained(renderer->data);
 }
@@ -442,7 +468,10 @@ struct renderers *renderers_create(struct os_loop *loop, const struct renderers_
         return NULL;
     all->loop = loop;
     all->options = *options;
-    renderer_budget_init(&all->budget, options->max_memory);
+    uint64_t limits[RENDERER_KINDS] = {[RENDERER_DESCRIPTORS] = renderers_descriptors()};
+    memcpy(limits, options->max_memory, sizeof(options->max_memory));
+    renderer_budget_init(&all->budget, limits);
+    renderer_account_init(&all->account, &all->budget);
     list_init(&all->alive);
     list_init(&all->lost);
     all->end_round = os_loop_add_timer(loop, 0, end_round, all);
@@ -460,6 +489,18 @@ void renderers_destroy(struct renderers *renderers)
     os_source_remove(renderers->end_round);
     os_source_remove(renderers->watchdog);
     free(renderers);
+}
+
+uint32_t renderers_descriptors(void)
+{
+    size_t all = os_file_limit(),
+           own = all / 4 < MOST_OWN_DESCRIPTORS ? all / 4 : MOST_OWN_DESCRIPTORS;
+    return all - own < UINT32_MAX ? (uint32_t)(all - own) : UINT32_MAX;
+}
+
+struct renderer_account *renderers_account(struct renderers *renderers)
+{
+    return &renderers->account;
 }
 
 struct renderer *renderer_create(struct renderers *renderers, uint32_t context_id,
@@ -484,6 +525,11 @@ struct renderer *renderer_create(struct renderers *renderers, uint32_t context_i
     int ledger;
     renderer_budget_know_card(&renderers->budget, link_pool_card_memory(options->pool));
     renderer->account = renderer_account_open(&renderers->budget, &ledger, error);
+    if (!*error) {
+        renderer->descriptors = EACH_DESCRIPTORS;
+        if (!renderer_account_charge(renderer->account, RENDERER_DESCRIPTORS, EACH_DESCRIPTORS))
+            *error = -EMFILE;
+    }
     if (!*error)
         *error = link_pool_take(options->pool, &worker_callbacks, renderer, &renderer->worker);
     if (*error) {
@@ -529,6 +575,7 @@ void renderer_destroy(struct renderer *renderer)
     link_child_release(renderer->worker);
     renderer->worker = NULL;
     renderer->is_lost = true;
+    keep_descriptors(renderer, 0);
     renderer_account_close(renderer->account);
     if (!renderer->is_calling)
         free_renderer(renderer);

@@ -53,6 +53,12 @@ struct renderers *renderers_create(struct os_loop *loop, const struct renderers_
 // Every renderer must have been destroyed. NULL passes.
 void renderers_destroy(struct renderers *renderers);
 
+// How many descriptors contexts may have in this process, whatever they are for; the rest is for
+// the process itself.
+uint32_t renderers_descriptors(void);
+// What this process holds for nobody's context is counted here. Owns: the renderers.
+struct renderer_account *renderers_account(struct renderers *renderers);
+
 // A context that lives, for persons.
 struct renderer_description {
     uint32_t context_id;
@@ -65,10 +71,10 @@ void renderers_describe(const struct renderers *renderers,
                         void *data);
 // Has the workers write down what they do not count as it happens; the next description says it.
 void renderers_refresh(struct renderers *renderers);
-// Of all contexts, by enum link_memory: what they hold or were promised, and what they may (0: no
-// limit); how many were created, and lost.
+// Of all contexts, by enum link_memory and RENDERER_DESCRIPTORS: what they hold or were promised,
+// and what they may (0: no limit); how many were created, and lost.
 struct renderers_totals {
-    uint64_t used[LINK_MEMORY_KINDS], limits[LINK_MEMORY_KINDS];
+    uint64_t used[RENDERER_KINDS], limits[RENDERER_KINDS];
     uint64_t created, lost;
 };
 void renderers_sum(const struct renderers *renderers, struct renderers_totals *totals);

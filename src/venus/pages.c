@@ -14,6 +14,8 @@
 #include "venus/ledger.h"
 
 #define ARENA_SIZE (1ull << 30)
+// The guest is refused memory before the driver, the link and attached resources lack descriptors.
+#define MOST_KEPT_FDS 512
 
 struct hole {
     struct hole *next;
@@ -29,6 +31,7 @@ struct pages_arena {
 };
 
 struct venus_pages_pool {
+    size_t most_fd; // files with higher numbers are for others than a guest's allocations
     pthread_mutex_t lock;
     struct pages_arena *arenas;
 };
@@ -36,8 +39,11 @@ struct venus_pages_pool {
 struct venus_pages_pool *venus_pages_pool_create(void)
 {
     struct venus_pages_pool *pool = calloc(1, sizeof(*pool));
-    if (pool)
-        pthread_mutex_init(&pool->lock, NULL);
+    if (!pool)
+        return NULL;
+    size_t limit = os_file_limit();
+    pool->most_fd = limit - (limit / 4 < MOST_KEPT_FDS ? limit / 4 : MOST_KEPT_FDS);
+    pthread_mutex_init(&pool->lock, NULL);
     return pool;
 }
 
@@ -169,10 +175,16 @@ static struct venus_pages *pages_new(int fd, uint64_t offset, uint64_t size, voi
     return pages;
 }
 
-static int alloc_own(uint64_t size, struct venus_pages **pages)
+// A new descriptor has the lowest number that is free: it says how many there are.
+static int alloc_own(struct venus_pages_pool *pool, uint64_t size, struct venus_pages **pages)
 {
     int fd = os_shm_create("hesper-memory", size);
-    return fd < 0 ? fd : venus_pages_adopt(fd, 0, size, pages);
+    if (fd < 0)
+        return fd;
+    if ((size_t)fd < pool->most_fd)
+        return venus_pages_adopt(fd, 0, size, pages);
+    close(fd);
+    return -EMFILE;
 }
 
 // An arena that has the range, cut out of it. The pool is locked.
@@ -222,7 +234,7 @@ int venus_pages_alloc(struct venus_pages_pool *pool, uint64_t size, uint64_t ali
     if (!own_file)
         return alloc_range(pool, rounded, alignment, pages);
     // A mapping of a file of its own is as aligned as mmap makes it: to the page.
-    return alignment <= page ? alloc_own(rounded, pages) : -EINVAL;
+    return alignment <= page ? alloc_own(pool, rounded, pages) : -EINVAL;
 }
 
 int venus_pages_adopt(int fd, uint64_t offset, uint64_t size, struct venus_pages **pages)

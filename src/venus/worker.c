@@ -99,6 +99,7 @@ static void refresh(struct venus_context *context, const struct link_ledger_refr
     pthread_mutex_lock(&context->resources.lock);
     atomic_store(&page->counts[LINK_COUNT_RESOURCES], context->resources.resources.count);
     pthread_mutex_unlock(&context->resources.lock);
+    atomic_store(&page->counts[LINK_COUNT_DESCRIPTORS], os_count_descriptors());
     const struct venus_instance *instance = atomic_load(&context->instance);
     if (instance)
         venus_object_visit(&context->objects, WIRE_HANDLE_INSTANCE, atomic_load(&instance->base.id),

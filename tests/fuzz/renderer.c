@@ -176,7 +176,7 @@ static void forget_account(struct context *context)
 {
     if (!context->account)
         return;
-    renderer_account_discharge(context->account, context->charged);
+    renderer_account_discharge(context->account, LINK_MEMORY_HOST, context->charged);
     renderer_account_unref(context->account);
     context->account = NULL;
     context->charged = 0;
@@ -320,7 +320,8 @@ static void act(struct context *context)
         break;
     case 7: {
         uint64_t bytes = number() << 12;
-        if (bytes < UINT64_MAX >> 8 && renderer_account_charge(context->account, bytes))
+        if (bytes < UINT64_MAX >> 8 &&
+            renderer_account_charge(context->account, LINK_MEMORY_HOST, bytes))
             context->charged += bytes;
         break;
     }

@@ -191,7 +191,8 @@ class Server(Hesper):
 
     guest_driver = None  # a manifest; None: the tree's Venus
 
-    def __init__(self, tree, profile, hesper=None, *options):
+    def __init__(self, tree, profile, hesper=None, *options, files=None):
+        """files: the limit of open files."""
         super().__init__(tree, profile, hesper)
         self.folder = tempfile.mkdtemp(prefix="hesper-server-")
         self.socket = os.path.join(self.folder, "socket")
@@ -200,6 +201,8 @@ class Server(Hesper):
         self.workers_seen = set()
         argv = [self.hesper, "vtest", "-v", f"--host-profile={profile}", "--socket", self.socket]
         argv += ["--control", self.control, *options]
+        if files:
+            argv = ["prlimit", f"--nofile={files}:{files}", *argv]
         env = {**tree.environment(), **reports.environment()}
         with open(self.log_path, "wb") as log:
             self.process = subprocess.Popen(

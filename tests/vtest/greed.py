@@ -1,14 +1,18 @@
-"""Cases about memory: one program takes all that it can get, and others beside it go on.
+"""Cases about memory and descriptors: one program takes all that it can get, and others beside it go on.
 
 What must hold: the greedy one is refused by an error and goes on too, a small one gets what it asks for, and
 `hesper top` says who holds what. Each case runs a server of its own.
 """
 
+import contextlib
 import json
 import os
+import socket
+import struct
 import subprocess
 
 import bed
+import cases
 import kill
 from cases import expect, program
 
@@ -88,4 +92,68 @@ def greedy(bench, side):
     return f"refused at {hog} MiB of {BUDGET}"
 
 
-CASES = {"greedy": greedy}
+FILES = 256  # that the server and each of its workers may have open
+SHARE = FILES * 3 // 4  # of clients
+
+
+class Waiter:
+    """A client that waits for what never comes, as often as it may: the server holds a descriptor for each wait."""
+
+    def __init__(self, at, name):
+        self.waits = 0
+        self.socket = kill.connect(at)
+        self.socket.sendall(kill.hello(name) + kill.message(kill.CONTEXT_INIT, 4) + kill.message(kill.SYNC_CREATE, 0, 0))
+        self.sync = struct.unpack("<6I", self.bytes(24))[5]
+
+    def bytes(self, size):
+        data = self.socket.recv(size, socket.MSG_WAITALL)
+        expect(len(data) == size and any(data), "the server hangs up")
+        return data
+
+    def wait(self):
+        self.socket.sendall(kill.message(kill.SYNC_WAIT, 0, 0xFFFFFFFF, self.sync, 1, 0))
+        self.bytes(8)
+        _, fds, _, _ = socket.recv_fds(self.socket, 1, 1)
+        expect(len(fds) == 1, "no descriptor")
+        os.close(fds[0])
+        self.waits += 1
+
+    def wait_until_refused(self):
+        with contextlib.suppress(cases.Failed, ConnectionError):
+            while True:
+                self.wait()
+
+
+def descriptors(bench, side):
+    """Beside clients that take all descriptors of the server and of their workers, others begin and run."""
+    neighbours, waiters = [], []
+    with kill.server(bench, side, files=FILES) as at:
+        try:
+            waiters = [Waiter(at, b"first"), Waiter(at, b"second")]
+            while waiters[0].waits < SHARE // 2:
+                waiters[0].wait()
+            (server,) = json.loads(top(at, "--json"))["servers"]
+            held = {c["name"]: c["descriptors"] for c in server["contexts"]}
+            expect(held["first"] == waiters[0].waits + held["second"] and server["descriptor_limit"] == SHARE, f"{server}")
+            for waiter in waiters:
+                waiter.wait_until_refused()
+                program("compute", output="words")(bench, at)
+            expect(SHARE // 2 < waiters[0].waits < SHARE, f"{waiters[0].waits} waits")
+            lines = at.warnings()
+            expect(len(lines) == 2 and all("there are no descriptors for it" in line for line in lines), f"{lines}")
+            # A worker refuses memory before it lacks descriptors itself.
+            neighbours.append(Holder(at, "hog", 1, 1000))
+            expect("then refused" in neighbours[0].says, neighbours[0].says)
+            expect(FILES // 2 < neighbours[0].mebibytes() < SHARE, neighbours[0].says)
+            by_name = {c["name"]: c for c in json.loads(top(at, "--json"))["servers"][0]["contexts"]}
+            expect(by_name["hog"]["worker_descriptors"] > neighbours[0].mebibytes(), f"{by_name}")
+            neighbours[0].let_go()
+        finally:
+            for holder in neighbours:
+                holder.end()
+            for waiter in waiters:
+                waiter.socket.close()
+    return f"refused at {waiters[0].waits} waits of {SHARE} descriptors"
+
+
+CASES = {"greedy": greedy, "descriptors": descriptors}

@@ -21,10 +21,10 @@ GIVE_UP = 120  # seconds, for Mesa to notice that its renderer has gone
 
 
 @contextlib.contextmanager
-def server(bench, side, *options):
+def server(bench, side, *options, files=None):
     if not isinstance(side, bed.Hesper):
         raise Skip("about hesper only")
-    at = bed.Server(bench.tree, side.profile, side.hesper, *options)
+    at = bed.Server(bench.tree, side.profile, side.hesper, *options, files=files)
     try:
         yield at
         at.process.terminate()

@@ -33,11 +33,14 @@ static void describe_usage(void *data, const struct renderer_description *descri
         [LINK_HOLDS_PAGES] = "mappable_bytes",   [LINK_HOLDS_PLAIN] = "plain_bytes",
         [LINK_HOLDS_COMMANDS] = "command_bytes", [LINK_HOLDS_OBJECTS] = "object_bytes",
         [LINK_HOLDS_CARD] = "card_bytes",        [LINK_HOLDS_DRIVER] = "card_bytes_of_driver"};
-    static const char *const counts[LINK_COUNTS] = {
-        [LINK_COUNT_OBJECTS] = "objects",      [LINK_COUNT_RINGS] = "rings",
-        [LINK_COUNT_RESOURCES] = "resources",  [LINK_COUNT_SUBMISSIONS] = "submissions",
-        [LINK_COUNT_FENCES] = "fences",        [LINK_COUNT_WAKES] = "wakes",
-        [LINK_COUNT_BUSY_NS] = "queue_busy_ns"};
+    static const char *const counts[LINK_COUNTS] = {[LINK_COUNT_OBJECTS] = "objects",
+                                                    [LINK_COUNT_RINGS] = "rings",
+                                                    [LINK_COUNT_RESOURCES] = "resources",
+                                                    [LINK_COUNT_DESCRIPTORS] = "worker_descriptors",
+                                                    [LINK_COUNT_SUBMISSIONS] = "submissions",
+                                                    [LINK_COUNT_FENCES] = "fences",
+                                                    [LINK_COUNT_WAKES] = "wakes",
+                                                    [LINK_COUNT_BUSY_NS] = "queue_busy_ns"};
     struct json_writer *json = data;
     const struct renderer_usage *usage = &described->usage;
     json_open(json, NULL, '{');
@@ -49,6 +52,7 @@ static void describe_usage(void *data, const struct renderer_description *descri
     for (unsigned i = 0; i < LINK_COUNTS; i++)
         json_number(json, counts[i], (int64_t)usage->counts[i]);
     json_number(json, "shared_bytes", (int64_t)usage->charged);
+    json_number(json, "descriptors", (int64_t)usage->descriptors);
     json_number(json, "refusals", (int64_t)usage->refusals);
     json_close(json, '}');
 }
@@ -68,6 +72,8 @@ void cli_contexts_usage(struct renderers *renderers, const char *name, uint64_t 
     json_number(&json, "memory_limit", (int64_t)totals.limits[LINK_MEMORY_HOST]);
     json_number(&json, "card_bytes", (int64_t)totals.used[LINK_MEMORY_CARD]);
     json_number(&json, "card_limit", (int64_t)totals.limits[LINK_MEMORY_CARD]);
+    json_number(&json, "descriptors", (int64_t)totals.used[RENDERER_DESCRIPTORS]);
+    json_number(&json, "descriptor_limit", (int64_t)totals.limits[RENDERER_DESCRIPTORS]);
     json_number(&json, "contexts_created", (int64_t)totals.created);
     json_number(&json, "contexts_lost", (int64_t)totals.lost);
     json_open(&json, "contexts", '[');

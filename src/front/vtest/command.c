@@ -124,6 +124,7 @@ static void context_init(struct vtest_client *client, const uint8_t *payload, ui
         vtest_client_fail(client, "no worker can be started: %s", strerror(-error));
         return;
     }
+    client->syncs.account = renderer_account_ref(renderer_account(client->renderer));
     client->state = VTEST_CONTEXT;
     client->server->context_count++;
     log_info("context %u (%s): served by worker %ld", client->context_id, client->name,
@@ -137,21 +138,21 @@ static void context_init(struct vtest_client *client, const uint8_t *payload, ui
 static void create_shared_memory(struct vtest_client *client, uint64_t size)
 {
     struct renderer_account *account = renderer_account(client->renderer);
-    if (!renderer_account_charge(account, size)) {
+    if (!renderer_account_charge(account, LINK_MEMORY_HOST, size)) {
         vtest_client_fail(client, "%llu bytes of shared memory are more than the client may have",
                           (unsigned long long)size);
         return;
     }
     int fd = os_shm_create("hesper-shm", size);
     if (fd < 0) {
-        renderer_account_discharge(account, size);
+        renderer_account_discharge(account, LINK_MEMORY_HOST, size);
         vtest_client_fail(client, "no shared memory of %llu bytes: %s", (unsigned long long)size,
                           strerror(-fd));
         return;
     }
     uint32_t id = vtest_resource_add(client, size);
     if (!id) {
-        renderer_account_discharge(account, size);
+        renderer_account_discharge(account, LINK_MEMORY_HOST, size);
         vtest_client_fail(client, "more than %u resources", client->server->options.max_resources);
         close(fd);
         return;

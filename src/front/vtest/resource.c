@@ -34,7 +34,8 @@ bool vtest_resource_known(const struct vtest_client *client, uint32_t id)
 void vtest_resource_remove(struct vtest_client *client, uint32_t id)
 {
     struct vtest_resource *resource = &client->resources[id - 1];
-    renderer_account_discharge(renderer_account(client->renderer), resource->size);
+    renderer_account_discharge(renderer_account(client->renderer), LINK_MEMORY_HOST,
+                               resource->size);
     resource->used = false;
     client->free_resources[client->resource_free++] = id;
 }

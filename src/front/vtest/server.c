@@ -12,7 +12,6 @@
 #include "os/socket.h"
 #include "wire/capset.h"
 
-// Connections without a context yet.
 enum { MAX_CALLERS = 256 };
 
 _Static_assert(sizeof(((struct vtest_server *)0)->capset) == WIRE_CAPSET_SIZE, "capset");
@@ -39,6 +38,11 @@ struct vtest_server *vtest_server_create(struct os_loop *loop, struct link_pool 
     set_default(&server->options.max_fences, 16384);
     set_default(&server->options.max_rings, RENDERER_MAX_RINGS);
     set_default(&server->options.max_queued_bytes, RENDERER_ENOUGH_QUEUED);
+    // Each client's worker has a descriptor for each of its resources, and as many as we.
+    uint32_t descriptors = renderers_descriptors();
+    if (server->options.max_resources > descriptors)
+        server->options.max_resources = descriptors;
+    server->max_callers = descriptors / 6 + 1 < MAX_CALLERS ? descriptors / 6 + 1 : MAX_CALLERS;
     server->listener = -1;
     wire_capset(server->capset);
     server->renderers = renderers_create(
@@ -90,13 +94,13 @@ struct renderers *vtest_server_renderers(const struct vtest_server *server)
 // when there are too many, the oldest goes.
 static bool make_room(struct vtest_server *server)
 {
-    if (server->client_count - server->context_count < MAX_CALLERS)
+    if (server->client_count - server->context_count < server->max_callers)
         return true;
     LIST_EACH (node, &server->clients) {
         struct vtest_client *client = LIST_ENTRY(node, struct vtest_client, node);
         if (client->state < VTEST_CONTEXT) {
-            vtest_client_fail(client, "%d others want to be served, and it has not begun",
-                              MAX_CALLERS);
+            vtest_client_fail(client, "%u others want to be served, and it has not begun",
+                              server->max_callers);
             vtest_client_destroy(client);
             return true;
         }

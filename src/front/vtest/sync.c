@@ -120,6 +120,12 @@ static void detach(struct wait_entry *entry)
     entry->sync = NULL;
 }
 
+static void close_counted(struct vtest_syncs *syncs, int fd)
+{
+    close(fd);
+    renderer_account_discharge(syncs->account, RENDERER_DESCRIPTORS, 1);
+}
+
 static void wait_free(struct vtest_syncs *syncs, struct vtest_wait *wait)
 {
     for (uint32_t i = 0; i < wait->count; i++)
@@ -128,7 +134,7 @@ static void wait_free(struct vtest_syncs *syncs, struct vtest_wait *wait)
     list_remove(&wait->node);
     syncs->wait_count--;
     if (wait->write_fd >= 0)
-        close(wait->write_fd);
+        close_counted(syncs, wait->write_fd);
     free(wait);
 }
 
@@ -139,7 +145,7 @@ static void tell(struct vtest_syncs *syncs, struct vtest_wait *wait)
     os_notifier_signal(&(struct os_notifier){-1, wait->write_fd});
     int *slot = &syncs->told[syncs->told_count % VTEST_TOLD_WAITS];
     if (syncs->told_count++ >= VTEST_TOLD_WAITS)
-        close(*slot);
+        close_counted(syncs, *slot);
     *slot = wait->write_fd;
     wait->write_fd = -1;
     wait_free(syncs, wait);
@@ -219,9 +225,13 @@ bool vtest_wait_add(struct vtest_syncs *syncs, const struct vtest_sync_value *va
         purge_waits(syncs);
     if (syncs->wait_count >= syncs->limits.waits)
         return false;
-    struct vtest_wait *wait = malloc(sizeof(*wait) + count * sizeof(wait->entries[0]));
-    if (!wait)
+    if (!renderer_account_charge(syncs->account, RENDERER_DESCRIPTORS, 1))
         return false;
+    struct vtest_wait *wait = malloc(sizeof(*wait) + count * sizeof(wait->entries[0]));
+    if (!wait) {
+        renderer_account_discharge(syncs->account, RENDERER_DESCRIPTORS, 1);
+        return false;
+    }
     *wait = (struct vtest_wait){
         .write_fd = notifier->write_fd, .deadline_ns = deadline_ns, .count = count};
     for (uint32_t i = 0; i < count; i++) {
@@ -308,7 +318,7 @@ void vtest_syncs_finish(struct vtest_syncs *syncs)
     for (struct vtest_wait *wait; (wait = LIST_FIRST(&syncs->waits, struct vtest_wait, node));)
         wait_free(syncs, wait);
     for (uint32_t i = 0; i < syncs->told_count && i < VTEST_TOLD_WAITS; i++)
-        close(syncs->told[i]);
+        close_counted(syncs, syncs->told[i]);
     for (struct vtest_fence *fence; (fence = LIST_FIRST(&syncs->fences, struct vtest_fence, node));)
         release_fence(syncs, fence);
     for (struct vtest_fence *fence; (fence = take_free(syncs));)
@@ -318,5 +328,6 @@ void vtest_syncs_finish(struct vtest_syncs *syncs)
             unref(syncs->table[i]);
     free(syncs->free_ids);
     free(syncs->table);
+    renderer_account_unref(syncs->account);
     vtest_syncs_init(syncs, &syncs->limits);
 }

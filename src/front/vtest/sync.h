@@ -28,6 +28,8 @@ enum { VTEST_TOLD_WAITS = 64 };
 
 struct vtest_syncs {
     struct vtest_sync_limits limits;
+    // A reference: descriptors are counted there. NULL: nowhere.
+    struct renderer_account *account;
 
     struct vtest_sync **table; // by id - 1; NULL: unused
     uint32_t *free_ids;        // a stack
@@ -64,7 +66,7 @@ bool vtest_sync_lost(const struct vtest_sync_value *values, uint32_t count);
 uint64_t vtest_sync_lost_for(const struct vtest_sync *sync);
 // Waits until all (or any) of the values are reached; `notifier` is signalled then. On success the
 // write end is taken over (the read end of a pipe is not). `deadline_ns`: after it nobody looks any
-// more; UINT64_MAX: never. False: limit or memory.
+// more; UINT64_MAX: never. False: no more waits, descriptors or memory.
 bool vtest_wait_add(struct vtest_syncs *syncs, const struct vtest_sync_value *values,
                     uint32_t count, bool any, uint64_t deadline_ns,
                     const struct os_notifier *notifier);

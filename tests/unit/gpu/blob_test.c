@@ -3,6 +3,7 @@
 #include "../short.h"
 #include "gpu_test.h"
 
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 enum { PAGE = 4096, SHM = 1, MEMORY = 2, HOST = GPU_BLOB_MEM_HOST3D, GUEST = GPU_BLOB_MEM_GUEST };
@@ -570,6 +571,46 @@ static void memory_of_contexts_is_limited(void **state)
     (void)state;
 }
 
+// As if this process could have 64 open files: contexts share 48.
+static struct machine *machine_with_few_descriptors(void)
+{
+    struct rlimit before, few;
+    getrlimit(RLIMIT_NOFILE, &before);
+    few = (struct rlimit){.rlim_cur = 64, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+    struct gpu_options options = machine_options();
+    struct machine *machine = machine_create(&options);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+    return machine;
+}
+
+static void a_greedy_context_leaves_descriptors_for_others(void **state)
+{
+    struct machine *machine = machine_with_few_descriptors();
+    struct link_message message;
+    for (uint32_t id = 1; id <= 2; id++) {
+        assert_int_equal(ctx_create(machine, id, 4, "x"), OK);
+        worker_receive(machine, id - 1, &message);
+    }
+    int fd = os_shm_create("memory", PAGE);
+    make_memory(machine, 1, 100, SHARE, 0, PAGE, fd);
+    make_memory(machine, 1, 101, SHARE, 0, PAGE, fd); // the same file: no further descriptor
+    uint32_t made = 0;
+    while (made < 40 && answer_type(create_blob(machine, 1, 5 + made, HOST, MAP, 0, PAGE)) == OK)
+        made++;
+    assert_int_equal(made, 48 - 48 / 8 - 2 * 8 - 1);
+    assert_int_equal(answer_type(create_blob(machine, 2, 200, HOST, MAP, 0, PAGE)), OK);
+    assert_int_equal(create_2d(machine, 201, PICTURE_FORMAT_B8G8R8A8, 8, 8), OK);
+    assert_int_equal(ctx_create(machine, 3, 4, "x"), NO_MEMORY); // no worker for it
+    assert_int_equal(unref(machine, 5), OK);
+    assert_int_equal(answer_type(create_blob(machine, 1, 5, HOST, MAP, 0, PAGE)), NO_MEMORY);
+    for (uint32_t id = 6; id < 6 + 8; id++)
+        assert_int_equal(unref(machine, id), OK);
+    assert_int_equal(ctx_create(machine, 3, 4, "x"), OK);
+    machine_destroy(machine);
+    (void)state;
+}
+
 static void large_pages_need_aligned_places(void **state)
 {
     struct gpu_options options = machine_options();
@@ -679,6 +720,7 @@ int main(void)
         BLOB_TEST(what_is_not_shared_stays_with_its_context),
         BLOB_TEST(a_range_being_freed_is_waited_for),
         cmocka_unit_test(memory_of_contexts_is_limited),
+        cmocka_unit_test(a_greedy_context_leaves_descriptors_for_others),
         cmocka_unit_test(large_pages_need_aligned_places),
         cmocka_unit_test(a_guest_that_does_not_align_gets_no_venus),
         BLOB_TEST(guest_blobs_are_lists_of_pages),

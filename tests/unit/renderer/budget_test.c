@@ -17,6 +17,8 @@
 #define MIB ((int64_t)1 << 20)
 #define LIMIT (1024 * MIB) // a reserve of 128 MiB, a first gift of 2, steps of 16
 
+enum { DESCRIPTORS = 64 };
+
 static struct renderer_budget budget;
 static struct renderer_account *greedy, *small;
 
@@ -31,7 +33,7 @@ static struct renderer_account *open_account(void)
 
 static int set_up(void **state)
 {
-    renderer_budget_init(&budget, (uint64_t[LINK_MEMORY_KINDS]){LIMIT, LIMIT});
+    renderer_budget_init(&budget, (uint64_t[RENDERER_KINDS]){LIMIT, LIMIT, DESCRIPTORS});
     greedy = open_account();
     small = open_account();
     (void)state;
@@ -182,11 +184,38 @@ static void what_was_shared_outlives_its_context(void **state)
 
 static void memory_of_this_process_counts_too(void **state)
 {
-    assert_true(renderer_account_charge(greedy, 800 * MIB));
-    assert_false(renderer_account_charge(greedy, 200 * MIB));
+    assert_true(renderer_account_charge(greedy, LINK_MEMORY_HOST, 800 * MIB));
+    assert_false(renderer_account_charge(greedy, LINK_MEMORY_HOST, 200 * MIB));
     assert_false(take(small, 400 * MIB));
-    renderer_account_discharge(greedy, 800 * MIB);
+    renderer_account_discharge(greedy, LINK_MEMORY_HOST, 800 * MIB);
     assert_true(take(small, 400 * MIB));
+}
+
+static void charge(struct renderer_account *account, unsigned count, bool fits)
+{
+    for (unsigned i = 0; i < count; i++)
+        assert_int_equal(renderer_account_charge(account, RENDERER_DESCRIPTORS, 1), fits);
+}
+
+static void descriptors_are_shared_out_too(void **state)
+{
+    struct renderer_usage usage;
+    struct renderer_account own; // of this process, without a worker
+    renderer_account_init(&own, &budget);
+    charge(greedy, DESCRIPTORS - DESCRIPTORS / 8, true);
+    charge(greedy, 2, false);
+    charge(small, DESCRIPTORS / 16, true);
+    charge(&own, DESCRIPTORS / 16, true);
+    charge(small, 1, false);
+    renderer_account_usage(greedy, &usage);
+    assert_int_equal(usage.descriptors, DESCRIPTORS - DESCRIPTORS / 8);
+    assert_int_equal(usage.refusals, 2);
+    assert_int_equal(usage.charged, 0);
+    assert_true(take(greedy, 700 * MIB)); // memory is another matter
+    renderer_account_discharge(greedy, RENDERER_DESCRIPTORS, 8);
+    charge(small, 8, true);
+    charge(NULL, 1000, true); // counted nowhere
+    list_remove(&own.node);
 }
 
 static void the_ceiling_follows(void **state)
@@ -204,11 +233,11 @@ static void without_a_limit_nobody_asks(void **state)
     struct renderer_budget none;
     struct renderer_usage usage;
     int fd, error;
-    renderer_budget_init(&none, (uint64_t[LINK_MEMORY_KINDS]){0, 0});
+    renderer_budget_init(&none, (uint64_t[RENDERER_KINDS]){0, 0});
     struct renderer_account *account = renderer_account_open(&none, &fd, &error);
     close(fd);
     assert_true(take(account, 1ll << 50));
-    assert_true(renderer_account_charge(account, 1ull << 50));
+    assert_true(renderer_account_charge(account, LINK_MEMORY_HOST, 1ull << 50));
     assert_int_equal(renderer_budget_share(&none, LINK_MEMORY_HOST), 0);
     renderer_account_usage(account, &usage);
     assert_int_equal(usage.holds[LINK_HOLDS_PAGES], 1ll << 50);
@@ -220,9 +249,11 @@ static void a_card_is_no_larger_than_it_is(void **state)
 {
     struct renderer_budget fresh;
     int fd, error;
-    renderer_budget_init(&fresh, (uint64_t[LINK_MEMORY_KINDS]){LIMIT, 0});
+    renderer_budget_init(&fresh, (uint64_t[RENDERER_KINDS]){LIMIT, 0});
     renderer_budget_know_card(&fresh, 0);
     assert_int_equal(renderer_budget_share(&fresh, LINK_MEMORY_CARD), 0); // no limit
+    struct renderer_account own; // of this process: nobody was told a share
+    renderer_account_init(&own, &fresh);
     renderer_budget_know_card(&fresh, 800 * MIB);
     assert_int_equal(renderer_budget_share(&fresh, LINK_MEMORY_CARD), 700 * MIB);
     renderer_budget_know_card(&fresh, 1600 * MIB);
@@ -232,7 +263,7 @@ static void a_card_is_no_larger_than_it_is(void **state)
     renderer_budget_know_card(&fresh, 8 * MIB); // a context lives
     assert_int_equal(renderer_budget_share(&fresh, LINK_MEMORY_CARD), 700 * MIB);
     renderer_account_unref(account);
-    renderer_budget_init(&fresh, (uint64_t[LINK_MEMORY_KINDS]){0, 0});
+    renderer_budget_init(&fresh, (uint64_t[RENDERER_KINDS]){0, 0});
     renderer_budget_know_card(&fresh, 800 * MIB); // nothing is limited
     assert_int_equal(renderer_budget_share(&fresh, LINK_MEMORY_CARD), 0);
 }
@@ -252,6 +283,7 @@ int main(int argc, char **argv)
         CASE(a_lying_worker_harms_itself),
         CASE(what_was_shared_outlives_its_context),
         CASE(memory_of_this_process_counts_too),
+        CASE(descriptors_are_shared_out_too),
         CASE(the_ceiling_follows),
         CASE(without_a_limit_nobody_asks),
         CASE(a_card_is_no_larger_than_it_is),
