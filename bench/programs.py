@@ -83,7 +83,7 @@ def lines_of(side, argv, env):
 
 def run(side, argv, read, env=None, timeout=600):
     """{row: Reading} of a program; read(LINE): (row, us, operations, quantiles), None, or BEGINS: it waits for us."""
-    process, lines = lines_of(side, argv, env)
+    process, lines = lines_of(side, argv, {**(env or {}), **side.environment})
     watch = Watch(process.pid, side.server_pid)
     found = {}
     try:

@@ -290,7 +290,7 @@ def venus_environment(tree, socket):
 
 
 class Peer(Side):
-    """virgl_test_server, which needs the stand-in for /dev/udmabuf where that is missing."""
+    """virgl_test_server, which needs memory that leaves its driver as a dma-buf, or a stand-in for that."""
 
     native = False
     name = "peer"
@@ -299,7 +299,7 @@ class Peer(Side):
         super().__init__(tree)
         self.socket = os.path.join(tempfile.mkdtemp(prefix="hesper-peer-"), "socket")
         env = tree.environment()
-        env.update(udmabuf())
+        env.update(exports(tree) if tree.host_driver else udmabuf())
         program = os.path.join(tree.path, "usr/bin/virgl_test_server")
         self.server = subprocess.Popen(
             [program, "--venus", "--no-virgl", "--multi-clients", "--socket-path=" + self.socket],
@@ -329,18 +329,27 @@ def udmabuf():
     return {"LD_PRELOAD": module}
 
 
-def plan(tree, rules):
-    """What makes the host's driver fail by plan (tests/plan/icd.c), natively and through Hesper."""
-    module = os.path.join(BUILD, "tests/plan/plan.so")
-    manifest = os.path.join(tree.work, "plan_icd.json")
-    with open(tree.driver("lvp")) as f:
+def wrapped(tree, name, module):
+    """What puts a driver of ours between a program and the tree's or the host's, whose library it finds in NAME_DRIVER."""
+    manifest = os.path.join(tree.work, name + "_icd.json")
+    with open(tree.host_driver or tree.driver("lvp")) as f:
         text = json.load(f)
-    env = {"PLAN": rules, "PLAN_DRIVER": text["ICD"]["library_path"], "VK_DRIVER_FILES": manifest}
-    text["ICD"]["library_path"] = module
+    env = {name.upper() + "_DRIVER": text["ICD"]["library_path"], "VK_DRIVER_FILES": manifest}
+    text["ICD"]["library_path"] = os.path.join(BUILD, module)
     with open(manifest + ".new", "w") as f:
         json.dump(text, f)
     os.replace(manifest + ".new", manifest)
     return env
+
+
+def exports(tree):
+    """What lets a GPU's driver export memory (bench/exports.c): nothing where it has a DRM device to do so."""
+    return {} if glob.glob("/dev/dri/renderD*") else wrapped(tree, "exports", "bench/exports.so")
+
+
+def plan(tree, rules):
+    """What makes the host's driver fail by plan (tests/plan/icd.c), natively and through Hesper."""
+    return {"PLAN": rules, **wrapped(tree, "plan", "tests/plan/plan.so")}
 
 
 class Display:
