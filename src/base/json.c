@@ -306,3 +306,25 @@ bool json_integer(struct json value, int64_t *number)
     *number = strtoll(text, &behind, 10);
     return !*behind;
 }
+
+bool json_get_text(struct json object, const char *key, char *text, size_t size)
+{
+    struct json value;
+    bool good = json_member(object, key, &value) && json_copy(value, text, size);
+    if (!good)
+        text[0] = 0;
+    return good;
+}
+
+int64_t json_get_number(struct json object, const char *key)
+{
+    struct json value;
+    int64_t number = 0;
+    return json_member(object, key, &value) && json_integer(value, &number) ? number : 0;
+}
+
+bool json_get_bool(struct json object, const char *key)
+{
+    struct json value;
+    return json_member(object, key, &value) && json_is(value, 't');
+}

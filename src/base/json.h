@@ -48,4 +48,9 @@ bool json_copy(struct json value, char *text, size_t size);
 // False if the value is no integer.
 bool json_integer(struct json value, int64_t *number);
 
+// A member's value; "", 0 or false if it is no such value, or there is none.
+bool json_get_text(struct json object, const char *key, char *text, size_t size); // false: ""
+int64_t json_get_number(struct json object, const char *key);
+bool json_get_bool(struct json object, const char *key);
+
 #endif

@@ -35,32 +35,20 @@ struct found {
 
 // ---- looking --------------------------------------------------------------
 
-static void take(struct json root, const char *key, char *text, size_t size)
-{
-    struct json member;
-    text[0] = 0;
-    if (json_member(root, key, &member))
-        json_copy(member, text, size);
-}
-
 // Errors: false, and `error` gets the reason.
-static bool look(const char *path, struct found *found, char *error, size_t size)
+static bool look(const char *path, struct found *found, char error[256])
 {
-    struct json root, member;
-    char *answer = cli_control_ask(path, "status", -1, error, size);
-    bool good = answer && json_parse(answer, strlen(answer), &root);
-    if (answer && !good)
-        snprintf(error, size, "its answer is not understood");
+    struct cli_reply reply;
+    bool good = cli_control_ask(path, "status", -1, &reply);
     if (good) {
-        *found = (struct found){.pid = 0};
+        *found = (struct found){.pid = json_get_number(reply.root, "pid")};
         snprintf(found->path, sizeof(found->path), "%s", path);
-        take(root, "name", found->name, sizeof(found->name));
-        take(root, "state", found->state, sizeof(found->state));
-        take(root, "host_gpu", found->gpu, sizeof(found->gpu));
-        if (json_member(root, "pid", &member))
-            json_integer(member, &found->pid);
+        json_get_text(reply.root, "name", found->name, sizeof(found->name));
+        json_get_text(reply.root, "state", found->state, sizeof(found->state));
+        json_get_text(reply.root, "host_gpu", found->gpu, sizeof(found->gpu));
     }
-    free(answer);
+    memcpy(error, reply.error, sizeof(reply.error));
+    free(reply.text);
     return good;
 }
 
@@ -69,7 +57,7 @@ static unsigned look_at_all(struct found *list)
     char paths[MAX_MACHINES][108], error[256];
     unsigned count = 0, there = cli_control_list(CLI_CONTROL_MACHINE, paths, MAX_MACHINES);
     for (unsigned i = 0; i < there; i++) {
-        if (look(paths[i], &list[count], error, sizeof(error)))
+        if (look(paths[i], &list[count], error))
             count++;
         else
             log_warning("the machine at '%s' does not answer: %s", paths[i], error);
@@ -158,16 +146,11 @@ struct which {
 
 static bool ask(const struct order *order, const char *request, const struct found *found)
 {
-    char error[256] = "its answer is not understood";
-    struct json root, member;
-    char *answer = cli_control_ask(found->path, request, -1, error, sizeof(error));
-    bool parsed = answer && json_parse(answer, strlen(answer), &root);
-    bool good = parsed && json_member(root, "ok", &member);
-    if (parsed && !good && json_member(root, "error", &member))
-        json_copy(member, error, sizeof(error));
-    free(answer);
+    struct cli_reply reply;
+    bool good = cli_control_ask(found->path, request, -1, &reply);
     if (!good)
-        log_error("%s: '%s': %s", order->command, found->name, error);
+        log_error("%s: '%s': %s", order->command, found->name, reply.error);
+    free(reply.text);
     return good;
 }
 
@@ -175,7 +158,7 @@ static bool is_done(const struct order *order, const struct found *found)
 {
     struct found now;
     char error[256];
-    bool there = look(found->path, &now, error, sizeof(error)) && now.pid == found->pid;
+    bool there = look(found->path, &now, error) && now.pid == found->pid;
     return there ? order->wanted && !strcmp(now.state, order->wanted) : !order->wanted;
 }
 
@@ -222,7 +205,7 @@ static int give_order(const struct order *order, int argc, char **argv)
     }
     if (!which.control && !find(order->command, argv[first], &found))
         return CLI_FAILED;
-    if (which.control && !look(which.control, &found, error, sizeof(error))) {
+    if (which.control && !look(which.control, &found, error)) {
         log_error("%s: the machine at '%s' does not answer: %s", order->command, which.control,
                   error);
         return CLI_FAILED;

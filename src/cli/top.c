@@ -101,20 +101,10 @@ struct top {
 
 // ---- looking --------------------------------------------------------------
 
-static int64_t integer(struct json object, const char *key)
-{
-    struct json member;
-    int64_t number = 0;
-    return json_member(object, key, &member) && json_integer(member, &number) ? number : 0;
-}
-
 // What guests call themselves goes to a terminal.
 static void take_text(struct json object, const char *key, char *text, size_t size)
 {
-    struct json member;
-    text[0] = 0;
-    if (json_member(object, key, &member) && !json_copy(member, text, size))
-        snprintf(text, size, "?");
+    json_get_text(object, key, text, size);
     for (char *c = text; *c; c++)
         *c = *c >= 0x20 && *c < 0x7f ? *c : '?';
 }
@@ -122,11 +112,11 @@ static void take_text(struct json object, const char *key, char *text, size_t si
 static void take_program(struct json item, struct program *program)
 {
     struct os_process_usage process = {0};
-    program->context = integer(item, "context");
-    program->pid = integer(item, "pid");
+    program->context = json_get_number(item, "context");
+    program->pid = json_get_number(item, "pid");
     take_text(item, "name", program->name, sizeof(program->name));
     for (unsigned i = 0; i < CPU_NS; i++)
-        program->numbers[i] = integer(item, keys[i]);
+        program->numbers[i] = json_get_number(item, keys[i]);
     if (program->pid > 0)
         os_process_usage((pid_t)program->pid, &process);
     program->numbers[CPU_NS] = (int64_t)process.cpu_ns;
@@ -139,15 +129,15 @@ static bool take_server(struct json root, struct server *server)
     if (!json_member(root, "contexts", &contexts))
         return false;
     take_text(root, "name", server->name, sizeof(server->name));
-    server->pid = integer(root, "pid");
-    server->frames = integer(root, "frames");
-    server->lost = integer(root, "contexts_lost");
-    server->memory = integer(root, "memory_bytes");
-    server->memory_limit = integer(root, "memory_limit");
-    server->card = integer(root, "card_bytes");
-    server->card_limit = integer(root, "card_limit");
-    server->descriptors = integer(root, "descriptors");
-    server->descriptor_limit = integer(root, "descriptor_limit");
+    server->pid = json_get_number(root, "pid");
+    server->frames = json_get_number(root, "frames");
+    server->lost = json_get_number(root, "contexts_lost");
+    server->memory = json_get_number(root, "memory_bytes");
+    server->memory_limit = json_get_number(root, "memory_limit");
+    server->card = json_get_number(root, "card_bytes");
+    server->card_limit = json_get_number(root, "card_limit");
+    server->descriptors = json_get_number(root, "descriptors");
+    server->descriptor_limit = json_get_number(root, "descriptor_limit");
     while (json_next(contexts, &item)) {
         struct program *more =
             realloc(server->programs, (server->count + 1) * sizeof(*server->programs));
@@ -169,7 +159,7 @@ static void forget(struct sample *sample)
 // Errors: false after a log line: there is nobody to ask.
 static bool look(const struct top *top, struct sample *sample)
 {
-    char paths[MAX_SERVERS][108], error[256] = "its answer is not understood";
+    char paths[MAX_SERVERS][108];
     unsigned count = 0;
     forget(sample);
     if (top->control)
@@ -180,16 +170,17 @@ static bool look(const struct top *top, struct sample *sample)
     }
     sample->at_ns = os_now_ns();
     for (unsigned i = 0; i < count; i++) {
-        struct json root;
+        struct cli_reply reply;
         struct server *server = &sample->servers[sample->count];
-        char *answer = cli_control_ask(paths[i], "usage", -1, error, sizeof(error));
+        bool answered = cli_control_ask(paths[i], "usage", -1, &reply);
         *server = (struct server){.pid = 0};
         snprintf(server->path, sizeof(server->path), "%.107s", paths[i]);
-        if (answer && json_parse(answer, strlen(answer), &root) && take_server(root, server))
+        if (answered && take_server(reply.root, server))
             sample->count++;
         else if (top->control)
-            log_error("top: '%s' does not answer: %s", top->control, error);
-        free(answer);
+            log_error("top: '%s' does not answer: %s", top->control,
+                      answered ? "its answer is not understood" : reply.error);
+        free(reply.text);
     }
     if (!count)
         log_error("top: no virtual machine of 'hesper run' and no server of 'hesper vtest' was "

@@ -198,27 +198,21 @@ static unsigned find_machines(const struct trace *trace, char paths[2 * MAX_MACH
     return count + cli_control_list(CLI_CONTROL_VTEST, paths + count, MAX_MACHINES);
 }
 
-static void list_machine(const char *path, const char *answer)
+static void list_machine(const char *path, struct json answer)
 {
-    struct json whole, contexts, item = {0}, member;
-    if (!json_parse(answer, strlen(answer), &whole) || !json_member(whole, "contexts", &contexts))
-        return;
+    struct json contexts, item = {0};
+    char name[256];
+    json_member(answer, "contexts", &contexts);
     while (json_next(contexts, &item)) {
-        int64_t context = 0, pid = 0;
-        char name[256] = "";
-        if (json_member(item, "context", &member))
-            json_integer(member, &context);
-        if (json_member(item, "pid", &member))
-            json_integer(member, &pid);
-        if (json_member(item, "name", &member))
-            json_copy(member, name, sizeof(name));
-        printf("%7lld  %7lld  %-32s %s\n", (long long)context, (long long)pid, name, path);
+        json_get_text(item, "name", name, sizeof(name));
+        printf("%7lld  %7lld  %-32s %s\n", (long long)json_get_number(item, "context"),
+               (long long)json_get_number(item, "pid"), name, path);
     }
 }
 
 static int list(const struct trace *trace)
 {
-    char paths[2 * MAX_MACHINES][108], error[256];
+    char paths[2 * MAX_MACHINES][108];
     unsigned count = find_machines(trace, paths);
     if (!count) {
         log_error("trace: no virtual machine of 'hesper run' and no server of 'hesper vtest' was "
@@ -227,12 +221,12 @@ static int list(const struct trace *trace)
     }
     printf("CONTEXT      PID  NAME                             CONTROL SOCKET\n");
     for (unsigned i = 0; i < count; i++) {
-        char *answer = cli_control_ask(paths[i], "contexts", -1, error, sizeof(error));
-        if (answer)
-            list_machine(paths[i], answer);
+        struct cli_reply reply;
+        if (cli_control_ask(paths[i], "contexts", -1, &reply))
+            list_machine(paths[i], reply.root);
         else
-            log_error("trace: '%s' does not answer: %s", paths[i], error);
-        free(answer);
+            log_error("trace: '%s' does not answer: %s", paths[i], reply.error);
+        free(reply.text);
     }
     return CLI_OK;
 }
@@ -243,19 +237,16 @@ static int attach(struct trace *trace, uint64_t which)
     unsigned count = find_machines(trace, paths);
     snprintf(request, sizeof(request), "trace %llu", (unsigned long long)which);
     for (unsigned i = 0; i < count; i++) {
-        struct json whole, member;
+        struct cli_reply reply;
         int ends[2], error = os_socket_pair(ends);
         if (error) {
             log_error("trace: no socket: %s", strerror(-error));
             return CLI_FAILED;
         }
-        char *answer = cli_control_ask(paths[i], request, ends[1], reason, sizeof(reason));
+        bool good = cli_control_ask(paths[i], request, ends[1], &reply);
         close(ends[1]);
-        bool parsed = answer && json_parse(answer, strlen(answer), &whole);
-        bool good = parsed && json_member(whole, "ok", &member);
-        if (parsed && !good && json_member(whole, "error", &member))
-            json_copy(member, reason, sizeof(reason));
-        free(answer);
+        memcpy(reason, reply.error, sizeof(reason));
+        free(reply.text);
         if (good) {
             tracer_adopt(trace->tracer, ends[0]);
             return CLI_OK;

@@ -275,7 +275,7 @@ void cli_control_destroy(struct cli_control *control)
 
 // ---- the other side -------------------------------------------------------
 
-static char *read_answer(int fd, char *error, size_t error_size)
+static char *read_answer(int fd, char error[256])
 {
     size_t size = 0, capacity = 8192;
     char *text = malloc(capacity);
@@ -284,7 +284,7 @@ static char *read_answer(int fd, char *error, size_t error_size)
         struct pollfd ready = {.fd = fd, .events = POLLIN};
         uint64_t now = os_now_ns();
         if (now >= end || poll(&ready, 1, (int)((end - now) / 1000000) + 1) == 0) {
-            snprintf(error, error_size, "it does not answer");
+            strcpy(error, "it does not answer");
             free(text);
             return NULL;
         }
@@ -305,27 +305,33 @@ static char *read_answer(int fd, char *error, size_t error_size)
             return text;
         }
     }
-    snprintf(error, error_size, "it has closed the connection");
+    strcpy(error, "it has closed the connection");
     free(text);
     return NULL;
 }
 
-char *cli_control_ask(const char *path, const char *request, int passed, char *error,
-                      size_t error_size)
+bool cli_control_ask(const char *path, const char *request, int passed, struct cli_reply *reply)
 {
-    char line[MAX_REQUEST], *text = NULL;
+    char line[MAX_REQUEST];
+    struct json error;
     int length = snprintf(line, sizeof(line), "%s\n", request);
     int fd = os_socket_connect(path);
+    *reply = (struct cli_reply){.error = "it does not take requests"};
     if (fd < 0)
-        snprintf(error, error_size, "%s", strerror(-fd));
-    else if (length >= (int)sizeof(line) ||
-             os_socket_send(fd, line, (size_t)length, &passed, passed >= 0) != length)
-        snprintf(error, error_size, "it does not take requests");
-    else
-        text = read_answer(fd, error, error_size);
+        snprintf(reply->error, sizeof(reply->error), "%s", strerror(-fd));
+    else if (length < (int)sizeof(line) &&
+             os_socket_send(fd, line, (size_t)length, &passed, passed >= 0) == length)
+        reply->text = read_answer(fd, reply->error);
     if (fd >= 0)
         close(fd);
-    return text;
+    if (!reply->text)
+        return false;
+    bool understood = json_parse(reply->text, strlen(reply->text), &reply->root);
+    if (understood && !json_member(reply->root, "error", &error))
+        return true;
+    if (!understood || !json_copy(error, reply->error, sizeof(reply->error)))
+        strcpy(reply->error, "its answer is not understood");
+    return false;
 }
 
 // ---- where ----------------------------------------------------------------

@@ -43,12 +43,15 @@ void cli_control_answer(struct cli_control_answer *answer, struct json_writer *j
 // {"error": text}, or {"ok": true} for NULL.
 void cli_control_answer_error(struct cli_control_answer *answer, const char *text);
 
-// The other side: asks the process behind `path`, and returns the text of its answer. `passed` goes
-// with the request; -1: nothing does.
-// Owns: the caller frees the text, and keeps the descriptor.
-// Errors: NULL, and `error` gets the reason.
-char *cli_control_ask(const char *path, const char *request, int passed, char *error,
-                      size_t error_size);
+// The other side: asks the process behind `path`. `passed` goes with the request; -1: nothing does.
+// Owns: the caller frees `reply->text`, and keeps the descriptor.
+// Errors: false, and the reply says why: it has an "error", or none came.
+struct cli_reply {
+    char *text; // NULL: none came
+    struct json root;
+    char error[256];
+};
+bool cli_control_ask(const char *path, const char *request, int passed, struct cli_reply *reply);
 
 // Whose control socket it is: a virtual machine's, or a vtest server's.
 enum cli_control_kind { CLI_CONTROL_MACHINE, CLI_CONTROL_VTEST };

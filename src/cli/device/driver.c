@@ -30,24 +30,20 @@ static void last_line(const char *output, char *line, size_t size)
 // The driver has devices, and guests can use none of them. Says why of the first.
 static void explain_refusal(struct cli_report *report)
 {
-    struct json devices, device = {0}, value;
+    struct json devices, device = {0};
     char name[256] = "its device", refused[200] = "there is none";
     json_member(report->root, "devices", &devices);
     if (json_next(devices, &device)) {
-        json_member(device, "name", &value);
-        json_copy(value, name, sizeof(name));
-        json_member(device, "refused", &value);
-        json_copy(value, refused, sizeof(refused));
+        json_get_text(device, "name", name, sizeof(name));
+        json_get_text(device, "refused", refused, sizeof(refused));
     }
     snprintf(report->error, sizeof(report->error), "%s is not for guests: %s", name, refused);
 }
 
 static void explain(struct cli_report *report, int status)
 {
-    struct json error;
     char line[200];
-    if (json_member(report->root, "error", &error) &&
-        json_copy(error, report->error, sizeof(report->error)))
+    if (json_get_text(report->root, "error", report->error, sizeof(report->error)))
         return;
     if (report->root.at) {
         explain_refusal(report);

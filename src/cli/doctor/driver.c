@@ -13,13 +13,6 @@
 
 #define ENOUGH_FOR_A_DMA_BUF (1ull << 30)
 
-static bool text(struct json object, const char *key, char *buffer, size_t size)
-{
-    struct json value;
-    *buffer = 0;
-    return json_member(object, key, &value) && json_copy(value, buffer, size);
-}
-
 // ---- devices --------------------------------------------------------------
 
 // Joins the strings of an array. Returns their number.
@@ -40,17 +33,17 @@ static void check_guest_view(struct doctor *doctor, struct json device)
 {
     char vulkan[32], names[600], feature[80], wanted_by[120];
     struct json list;
-    text(device, "vulkan", vulkan, sizeof(vulkan));
+    json_get_text(device, "vulkan", vulkan, sizeof(vulkan));
     json_member(device, "memory", &list);
     unsigned mappable = join(list, "; ", names, sizeof(names));
     doctor_say(doctor, DOCTOR_GOOD, "guest", NULL,
                "gets Vulkan %s, %lld extensions, %u of %lld memory types to map: %s", vulkan,
-               (long long)doctor_number(device, "extensions"), mappable,
-               (long long)doctor_number(device, "memory_types"), names);
+               (long long)json_get_number(device, "extensions"), mappable,
+               (long long)json_get_number(device, "memory_types"), names);
     json_member(device, "lacks", &list);
     for (struct json at = {0}; json_next(list, &at);) {
-        text(at, "feature", feature, sizeof(feature));
-        text(at, "wanted_by", wanted_by, sizeof(wanted_by));
+        json_get_text(at, "feature", feature, sizeof(feature));
+        json_get_text(at, "wanted_by", wanted_by, sizeof(wanted_by));
         doctor_say(doctor, DOCTOR_NOTE, "guest", NULL, "goes without %s, which is for %s", feature,
                    wanted_by);
     }
@@ -76,25 +69,24 @@ static void check_dma_bufs(struct doctor *doctor)
 static void check_device(struct doctor *doctor, struct json device, bool others)
 {
     char name[256], refused[240];
-    struct json value;
-    bool dma_bufs = json_member(device, "dma_bufs", &value) && json_is(value, 't');
-    text(device, "name", name, sizeof(name));
-    if (text(device, "refused", refused, sizeof(refused))) {
+    bool dma_bufs = json_get_bool(device, "dma_bufs");
+    json_get_text(device, "name", name, sizeof(name));
+    if (json_get_text(device, "refused", refused, sizeof(refused))) {
         // What is the matter with /dev/udmabuf comes with its remedy.
         bool told = others || strstr(refused, "/dev/udmabuf");
         doctor_say(doctor, others ? DOCTOR_NOTE : DOCTOR_BAD, "device",
                    told ? NULL : "a newer driver, or another device",
-                   "%lld: %s is not for guests: %s", (long long)doctor_number(device, "number"),
+                   "%lld: %s is not for guests: %s", (long long)json_get_number(device, "number"),
                    name, refused);
         return;
     }
     doctor_say(
         doctor, DOCTOR_GOOD, "device", NULL,
         "%lld: %s; takes shared memory%s in %lld of %lld memory types, aligned to %lld bytes",
-        (long long)doctor_number(device, "number"), name, dma_bufs ? " as dma-bufs" : "",
-        (long long)doctor_number(device, "importable_types"),
-        (long long)doctor_number(device, "memory_types"),
-        (long long)doctor_number(device, "import_alignment"));
+        (long long)json_get_number(device, "number"), name, dma_bufs ? " as dma-bufs" : "",
+        (long long)json_get_number(device, "importable_types"),
+        (long long)json_get_number(device, "memory_types"),
+        (long long)json_get_number(device, "import_alignment"));
     if (dma_bufs)
         check_dma_bufs(doctor);
     check_guest_view(doctor, device);
@@ -110,7 +102,7 @@ static void check_devices(struct doctor *doctor, const struct cli_report *report
                    venus_profile_find(doctor->host.profile)->of);
     for (item = (struct json){0}; json_next(devices, &item);)
         check_device(doctor, item, report->usable);
-    if (text(report->root, "sandbox", sandbox, sizeof(sandbox)) && strcmp(sandbox, "off"))
+    if (json_get_text(report->root, "sandbox", sandbox, sizeof(sandbox)) && strcmp(sandbox, "off"))
         doctor_say(doctor, DOCTOR_GOOD, "sandbox", NULL, "%s", sandbox);
     else
         doctor_say(doctor, DOCTOR_NOTE, "sandbox", NULL,
@@ -165,7 +157,7 @@ static bool check_driver(struct doctor *doctor, const struct venus_candidate *ca
 static void check_loader(struct doctor *doctor, const struct cli_report *report, bool others)
 {
     char vulkan[32];
-    if (text(report->root, "vulkan", vulkan, sizeof(vulkan)))
+    if (json_get_text(report->root, "vulkan", vulkan, sizeof(vulkan)))
         doctor_say(doctor, DOCTOR_GOOD, "loader", NULL, "Vulkan %s", vulkan);
     else if (cli_report_no_loader(report))
         doctor_say(doctor, others ? DOCTOR_NOTE : DOCTOR_BAD, "loader", os_vulkan_loader_hint(),

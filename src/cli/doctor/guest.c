@@ -8,12 +8,6 @@
 
 enum { MAX_GUESTS = 16 };
 
-static bool is_true(struct json object, const char *key)
-{
-    struct json value;
-    return json_member(object, key, &value) && json_is(value, 't');
-}
-
 static bool lists(struct json object, const char *key, const char *wanted)
 {
     struct json list;
@@ -66,7 +60,7 @@ static void check_alignment(struct doctor *doctor, struct json gpu)
 {
     if (!lists(gpu, "features_taken", "BLOB_ALIGNMENT"))
         return;
-    bool fails = doctor_number(gpu, "contexts_lost") || doctor_number(gpu, "creations_failed");
+    bool fails = json_get_number(gpu, "contexts_lost") || json_get_number(gpu, "creations_failed");
     doctor_say(doctor, fails ? DOCTOR_BAD : DOCTOR_NOTE, "aligned",
                fails ? "in the guest: vulkaninfo --summary says its Mesa (driverInfo); 26.2.4 or "
                        "newer is needed"
@@ -78,44 +72,45 @@ static void check_alignment(struct doctor *doctor, struct json gpu)
 
 static void check_contexts(struct doctor *doctor, struct json gpu)
 {
-    if (is_true(gpu, "capset_withheld"))
+    if (json_get_bool(gpu, "capset_withheld"))
         doctor_say(doctor, DOCTOR_BAD, "capset", "in the guest: Linux 7.2 and Mesa 26.2.4 or newer",
                    "withheld: the guest's driver cannot align memory to this host's larger pages");
-    else if (!doctor_number(gpu, "capset_reads"))
+    else if (!json_get_number(gpu, "capset_reads"))
         doctor_say(doctor, DOCTOR_NOTE, "capset",
                    "in the guest: install mesa-vulkan-drivers, run vulkaninfo --summary",
                    "not read yet: no program of the guest has looked for Venus");
     else
         doctor_say(doctor, DOCTOR_GOOD, "capset", NULL, "read %lld times",
-                   (long long)doctor_number(gpu, "capset_reads"));
+                   (long long)json_get_number(gpu, "capset_reads"));
     check_alignment(doctor, gpu);
-    doctor_say(
-        doctor, DOCTOR_GOOD, "contexts", NULL, "%lld live, at most %lld; %lld created so far",
-        (long long)doctor_number(gpu, "contexts"), (long long)doctor_number(gpu, "max_contexts"),
-        (long long)doctor_number(gpu, "contexts_created"));
-    if (doctor_number(gpu, "contexts_lost"))
+    doctor_say(doctor, DOCTOR_GOOD, "contexts", NULL,
+               "%lld live, at most %lld; %lld created so far",
+               (long long)json_get_number(gpu, "contexts"),
+               (long long)json_get_number(gpu, "max_contexts"),
+               (long long)json_get_number(gpu, "contexts_created"));
+    if (json_get_number(gpu, "contexts_lost"))
         doctor_say(doctor, DOCTOR_BAD, "lost", NULL, "%lld contexts were lost; see the errors",
-                   (long long)doctor_number(gpu, "contexts_lost"));
-    if (doctor_number(gpu, "creations_failed"))
+                   (long long)json_get_number(gpu, "contexts_lost"));
+    if (json_get_number(gpu, "creations_failed"))
         doctor_say(doctor, DOCTOR_NOTE, "refused", NULL,
                    "%lld allocations, pipelines or other objects that the host could not make",
-                   (long long)doctor_number(gpu, "creations_failed"));
+                   (long long)json_get_number(gpu, "creations_failed"));
     doctor_say(doctor, DOCTOR_GOOD, "resources", NULL,
                "%lld live, at most %lld; %lld MiB of the aperture's %lld in use; %lld outputs on",
-               (long long)doctor_number(gpu, "resources"),
-               (long long)doctor_number(gpu, "max_resources"),
-               (long long)(doctor_number(gpu, "shared_bytes") >> 20),
-               (long long)(doctor_number(gpu, "aperture_size") >> 20),
-               (long long)doctor_number(gpu, "outputs_enabled"));
+               (long long)json_get_number(gpu, "resources"),
+               (long long)json_get_number(gpu, "max_resources"),
+               (long long)(json_get_number(gpu, "shared_bytes") >> 20),
+               (long long)(json_get_number(gpu, "aperture_size") >> 20),
+               (long long)json_get_number(gpu, "outputs_enabled"));
 }
 
 // A desktop that finds no OpenGL on the GPU runs all the same, slowly, and says so in a log only.
 static void check_screen(struct doctor *doctor, struct json gpu)
 {
-    long long on = (long long)doctor_number(gpu, "outputs_enabled");
+    long long on = (long long)json_get_number(gpu, "outputs_enabled");
     if (!on)
         doctor_say(doctor, DOCTOR_NOTE, "screen", NULL, "off: the guest shows nothing");
-    else if (doctor_number(gpu, "outputs_by_cpu"))
+    else if (json_get_number(gpu, "outputs_by_cpu"))
         doctor_say(doctor, DOCTOR_NOTE, "screen",
                    "if that is a desktop: install mesa-vulkan-drivers in the guest, and see "
                    "--guest-gl in 'man hesper'; glxinfo -B says what it draws by",
@@ -127,47 +122,42 @@ static void check_screen(struct doctor *doctor, struct json gpu)
 
 static void check_errors(struct doctor *doctor, struct json gpu)
 {
-    struct json errors, value;
+    struct json errors;
     char text[640];
     json_member(gpu, "errors", &errors);
     for (struct json at = {0}; json_next(errors, &at);) {
-        json_member(at, "text", &value);
-        if (json_copy(value, text, sizeof(text)))
+        if (json_get_text(at, "text", text, sizeof(text)))
             doctor_say(doctor, DOCTOR_NOTE, "error", NULL, "%lld s ago: %s",
-                       (long long)doctor_number(at, "seconds_ago"), text);
+                       (long long)json_get_number(at, "seconds_ago"), text);
     }
-    if (!doctor_number(gpu, "complaints"))
+    if (!json_get_number(gpu, "complaints"))
         doctor_say(doctor, DOCTOR_GOOD, "errors", NULL, "none");
 }
 
 static void check_answer(struct doctor *doctor, const char *path, struct json root)
 {
-    char version[32] = "?", profile[32] = "?", gpu_name[520] = "", name[64] = "";
-    struct json value, gpu;
-    if (json_member(root, "hesper", &value))
-        json_copy(value, version, sizeof(version));
-    if (json_member(root, "host_profile", &value))
-        json_copy(value, profile, sizeof(profile));
-    if (json_member(root, "host_gpu", &value))
-        json_copy(value, gpu_name, sizeof(gpu_name));
-    if (json_member(root, "name", &value))
-        json_copy(value, name, sizeof(name));
+    char version[32], profile[32], gpu_name[520], name[64];
+    struct json gpu;
+    json_get_text(root, "hesper", version, sizeof(version));
+    json_get_text(root, "host_profile", profile, sizeof(profile));
+    json_get_text(root, "host_gpu", gpu_name, sizeof(gpu_name));
+    json_get_text(root, "name", name, sizeof(name));
     doctor_say(doctor, DOCTOR_GOOD, "hesper", NULL, "%s, %s%sprocess %lld, profile %s, at %s",
-               version, name, name[0] ? ", " : "", (long long)doctor_number(root, "pid"), profile,
+               version, name, name[0] ? ", " : "", (long long)json_get_number(root, "pid"), profile,
                path);
-    if (!is_true(root, "venus"))
+    if (!json_get_bool(root, "venus"))
         doctor_say(doctor, DOCTOR_NOTE, "host", NULL, "no Vulkan for the guest: --no-venus");
     else if (gpu_name[0])
         doctor_say(doctor, DOCTOR_GOOD, "host", NULL, "%s", gpu_name);
     else
         doctor_say(doctor, DOCTOR_BAD, "host", "run hesper doctor",
                    "no worker has loaded the host's driver yet");
-    if (!is_true(root, "connected") || !json_member(root, "gpu", &gpu)) {
+    if (!json_get_bool(root, "connected") || !json_member(root, "gpu", &gpu)) {
         doctor_say(doctor, DOCTOR_BAD, "machine", "start QEMU with what 'hesper qemu-args' prints",
                    "no QEMU is connected");
         return;
     }
-    if (is_true(root, "placer"))
+    if (json_get_bool(root, "placer"))
         doctor_say(doctor, DOCTOR_GOOD, "machine", NULL, "QEMU is connected, with the placer");
     else
         doctor_say(doctor, DOCTOR_BAD, "machine", "start QEMU with what 'hesper qemu-args' prints",
@@ -195,17 +185,16 @@ static const char *find(struct doctor *doctor, char paths[][108])
 
 void doctor_guest(struct doctor *doctor, const char *path)
 {
-    char paths[MAX_GUESTS][108], error[200] = "it does not make sense";
-    struct json root;
+    char paths[MAX_GUESTS][108];
+    struct cli_reply reply;
     if (!path)
         path = find(doctor, paths);
     if (!path)
         return;
-    char *answer = cli_control_ask(path, "status", -1, error, sizeof(error));
-    if (answer && json_parse(answer, strlen(answer), &root))
-        check_answer(doctor, path, root);
+    if (cli_control_ask(path, "status", -1, &reply))
+        check_answer(doctor, path, reply.root);
     else
         doctor_say(doctor, DOCTOR_BAD, "guest", "give it --control PATH, or is it running?",
-                   "no answer at %s: %s", path, error);
-    free(answer);
+                   "no answer at %s: %s", path, reply.error);
+    free(reply.text);
 }

@@ -34,12 +34,3 @@ void doctor_say(struct doctor *doctor, enum doctor_result result, const char *ch
         printf("%*s%s %s\n", doctor->plain ? 16 : 13, "", doctor->plain ? "->" : "\u2192", remedy);
     fflush(stdout);
 }
-
-int64_t doctor_number(struct json object, const char *key)
-{
-    struct json value;
-    int64_t result = 0;
-    json_member(object, key, &value);
-    json_integer(value, &result);
-    return result;
-}

@@ -22,7 +22,5 @@ struct doctor {
 // `check` is its name, one word. `remedy` is what to do about it, or NULL.
 void doctor_say(struct doctor *doctor, enum doctor_result result, const char *check,
                 const char *remedy, const char *format, ...) __attribute__((format(printf, 5, 6)));
-// A member of an object; 0 if it is none.
-int64_t doctor_number(struct json object, const char *key);
 
 #endif

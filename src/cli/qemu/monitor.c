@@ -80,13 +80,12 @@ static void on_retry(void *data)
 // QEMU stops the machine before its guest can lose what it writes.
 static void on_disk_error(struct cli_monitor *monitor, struct json event)
 {
-    struct json data, member;
-    char action[16] = "", reason[256] = "";
-    if (!json_member(event, "data", &data) || !json_member(data, "action", &member) ||
-        !json_copy(member, action, sizeof(action)) || strcmp(action, "stop"))
+    struct json data;
+    char action[16], reason[256];
+    json_member(event, "data", &data);
+    json_get_text(data, "reason", reason, sizeof(reason));
+    if (!json_get_text(data, "action", action, sizeof(action)) || strcmp(action, "stop"))
         return;
-    if (json_member(data, "reason", &member))
-        json_copy(member, reason, sizeof(reason));
     if (!monitor->full)
         log_warning("the machine stands still, as its disk cannot be written: %s; it goes on when "
                     "there is room",
@@ -99,12 +98,11 @@ static void on_disk_error(struct cli_monitor *monitor, struct json event)
 // Whether an agent listens is known: what nobody reads now would be read much later, as the time.
 static void on_port(struct cli_monitor *monitor, struct json event)
 {
-    struct json data, member;
+    struct json data;
     char id[sizeof(CLI_MONITOR_AGENT)];
-    if (json_member(event, "data", &data) && json_member(data, "id", &member) &&
-        json_copy(member, id, sizeof(id)) && !strcmp(id, CLI_MONITOR_AGENT) &&
-        json_member(data, "open", &member))
-        monitor->heard = json_is(member, 't');
+    json_member(event, "data", &data);
+    if (json_get_text(data, "id", id, sizeof(id)) && !strcmp(id, CLI_MONITOR_AGENT))
+        monitor->heard = json_get_bool(data, "open");
 }
 
 // The guest's clock stood still. What the agent answers stays unread: it is a few bytes a pause.
@@ -131,7 +129,7 @@ static void take_line(struct cli_monitor *monitor)
     if (monitor->unanswered &&
         (json_member(whole, "return", &member) || json_member(whole, "error", &member)))
         monitor->unanswered--;
-    if (!json_member(whole, "event", &member) || !json_copy(member, event, sizeof(event)))
+    if (!json_get_text(whole, "event", event, sizeof(event)))
         return;
     log_debug("QEMU: %s", event);
     if (!strcmp(event, "STOP"))

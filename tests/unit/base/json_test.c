@@ -105,12 +105,36 @@ static void escapes_become_text(void **state)
     assert_false(json_copy(value, out, sizeof(out)));
 }
 
+static void members_are_got_by_their_names(void **state)
+{
+    static const char source[] = "{\"name\":\"ab\",\"number\":-7,\"yes\":true,\"no\":false}";
+    struct json root, none = {0};
+    char text[8] = "before";
+    assert_true(json_parse(source, strlen(source), &root));
+    assert_true(json_get_text(root, "name", text, sizeof(text)));
+    assert_string_equal(text, "ab");
+    assert_int_equal(json_get_number(root, "number"), -7);
+    assert_true(json_get_bool(root, "yes"));
+    assert_false(json_get_bool(root, "no"));
+    // Another kind, too little room, nothing.
+    assert_false(json_get_text(root, "number", text, sizeof(text)));
+    assert_string_equal(text, "");
+    assert_false(json_get_text(root, "name", text, 2));
+    assert_string_equal(text, "");
+    assert_int_equal(json_get_number(root, "name"), 0);
+    assert_false(json_get_bool(root, "number"));
+    assert_int_equal(json_get_number(none, "number"), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_written_is_json),    cmocka_unit_test(values_are_found),
-        cmocka_unit_test(what_is_no_json_is_refused), cmocka_unit_test(depth_is_bounded),
+        cmocka_unit_test(what_is_written_is_json),
+        cmocka_unit_test(values_are_found),
+        cmocka_unit_test(what_is_no_json_is_refused),
+        cmocka_unit_test(depth_is_bounded),
         cmocka_unit_test(escapes_become_text),
+        cmocka_unit_test(members_are_got_by_their_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

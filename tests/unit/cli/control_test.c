@@ -191,25 +191,22 @@ static void endless_requests_end(void **state)
 
 static void *ask(void *data)
 {
-    char error[100];
-    char **answer = data;
-    *answer = cli_control_ask(f.path, "much", -1, error, sizeof(error));
+    cli_control_ask(f.path, "much", -1, data);
     return NULL;
 }
 
 static void long_answers_arrive_whole(void **state)
 {
     pthread_t thread;
-    char *answer = NULL;
-    struct json root, value;
-    assert_int_equal(pthread_create(&thread, NULL, ask, &answer), 0);
+    struct cli_reply reply;
+    struct json value;
+    assert_int_equal(pthread_create(&thread, NULL, ask, &reply), 0);
     run_for(1500);
     pthread_join(thread, NULL);
-    assert_non_null(answer);
-    assert_true(json_parse(answer, strlen(answer), &root));
-    assert_true(json_member(root, "error", &value));
+    assert_non_null(reply.text);
+    assert_true(json_member(reply.root, "error", &value));
     assert_int_equal(value.end - value.at, 600002);
-    free(answer);
+    free(reply.text);
 }
 
 static void a_descriptor_may_come_with_a_request(void **state)
@@ -224,9 +221,10 @@ static void a_descriptor_may_come_with_a_request(void **state)
 
 static void nobody_there_is_an_error(void **state)
 {
-    char error[100];
-    assert_null(cli_control_ask("/nowhere/at/all", "status", -1, error, sizeof(error)));
-    assert_string_equal(error, "No such file or directory");
+    struct cli_reply reply;
+    assert_false(cli_control_ask("/nowhere/at/all", "status", -1, &reply));
+    assert_null(reply.text);
+    assert_string_equal(reply.error, "No such file or directory");
 }
 
 int main(void)
