@@ -162,8 +162,8 @@ static uint8_t absolute_info(enum input_kind kind, uint8_t code, uint8_t bytes[1
     return INFO_SIZE;
 }
 
-uint8_t input_config_bytes(enum input_kind kind, uint8_t select, uint8_t subselect,
-                           uint8_t bytes[128])
+// Puts what a selection shows into `bytes`, and returns its size.
+static uint8_t selected(enum input_kind kind, uint8_t select, uint8_t subselect, uint8_t bytes[128])
 {
     memset(bytes, 0, 128);
     switch (select) {
@@ -196,7 +196,7 @@ void input_device_read_config(const struct input_device *device, uint32_t offset
                               uint32_t size)
 {
     uint8_t config[INPUT_CONFIG_SIZE] = {device->select, device->subselect};
-    config[2] = input_config_bytes(device->kind, device->select, device->subselect, config + 8);
+    config[2] = selected(device->kind, device->select, device->subselect, config + 8);
     if (offset <= sizeof(config) && size <= sizeof(config) - offset)
         memcpy(bytes, config + offset, size);
 }

@@ -61,10 +61,6 @@ struct input_device {
     struct log_limit limit;
 };
 
-// config.c: puts what a selection shows into `bytes`, and returns its size.
-uint8_t input_config_bytes(enum input_kind kind, uint8_t select, uint8_t subselect,
-                           uint8_t bytes[128]);
-
 static inline int32_t input_within(int64_t value, int32_t least, int32_t most)
 {
     return value < least ? least : value > most ? most : (int32_t)value;

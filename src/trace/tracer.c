@@ -320,8 +320,3 @@ uint32_t tracer_connected(const struct tracer *tracer)
 {
     return tracer->connected;
 }
-
-uint32_t tracer_seen(const struct tracer *tracer)
-{
-    return tracer->seen;
-}

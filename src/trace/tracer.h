@@ -38,8 +38,7 @@ void tracer_destroy(struct tracer *tracer);
 int tracer_listen(struct tracer *tracer, const char *path);
 // This one is connected already. Owns: takes over the descriptor.
 void tracer_adopt(struct tracer *tracer, int fd);
-// How many workers are connected, and were ever.
+// How many workers are connected.
 uint32_t tracer_connected(const struct tracer *tracer);
-uint32_t tracer_seen(const struct tracer *tracer);
 
 #endif

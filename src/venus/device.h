@@ -31,7 +31,7 @@ struct venus_physical_device {
     struct venus_instance *instance;
     const struct venus_profile *profile;
     VkPhysicalDeviceProperties properties; // of the host, apiVersion capped
-    // Valid after venus_physical_device_probe: memory as the guest sees it; what struct venus_probe
+    // Valid after venus_physical_device_load: memory as the guest sees it; what struct venus_probe
     // has of the same name.
     VkPhysicalDeviceMemoryProperties memory;
     uint32_t importable_types;
@@ -40,8 +40,6 @@ struct venus_physical_device {
     const char *import_refused;
     bool no_lod_bias; // the driver's portability subset lacks samplerMipLodBias
     bool null_descriptor_is_ours;
-    atomic_bool probed;
-    pthread_mutex_t probe_lock;
     uint32_t queue_family_count;
     VkQueueFamilyProperties *queue_families; // owned
     VkExtensionProperties *extensions;       // as the guest sees them; owned
@@ -63,12 +61,9 @@ struct venus_device {
     struct venus_null_descriptor *nulls; // owned; NULL: the host's own, or not asked for
 };
 
-// Finds out all that a guest may know of it: base.handle, instance, profile and probe_lock are set.
+// Finds out all that a guest may know of it: base.handle, instance and profile are set.
 // NULL, or why guests cannot use it (static). Forget it in either case.
 const char *venus_physical_device_load(struct venus_physical_device *physical_device);
-// Finds out how the driver takes pages and from that the memory properties that the guest sees.
-// Idempotent, thread-safe. Done before a guest gets to know the device.
-void venus_physical_device_probe(struct venus_physical_device *physical_device);
 // Takes host visibility from the types that a guest cannot map: not importable, or not coherent.
 void venus_memory_types_hide(VkPhysicalDeviceMemoryProperties *memory, uint32_t importable);
 // Which memory a heap is of.

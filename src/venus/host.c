@@ -167,8 +167,11 @@ static bool is_whole(const char *name, const char *gpu)
     return !strncmp(name, gpu, length) && (!name[length] || !strncmp(name + length, " (", 2));
 }
 
-int venus_host_choose(const char *gpu, char names[][256], uint32_t count, char *error,
-                      size_t error_size)
+// Which of `count` names `gpu` means: a number, or part of one name only (upper and lower case are
+// the same; a name that is the same as a whole wins).
+// Errors: -1: none or several; `error` says so and lists them.
+static int index_of(const char *gpu, char names[][256], uint32_t count, char *error,
+                    size_t error_size)
 {
     char *behind;
     unsigned long number = strtoul(gpu, &behind, 10);
@@ -203,7 +206,7 @@ static bool choose(struct venus_host *host, const char *gpu, char names[][256], 
                    char *error, size_t error_size)
 {
     if (gpu) {
-        int index = venus_host_choose(gpu, names, count, error, error_size);
+        int index = index_of(gpu, names, count, error, error_size);
         if (index < 0)
             return false;
         host->chose = true;

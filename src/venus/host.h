@@ -57,10 +57,4 @@ VkResult venus_host_create_instance(const struct venus_host *host,
 void venus_host_device_name(const struct venus_instance_driver *vk, VkPhysicalDevice device,
                             char *text, size_t size);
 
-// Which of `count` names `gpu` means: a number, or part of one name only (upper and lower case are
-// the same; a name that is the same as a whole wins).
-// Errors: -1: none or several; `error` says so and lists them.
-int venus_host_choose(const char *gpu, char names[][256], uint32_t count, char *error,
-                      size_t error_size);
-
 #endif

@@ -39,28 +39,22 @@ static bool has_mappable_type(const VkPhysicalDeviceMemoryProperties *memory)
     return false;
 }
 
-void venus_physical_device_probe(struct venus_physical_device *physical_device)
+// Finds out how the driver takes pages, and from that the memory that the guest sees.
+static void probe(struct venus_physical_device *physical_device)
 {
-    if (atomic_load_explicit(&physical_device->probed, memory_order_acquire))
-        return;
-    pthread_mutex_lock(&physical_device->probe_lock);
-    if (!atomic_load_explicit(&physical_device->probed, memory_order_relaxed)) {
-        const struct venus_instance *instance = physical_device->instance;
-        VkPhysicalDevice handle = (VkPhysicalDevice)(uintptr_t)physical_device->base.handle;
-        struct venus_probe probe;
-        venus_probe_identify(&instance->vk, handle, &probe);
-        if (!venus_host_recall(instance->host, &probe))
-            venus_probe_device(&instance->vk, handle, &probe);
-        physical_device->importable_types = probe.importable_types;
-        physical_device->import_alignment = probe.import_alignment;
-        physical_device->import_handle = probe.import_handle;
-        physical_device->import_refused = probe.refused;
-        instance->vk.GetPhysicalDeviceMemoryProperties(handle, &physical_device->memory);
-        venus_memory_types_hide(&physical_device->memory, physical_device->importable_types);
-        venus_profile_filter_memory(physical_device->profile, &physical_device->memory);
-        atomic_store_explicit(&physical_device->probed, true, memory_order_release);
-    }
-    pthread_mutex_unlock(&physical_device->probe_lock);
+    const struct venus_instance *instance = physical_device->instance;
+    VkPhysicalDevice handle = (VkPhysicalDevice)(uintptr_t)physical_device->base.handle;
+    struct venus_probe probe;
+    venus_probe_identify(&instance->vk, handle, &probe);
+    if (!venus_host_recall(instance->host, &probe))
+        venus_probe_device(&instance->vk, handle, &probe);
+    physical_device->importable_types = probe.importable_types;
+    physical_device->import_alignment = probe.import_alignment;
+    physical_device->import_handle = probe.import_handle;
+    physical_device->import_refused = probe.refused;
+    instance->vk.GetPhysicalDeviceMemoryProperties(handle, &physical_device->memory);
+    venus_memory_types_hide(&physical_device->memory, physical_device->importable_types);
+    venus_profile_filter_memory(physical_device->profile, &physical_device->memory);
 }
 
 enum link_memory venus_heap_memory(const struct venus_physical_device *physical_device,
@@ -137,7 +131,6 @@ void venus_physical_device_forget(struct venus_physical_device *physical_device)
     free(physical_device->host_extensions);
     physical_device->queue_families = NULL;
     physical_device->extensions = physical_device->host_extensions = NULL;
-    pthread_mutex_destroy(&physical_device->probe_lock);
 }
 
 static void release(struct venus_context *context, struct venus_object *object)
@@ -173,7 +166,7 @@ const char *venus_physical_device_load(struct venus_physical_device *physical_de
 
     if (!venus_extensions_load(physical_device))
         return "its extensions cannot be read";
-    venus_physical_device_probe(physical_device);
+    probe(physical_device);
     if (!has_mappable_type(&physical_device->memory))
         return physical_device->import_refused
                    ? physical_device->import_refused
@@ -224,7 +217,6 @@ static VkResult enumerate(struct venus_context *context, struct venus_instance *
         physical_device->profile = binds_host_memory(physical_device)
                                        ? context->profile
                                        : venus_profile_dense(context->profile);
-        pthread_mutex_init(&physical_device->probe_lock, NULL);
         const char *hidden = venus_physical_device_load(physical_device);
         if (hidden) {
             log_warning("%s is not shown to guests: %s", physical_device->properties.deviceName,

@@ -96,7 +96,9 @@ VkResult venus_queue_submit_empty(struct venus_queue *queue, VkSemaphore wait, V
     return venus_device_result(device, "vkQueueSubmit", result);
 }
 
-VkResult venus_queue_wait_idle(struct venus_context *context, struct venus_queue *queue)
+// Waits until everything submitted so far is done, in slices; VK_TIMEOUT when the context stops
+// meanwhile.
+static VkResult wait_idle(struct venus_context *context, struct venus_queue *queue)
 {
     struct venus_device *device = queue->base.device;
     struct venus_device_driver *vk = &device->vk;
@@ -239,7 +241,7 @@ static bool queue_bind_sparse(struct venus_call *call, void *data)
 static bool queue_wait_idle(struct venus_call *call, void *data)
 {
     struct wire_args_vkQueueWaitIdle *args = data;
-    args->ret = venus_queue_wait_idle(call->context, (struct venus_queue *)call->self);
+    args->ret = wait_idle(call->context, (struct venus_queue *)call->self);
     return args->ret != VK_TIMEOUT || venus_fail(call, "the context is ending");
 }
 
@@ -249,7 +251,7 @@ static bool device_wait_idle(struct venus_call *call, void *data)
     args->ret = VK_SUCCESS;
     for (struct venus_queue *queue = call->device->queues; queue && args->ret == VK_SUCCESS;
          queue = queue->next_of_device)
-        args->ret = venus_queue_wait_idle(call->context, queue);
+        args->ret = wait_idle(call->context, queue);
     return args->ret != VK_TIMEOUT || venus_fail(call, "the context is ending");
 }
 

@@ -37,8 +37,4 @@ void venus_queue_release(struct venus_context *context, struct venus_queue *queu
 VkResult venus_queue_submit_empty(struct venus_queue *queue, VkSemaphore wait, VkSemaphore signal,
                                   VkFence fence);
 
-// Waits until everything submitted so far is done, in slices; VK_TIMEOUT when the context stops
-// meanwhile.
-VkResult venus_queue_wait_idle(struct venus_context *context, struct venus_queue *queue);
-
 #endif

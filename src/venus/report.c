@@ -155,7 +155,6 @@ static bool report_devices(struct json_writer *out, const struct venus_host *hos
             .base.handle = (uintptr_t)handles[i], .instance = &instance, .profile = profile};
         if (!venus_host_shows(host, i))
             continue;
-        pthread_mutex_init(&device.probe_lock, NULL);
         const char *refused = venus_physical_device_load(&device);
         report_device(out, i, &device, refused);
         usable |= !refused;

@@ -42,12 +42,12 @@ bool window_input_key(struct window_input *input, SDL_Scancode scancode, bool do
     return true;
 }
 
-bool window_input_is_down(const struct window_input *input, SDL_Scancode scancode)
+static bool is_down(const struct window_input *input, SDL_Scancode scancode)
 {
     return input->down[window_key_code(scancode)];
 }
 
-void window_input_release_keys(struct window_input *input)
+static void release_keys(struct window_input *input)
 {
     for (uint16_t code = 1; code <= WINDOW_KEY_MAX; code++) {
         if (!input->down[code])
@@ -64,8 +64,7 @@ void window_input_match_lock(struct window_input *input, uint32_t leds, SDL_Keym
         SDL_Keymod on;
     } locks[] = {{SDL_SCANCODE_NUMLOCKCLEAR, KMOD_NUM}, {SDL_SCANCODE_CAPSLOCK, KMOD_CAPS}};
     for (unsigned led = 0; led < 2; led++) {
-        if ((leds >> led & 1) == ((state & locks[led].on) != 0) ||
-            window_input_is_down(input, locks[led].key))
+        if ((leds >> led & 1) == ((state & locks[led].on) != 0) || is_down(input, locks[led].key))
             continue;
         window_input_key(input, locks[led].key, true);
         window_input_key(input, locks[led].key, false);
@@ -201,7 +200,7 @@ void window_input_finger(struct window_input *input, SDL_FingerID finger, bool d
 
 void window_input_release_all(struct window_input *input)
 {
-    window_input_release_keys(input);
+    release_keys(input);
     release_buttons(input);
     for (unsigned slot = 0; slot < WINDOW_TOUCHES; slot++)
         if (input->touches[slot].down)

@@ -28,8 +28,6 @@ struct window_input {
 
 // A key of the keyboard, without repeats. True: the guest has such a key.
 bool window_input_key(struct window_input *input, SDL_Scancode scancode, bool down);
-// Whether the guest's key is down.
-bool window_input_is_down(const struct window_input *input, SDL_Scancode scancode);
 // x, y: pixels of the output's picture.
 void window_input_motion(struct window_input *input, uint32_t output, double x, double y);
 // The mouse was captured and has moved, in SDL's units.
@@ -44,7 +42,6 @@ void window_input_wheel(struct window_input *input, double x, double y);
 void window_input_finger(struct window_input *input, SDL_FingerID finger, bool down,
                          uint32_t output, double x, double y);
 // The windows have lost the keyboard: nothing is held any more.
-void window_input_release_keys(struct window_input *input);
 void window_input_release_all(struct window_input *input);
 // Presses a lock key if the guest's light (bit 0: num, 1: caps) differs from the person's.
 void window_input_match_lock(struct window_input *input, uint32_t leds, SDL_Keymod state);

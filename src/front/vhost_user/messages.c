@@ -35,7 +35,7 @@ static bool has_u64(const struct virtio_message *message, uint64_t *value)
 
 // ---- features -------------------------------------------------------------
 
-uint64_t vhost_user_offered(const struct vhost_user *vhost)
+static uint64_t offered(const struct vhost_user *vhost)
 {
     return vhost->device.features | VIRTIO_F_VERSION_1 | VIRTIO_F_INDIRECT_DESC |
            VIRTIO_F_EVENT_IDX | VHOST_F_PROTOCOL_FEATURES;
@@ -55,7 +55,7 @@ static uint64_t offered_protocol(const struct vhost_user *vhost)
 static enum outcome set_features(struct vhost_user *vhost, const struct virtio_message *message)
 {
     uint64_t bits;
-    if (!has_u64(message, &bits) || bits & ~vhost_user_offered(vhost))
+    if (!has_u64(message, &bits) || bits & ~offered(vhost))
         return REFUSED;
     vhost->features = bits;
     return ACKNOWLEDGED;
@@ -326,7 +326,7 @@ static enum outcome dispatch(struct vhost_user *vhost, struct virtio_message *me
     uint32_t type = message->header.type;
     switch (type) {
     case VHOST_GET_FEATURES:
-        return answer_u64(vhost, type, vhost_user_offered(vhost));
+        return answer_u64(vhost, type, offered(vhost));
     case VHOST_SET_FEATURES:
         return set_features(vhost, message);
     case VHOST_GET_PROTOCOL_FEATURES:

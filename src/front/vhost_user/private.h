@@ -92,7 +92,6 @@ static inline struct vhost_user *vhost_user_of(const struct virtio_transport *tr
 }
 
 // messages.c
-uint64_t vhost_user_offered(const struct vhost_user *vhost);
 void vhost_user_handle(struct vhost_user *vhost, struct virtio_message *message);
 void vhost_user_answer_base(struct vhost_user *vhost);
 
