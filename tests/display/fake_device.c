@@ -400,6 +400,7 @@ int main(int argc, char **argv)
     static const struct option options[] = {{"outputs", required_argument, NULL, 'o'},
                                             {"size", required_argument, NULL, 's'},
                                             {"name", required_argument, NULL, 'n'},
+                                            {"inputs", required_argument, NULL, 'i'},
                                             {0}};
     struct link_display_setup setup = {
         .outputs = 1, .width = 640, .height = 480, .name = "fake device"};
@@ -410,6 +411,8 @@ int main(int argc, char **argv)
             setup.outputs = (uint32_t)atoi(optarg);
         else if (option == 's' && sscanf(optarg, "%ux%u", &setup.width, &setup.height) == 2)
             continue;
+        else if (option == 'i')
+            setup.inputs = (uint32_t)atoi(optarg);
         else if (option == 'n')
             snprintf(setup.name, sizeof(setup.name), "%s", optarg);
         else

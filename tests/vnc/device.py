@@ -8,9 +8,9 @@ import time
 
 
 class Device:
-    def __init__(self, build, program, *options, size="640x480", outputs=1, name="fake device", env=None):
+    def __init__(self, build, program, *options, size="640x480", outputs=1, inputs=3, name="fake device", env=None):
         fake = os.path.join(build, "tests/display/fake_device")
-        argv = [fake, "--size", size, "--outputs", str(outputs), "--name", name, "--"]
+        argv = [fake, "--size", size, "--outputs", str(outputs), "--inputs", str(inputs), "--name", name, "--"]
         self.process = subprocess.Popen(
             [*argv, os.path.join(build, program), *options],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env,

@@ -1,7 +1,7 @@
 """A VNC client for tests (RFC 6143), one thread: what it knows is what the tests look at.
 
 Encodings: raw, copy, ZRLE, hextile (of the library's, enough), cursor with alpha mask, desktop size, extended desktop
-size, QEMU's keys. Security: none, VNC's password, VeNCrypt (X509) with either.
+size, QEMU's keys and mouse. Security: none, VNC's password, VeNCrypt (X509) with either.
 """
 
 import os
@@ -13,6 +13,7 @@ import zlib
 
 RAW, COPY, HEXTILE, ZRLE = 0, 1, 5, 16
 CURSOR, DESKTOP_SIZE, EXTENDED_DESKTOP_SIZE, QEMU_KEYS = -239, -223, -308, -258
+QEMU_MOUSE = -257
 EXTENDED_CLIPBOARD = 0xC0A1E5CE - (1 << 32)
 CLIP_TEXT, CLIP_CAPS, CLIP_REQUEST, CLIP_NOTIFY, CLIP_PROVIDE = 1, 1 << 24, 1 << 25, 1 << 27, 1 << 28
 
@@ -48,6 +49,7 @@ class Client:
         self.cursors = self.updates = self.rectangles = self.pixels = self.bytes = 0
         self.areas = []  # of the last update: (x, y, width, height, encoding)
         self.qemu_keys = False
+        self.absolute = None  # what the pointer means, to a viewer with QEMU's mouse; True: a place
         self.copied = []  # texts of the server: bytes in Latin-1, or str
         self.resized = []  # (reason, status, width, height)
         self.version = self.read(12)
@@ -137,6 +139,9 @@ class Client:
 
     def pointer(self, x, y, buttons=0):
         self.write(struct.pack(">BBHH", 5, buttons, x, y))
+
+    def move(self, x, y, buttons=0):
+        self.pointer(0x7FFF + x, 0x7FFF + y, buttons)
 
     def set_size(self, width, height):
         self.write(struct.pack(">BxHHBxIHHHHI", 251, width, height, 1, 0, 0, 0, width, height, 0))
@@ -277,6 +282,8 @@ class Client:
             self.resize(width, height)
         elif encoding == QEMU_KEYS:
             self.qemu_keys = True
+        elif encoding == QEMU_MOUSE:
+            self.absolute = bool(x)
         else:
             raise AssertionError(f"encoding {encoding} was not asked for")
         if encoding >= 0:

@@ -18,7 +18,7 @@ enum vnc_message_type {
     VNC_DAMAGE,      // rect: the part of the picture that has changed
     VNC_CURSOR,      // size, x and y of its hot spot; + 1 fd: R G B A, premultiplied
     VNC_CURSOR_AT,   // x, y of its upper left corner; on: it is visible
-    VNC_LEDS,        // on: as in struct link_keyboard_leds
+    VNC_INPUTS,      // on: as in struct link_keyboard_leds; code: devices, as in link_display_setup
     VNC_TEXT,        // width: bytes; + 1 fd: the guest's person has copied this UTF-8
     VNC_END,
 
@@ -27,6 +27,7 @@ enum vnc_message_type {
     VNC_JOINED,  // the viewer is no stranger any more: show it the picture
     VNC_KEY,     // on, code
     VNC_POINTER, // x, y; code: buttons as RFB has them
+    VNC_MOTION,  // the same of a mouse that was captured: how far it has moved
     VNC_MODE,    // the new size of the viewer's window
     VNC_COPIED,  // width: bytes of UTF-8 in the file that both have; its person has copied them
 };

@@ -30,6 +30,8 @@ struct vnc_options {
 // Owns: the caller frees it.
 // Errors: NULL after a log line.
 char *vnc_read_password(const char *path);
+// Makes the challenges that viewers answer with it unforeseeable.
+void vnc_password_sow(void);
 
 // Is the process of one viewer, to its end. Returns the exit status.
 int vnc_session_main(const struct vnc_options *options);

@@ -8,7 +8,7 @@
 
 #include "base/log.h"
 #include "display/display.h"
-#include "display/vnc/keys.h"
+#include "display/vnc/hands.h"
 #include "display/vnc/picture.h"
 #include "display/vnc/viewer.h"
 #include "os/clock.h"
@@ -26,32 +26,6 @@ enum {
     JOIN_SECONDS = 60,   // a person may have to find a password
     ANSWER_SECONDS = 60, // a whole picture over a slow line
     ACCEPTS = 4,         // at once
-
-    BUTTON_BITS = 9, // of RFB's mask
-    HELD_KEYS = VNC_KEY_MAX + 1 + BUTTON_BITS,
-};
-
-// evdev's numbers.
-enum { EV_KEY = 1, EV_REL = 2, REL_HWHEEL = 6, REL_WHEEL = 8 };
-static const struct {
-    uint16_t type, code;
-    int32_t value; // which way a wheel turns
-} buttons[BUTTON_BITS] = {
-    {EV_KEY, 0x110, 0},       // left
-    {EV_KEY, 0x112, 0},       // middle
-    {EV_KEY, 0x111, 0},       // right
-    {EV_REL, REL_WHEEL, 1},   // up
-    {EV_REL, REL_WHEEL, -1},  // down
-    {EV_REL, REL_HWHEEL, -1}, // left
-    {EV_REL, REL_HWHEEL, 1},  // right
-    {EV_KEY, 0x113, 0},       // side
-    {EV_KEY, 0x114, 0},       // extra
-};
-
-// What one viewer holds down.
-struct hands {
-    bool down[HELD_KEYS];
-    uint32_t buttons;
 };
 
 struct server {
@@ -68,8 +42,8 @@ struct server {
     uint32_t output, outputs;
     struct vnc_picture picture;
     bool has_picture;
-    int cursor_fd; // -1: no shape yet
-    uint32_t leds;
+    int cursor_fd;          // -1: no shape yet
+    uint32_t devices, leds; // of the guest's inputs
 
     uint64_t period_ns, origin_ns;
     bool ticking;
@@ -77,7 +51,7 @@ struct server {
     struct vnc_viewer *viewers[MAX_JOINED + MAX_STRANGERS];
     unsigned viewer_count, joined;
     struct vnc_processes processes;
-    uint8_t held[HELD_KEYS]; // number of viewers that hold the key or button down
+    struct vnc_input input;
 };
 
 // ---- the picture ----------------------------------------------------------
@@ -227,7 +201,7 @@ static void on_leds(void *data, uint32_t leds)
     server->leds = leds;
     for (unsigned i = 0; i < server->viewer_count; i++)
         if (vnc_viewer_joined(server->viewers[i]))
-            vnc_viewer_leds(server->viewers[i], leds);
+            vnc_viewer_inputs(server->viewers[i], server->devices, leds);
     flush_viewers(server);
 }
 
@@ -261,54 +235,6 @@ static void take_text(struct server *server, const struct vnc_viewer *viewer, ui
     free(copy);
 }
 
-// ---- input ----------------------------------------------------------------
-
-// `index` is a key, or a button from VNC_KEY_MAX + 1 on. Two viewers may hold the same one: it goes
-// up when both have let go.
-static void hold(struct server *server, struct hands *hands, unsigned index, bool down)
-{
-    if (hands->down[index] == down)
-        return;
-    hands->down[index] = down;
-    server->held[index] += down ? 1 : -1;
-    if (server->held[index] != (down ? 1 : 0))
-        return;
-    bool key = index <= VNC_KEY_MAX;
-    display_input(server->display, key ? LINK_INPUT_KEYBOARD : LINK_INPUT_POINTER, EV_KEY,
-                  key ? (uint16_t)index : buttons[index - VNC_KEY_MAX - 1].code, down);
-}
-
-static void let_go(struct server *server, struct hands *hands)
-{
-    for (unsigned i = 0; i < HELD_KEYS; i++)
-        hold(server, hands, i, false);
-    display_input_end(server->display, LINK_INPUT_KEYBOARD);
-    display_input_end(server->display, LINK_INPUT_POINTER);
-}
-
-static void take_pointer(struct server *server, struct hands *hands,
-                         const struct vnc_message *message)
-{
-    if (message->x < 0 || message->y < 0)
-        return;
-    uint32_t x = (uint32_t)message->x, y = (uint32_t)message->y;
-    if (x >= server->picture.width)
-        x = server->picture.width - 1;
-    if (y >= server->picture.height)
-        y = server->picture.height - 1;
-    display_input_position(server->display, LINK_INPUT_POINTER, server->output, x, y);
-    for (unsigned i = 0; i < BUTTON_BITS; i++) {
-        bool down = message->code >> i & 1, was = hands->buttons >> i & 1;
-        if (buttons[i].type == EV_KEY)
-            hold(server, hands, VNC_KEY_MAX + 1 + i, down);
-        else if (down && !was)
-            display_input(server->display, LINK_INPUT_POINTER, EV_REL, buttons[i].code,
-                          buttons[i].value);
-    }
-    hands->buttons = message->code;
-    display_input_end(server->display, LINK_INPUT_POINTER);
-}
-
 // ---- viewers --------------------------------------------------------------
 
 static void tell_all(struct server *server, struct vnc_viewer *viewer)
@@ -318,13 +244,13 @@ static void tell_all(struct server *server, struct vnc_viewer *viewer)
     vnc_viewer_picture(viewer, server->picture.fd, server->picture.width, server->picture.height);
     tell_cursor(server, viewer);
     tell_cursor_at(server, viewer);
-    vnc_viewer_leds(viewer, server->leds);
+    vnc_viewer_inputs(viewer, server->devices, server->leds);
 }
 
 static void on_message(void *data, struct vnc_viewer *viewer, const struct vnc_message *message)
 {
     struct server *server = data;
-    struct hands *hands = vnc_viewer_data(viewer);
+    struct vnc_hands *hands = vnc_viewer_data(viewer);
     switch (message->type) {
     case VNC_JOINED:
         server->joined++;
@@ -333,13 +259,10 @@ static void on_message(void *data, struct vnc_viewer *viewer, const struct vnc_m
         tell_all(server, viewer);
         break;
     case VNC_KEY:
-        if (message->code && message->code <= VNC_KEY_MAX) {
-            hold(server, hands, message->code, message->on);
-            display_input_end(server->display, LINK_INPUT_KEYBOARD);
-        }
-        break;
     case VNC_POINTER:
-        take_pointer(server, hands, message);
+    case VNC_MOTION:
+        vnc_hands_take(&server->input, hands, message, server->output, server->picture.width,
+                       server->picture.height);
         break;
     case VNC_COPIED:
         take_text(server, viewer, message->width);
@@ -354,14 +277,14 @@ static void on_message(void *data, struct vnc_viewer *viewer, const struct vnc_m
 
 static void drop(struct server *server, struct vnc_viewer *viewer, const char *why)
 {
-    struct hands *hands = vnc_viewer_data(viewer);
+    struct vnc_hands *hands = vnc_viewer_data(viewer);
     unsigned index = 0;
     while (server->viewers[index] != viewer)
         index++;
     memmove(&server->viewers[index], &server->viewers[index + 1],
             (server->viewer_count - index - 1) * sizeof(server->viewers[0]));
     server->viewer_count--;
-    let_go(server, hands);
+    vnc_hands_let_go(&server->input, hands);
     free(hands);
     if (vnc_viewer_joined(viewer)) {
         server->joined--;
@@ -394,7 +317,7 @@ static void admit(struct server *server, int client, bool web)
     struct vnc_viewer *oldest;
     if (count_strangers(server, &oldest) == MAX_STRANGERS)
         drop(server, oldest, "too many connections");
-    struct hands *hands = calloc(1, sizeof(*hands));
+    struct vnc_hands *hands = calloc(1, sizeof(*hands));
     if (!hands || server->joined == MAX_JOINED) {
         log_warning("a viewer was refused: %s", hands ? "there are too many" : "out of memory");
         free(hands);
@@ -461,6 +384,7 @@ static void on_setup(void *data, const struct link_display_setup *setup)
 {
     struct server *server = data;
     server->outputs = setup->outputs;
+    server->devices = setup->inputs;
     snprintf(server->name, sizeof(server->name), "%s", setup->name[0] ? setup->name : "hesper");
     if (server->output >= setup->outputs) {
         log_error("there is no output %u: the guest has %u", server->output, setup->outputs);
@@ -541,6 +465,7 @@ static int begin(struct server *server)
     int error = os_loop_create(&server->loop);
     if (!error)
         error = display_create(server->options->fd, &ops, server, &server->display);
+    server->input.display = server->display;
     if (error)
         return error;
     server->processes.loop = server->loop;

@@ -16,6 +16,7 @@
 #include "display/vnc/cursor.h"
 #include "display/vnc/keyboard.h"
 #include "display/vnc/message.h"
+#include "display/vnc/mouse.h"
 #include "display/vnc/options.h"
 #include "display/vnc/secure.h"
 #include "display/vnc/web.h"
@@ -55,6 +56,7 @@ struct session {
     rfbClientPtr client;
     char *passwords[2];
     struct vnc_keyboard keyboard;
+    struct vnc_mouse mouse;
 
     uint8_t *texts; // for the server; NULL: none
     struct picture picture;
@@ -268,8 +270,9 @@ static bool apply(struct session *session, const struct vnc_message *message, in
     case VNC_TEXT:
         vnc_clipboard_show(session->client, message, fd);
         return true;
-    case VNC_LEDS:
+    case VNC_INPUTS:
         vnc_keyboard_leds(&session->keyboard, message->on);
+        vnc_mouse_devices(&session->mouse, session->client, message->code);
         return true;
     case VNC_END:
         update_cursor(session);
@@ -328,7 +331,9 @@ static bool join(struct session *session)
 
 static void on_key(void *data, uint16_t code, bool down)
 {
-    tell(data, (struct vnc_message){.type = VNC_KEY, .code = code, .on = down});
+    struct session *session = data;
+    if (!vnc_mouse_key(&session->mouse, session->client, code, down))
+        tell(session, (struct vnc_message){.type = VNC_KEY, .code = code, .on = down});
 }
 
 static void on_symbol(rfbBool down, rfbKeySym symbol, rfbClientPtr client)
@@ -338,8 +343,10 @@ static void on_symbol(rfbBool down, rfbKeySym symbol, rfbClientPtr client)
 
 static void on_pointer(int buttons, int x, int y, rfbClientPtr client)
 {
-    tell(session_of(client),
-         (struct vnc_message){.type = VNC_POINTER, .code = (uint32_t)buttons, .x = x, .y = y});
+    struct session *session = session_of(client);
+    struct vnc_message message;
+    if (vnc_mouse_point(&session->mouse, buttons, x, y, &message))
+        tell(session, message);
 }
 
 static void tell_text(struct session *session, const char *text, int length, bool latin1)
@@ -384,11 +391,13 @@ static rfbBool check_password(rfbClientPtr client, const char *response, int len
     return FALSE;
 }
 
-// QEMU's extension is confirmed by an empty rectangle with its number.
-static rfbBool enable_keys(rfbClientPtr client, void **data, int encoding)
+// QEMU's extension for keys is confirmed by an empty rectangle with its number.
+static rfbBool enable(rfbClientPtr client, void **data, int encoding)
 {
     static const uint8_t answer[16] = {
         rfbFramebufferUpdate, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xfe, 0xfe}; // −258
+    if (encoding == VNC_QEMU_MOUSE)
+        return vnc_mouse_enable(&session_of(client)->mouse, client);
     return encoding == QEMU_KEYS && rfbWriteExact(client, (const char *)answer, sizeof(answer)) > 0;
 }
 
@@ -436,28 +445,13 @@ static bool has_more(rfbClientPtr client)
 
 // ---- life -----------------------------------------------------------------
 
-// The library seeds its challenges from the time and the process's number when it makes the first
-// one. That one is made here and thrown away, so that our seed counts for the others.
-static void sow_challenges(void)
-{
-    unsigned char none[CHALLENGESIZE];
-    unsigned seed = 0;
-    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
-    rfbRandomBytes(none);
-    if (fd >= 0 && read(fd, &seed, sizeof(seed)) == sizeof(seed))
-        srandom(seed);
-    if (fd >= 0)
-        close(fd);
-}
-
 static bool open_screen(struct session *session)
 {
-    static int encodings[] = {QEMU_KEYS, 0};
-    static rfbProtocolExtension keys = {.pseudoEncodings = encodings,
-                                        .enablePseudoEncoding = enable_keys,
-                                        .handleMessage = take_key};
+    static int encodings[] = {QEMU_KEYS, VNC_QEMU_MOUSE, 0};
+    static rfbProtocolExtension qemu = {
+        .pseudoEncodings = encodings, .enablePseudoEncoding = enable, .handleMessage = take_key};
     rfbLog = rfbErr = library_log;
-    rfbRegisterProtocolExtension(&keys);
+    rfbRegisterProtocolExtension(&qemu);
     rfbScreenInfoPtr screen = rfbGetScreen(NULL, NULL, 640, 480, 8, 3, 4);
     if (!screen)
         return false;
@@ -478,7 +472,7 @@ static bool open_screen(struct session *session)
     screen->getCursorPtr = get_cursor;
     screen->cursor = NULL;
     if (session->passwords[0]) {
-        sow_challenges();
+        vnc_password_sow();
         screen->authPasswdData = session->passwords;
         screen->passwordCheck = check_password;
     }

@@ -47,8 +47,8 @@ struct vnc_viewer {
     uint32_t picture_width, picture_height, text_size;
     struct picture_rect damage[MAX_DAMAGE];
     unsigned damage_count;
-    struct vnc_message cursor, at, leds;
-    bool cursor_new, at_new, leds_new;
+    struct vnc_message cursor, at, inputs;
+    bool cursor_new, at_new, inputs_new;
 };
 
 static void lost(struct vnc_viewer *viewer, const char *why)
@@ -365,10 +365,10 @@ void vnc_viewer_cursor_at(struct vnc_viewer *viewer, bool visible, int32_t x, in
     viewer->at_new = true;
 }
 
-void vnc_viewer_leds(struct vnc_viewer *viewer, uint32_t leds)
+void vnc_viewer_inputs(struct vnc_viewer *viewer, uint32_t devices, uint32_t leds)
 {
-    viewer->leds = (struct vnc_message){.type = VNC_LEDS, .on = leds};
-    viewer->leds_new = true;
+    viewer->inputs = (struct vnc_message){.type = VNC_INPUTS, .on = leds, .code = devices};
+    viewer->inputs_new = true;
 }
 
 // A batch is smaller than any socket's buffer, which the viewer has emptied before.
@@ -416,9 +416,9 @@ void vnc_viewer_flush(struct vnc_viewer *viewer)
         viewer->at_new = false;
         news = true;
     }
-    if (viewer->leds_new) {
-        sent = sent && put(viewer, &viewer->leds, NULL);
-        viewer->leds_new = false;
+    if (viewer->inputs_new) {
+        sent = sent && put(viewer, &viewer->inputs, NULL);
+        viewer->inputs_new = false;
         news = true;
     }
     if (viewer->text_fd >= 0) {

@@ -26,7 +26,8 @@ void vnc_processes_finish(struct vnc_processes *processes);
 
 struct vnc_viewer_callbacks {
     void *data;
-    // The type is VNC_JOINED (once), VNC_KEY, VNC_POINTER, VNC_MODE or VNC_COPIED. Everything else
+    // The type is VNC_JOINED (once), VNC_KEY, VNC_POINTER, VNC_MOTION, VNC_MODE or
+    // VNC_COPIED. Everything else
     // in it is what a stranger sent.
     void (*message)(void *data, struct vnc_viewer *viewer, const struct vnc_message *message);
     // The viewer is gone, for the reason `why`. Call vnc_viewer_free.
@@ -68,7 +69,8 @@ const uint8_t *vnc_viewer_file(const struct vnc_viewer *viewer);
 void vnc_viewer_cursor(struct vnc_viewer *viewer, int fd, uint32_t width, uint32_t height,
                        uint32_t hot_x, uint32_t hot_y);
 void vnc_viewer_cursor_at(struct vnc_viewer *viewer, bool visible, int32_t x, int32_t y);
-void vnc_viewer_leds(struct vnc_viewer *viewer, uint32_t leds);
+// `devices` and `leds` are those of the guest.
+void vnc_viewer_inputs(struct vnc_viewer *viewer, uint32_t devices, uint32_t leds);
 // Sends all that now, or when the last batch has been answered.
 void vnc_viewer_flush(struct vnc_viewer *viewer);
 // Stops reading what it sends, or goes on.
