@@ -156,12 +156,7 @@ static int spawn_qemu(struct run *run, const struct cli_arguments *arguments,
                                        .fd_count = fd_count,
                                        .inherit_fds = true,
                                        .shielded = true}; // it would end at the first Ctrl-C
-    struct rlimit raised;
-    bool lowered =
-        getrlimit(RLIMIT_NOFILE, &raised) == 0 && setrlimit(RLIMIT_NOFILE, &run->file_limit) == 0;
-    pid_t pid = os_spawn(&options);
-    if (lowered)
-        setrlimit(RLIMIT_NOFILE, &raised);
+    pid_t pid = cli_spawn_limited(&options, &run->file_limit);
     free(environment);
     if (pid < 0) {
         log_error("cannot run '%s': %s", run->qemu.path, strerror(-pid));
@@ -339,7 +334,7 @@ static void on_look(void *data)
 {
     struct run *run = data;
     struct gpu_status status = {.taken = 0};
-    const struct link_pool *pool = run->device.pool;
+    const struct link_pool *pool = run->device.workers.pool;
     if (!run->gpu || os_now_ns() > run->look_until_ns)
         return;
     gpu_device_status(machine_gpu_device(run->gpu), &status);
@@ -528,7 +523,7 @@ static int run_machine(struct run *run, int argc, char **argv)
                                  sizeof(run->control_path)))
         run->device.control_path = run->control_path;
     status = cli_device_start(&run->device);
-    if (status == CLI_OK && !cli_device_on_signals(&run->device, on_signal, run))
+    if (status == CLI_OK && !cli_on_signals(run->device.loop, on_signal, run))
         status = CLI_FAILED;
     if (status == CLI_OK) {
         run->patience = os_loop_add_timer(run->device.loop, 0, on_impatience, run);

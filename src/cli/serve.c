@@ -45,18 +45,6 @@ static void on_signal(void *data, int number, bool from_process)
     os_loop_stop(serve->device.loop, CLI_OK);
 }
 
-static void say_refused(const char *path, int error)
-{
-    if (error == EADDRINUSE)
-        log_error("cannot listen on '%s': another server does; stop it, or choose another place "
-                  "with --socket",
-                  path);
-    else if (error == EEXIST)
-        log_error("cannot listen on '%s': a file that is not a socket is in the way", path);
-    else
-        log_error("cannot listen on '%s': %s", path, strerror(error));
-}
-
 static void on_connected(void *data, struct machine_gpu *gpu)
 {
     struct serve *serve = data;
@@ -80,7 +68,7 @@ static void on_ready(void *data)
                                   &serve->device.options, &ops, serve, &refused, &serve->server);
     if (error) {
         if (refused)
-            say_refused(refused, -error);
+            cli_say_unheard(refused, error);
         else
             log_error("cannot start: %s", strerror(-error));
         os_loop_stop(serve->device.loop, CLI_FAILED);
@@ -126,7 +114,7 @@ int cli_serve(int argc, char **argv)
     serve.device.data = &serve;
 
     int status = cli_device_start(&serve.device);
-    if (status == CLI_OK && !cli_device_on_signals(&serve.device, on_signal, &serve))
+    if (status == CLI_OK && !cli_on_signals(serve.device.loop, on_signal, &serve))
         status = CLI_FAILED;
     if (status == CLI_OK)
         status = os_loop_run(serve.device.loop);

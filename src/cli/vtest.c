@@ -15,8 +15,8 @@
 #include "base/options.h"
 #include "cli/cli.h"
 #include "cli/device/contexts.h"
-#include "cli/device/driver.h"
 #include "cli/device/janitor.h"
+#include "cli/device/start.h"
 #include "cli/environment.h"
 #include "cli/manifest.h"
 #include "cli/option/folder.h"
@@ -24,7 +24,6 @@
 #include "cli/option/values.h"
 #include "front/vtest/server.h"
 #include "link/pool.h"
-#include "os/clock.h"
 #include "os/loop.h"
 #include "os/os.h"
 #include "os/process.h"
@@ -43,8 +42,7 @@ static const char usage[] =
     "\n";
 
 static const char default_socket[] = "/tmp/.virgl_test"; // Mesa's default too
-#define READY_PATIENCE_NS 30000000000ull
-#define MAX_WAIT_NS 60000000000ull // as hesper run and serve
+#define MAX_WAIT_NS 60000000000ull                       // as hesper run and serve
 
 struct session {
     // From the command line.
@@ -56,9 +54,8 @@ struct session {
     const char *control_path; // NULL: choose; "none": without
 
     struct os_loop *loop;
-    struct link_pool *pool;
+    struct cli_workers workers;
     struct vtest_server *server;
-    struct os_source *patience;
     char folder[96]; // private, ours to remove; "": none
     char socket_path[128];
     char manifest_path[4096];
@@ -95,13 +92,7 @@ static int start_program(struct session *session)
                                        .argv = session->program,
                                        .environment = environment,
                                        .inherit_fds = true};
-    // We have raised the limit for ourselves; the program gets what it would have had.
-    struct rlimit raised;
-    bool lowered = getrlimit(RLIMIT_NOFILE, &raised) == 0 &&
-                   setrlimit(RLIMIT_NOFILE, &session->file_limit) == 0;
-    pid_t pid = os_spawn(&options);
-    if (lowered)
-        setrlimit(RLIMIT_NOFILE, &raised);
+    pid_t pid = cli_spawn_limited(&options, &session->file_limit);
     cli_environment_free(environment);
     if (pid < 0) {
         log_error("cannot run '%s': %s", session->program[0], strerror(-pid));
@@ -133,7 +124,7 @@ static bool listen_on_socket(struct session *session)
     if (session->socket || !session->program) {
         const char *path = session->socket ? session->socket : default_socket;
         if (strlen(path) >= sizeof(session->socket_path)) {
-            log_error("cannot listen on '%s': %s", path, strerror(ENAMETOOLONG));
+            cli_say_unheard(path, -ENAMETOOLONG);
             return false;
         }
         strcpy(session->socket_path, path);
@@ -142,17 +133,10 @@ static bool listen_on_socket(struct session *session)
         return false;
     }
     int error = vtest_server_listen(session->server, session->socket_path);
-    if (error == -EADDRINUSE)
-        log_error("cannot listen on '%s': another server does; stop it, or choose another place "
-                  "with --socket",
-                  session->socket_path);
-    else if (error == -EEXIST)
-        log_error("cannot listen on '%s': a file that is not a socket is in the way",
-                  session->socket_path);
-    else if (error)
-        log_error("cannot listen on '%s': %s", session->socket_path, strerror(-error));
-    if (error)
+    if (error) {
+        cli_say_unheard(session->socket_path, error);
         return false;
+    }
     cli_janitor_start(&session->janitor, session->socket_path,
                       session->folder[0] ? session->folder : NULL);
     return true;
@@ -200,12 +184,11 @@ static bool open_control(struct session *session)
     return true;
 }
 
-static void serve(struct session *session)
+static void on_workers(void *data, bool there)
 {
-    os_source_remove(session->patience);
-    session->patience = NULL;
+    struct session *session = data;
     int status = CLI_OK;
-    if (!listen_on_socket(session) || !open_control(session)) {
+    if (!there || !listen_on_socket(session) || !open_control(session)) {
         status = CLI_FAILED;
     } else if (session->program) {
         status = start_program(session);
@@ -219,40 +202,6 @@ static void serve(struct session *session)
         os_loop_stop(session->loop, status);
 }
 
-// Nothing starts before one worker has shown that there is a driver: else the error would come from
-// deep inside the program.
-// Is there another driver that works?
-static bool try_others(struct session *session, int status)
-{
-    struct cli_worker_command command;
-    if (!cli_driver_choose(&session->host, status) ||
-        !cli_worker_command(&command, &session->host) ||
-        link_pool_set_command(session->pool, command.arguments))
-        return false;
-    os_source_set_deadline(session->patience, os_now_ns() + READY_PATIENCE_NS);
-    return true;
-}
-
-static void on_ready(void *data, bool ready, int status)
-{
-    struct session *session = data;
-    if (!ready && try_others(session, status))
-        return;
-    if (ready) {
-        serve(session);
-        return;
-    }
-    os_loop_stop(session->loop, CLI_FAILED);
-}
-
-static void on_impatience(void *data)
-{
-    struct session *session = data;
-    log_warning("the worker is still loading the host's Vulkan driver; going on without it");
-    link_pool_on_ready(session->pool, NULL, NULL);
-    serve(session);
-}
-
 static void on_connection(void *data, int connection)
 {
     struct session *session = data;
@@ -261,10 +210,6 @@ static void on_connection(void *data, int connection)
 
 static int start(struct session *session)
 {
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    struct cli_worker_command command;
-    if (!cli_worker_command(&command, &session->host))
-        return CLI_FAILED;
     const char *const tracer[] = {session->options.trace_path, NULL};
     cli_host_begin_starter(&session->host);
     if (tracer[0])
@@ -274,30 +219,22 @@ static int start(struct session *session)
         log_error("no poll loop: %s", strerror(-error));
         return CLI_FAILED;
     }
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        struct sigaction current;
-        bool ignored =
-            sigaction(signals[i], NULL, &current) == 0 && current.sa_handler == SIG_IGN; // nohup
-        if (!ignored && !os_loop_add_signal(session->loop, signals[i], on_signal, session))
-            return CLI_FAILED;
-    }
-    error = link_pool_create(
-        session->loop,
-        &(struct link_pool_options){.command = command.arguments, .keep_spare = true},
-        &session->pool);
+    if (!cli_on_signals(session->loop, on_signal, session))
+        return CLI_FAILED;
+    session->workers =
+        (struct cli_workers){.host = &session->host, .ready = on_workers, .data = session};
+    error = cli_workers_start(&session->workers, session->loop, true);
     session->options.connected = on_connection;
     session->options.connected_data = session;
     if (!error)
-        session->server = vtest_server_create(session->loop, session->pool, &session->options);
-    session->patience =
-        os_loop_add_timer(session->loop, os_now_ns() + READY_PATIENCE_NS, on_impatience, session);
-    if (!error && (!session->server || !session->patience))
+        session->server =
+            vtest_server_create(session->loop, session->workers.pool, &session->options);
+    if (!error && !session->server)
         error = -ENOMEM;
     if (error) {
         log_error("cannot start: %s", strerror(-error));
         return CLI_FAILED;
     }
-    link_pool_on_ready(session->pool, on_ready, session);
     return CLI_OK;
 }
 
@@ -305,7 +242,7 @@ static void finish(struct session *session)
 {
     cli_control_destroy(session->control);
     vtest_server_destroy(session->server);
-    link_pool_destroy(session->pool);
+    link_pool_destroy(session->workers.pool);
     os_loop_destroy(session->loop);
     os_starter_end();
     if (session->folder[0])

@@ -75,6 +75,25 @@ struct venus_handlers {
 // Fills the tables with thunks overlaid by handlers.
 void venus_handlers_fill(struct venus_handlers *handlers);
 
+// ---- for decoding ---------------------------------------------------------
+
+// An object of the command, while it is decoded: the first decides about the device that the others
+// must belong to. Errors: false, and why.
+static inline bool venus_call_takes(struct venus_call *call, struct venus_object *object,
+                                    const char **reason)
+{
+    if (!call->self) {
+        call->self = object;
+        call->device = object->device;
+    } else if (object->device && call->device && object->device != call->device) {
+        *reason = "the object belongs to another device";
+        return false;
+    }
+    if (call->object_count < VENUS_CALL_OBJECTS)
+        call->objects[call->object_count++] = object;
+    return true;
+}
+
 // ---- for thunks and handlers ----------------------------------------------
 
 // Breaks the stream: the context is lost. `reason` is static text. Returns false.

@@ -163,15 +163,8 @@ static bool resolve(void *data, enum wire_handle type, uint64_t id, uint64_t *ha
         *reason = object ? "the object is of another type" : "no object has this id";
         return false;
     }
-    if (!call->self) {
-        call->self = object;
-        call->device = object->device;
-    } else if (object->device && call->device && object->device != call->device) {
-        *reason = "the object belongs to another device";
+    if (!venus_call_takes(call, object, reason))
         return false;
-    }
-    if (call->object_count < VENUS_CALL_OBJECTS)
-        call->objects[call->object_count++] = object;
     call->incomplete |= venus_object_failed(object);
     *handle = venus_object_failed(object) ? NOTHING : object->handle;
     return true;

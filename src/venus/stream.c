@@ -25,8 +25,7 @@ void venus_stream_finish(struct venus_stream *stream)
     arena_budget_give(&stream->context->commands, stream->copy_size);
 }
 
-// Id → host handle, while decoding. The first object decides about the device that the others must
-// belong to.
+// Id → host handle, while decoding.
 static bool resolve(void *data, enum wire_handle type, uint64_t id, uint64_t *handle,
                     const char **reason)
 {
@@ -43,15 +42,8 @@ static bool resolve(void *data, enum wire_handle type, uint64_t id, uint64_t *ha
         *reason = "the object is of another type";
         return false;
     }
-    if (!call->self) {
-        call->self = object;
-        call->device = object->device;
-    } else if (object->device && call->device && object->device != call->device) {
-        *reason = "the object belongs to another device";
+    if (!venus_call_takes(call, object, reason))
         return false;
-    }
-    if (call->object_count < VENUS_CALL_OBJECTS)
-        call->objects[call->object_count++] = object;
     *handle = object->handle;
     return true;
 }

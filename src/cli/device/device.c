@@ -1,23 +1,18 @@
 #include "cli/device/device.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "base/options.h"
-#include "cli/device/driver.h"
 #include "cli/device/status.h"
 #include "cli/option/exit.h"
 #include "cli/option/values.h"
 #include "link/pool.h"
-#include "os/clock.h"
 #include "os/os.h"
 #include "os/starter.h"
 
-#define READY_PATIENCE_NS 30000000000ull
 #define NS_PER_S 1000000000ull
 
 void cli_device_init(struct cli_device *device)
@@ -217,25 +212,10 @@ void cli_device_attach(struct cli_device *device, struct machine_gpu *gpu)
     cli_displays_attach(&device->displays, gpu ? machine_gpu_device(gpu) : NULL);
 }
 
-// Looks for another driver that works.
-static bool try_others(struct cli_device *device, int status)
-{
-    struct cli_worker_command command;
-    if (!cli_driver_choose(&device->host, status) || !cli_worker_command(&command, &device->host) ||
-        link_pool_set_command(device->pool, command.arguments))
-        return false;
-    os_source_set_deadline(device->patience, os_now_ns() + READY_PATIENCE_NS);
-    return true;
-}
-
-static void on_ready(void *data, bool ready, int status)
+static void on_workers(void *data, bool there)
 {
     struct cli_device *device = data;
-    if (!ready && try_others(device, status))
-        return;
-    os_source_remove(device->patience);
-    device->patience = NULL;
-    if (ready) {
+    if (there) {
         start_displays(device);
         return;
     }
@@ -243,24 +223,8 @@ static void on_ready(void *data, bool ready, int status)
     os_loop_stop(device->loop, CLI_FAILED);
 }
 
-static void on_impatience(void *data)
-{
-    struct cli_device *device = data;
-    log_warning("the worker is still loading the host's Vulkan driver; going on without it");
-    link_pool_on_ready(device->pool, NULL, NULL);
-    on_ready(device, true, 0);
-}
-
-static void on_no_need(void *data)
-{
-    on_ready(data, true, 0);
-}
-
 int cli_device_start(struct cli_device *device)
 {
-    struct cli_worker_command command;
-    if (!cli_worker_command(&command, &device->host))
-        return CLI_FAILED;
     cli_host_begin_starter(&device->host);
     os_raise_file_limit();
     device->options.device.page_size = (uint32_t)os_page_size();
@@ -269,41 +233,15 @@ int cli_device_start(struct cli_device *device)
         log_error("no poll loop: %s", strerror(-error));
         return CLI_FAILED;
     }
-    bool venus = device->options.device.venus;
-    uint64_t patience = os_now_ns() + (venus ? READY_PATIENCE_NS : 0);
-    if (venus) {
-        error = link_pool_create(
-            device->loop,
-            &(struct link_pool_options){.command = command.arguments, .keep_spare = true},
-            &device->pool);
-        device->options.device.pool = device->pool;
-    }
-    device->patience =
-        os_loop_add_timer(device->loop, patience, venus ? on_impatience : on_no_need, device);
-    if (!error && !device->patience)
-        error = -ENOMEM;
+    device->workers =
+        (struct cli_workers){.host = &device->host, .ready = on_workers, .data = device};
+    error = cli_workers_start(&device->workers, device->loop, device->options.device.venus);
+    device->options.device.pool = device->workers.pool;
     if (error) {
         log_error("cannot start: %s", strerror(-error));
         return CLI_FAILED;
     }
-    if (venus)
-        link_pool_on_ready(device->pool, on_ready, device);
     return cli_status_open(device) ? CLI_OK : CLI_FAILED;
-}
-
-bool cli_device_on_signals(struct cli_device *device, os_signal_callback callback, void *data)
-{
-    static const int signals[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
-    for (size_t i = 0; i < sizeof(signals) / sizeof(signals[0]); i++) {
-        struct sigaction current;
-        bool ignored =
-            sigaction(signals[i], NULL, &current) == 0 && current.sa_handler == SIG_IGN; // nohup
-        if (!ignored && !os_loop_add_signal(device->loop, signals[i], callback, data)) {
-            log_error("out of memory");
-            return false;
-        }
-    }
-    return true;
 }
 
 void cli_device_finish(struct cli_device *device)
@@ -311,8 +249,7 @@ void cli_device_finish(struct cli_device *device)
     cli_displays_finish(&device->displays);
     cli_seat_finish(&device->seat);
     cli_status_close(device);
-    if (device->pool)
-        link_pool_destroy(device->pool);
+    link_pool_destroy(device->workers.pool);
     if (device->loop)
         os_loop_destroy(device->loop);
     os_starter_end();

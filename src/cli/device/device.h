@@ -5,12 +5,12 @@
 #include "cli/device/displays.h"
 #include "cli/device/janitor.h"
 #include "cli/device/seat.h"
+#include "cli/device/start.h"
 #include "cli/option/host.h"
 #include "front/machine/gpu_front.h"
 #include "os/loop.h"
 
 struct cli_control;
-struct link_pool;
 
 // What a person may order of a machine whose QEMU is ours.
 enum cli_order {
@@ -26,7 +26,7 @@ struct cli_device {
     struct cli_seat seat;               // gets what displays send
     struct machine_gpu_options options; // `device.pool` is set by cli_device_start
     struct os_loop *loop;
-    struct link_pool *pool;
+    struct cli_workers workers;
     void (*ready)(void *data); // the host's driver is there, and displays are open
     // A key for which the guest's keyboard has no driver; may be NULL.
     void (*unheard)(void *data, unsigned key, bool down);
@@ -37,7 +37,6 @@ struct cli_device {
     const char *(*state)(void *data);
     const char *(*order)(void *data, enum cli_order order);
     void *data;
-    struct os_source *patience;
     const char *control_path; // NULL or "none": there is no control socket
     struct cli_control *control;
     struct cli_janitor control_janitor;
@@ -58,9 +57,6 @@ void cli_device_set_name(struct cli_device *device, const char *name, size_t len
 int cli_device_start(struct cli_device *device);
 // Shows the GPU of a VM that has connected; NULL, before that is destroyed.
 void cli_device_attach(struct cli_device *device, struct machine_gpu *gpu);
-// Calls back for SIGINT, SIGTERM, SIGHUP and SIGQUIT, but not for those that this process was
-// started to ignore. Errors: false after a log line.
-bool cli_device_on_signals(struct cli_device *device, os_signal_callback callback, void *data);
 // Every GPU must have been destroyed.
 void cli_device_finish(struct cli_device *device);
 

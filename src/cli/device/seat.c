@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/device/start.h"
 #include "front/machine/caller.h"
 #include "front/machine/input_front.h"
 #include "link/display_messages.h"
@@ -179,11 +180,7 @@ bool cli_seat_listen(struct cli_seat *seat, struct os_loop *loop, const char *pa
         int error = seat->wanted >> i & 1 ? listen_at(&seat->devices[i], path) : 0;
         if (!error)
             continue;
-        log_error("cannot listen on '%s.%s': %s", path, input_kind_name((enum input_kind)i),
-                  error == -EADDRINUSE
-                      ? "another server does; stop it, or choose another place with --socket"
-                  : error == -EEXIST ? "a file that is not a socket is in the way"
-                                     : strerror(-error));
+        cli_say_unheard(seat->devices[i].path, error);
         return false;
     }
     return true;

@@ -60,7 +60,8 @@ static void answer_status(void *data, const char *argument, struct cli_control_a
     json_string(&json, "name", device->displays.setup.name);
     json_string(&json, "host_profile", device->host.profile ? device->host.profile : "native");
     json_bool(&json, "venus", device->options.device.venus);
-    json_string(&json, "host_gpu", device->pool ? link_pool_devices(device->pool) : NULL);
+    json_string(&json, "host_gpu",
+                device->workers.pool ? link_pool_devices(device->workers.pool) : NULL);
     json_string(&json, "state",
                 device->state ? device->state(device->data)
                 : device->gpu ? "running"
