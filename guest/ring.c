@@ -10,7 +10,9 @@ enum {
     STATUS = 128,
     BUFFER = 192,
     DEFAULT_BUFFER = 128 << 10,
-    REPLY_SIZE = 1 << 20, // at first
+    SHARED_SIZE = 2 << 20, // of the memory for answers and large commands, at first
+    REPLIES = 32 << 10,    // answers lie one behind another up to here, and then at the start again
+    UNSEEN = 2048,         // bytes of recorded commands that the host need not see yet
     PAGE = 4096,
 };
 
@@ -134,16 +136,33 @@ static int check_host(struct guest_ring *ring, struct patience *patience)
     return 0;
 }
 
-// Until at most `left` bytes of what was written are still to be taken.
+// The host may take all that was written.
+static int publish(struct guest_ring *ring)
+{
+    if (ring->published == ring->tail)
+        return 0;
+    ring->published = ring->tail;
+    atomic_store(word(ring, TAIL), ring->tail);
+    return wake(ring);
+}
+
+// Until at most `left` bytes of what was written are still to be taken. The host's line of memory
+// is looked at only if what was seen there last does not do.
 static int drain(struct guest_ring *ring, uint32_t left)
 {
     struct patience patience = {0};
+    if (ring->tail - ring->head <= left)
+        return 0;
+    int lost = publish(ring);
+    if (lost)
+        return lost;
     for (uint32_t round = 0;; round++) {
         uint32_t head = atomic_load_explicit(word(ring, HEAD), memory_order_acquire);
-        if (ring->tail - head <= left)
-            return 0;
         if (ring->tail - head > ring->buffer_size)
             return lose(ring, "the head of the ring is beyond its tail");
+        ring->head = head;
+        if (ring->tail - head <= left)
+            return 0;
         int error = round < 64 ? 0 : check_host(ring, &patience);
         if (error)
             return error;
@@ -162,8 +181,7 @@ static int put(struct guest_ring *ring, const uint8_t *bytes, uint32_t size)
     memcpy(buffer + at, bytes, first);
     memcpy(buffer, bytes + first, size - first);
     ring->tail += size;
-    atomic_store(word(ring, TAIL), ring->tail);
-    return wake(ring);
+    return 0;
 }
 
 // ---- shared memory --------------------------------------------------------
@@ -203,16 +221,23 @@ static int blob_grow(struct guest_ring *ring, uint64_t size, struct guest_blob *
 
 // ---- commands -------------------------------------------------------------
 
-// In front of a command with a reply: where it goes. Returns the bytes written, 0 on an error.
-static uint32_t aim(struct guest_ring *ring, uint64_t size, uint8_t *bytes, int *error)
+// Makes room for an answer. Answers lie one behind another, as the host writes them; only where the
+// next one goes elsewhere is it told so, by a command in front.
+static int make_room(struct guest_ring *ring, uint64_t size, bool *rewind)
 {
     if (!ring->reply.resource || ring->reply.size < size) {
         ring->reply_set = false;
-        *error = blob_grow(ring, size > REPLY_SIZE ? size : REPLY_SIZE, &ring->reply);
-        if (*error)
-            return 0;
+        int error = blob_grow(ring, size > SHARED_SIZE ? size : SHARED_SIZE, &ring->reply);
+        if (error)
+            return error;
     }
-    struct wire_encoder encoder = {.cursor = bytes, .end = bytes + 64};
+    *rewind = !ring->reply_set || ring->reply_used > REPLIES ||
+              ring->reply.size - ring->reply_used < size;
+    return 0;
+}
+
+static bool encode_rewind(const struct guest_ring *ring, struct wire_encoder *encoder)
+{
     struct wire_args_vkSeekReplyCommandStreamMESA seek = {.position = 0};
     VkCommandStreamDescriptionMESA stream = {
         .resourceId = ring->reply.resource, .offset = 0, .size = ring->reply.size};
@@ -220,53 +245,96 @@ static uint32_t aim(struct guest_ring *ring, uint64_t size, uint8_t *bytes, int 
     struct wire_call call = {.number = WIRE_vkSeekReplyCommandStreamMESA, .args = &seek};
     if (!ring->reply_set)
         call = (struct wire_call){.number = WIRE_vkSetReplyCommandStreamMESA, .args = &set};
-    *error = wire_encode_request(&encoder, &call) ? 0 : GUEST_ERROR_UNSUPPORTED;
-    ring->reply_set = !*error;
-    return *error ? 0 : (uint32_t)(encoder.cursor - bytes);
+    return wire_encode_request(encoder, &call);
 }
 
-// A command that does not fit the ring lies in memory of its own, and the ring says where.
-static int put_large(struct guest_ring *ring, const struct wire_call *call, uint32_t prefix)
+// Says where the answer goes, if need be, and then the command.
+static bool encode(const struct guest_ring *ring, const struct wire_call *call, bool rewind,
+                   struct wire_encoder *encoder)
+{
+    if (rewind && !encode_rewind(ring, encoder))
+        return false;
+    encoder->identify = identify;
+    return wire_encode_request(encoder, call);
+}
+
+// A command that does not fit the ring lies in memory of its own, and the ring says where. Such
+// commands lie one behind another there too; what was at the start has been read once the ring is
+// empty.
+static int put_large(struct guest_ring *ring, const struct wire_call *call, bool rewind)
 {
     uint64_t size = wire_measure_request(call);
-    if (size == UINT64_MAX)
-        return GUEST_ERROR_UNSUPPORTED;
-    // What was there before has been read once the ring is empty.
-    int error = drain(ring, 0);
-    if (!error)
-        error = blob_grow(ring, size, &ring->upload);
-    if (error)
-        return error;
-    struct wire_encoder encoder = {.cursor = ring->upload.address,
-                                   .end = (uint8_t *)ring->upload.address + ring->upload.size,
-                                   .identify = identify};
+    if (size > UINT32_MAX)
+        return size == UINT64_MAX ? GUEST_ERROR_UNSUPPORTED : GUEST_ERROR_MEMORY;
+    if (!ring->upload.resource || ring->upload.size - ring->upload_used < size) {
+        int error = drain(ring, 0);
+        if (!error)
+            error = blob_grow(ring, size > SHARED_SIZE ? size : SHARED_SIZE, &ring->upload);
+        if (error)
+            return error;
+        ring->upload_used = 0;
+    }
+    uint8_t *start = (uint8_t *)ring->upload.address + ring->upload_used;
+    struct wire_encoder encoder = {.cursor = start, .end = start + size, .identify = identify};
     if (!wire_encode_request(&encoder, call))
         return GUEST_ERROR_UNSUPPORTED;
     VkCommandStreamDescriptionMESA stream = {
-        .resourceId = ring->upload.resource, .offset = 0, .size = size};
+        .resourceId = ring->upload.resource, .offset = ring->upload_used, .size = size};
     struct wire_args_vkExecuteCommandStreamsMESA args = {.streamCount = 1, .pStreams = &stream};
     struct wire_call execute = {.number = WIRE_vkExecuteCommandStreamsMESA, .args = &args};
-    encoder = (struct wire_encoder){.cursor = ring->stage + prefix,
-                                    .end = ring->stage + ring->stage_size};
-    if (!wire_encode_request(&encoder, &execute))
+    encoder = (struct wire_encoder){.cursor = ring->stage, .end = ring->stage + ring->stage_size};
+    if (!encode(ring, &execute, rewind, &encoder))
         return GUEST_ERROR_UNSUPPORTED;
+    ring->upload_used += (size + 7) & ~(uint64_t)7;
+    if (ring->upload_used > ring->upload.size)
+        ring->upload_used = ring->upload.size;
+    int error = put(ring, ring->stage, (uint32_t)(encoder.cursor - ring->stage));
+    return error ? error : publish(ring);
+}
+
+// Into the ring itself, where the command fits before the ring's end; else by way of the stage.
+static int write_call(struct guest_ring *ring, const struct wire_call *call, bool rewind)
+{
+    int error = drain(ring, ring->buffer_size - ring->stage_size);
+    if (error)
+        return error;
+    uint32_t at = ring->tail & (ring->buffer_size - 1);
+    uint32_t left = ring->buffer_size - at;
+    uint8_t *start = (uint8_t *)ring->memory.address + BUFFER + at;
+    struct wire_encoder encoder = {
+        .cursor = start, .end = start + (left < ring->stage_size ? left : ring->stage_size)};
+    if (encode(ring, call, rewind, &encoder)) {
+        ring->tail += (uint32_t)(encoder.cursor - start);
+        return 0;
+    }
+    if (left >= ring->stage_size)
+        return put_large(ring, call, rewind);
+    encoder = (struct wire_encoder){.cursor = ring->stage, .end = ring->stage + ring->stage_size};
+    if (!encode(ring, call, rewind, &encoder))
+        return put_large(ring, call, rewind);
     return put(ring, ring->stage, (uint32_t)(encoder.cursor - ring->stage));
 }
 
-static int send_call(struct guest_ring *ring, const struct wire_call *call, uint64_t reply_size)
+static int ask(struct guest_ring *ring, const struct wire_call *call, uint64_t size)
 {
-    uint32_t prefix = 0;
-    int error = 0;
-    if (reply_size)
-        prefix = aim(ring, reply_size, ring->stage, &error);
+    bool rewind = false;
+    int error = make_room(ring, size, &rewind);
+    if (!error)
+        error = write_call(ring, call, rewind);
     if (error)
         return error;
-    struct wire_encoder encoder = {.cursor = ring->stage + prefix,
-                                   .end = ring->stage + ring->stage_size,
-                                   .identify = identify};
-    if (wire_encode_request(&encoder, call))
-        return put(ring, ring->stage, (uint32_t)(encoder.cursor - ring->stage));
-    return put_large(ring, call, prefix);
+    if (rewind)
+        ring->reply_used = 0;
+    ring->reply_set = true;
+    error = drain(ring, 0);
+    if (error)
+        return error;
+    const uint8_t *start = (const uint8_t *)ring->reply.address + ring->reply_used;
+    struct wire_filler filler = {.cursor = start, .end = start + size};
+    if (!wire_fill_reply(&filler, call))
+        return lose(ring, filler.reason);
+    ring->reply_used += (uint64_t)(filler.cursor - start);
+    return 0;
 }
 
 int guest_ring_call(struct guest_ring *ring, enum wire_command command, void *args, bool reply)
@@ -277,15 +345,24 @@ int guest_ring_call(struct guest_ring *ring, enum wire_command command, void *ar
         return GUEST_ERROR_UNSUPPORTED;
     uint64_t reply_size = reply ? wire_measure_reply(&call) : 0;
     lock(ring);
-    int error = ring->lost ? GUEST_ERROR_LOST : send_call(ring, &call, reply_size);
-    if (!error && reply)
-        error = drain(ring, 0);
-    if (!error && reply) {
-        struct wire_filler filler = {.cursor = ring->reply.address,
-                                     .end = (const uint8_t *)ring->reply.address + reply_size};
-        if (!wire_fill_reply(&filler, &call))
-            error = lose(ring, filler.reason);
-    }
+    int error = GUEST_ERROR_LOST;
+    if (!ring->lost && reply)
+        error = ask(ring, &call, reply_size);
+    else if (!ring->lost)
+        error = write_call(ring, &call, false);
+    if (!error && !reply)
+        error = publish(ring);
+    unlock(ring);
+    return error;
+}
+
+int guest_ring_record(struct guest_ring *ring, enum wire_command command, void *args)
+{
+    struct wire_call call = {.number = command, .args = args};
+    lock(ring);
+    int error = ring->lost ? GUEST_ERROR_LOST : write_call(ring, &call, false);
+    if (!error && ring->tail - ring->published > UNSEEN)
+        error = publish(ring);
     unlock(ring);
     return error;
 }
@@ -296,8 +373,9 @@ int guest_ring_fence(struct guest_ring *ring, uint32_t timeline, uint64_t *fence
 {
     lock(ring);
     struct wire_args_vkWaitRingSeqnoMESA args = {.ring = ring_id(ring), .seqno = ring->tail};
-    int error = ring->lost ? GUEST_ERROR_LOST
-                           : submit(ring, WIRE_vkWaitRingSeqnoMESA, &args, timeline, fence);
+    int error = ring->lost ? GUEST_ERROR_LOST : publish(ring);
+    if (!error)
+        error = submit(ring, WIRE_vkWaitRingSeqnoMESA, &args, timeline, fence);
     unlock(ring);
     return error;
 }
@@ -385,7 +463,7 @@ void guest_ring_close(struct guest_ring *ring)
     // The host's thread is gone when the fence is done, and with it the last use of the memory.
     if (ring->memory.resource && !ring->lost && !drain(ring, 0) &&
         !submit(ring, WIRE_vkDestroyRingMESA, &args, 0, &fence))
-        calls->fence_wait(ring->transport, fence, UINT64_MAX);
+        calls->fence_wait(ring->transport, fence, SILENCE_NS);
     struct guest_blob *blobs[] = {&ring->memory, &ring->reply, &ring->upload};
     for (size_t i = 0; i < sizeof(blobs) / sizeof(blobs[0]); i++) {
         if (blobs[i]->resource)

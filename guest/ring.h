@@ -24,13 +24,16 @@ struct guest_ring {
     struct guest_transport *transport; // not the ring's own
     struct guest_blob memory;          // head, tail, status, buffer
     uint32_t buffer_size;              // a power of two
-    uint32_t tail;
-    uint64_t notified_at; // when the host was last woken
-    uint8_t *stage;       // where a command is encoded before it is copied into the ring
+    uint32_t tail;                     // behind what was written
+    uint32_t published;                // what the host was told of it
+    uint32_t head;                     // what the host had taken when it was last looked at
+    uint64_t notified_at;              // when the host was last woken
+    uint8_t *stage; // where a command is encoded before it is copied into the ring
     uint32_t stage_size;
-    struct guest_blob reply;  // where answers come
-    struct guest_blob upload; // commands that are too large for the ring
-    bool reply_set;           // the host knows `reply`
+    struct guest_blob reply;          // where answers come
+    struct guest_blob upload;         // commands that are too large for the ring
+    uint64_t reply_used, upload_used; // bytes of them
+    bool reply_set;                   // the host knows `reply`
     bool lost;
 };
 
@@ -43,6 +46,10 @@ void guest_ring_close(struct guest_ring *ring);
 // where they have one, and are ids elsewhere. With `reply` it returns when the command has been
 // carried out, and args holds what came of it. Without, it returns when the command is in the ring.
 int guest_ring_call(struct guest_ring *ring, enum wire_command command, void *args, bool reply);
+
+// The same for a command that is recorded. The host may see it with the next call only, whatever
+// that is: the end of the recording at the latest.
+int guest_ring_record(struct guest_ring *ring, enum wire_command command, void *args);
 
 // `fence` stands for "all that was sent until now, and what it gave the queue that is bound to this
 // timeline, is done".

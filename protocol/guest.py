@@ -83,6 +83,8 @@ class GuestWriter:
         reply = 'true' if outputs or command.result != 'void' else 'false'
         if command.params[0].type == 'VkPhysicalDevice':
             lines.append('    guest_ask(%s, WIRE_%s, &args);' % (first, name))
+        elif command.params[0].type == 'VkCommandBuffer' and reply == 'false':
+            lines.append('    guest_record(%s, WIRE_%s, &args);' % (first, name))
         else:
             lines.append('    guest_call(%s, WIRE_%s, &args, %s);' % (first, name, reply))
         for p in handles:

@@ -55,6 +55,11 @@ void guest_call(const void *dispatchable, enum wire_command command, void *args,
     guest_ring_call(&guest_handle_of(dispatchable)->context->ring, command, args, reply);
 }
 
+void guest_record(VkCommandBuffer command_buffer, enum wire_command command, void *args)
+{
+    guest_ring_record(&guest_handle_of(command_buffer)->context->ring, command, args);
+}
+
 void guest_name(uint32_t count, void *handles)
 {
     uint64_t *id = handles;

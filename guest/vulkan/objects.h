@@ -110,6 +110,9 @@ bool guest_renew(struct guest_instance *instance, struct guest_context *lost);
 // are: give args->ret a value that says so.
 void guest_call(const void *dispatchable, enum wire_command command, void *args, bool reply);
 
+// The same for a command that is recorded: it may travel with those that follow.
+void guest_record(VkCommandBuffer command_buffer, enum wire_command command, void *args);
+
 // The same for a question to a physical device: if its context is lost, another one answers.
 void guest_ask(VkPhysicalDevice physical_device, enum wire_command command, void *args);
 

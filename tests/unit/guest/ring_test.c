@@ -24,10 +24,10 @@ struct host {
     bool has_ring, asleep, dead, busy; // busy: it lives, and takes nothing for a long time
     uint32_t notified;
     struct arena arena;
-    uint8_t *reply; // where the next reply goes
-    uint32_t reply_resource;
-    uint64_t reply_size;
+    uint8_t *replies; // where replies go, one behind another
+    uint64_t reply_size, reply_used;
     uint32_t commands, large; // taken; of them, in streams of their own
+    uint32_t rewinds;         // how often replies were sent elsewhere
     uint64_t last_update;     // bytes of the last vkCmdUpdateBuffer
     uint64_t hash;
     uint64_t time;
@@ -55,7 +55,8 @@ static void run(struct host *host, const uint8_t *bytes, size_t size);
 
 static void answer(struct host *host, struct wire_call *call)
 {
-    struct wire_encoder encoder = {host->reply, host->reply + host->reply_size};
+    struct wire_encoder encoder = {host->replies + host->reply_used,
+                                   host->replies + host->reply_size};
     if (call->number == WIRE_vkGetDeviceGroupPeerMemoryFeatures) {
         struct wire_args_vkGetDeviceGroupPeerMemoryFeatures *args = call->args;
         *args->pPeerMemoryFeatures = args->heapIndex + 1;
@@ -67,6 +68,7 @@ static void answer(struct host *host, struct wire_call *call)
         memset(args->pData, 0x5a, *args->pDataSize);
     }
     assert_true(wire_encode_reply(&encoder, call));
+    host->reply_used = (uint64_t)(encoder.cursor - host->replies);
 }
 
 static void carry_out(struct host *host, struct wire_call *call)
@@ -74,9 +76,14 @@ static void carry_out(struct host *host, struct wire_call *call)
     host->commands++;
     if (call->number == WIRE_vkSetReplyCommandStreamMESA) {
         struct wire_args_vkSetReplyCommandStreamMESA *args = call->args;
-        host->reply_resource = args->pStream->resourceId;
-        host->reply = (uint8_t *)host->blobs[host->reply_resource - 1] + args->pStream->offset;
+        host->replies =
+            (uint8_t *)host->blobs[args->pStream->resourceId - 1] + args->pStream->offset;
         host->reply_size = args->pStream->size;
+        host->reply_used = 0;
+        host->rewinds++;
+    } else if (call->number == WIRE_vkSeekReplyCommandStreamMESA) {
+        host->reply_used = ((struct wire_args_vkSeekReplyCommandStreamMESA *)call->args)->position;
+        host->rewinds++;
     } else if (call->number == WIRE_vkExecuteCommandStreamsMESA) {
         struct wire_args_vkExecuteCommandStreamsMESA *args = call->args;
         VkCommandStreamDescriptionMESA stream = args->pStreams[0];
@@ -97,8 +104,10 @@ static void run(struct host *host, const uint8_t *bytes, size_t size)
 {
     const uint8_t *end = bytes + size;
     while (bytes < end) {
-        struct wire_decoder decoder = {
-            .cursor = bytes, .end = end, .arena = &host->arena, .reply_capacity = host->reply_size};
+        struct wire_decoder decoder = {.cursor = bytes,
+                                       .end = end,
+                                       .arena = &host->arena,
+                                       .reply_capacity = host->reply_size - host->reply_used};
         struct wire_call call;
         if (!wire_decode(&decoder, &call))
             fail_msg("%s", decoder.reason);
@@ -342,6 +351,56 @@ static void test_large_reply(void **state)
     bed_free(bed);
 }
 
+static int record(struct bed *bed, const void *data, uint32_t size)
+{
+    struct guest_object object = {.id = 5};
+    struct wire_args_vkCmdUpdateBuffer args = {
+        .commandBuffer = (VkCommandBuffer)&object, .dataSize = size, .pData = data};
+    return guest_ring_record(&bed->ring, WIRE_vkCmdUpdateBuffer, &args);
+}
+
+// Recorded commands travel together, and with the next call at the latest. Large ones do not wait
+// for each other.
+static void test_recorded(void **state)
+{
+    struct bed *bed = bed_new();
+    static const uint8_t data[8192];
+    uint32_t version;
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(record(bed, data, 16), 0);
+    assert_int_equal(atomic_load(word(&bed->host, bed->host.ring.tailOffset)), 0);
+    assert_int_equal(ask_version(bed, &version), 0);
+    assert_int_equal(bed->host.last_update, 16);
+    uint32_t tail = atomic_load(word(&bed->host, bed->host.ring.tailOffset));
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(record(bed, data, 512), 0);
+    assert_int_not_equal(atomic_load(word(&bed->host, bed->host.ring.tailOffset)), tail);
+    assert_int_equal(ask_version(bed, &version), 0);
+    uint64_t fence;
+    assert_int_equal(record(bed, data, 20), 0);
+    assert_int_equal(guest_ring_fence(&bed->ring, 1, &fence), 0);
+    assert_int_equal(atomic_load(word(&bed->host, bed->host.ring.tailOffset)), bed->ring.tail);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(record(bed, data, sizeof(data)), 0);
+    assert_int_equal(bed->host.large, 0);
+    assert_int_equal(ask_version(bed, &version), 0);
+    assert_int_equal(bed->host.large, 3);
+    bed_free(bed);
+}
+
+// The host is seldom told where answers go, since they lie one behind another.
+static void test_many_replies(void **state)
+{
+    struct bed *bed = bed_new();
+    uint32_t version;
+    for (int i = 0; i < 20000; i++) {
+        assert_int_equal(ask_version(bed, &version), 0);
+        assert_int_equal(version, 7);
+    }
+    assert_in_range(bed->host.rewinds, 2, 100);
+    bed_free(bed);
+}
+
 // A host that sleeps is woken by the first command, and not by each that follows at once.
 static void test_wake(void **state)
 {
@@ -424,10 +483,11 @@ static void test_no_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_reply), cmocka_unit_test(test_wrap),
-        cmocka_unit_test(test_large), cmocka_unit_test(test_large_reply),
-        cmocka_unit_test(test_wake),  cmocka_unit_test(test_loss),
-        cmocka_unit_test(test_busy),  cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_reply),    cmocka_unit_test(test_wrap),
+        cmocka_unit_test(test_large),    cmocka_unit_test(test_large_reply),
+        cmocka_unit_test(test_wake),     cmocka_unit_test(test_loss),
+        cmocka_unit_test(test_busy),     cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_recorded), cmocka_unit_test(test_many_replies),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
