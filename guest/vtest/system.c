@@ -25,19 +25,20 @@ static uint64_t now(void *context)
     return (uint64_t)time.tv_sec * 1000000000u + (uint64_t)time.tv_nsec;
 }
 
-// An answer usually takes some 10 µs; a GPU may take any time.
+// An answer usually takes some 10 µs; a GPU may take any time. Those who work for us may need this
+// processor.
 static void relax(void *context, uint32_t round)
 {
-    if (round < 256) {
+    if (round < 64) {
 #if defined(__x86_64__)
         __builtin_ia32_pause();
 #elif defined(__aarch64__)
         __asm__ volatile("yield");
 #endif
-    } else if (round < 1024) {
+    } else if (round < 256) {
         sched_yield();
     } else {
-        uint32_t micros = round - 1024 < 200 ? 20 : 200;
+        uint32_t micros = round - 256 < 20 ? 20 : round - 256 < 4000 ? round - 256 : 4000;
         nanosleep(&(struct timespec){.tv_nsec = micros * 1000L}, NULL);
     }
 }

@@ -72,21 +72,63 @@ void guest_unname(uint32_t count, void *handles)
     memset(handles, 0, count * sizeof(uint64_t));
 }
 
-uint64_t guest_deadline(const struct guest_context *context, uint64_t nanoseconds)
+// ---- waiting --------------------------------------------------------------
+
+// Each look is a round trip, which may take a processor from those whose work is waited for. So
+// there are a few looks at once, then one after each sixteenth of the time that has passed; and
+// none before half of what such waits lately took.
+enum { QUICK_LOOKS = 8, YIELD = 128, SLEEP = 256, LONGEST_SLEEP = 4096 };
+
+static uint64_t usual_wait(const struct guest_context *context)
 {
-    uint64_t now = context->system->now(context->system->context);
-    return nanoseconds > UINT64_MAX - now ? UINT64_MAX : now + nanoseconds;
+    uint64_t shortest = UINT64_MAX;
+    guest_lock(context);
+    for (uint32_t i = 0; i < GUEST_WAITS; i++)
+        shortest = context->waits[i] < shortest ? context->waits[i] : shortest;
+    guest_unlock(context);
+    return shortest;
 }
 
-bool guest_pause(const struct guest_context *context, uint32_t *round, uint64_t deadline)
+bool guest_pause(const struct guest_context *context, struct guest_wait *wait)
 {
     const struct guest_system *system = context->system;
-    if (deadline != UINT64_MAX && system->now(system->context) >= deadline)
+    uint64_t now = system->now(system->context);
+    if (!wait->looks)
+        wait->began = now;
+    uint64_t waited = now - wait->began;
+    if (waited >= wait->nanoseconds)
         return false;
-    // Each look is a round trip of its own, so the pauses between looks are short ones at first: a
-    // system's relax yields for some hundred rounds and then sleeps.
-    system->relax(system->context, *round < 8 ? 512 : 1024 + *round);
-    if (*round < 1 << 20)
-        ++*round;
+    if (wait->looks++ < QUICK_LOOKS) {
+        system->relax(system->context, YIELD);
+        return true;
+    }
+    if (wait->looks == QUICK_LOOKS + 1)
+        wait->usual = usual_wait(context);
+    uint64_t until = waited + waited / 16;
+    if (until < wait->usual / 2) {
+        until = wait->usual / 2;
+        wait->skipped = wait->looks;
+    }
+    until = until < wait->nanoseconds ? until : wait->nanoseconds;
+    do {
+        // A system sleeps the longer the later the round is.
+        uint64_t round = until > waited ? (until - waited) / 1000 : 0;
+        round = round < LONGEST_SLEEP ? round : LONGEST_SLEEP;
+        system->relax(system->context, SLEEP + (uint32_t)round);
+        waited = system->now(system->context) - wait->began;
+    } while (waited < until);
     return true;
+}
+
+void guest_waited(struct guest_context *context, const struct guest_wait *wait)
+{
+    if (wait->looks <= QUICK_LOOKS)
+        return;
+    // What was over at the first look after a long pause may have been over for long.
+    uint64_t took = context->system->now(context->system->context) - wait->began;
+    if (wait->looks == wait->skipped)
+        took = 0;
+    guest_lock(context);
+    context->waits[context->wait_count++ % GUEST_WAITS] = took;
+    guest_unlock(context);
 }

@@ -204,18 +204,20 @@ static VkResult wait_idle(struct guest_queue *queue)
         return wait_by_fence(queue);
     struct guest_context *context = queue->handle.context;
     uint64_t fence;
-    uint32_t round = 0;
+    struct guest_wait wait = {.nanoseconds = UINT64_MAX};
     if (guest_ring_fence(&context->ring, queue->timeline, &fence))
         return VK_ERROR_DEVICE_LOST;
-    for (;;) {
-        // A look at a time, so that other threads get their turn.
-        int error = guest_ring_fence_wait(&context->ring, fence, round ? 1000000 : 0);
-        if (!error)
+    do {
+        int error = guest_ring_fence_wait(&context->ring, fence, 0);
+        if (!error) {
+            guest_waited(context, &wait);
             return still_there(queue) ? VK_SUCCESS : VK_ERROR_DEVICE_LOST;
-        if (error != GUEST_ERROR_TIMEOUT)
+        }
+        // A transport need not notice that nobody works on it any more; the ring does.
+        if (error != GUEST_ERROR_TIMEOUT || (wait.looks % 16 == 15 && !still_there(queue)))
             return VK_ERROR_DEVICE_LOST;
-        guest_pause(context, &round, UINT64_MAX);
-    }
+    } while (guest_pause(context, &wait));
+    return VK_ERROR_DEVICE_LOST;
 }
 
 VKAPI_ATTR VkResult VKAPI_CALL vkQueueWaitIdle(VkQueue queue)

@@ -184,13 +184,13 @@ static void close_former(struct guest_context *lost)
 
 bool guest_renew(struct guest_instance *instance, struct guest_context *lost)
 {
-    uint32_t round = 0;
+    struct guest_wait wait = {.nanoseconds = UINT64_MAX};
     if (!lost->ring.lost)
         return false;
     guest_lock(lost);
     while (instance->renewing) {
         guest_unlock(lost);
-        guest_pause(lost, &round, UINT64_MAX);
+        guest_pause(lost, &wait);
         guest_lock(lost);
     }
     bool ours = instance->handle.context == lost;

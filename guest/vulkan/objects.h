@@ -11,14 +11,17 @@
 #include "guest_vulkan.h"
 
 #define GUEST_MAX_PHYSICAL_DEVICES 16
+#define GUEST_WAITS 4
 
 // A context on the host. If it is lost, its devices are, and the instance goes on with another one.
 struct guest_context {
     const struct guest_system *system;
     struct guest_transport *transport;
     struct guest_ring ring;
-    uint64_t timelines;           // bits of those that a queue has
-    uint32_t devices;             // that live in it
+    uint64_t timelines;          // bits of those that a queue has
+    uint32_t devices;            // that live in it
+    uint64_t waits[GUEST_WAITS]; // how long the last ones took, under the lock
+    uint32_t wait_count;
     struct guest_context *former; // the one before it, which is lost and may still have devices
 };
 
@@ -120,8 +123,15 @@ void guest_ask(VkPhysicalDevice physical_device, enum wire_command command, void
 void guest_name(uint32_t count, void *handles);
 void guest_unname(uint32_t count, void *handles);
 
-// Waits by asking: `round` as for the system's relax. False: `deadline` has passed.
-uint64_t guest_deadline(const struct guest_context *context, uint64_t nanoseconds);
-bool guest_pause(const struct guest_context *context, uint32_t *round, uint64_t deadline);
+// A wait that asks, and asks again.
+struct guest_wait {
+    uint64_t nanoseconds; // for so long; the rest is zero at first
+    uint64_t began, usual;
+    uint32_t looks, skipped; // skipped: the look before which it paused by what is usual
+};
+// Between two looks. False: the time has passed.
+bool guest_pause(const struct guest_context *context, struct guest_wait *wait);
+// It was successful, so that later waits go by how long it took.
+void guest_waited(struct guest_context *context, const struct guest_wait *wait);
 
 #endif

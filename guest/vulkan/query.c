@@ -53,7 +53,7 @@ VKAPI_ATTR VkResult VKAPI_CALL vkGetQueryPoolResults(VkDevice device, VkQueryPoo
     const size_t each = values + width;
     struct guest_scratch scratch;
     uint8_t *results = guest_scratch_take(&scratch, device, queryCount * each);
-    uint32_t round = 0;
+    struct guest_wait patience = {.nanoseconds = UINT64_MAX};
     VkResult result;
     if (!results)
         return VK_ERROR_OUT_OF_HOST_MEMORY;
@@ -64,7 +64,7 @@ VKAPI_ATTR VkResult VKAPI_CALL vkGetQueryPoolResults(VkDevice device, VkQueryPoo
     do {
         result = guest_plain_vkGetQueryPoolResults(device, queryPool, firstQuery, queryCount,
                                                    queryCount * each, results, each, asked);
-    } while (wait && result == VK_NOT_READY && guest_pause(context, &round, UINT64_MAX));
+    } while (wait && result == VK_NOT_READY && guest_pause(context, &patience));
     for (uint32_t i = 0; result >= 0 && i < queryCount; i++) {
         const uint8_t *from = results + i * each;
         uint8_t *to = (uint8_t *)pData + i * stride;

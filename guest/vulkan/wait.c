@@ -5,13 +5,14 @@ VKAPI_ATTR VkResult VKAPI_CALL vkWaitForFences(VkDevice device, uint32_t fenceCo
                                                const VkFence *pFences, VkBool32 waitAll,
                                                uint64_t timeout)
 {
-    const struct guest_context *context = guest_handle_of(device)->context;
-    uint64_t deadline = timeout ? guest_deadline(context, timeout) : 0;
-    uint32_t round = 0;
+    struct guest_context *context = guest_handle_of(device)->context;
+    struct guest_wait wait = {.nanoseconds = timeout};
     VkResult result;
     do {
         result = guest_plain_vkWaitForFences(device, fenceCount, pFences, waitAll, 0);
-    } while (result == VK_TIMEOUT && timeout && guest_pause(context, &round, deadline));
+    } while (result == VK_TIMEOUT && guest_pause(context, &wait));
+    if (result == VK_SUCCESS)
+        guest_waited(context, &wait);
     return result;
 }
 
@@ -19,12 +20,13 @@ VKAPI_ATTR VkResult VKAPI_CALL vkWaitSemaphores(VkDevice device,
                                                 const VkSemaphoreWaitInfo *pWaitInfo,
                                                 uint64_t timeout)
 {
-    const struct guest_context *context = guest_handle_of(device)->context;
-    uint64_t deadline = timeout ? guest_deadline(context, timeout) : 0;
-    uint32_t round = 0;
+    struct guest_context *context = guest_handle_of(device)->context;
+    struct guest_wait wait = {.nanoseconds = timeout};
     VkResult result;
     do {
         result = guest_plain_vkWaitSemaphores(device, pWaitInfo, 0);
-    } while (result == VK_TIMEOUT && timeout && guest_pause(context, &round, deadline));
+    } while (result == VK_TIMEOUT && guest_pause(context, &wait));
+    if (result == VK_SUCCESS)
+        guest_waited(context, &wait);
     return result;
 }
