@@ -129,7 +129,7 @@ static VkResult find_physical_devices(struct guest_instance *instance)
         guest_call(instance, WIRE_vkEnumeratePhysicalDevices, &args, true);
     if (count && args.ret < 0)
         return args.ret;
-    for (uint32_t i = 0; i < count; i++) {
+    for (uint32_t i = 0; i < instance->physical_device_count; i++) {
         struct guest_physical_device *device = &instance->physical_devices[i];
         device->handle.context = instance->handle.context;
         device->instance = instance;
@@ -344,6 +344,9 @@ vkGetPhysicalDeviceToolProperties(VkPhysicalDevice physicalDevice, uint32_t *pTo
 
 // ---- extensions of devices ------------------------------------------------
 
+// More than there are; the host's word for it is not taken further.
+enum { MAX_EXTENSIONS = 4096 };
+
 // What the host has and the kit lacks: file descriptors of Linux, commands by pointer, and what
 // the host wants of a guest that has a kernel.
 static bool left_out(const char *name)
@@ -380,7 +383,7 @@ vkEnumerateDeviceExtensionProperties(VkPhysicalDevice physicalDevice, const char
                                      uint32_t *pPropertyCount, VkExtensionProperties *pProperties)
 {
     const struct guest_system *system = guest_handle_of(physicalDevice)->context->system;
-    uint32_t count = 0, kept = 0;
+    uint32_t count = 0, room, kept = 0;
     if (pLayerName)
         return VK_ERROR_LAYER_NOT_PRESENT;
     struct wire_args_vkEnumerateDeviceExtensionProperties args = {.physicalDevice = physicalDevice,
@@ -390,15 +393,17 @@ vkEnumerateDeviceExtensionProperties(VkPhysicalDevice physicalDevice, const char
     guest_ask(physicalDevice, WIRE_vkEnumerateDeviceExtensionProperties, &args);
     if (args.ret < 0)
         return args.ret;
+    room = count < MAX_EXTENSIONS ? count : MAX_EXTENSIONS;
+    count = room;
     VkExtensionProperties *list =
-        system->allocate(system->context, (count + 1) * sizeof(VkExtensionProperties));
+        system->allocate(system->context, (room + 1) * sizeof(VkExtensionProperties));
     if (!list)
         return VK_ERROR_OUT_OF_HOST_MEMORY;
     args.pProperties = list;
     args.ret = VK_ERROR_OUT_OF_HOST_MEMORY;
     if (count)
         guest_ask(physicalDevice, WIRE_vkEnumerateDeviceExtensionProperties, &args);
-    for (uint32_t i = 0; args.ret >= 0 && i < count; i++) {
+    for (uint32_t i = 0; args.ret >= 0 && i < count && i < room; i++) {
         if (!left_out(list[i].extensionName))
             list[kept++] = list[i];
     }
