@@ -7,8 +7,6 @@
 #include "os/clock.h"
 #include "os/loop.h"
 
-enum { QUESTION_ID = 0x6870 };
-
 // ---- queues ---------------------------------------------------------------
 
 static void process(struct vfio_user *vfio, struct virtio_queue *queue)
@@ -24,57 +22,22 @@ void vfio_user_process(struct vfio_user *vfio)
         process(vfio, &vfio->queues[i]);
 }
 
-static void say_not_shared(struct vfio_user *vfio)
+// Once for each driver: when it has kicked first.
+static void look_for_silence(struct vfio_user *vfio)
 {
-    log_error("%s: the guest's memory is not shared with hesper, so its driver waits for answers "
-              "that never come: give QEMU -object memory-backend-memfd,id=mem,size=...,share=on "
-              "and -machine memory-backend=mem",
-              vfio->device.name);
+    if (vfio->state == VFIO_RUNNING && !vfio->looked)
+        virtio_queues_explain_silence(vfio->queues, vfio->device.queue_count);
+    vfio->looked = true;
 }
 
-// Memory that QEMU keeps to itself is told from ours by a ring that has moved there and not here.
-// A kick that brings nothing is the sign; QEMU is asked once for each driver.
 void vfio_user_kick(struct vfio_user *vfio, unsigned index)
 {
     struct virtio_queue *queue = &vfio->queues[index];
-    if (vfio->state == VFIO_STARTING) {
-        vfio->kicked_early = true;
-        vfio->question_queue = index;
-    }
+    vfio->kicked_early |= vfio->state == VFIO_STARTING;
     if (vfio->state != VFIO_RUNNING || !queue->running)
         return;
-    uint16_t before = queue->next;
     process(vfio, queue);
-    if (vfio->state != VFIO_RUNNING || vfio->shared_known)
-        return;
-    vfio->shared_known = true;
-    vfio->question = queue->next == before && queue->running && !before;
-    vfio->question_queue = index;
-}
-
-// Two bytes of the guest's memory, as QEMU sees it.
-void vfio_user_ask(struct vfio_user *vfio)
-{
-    if (!vfio->question)
-        return;
-    const struct virtio_queue *queue = &vfio->queues[vfio->question_queue];
-    struct vfio_dma_read question = {.address = queue->available_at + 2, .count = sizeof(uint16_t)};
-    struct vfio_header header = {.id = QUESTION_ID,
-                                 .command = VFIO_USER_DMA_READ,
-                                 .size = sizeof(header) + sizeof(question)};
-    vfio->question = false;
-    if (vfio_channel_send(vfio->channel, &header, &question, sizeof(question), NULL, 0, -1))
-        vfio->asked = header.id;
-}
-
-void vfio_user_answered(struct vfio_user *vfio, uint16_t value)
-{
-    const struct virtio_queue *queue = &vfio->queues[vfio->question_queue];
-    if (vfio->state != VFIO_RUNNING || !queue->running)
-        return;
-    uint16_t ours = atomic_load_explicit(&queue->available->index, memory_order_acquire);
-    if (value != ours && value && !ours)
-        say_not_shared(vfio);
+    look_for_silence(vfio);
 }
 
 // ---- start and stop -------------------------------------------------------
@@ -82,7 +45,7 @@ void vfio_user_answered(struct vfio_user *vfio, uint16_t value)
 static void say_no_queue(struct vfio_user *vfio, const struct virtio_queue *queue)
 {
     if (vfio_dma_is_private(&vfio->dma, queue->descriptors_at))
-        say_not_shared(vfio);
+        virtio_say_not_shared(vfio->device.name);
     else if (log_limit_allows(&vfio->limit, os_now_ns(), 5, 10000000000ull))
         log_warning("%s: queue %u is not in guest memory", vfio->device.name, queue->index);
     vfio->registers.status |= VFIO_STATUS_NEEDS_RESET;
@@ -104,17 +67,14 @@ static void run(struct vfio_user *vfio)
     start_queues(vfio);
     vfio_user_process(vfio);
     // A driver kicks once and waits, often before the placer has answered: that kick tells, too.
-    if (!vfio->kicked_early)
-        return;
-    vfio->kicked_early = false;
-    vfio_user_kick(vfio, vfio->question_queue);
-    vfio_user_ask(vfio);
+    if (vfio->kicked_early)
+        look_for_silence(vfio);
 }
 
 static void start(struct vfio_user *vfio)
 {
     vfio->state = VFIO_STARTING;
-    vfio->shared_known = vfio->kicked_early = false;
+    vfio->looked = vfio->kicked_early = false;
     if (vfio->device.ops->start(vfio->device.data, vfio->registers.features, false) &&
         vfio->state == VFIO_STARTING)
         run(vfio);
@@ -133,8 +93,6 @@ static void forget_driver(struct vfio_user *vfio)
     for (unsigned i = 0; i < vfio->device.queue_count; i++)
         virtio_queue_forget(&vfio->queues[i]);
     vfio_registers_reset(&vfio->registers);
-    vfio->question = false;
-    vfio->asked = 0;
     vfio->config_due = false;
     vfio->device.ops->reset(vfio->device.data);
     virtio_memory_trim(&vfio->dma.memory);

@@ -221,7 +221,6 @@ static int write_region(struct vfio_user *vfio, const struct vfio_message *messa
     answer(vfio, message, &access, sizeof(access));
     if (event == VFIO_NOTIFY)
         vfio_user_kick(vfio, queue);
-    vfio_user_ask(vfio);
     return 0;
 }
 
@@ -234,31 +233,11 @@ static int reset(struct vfio_user *vfio, const struct vfio_message *message)
     return 0;
 }
 
-// ---- the answer to ours ---------------------------------------------------
-
-static void on_answer(struct vfio_user *vfio, const struct vfio_message *message)
-{
-    uint16_t value, early;
-    const uint8_t *bytes = message->payload;
-    if (!vfio->asked || message->header.id != vfio->asked ||
-        message->header.command != VFIO_USER_DMA_READ)
-        return;
-    vfio->asked = 0;
-    if (message->header.flags & VFIO_USER_ERROR ||
-        message->size != sizeof(struct vfio_dma_read) + sizeof(value))
-        return;
-    memcpy(&value, bytes + sizeof(struct vfio_dma_read), sizeof(value));
-    memcpy(&early, bytes + VFIO_DMA_READ_EARLY, sizeof(early));
-    vfio_user_answered(vfio, value | early);
-}
-
 void vfio_user_handle(struct vfio_user *vfio, struct vfio_message *message)
 {
     int error = -ENOSYS;
-    if ((message->header.flags & VFIO_USER_TYPE_MASK) == VFIO_USER_REPLY) {
-        on_answer(vfio, message);
-        return;
-    }
+    if ((message->header.flags & VFIO_USER_TYPE_MASK) == VFIO_USER_REPLY)
+        return; // nothing was asked
     if (!vfio->greeted && message->header.command != VFIO_USER_VERSION) {
         refuse(vfio, message, -EINVAL);
         return;

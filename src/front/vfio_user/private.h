@@ -36,14 +36,8 @@ struct vfio_user {
     bool master;     // the guest lets us use its memory
     bool config_due; // its change was not told, as `master` was off
     struct log_limit limit;
-
-    // Whether the memory that the guest writes is the one that we read: QEMU is asked at the first
-    // kick that brings nothing.
-    bool shared_known; // there is no need to ask any more
     bool kicked_early; // a kick came while the device was starting
-    bool question;     // to be sent
-    unsigned question_queue;
-    uint16_t asked; // its id; 0: none is under way
+    bool looked;       // whether the guest's memory is shared
 };
 
 // life.c
@@ -55,10 +49,6 @@ void vfio_user_process(struct vfio_user *vfio); // all queues
 void vfio_user_reset(struct vfio_user *vfio);
 // The bus mastering bit, or the vectors' eventfds, may have changed.
 void vfio_user_update(struct vfio_user *vfio);
-// Sends the question, if there is one.
-void vfio_user_ask(struct vfio_user *vfio);
-// The index of the chosen queue's available ring, as QEMU sees it.
-void vfio_user_answered(struct vfio_user *vfio, uint16_t value);
 void vfio_user_ready(struct vfio_user *vfio);
 void vfio_user_stopped(struct vfio_user *vfio);
 void vfio_user_config_changed(struct vfio_user *vfio);

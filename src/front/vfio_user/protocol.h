@@ -15,7 +15,6 @@ enum vfio_command {
     VFIO_USER_SET_IRQS = 8,
     VFIO_USER_REGION_READ = 9,
     VFIO_USER_REGION_WRITE = 10,
-    VFIO_USER_DMA_READ = 11, // ours
     VFIO_USER_RESET = 13,
 };
 
@@ -109,15 +108,6 @@ struct vfio_region_access {
     uint32_t count;
     uint8_t bytes[];
 };
-
-// The answer is the question with the bytes that were read behind it. By the sources of QEMU 10,
-// whose count has 32 bits, they begin at VFIO_DMA_READ_EARLY, and what is behind them is zero;
-// QEMU 11.1 has them at the end.
-struct vfio_dma_read {
-    uint64_t address;
-    uint64_t count;
-};
-#define VFIO_DMA_READ_EARLY 12u
 
 _Static_assert(sizeof(struct vfio_header) == 16, "vfio-user header");
 _Static_assert(sizeof(struct vfio_dma_map) == 32, "DMA_MAP");

@@ -199,6 +199,30 @@ void virtio_memory_finish(struct virtio_memory *memory)
     virtio_memory_trim(memory);
 }
 
+bool virtio_memory_is_blank(struct virtio_memory *memory)
+{
+    enum { LOOKED_AT = 4 << 20 };
+    struct virtio_block *first = NULL;
+    for (unsigned i = 0; i < memory->count; i++)
+        if (!first || memory->blocks[i].guest < first->guest)
+            first = &memory->blocks[i];
+    const uint8_t *bytes = first ? host_of(memory, first) : NULL;
+    uint64_t size = bytes && first->size < LOOKED_AT ? first->size : LOOKED_AT;
+    // All are zero if the first is, and each is like the one before it.
+    return bytes && !bytes[0] && !memcmp(bytes, bytes + 1, size - 1);
+}
+
+void virtio_say_not_shared(const char *device)
+{
+    static bool said; // of all devices
+    if (!said)
+        log_error("%s: the guest's memory is not shared with hesper, so its driver waits for "
+                  "answers that never come: give QEMU -object "
+                  "memory-backend-memfd,id=mem,size=...,share=on and -machine memory-backend=mem",
+                  device);
+    said = true;
+}
+
 void *virtio_memory_at(struct virtio_memory *memory, uint64_t address, uint64_t size,
                        uint64_t *available)
 {

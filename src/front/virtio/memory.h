@@ -64,6 +64,11 @@ void virtio_memory_finish(struct virtio_memory *memory);
 // Whether a file whose first byte the front end has at `base` was in a table since the last trim.
 bool virtio_memory_knows(const struct virtio_memory *memory, uint64_t base);
 
+// Whether the guest seems to have written nothing where its memory begins. No guest gets far so.
+bool virtio_memory_is_blank(struct virtio_memory *memory);
+// Tells a person, once, that QEMU keeps the guest's memory to itself.
+void virtio_say_not_shared(const char *device);
+
 // Host address of a guest-physical address; `available` gets how many of `size` bytes lie there in
 // one piece.
 // Errors: NULL, it is not guest memory.

@@ -318,6 +318,18 @@ bool virtio_queue_process(struct virtio_queue *queue)
     return false;
 }
 
+void virtio_queues_explain_silence(const struct virtio_queue *queues, unsigned count)
+{
+    bool running = false;
+    for (unsigned i = 0; i < count; i++) {
+        if (queues[i].next)
+            return;
+        running |= queues[i].running;
+    }
+    if (running && virtio_memory_is_blank(queues[0].memory))
+        virtio_say_not_shared(queues[0].name);
+}
+
 // ---- giving them back -----------------------------------------------------
 
 void virtio_complete(struct virtio_request *request, uint32_t written)

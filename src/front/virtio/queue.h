@@ -108,6 +108,10 @@ void virtio_queue_stop(struct virtio_queue *queue);
 // Requests that were not completed are void.
 void virtio_queue_forget(struct virtio_queue *queue);
 
+// A driver has kicked, and what there was is processed. If none of its queues had anything, its
+// memory may be another than ours: then a person is told.
+void virtio_queues_explain_silence(const struct virtio_queue *queues, unsigned count);
+
 // Tells the guest of requests that were completed since the last call.
 void virtio_queue_flush(struct virtio_queue *queue);
 

@@ -4,8 +4,30 @@
 
 #include "os/shm.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+// QEMU gives the file of memory that it keeps to itself, and nothing ever appears in it.
+static void memory_that_is_not_shared_is_found_out(void **state)
+{
+    struct front_end *f = *state;
+    char said[1024];
+    FILE *log = tmpfile();
+    int error_output = dup(STDERR_FILENO);
+    front_start_driver(f, NULL);
+    memset(f->memory, 0, GUEST_SIZE);
+    dup2(fileno(log), STDERR_FILENO);
+    front_kick(f, 0);
+    front_kick(f, 0);
+    dup2(error_output, STDERR_FILENO);
+    close(error_output);
+    rewind(log);
+    said[fread(said, 1, sizeof(said) - 1, log)] = 0;
+    fclose(log);
+    assert_non_null(strstr(said, "memory is not shared with hesper"));
+    assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1); // one line
+}
 
 static void a_driver_starts_at_its_first_kick(void **state)
 {
@@ -332,6 +354,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, front_setup, front_teardown)
     const struct CMUnitTest tests[] = {
+        TEST(memory_that_is_not_shared_is_found_out),
         TEST(a_driver_starts_at_its_first_kick),
         TEST(no_request_before_the_device_is_ready),
         TEST(a_driver_with_one_queue),
