@@ -38,6 +38,8 @@ CASES = [
      "eventfd is of one platform"),
     ("a hypervisor's functions are looked up by name", "src/placer/x.c", "int x = hv_vm_unmap(0, 0);\n", "hv_vm_unmap is of one"),
     ("only workers load drivers", "src/front/vtest/x.c", 'void *x = dlopen("libvulkan.so.1", 0);\n', "load drivers"),
+    ("a room that is described inside has no file besides", "src/venus/x.c", "int x;\n", "x.c:1: it has no place in the table of src/venus/"),
+    ("a header goes with its source", "src/venus/ring.h", "int x;\n", None),
     ("600 lines are enough", "src/base/x.c", "int x;\n" * 601, "601 lines"),
     ("600 lines are not too many", "src/base/x.c", "int x;\n" * 600, None),
     ("a room may be named with its one header", "src/gpu/x.c", '#include "wire/capset.h"\n', None),
