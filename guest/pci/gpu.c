@@ -28,6 +28,7 @@ enum {
 
     VERSION_1 = 1, // in the second word of features
     PAGE = 4096,
+    CAPSETS = 64, // virtio has ids for so many
     SHARED_MEMORY = GPU_SHM_HOST_VISIBLE,
 };
 
@@ -129,8 +130,10 @@ static int start_queue(struct pci_gpu *gpu, struct pci_queue *queue, uint16_t in
         write32(gpu->common, QUEUE_ADDRESSES + 8 * i, (uint32_t)addresses[i]);
         write32(gpu->common, QUEUE_ADDRESSES + 8 * i + 4, (uint32_t)(addresses[i] >> 32));
     }
-    queue->doorbell = (volatile uint16_t *)(gpu->notify + read16(gpu->common, QUEUE_NOTIFY) *
-                                                              gpu->virtio.notify_multiplier);
+    uint64_t doorbell = (uint64_t)read16(gpu->common, QUEUE_NOTIFY) * gpu->virtio.notify_multiplier;
+    if (doorbell % 2 || doorbell + 2 > gpu->virtio.notify.size)
+        return GUEST_ERROR_LOST;
+    queue->doorbell = (volatile uint16_t *)(gpu->notify + doorbell);
     write16(gpu->common, QUEUE_ENABLE, 1);
     return 0;
 }
@@ -152,25 +155,35 @@ int pci_gpu_open(struct pci_gpu *gpu, const struct pci_hooks *hooks)
                                                          : agree(gpu);
     if (!error)
         error = start_queue(gpu, &gpu->queue, 0);
-    if (!error && start_queue(gpu, &gpu->cursors, 1) == GUEST_ERROR_MEMORY)
-        error = GUEST_ERROR_MEMORY;
+    // A device without a queue of cursors has no cursors.
+    if (!error) {
+        error = start_queue(gpu, &gpu->cursors, 1);
+        error = error == GUEST_ERROR_UNSUPPORTED ? 0 : error;
+    }
     if (error) {
         pci_gpu_close(gpu);
         return error;
     }
     write8(gpu->common, STATUS, ACKNOWLEDGED | DRIVER | FEATURES_OK | DRIVER_OK);
     gpu->capset_count = read32(gpu->config, offsetof(struct gpu_config, num_capsets));
-    if (gpu->features & 1u << GPU_F_BLOB_ALIGNMENT)
+    if (gpu->capset_count > CAPSETS)
+        gpu->capset_count = CAPSETS;
+    if (gpu->features & 1u << GPU_F_BLOB_ALIGNMENT &&
+        gpu->virtio.config.size >= sizeof(struct gpu_config))
         gpu->alignment = read32(gpu->config, offsetof(struct gpu_config, blob_alignment));
+    // Blobs are whole pages here, whatever else they are.
+    if (!gpu->alignment || gpu->alignment % PAGE)
+        gpu->alignment = PAGE;
     return 0;
 }
 
 void pci_gpu_close(struct pci_gpu *gpu)
 {
-    if (gpu->common)
-        reset(gpu);
-    pci_queue_destroy(&gpu->queue);
-    pci_queue_destroy(&gpu->cursors);
+    // A device that does not stop may still write to its queues: then their memory stays.
+    if (!gpu->common || reset(gpu)) {
+        pci_queue_destroy(&gpu->queue);
+        pci_queue_destroy(&gpu->cursors);
+    }
     unmap_part(gpu->hooks, &gpu->virtio.common, gpu->common);
     unmap_part(gpu->hooks, &gpu->virtio.notify, gpu->notify);
     unmap_part(gpu->hooks, &gpu->virtio.config, gpu->config);

@@ -17,7 +17,10 @@ enum {
     VENDOR_SPECIFIC = 9,
     // A list that is longer goes in a circle.
     MAX_CAPABILITIES = 48,
-    MAX_DEPTH = 8,
+    FIRST_CAPABILITY = 0x40,
+    SPACE = 256,
+    BUSES_MAX = 256,
+    PAGE = 4096,
 };
 
 // What a virtio capability describes.
@@ -30,8 +33,14 @@ static uint32_t read32(const struct pci_hooks *hooks, pci_place place, uint32_t 
 
 // ---- finding --------------------------------------------------------------
 
-static bool find_on_bus(const struct pci_hooks *hooks, uint32_t bus, uint32_t id, unsigned depth,
-                        pci_place *place)
+// Bits of buses that a bridge leads to. Bridges lead to buses of higher numbers, so each is looked
+// at once, whatever they say.
+struct buses {
+    uint32_t bits[BUSES_MAX / 32];
+};
+
+static bool find_on_bus(const struct pci_hooks *hooks, uint32_t bus, uint32_t id,
+                        struct buses *buses, pci_place *place)
 {
     for (uint32_t slot = 0; slot < 32; slot++) {
         uint32_t functions = 1;
@@ -47,11 +56,10 @@ static bool find_on_bus(const struct pci_hooks *hooks, uint32_t bus, uint32_t id
             uint32_t header = read32(hooks, here, HEADER);
             if (header & MULTIFUNCTION)
                 functions = 8;
-            if ((header >> 16 & 0x7f) != BRIDGE || depth == MAX_DEPTH)
+            if ((header >> 16 & 0x7f) != BRIDGE)
                 continue;
             uint32_t behind = read32(hooks, here, BUSES) >> 8 & 0xff;
-            if (behind > bus && find_on_bus(hooks, behind, id, depth + 1, place))
-                return true;
+            buses->bits[behind / 32] |= 1u << behind % 32;
         }
     }
     return false;
@@ -59,7 +67,13 @@ static bool find_on_bus(const struct pci_hooks *hooks, uint32_t bus, uint32_t id
 
 int pci_find(const struct pci_hooks *hooks, uint32_t vendor, uint32_t device, pci_place *place)
 {
-    return find_on_bus(hooks, 0, device << 16 | vendor, 0, place) ? 0 : GUEST_ERROR_UNSUPPORTED;
+    struct buses buses = {{1}};
+    for (uint32_t bus = 0; bus < BUSES_MAX; bus++) {
+        if (buses.bits[bus / 32] & 1u << bus % 32 &&
+            find_on_bus(hooks, bus, device << 16 | vendor, &buses, place))
+            return 0;
+    }
+    return GUEST_ERROR_UNSUPPORTED;
 }
 
 // ---- addresses ------------------------------------------------------------
@@ -131,7 +145,15 @@ static struct pci_range range_of(const struct pci_hooks *hooks, pci_place place,
     }
     uint64_t base = bar_address(hooks, place, bar);
     struct pci_range none = {0};
-    return base ? (struct pci_range){base + start, size} : none;
+    if (!base || start > UINT64_MAX - base || size > UINT64_MAX - PAGE - (base + start))
+        return none;
+    return (struct pci_range){base + start, size};
+}
+
+// Whether the registers that the driver knows are there, and can be read as what they are.
+static bool holds(const struct pci_range *range, uint64_t size)
+{
+    return range->size >= size && range->address % 4 == 0;
 }
 
 int pci_virtio_open(const struct pci_hooks *hooks, pci_place place, uint8_t shared_id,
@@ -140,9 +162,12 @@ int pci_virtio_open(const struct pci_hooks *hooks, pci_place place, uint8_t shar
     *virtio = (struct pci_virtio){.place = place};
     uint32_t command = read32(hooks, place, COMMAND);
     uint32_t offset = command & STATUS_CAPABILITIES ? read32(hooks, place, CAPABILITIES) & 0xfc : 0;
-    for (unsigned i = 0; offset && i < MAX_CAPABILITIES; i++) {
+    for (unsigned i = 0; offset >= FIRST_CAPABILITY && i < MAX_CAPABILITIES; i++) {
         uint32_t head = read32(hooks, place, offset);
         uint32_t kind = head >> 24;
+        const uint32_t bytes = kind == SHARED ? 24 : kind == NOTIFY ? 20 : 16;
+        if ((head & 0xff) == VENDOR_SPECIFIC && offset + bytes > SPACE)
+            break;
         uint32_t id = read32(hooks, place, offset + 4) >> 8 & 0xff;
         struct pci_range *range = kind == COMMON                      ? &virtio->common
                                   : kind == NOTIFY                    ? &virtio->notify
@@ -158,8 +183,12 @@ int pci_virtio_open(const struct pci_hooks *hooks, pci_place place, uint8_t shar
         }
         offset = head >> 8 & 0xfc;
     }
-    if (!virtio->common.size || !virtio->notify.size || !virtio->config.size)
+    if (!holds(&virtio->common, PCI_COMMON_SIZE) || !holds(&virtio->notify, 2) ||
+        !holds(&virtio->config, PCI_CONFIG_SIZE))
         return GUEST_ERROR_LOST;
+    // What is mapped of it is whole pages.
+    if (virtio->shared.address % PAGE)
+        virtio->shared = (struct pci_range){0};
     // Zeroes leave the status, in the upper half, as it is.
     hooks->config_write(hooks->context, place, COMMAND,
                         (command & 0xffff) | COMMAND_MEMORY | COMMAND_MASTER);

@@ -9,6 +9,9 @@
 
 enum { PCI_VENDOR_VIRTIO = 0x1af4, PCI_DEVICE_VIRTIO = 0x1040 }; // a modern device: + its virtio id
 
+// Registers that a device has at least, bytes.
+enum { PCI_COMMON_SIZE = 56, PCI_CONFIG_SIZE = 16 };
+
 // A range of physical memory.
 struct pci_range {
     uint64_t address, size; // bytes; a size of 0: not there
@@ -31,7 +34,7 @@ int pci_assign(const struct pci_hooks *hooks, pci_place place, struct pci_range 
                struct pci_range *high);
 
 // Reads the device's capabilities and switches on its memory and its access to ours.
-// GUEST_ERROR_LOST: a part is missing, or a base address is not assigned.
+// GUEST_ERROR_LOST: a part is missing or too small, or a base address is not assigned.
 int pci_virtio_open(const struct pci_hooks *hooks, pci_place place, uint8_t shared_id,
                     struct pci_virtio *virtio);
 

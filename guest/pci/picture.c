@@ -53,7 +53,7 @@ int pci_picture_create(struct pci_gpu *gpu, uint32_t width, uint32_t height,
     if (!picture->pixels)
         return GUEST_ERROR_MEMORY;
     int error = create(gpu, picture);
-    if (error)
+    if (error && error != GUEST_ERROR_LOST) // it may still read there
         gpu->hooks->dma_free(gpu->hooks->context, picture->pixels, size);
     return error;
 }

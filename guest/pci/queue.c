@@ -25,6 +25,7 @@ enum {
     PAGE = 4096,
     PER_SLOT = 3, // descriptors: request, what comes behind it, answer
     RINGS = 2 * PAGE,
+    SMALLEST = 4, // descriptors: a power of two in which a slot finds room
     LARGEST = 64, // descriptors: table and driver's ring fit a page, the device's ring another
 };
 _Static_assert(PCI_QUEUE_SLOTS *PER_SLOT <= LARGEST, "each slot has descriptors of its own");
@@ -51,7 +52,7 @@ int pci_queue_create(struct pci_queue *queue, const struct pci_hooks *hooks, uin
                      uint16_t largest)
 {
     *queue = (struct pci_queue){.hooks = hooks, .index = index, .size = 1};
-    if (largest < PER_SLOT)
+    if (largest < SMALLEST)
         return GUEST_ERROR_UNSUPPORTED;
     while (queue->size * 2 <= largest && queue->size < LARGEST)
         queue->size *= 2;
@@ -120,17 +121,20 @@ void pci_queue_send(struct pci_queue *queue, int slot, uint32_t size, uint64_t m
     *queue->doorbell = queue->index;
 }
 
+// As far as the device has come now, and once around the ring at most: it may write on for ever.
 void pci_queue_poll(struct pci_queue *queue)
 {
     struct used *ring = used(queue);
-    while (queue->seen != __atomic_load_n(&ring->index, __ATOMIC_ACQUIRE)) {
-        unsigned place = queue->seen++ % queue->size;
+    uint16_t count = (uint16_t)(__atomic_load_n(&ring->index, __ATOMIC_ACQUIRE) - queue->seen);
+    for (uint16_t i = 0; i < count && i < queue->size; i++) {
+        unsigned place = (uint16_t)(queue->seen + i) % queue->size;
         uint32_t slot = ring->ring[place].id / PER_SLOT;
         if (slot >= PCI_QUEUE_SLOTS || !queue->slots[slot].busy)
             continue; // a device that answers what was not asked
         queue->slots[slot].answered = true;
         queue->slots[slot].written = ring->ring[place].length;
     }
+    queue->seen = (uint16_t)(queue->seen + count);
 }
 
 void pci_queue_release(struct pci_queue *queue, int slot)

@@ -71,7 +71,9 @@ static int try_configuration(const struct pci_hooks *hooks, struct pci_virtio *v
 static int try_registers(const struct pci_hooks *hooks, const struct pci_virtio *virtio)
 {
     uint64_t start = virtio->common.address & ~(uint64_t)(PAGE - 1);
-    volatile uint8_t *mapping = hooks->map(hooks->context, start, PAGE, false);
+    uint64_t end = virtio->common.address + PCI_COMMON_SIZE;
+    uint64_t size = (end - start + PAGE - 1) & ~(uint64_t)(PAGE - 1);
+    volatile uint8_t *mapping = hooks->map(hooks->context, start, size, false);
     if (!mapping)
         return wrong(hooks, "map: gives nothing for a page of registers");
     // The number of queues cannot be written.
@@ -80,7 +82,7 @@ static int try_registers(const struct pci_hooks *hooks, const struct pci_virtio 
     *queues = 77;
     int error =
         *queues == 2 ? 0 : wrong(hooks, "map: what is mapped are not the device's registers");
-    hooks->unmap(hooks->context, (void *)mapping, PAGE);
+    hooks->unmap(hooks->context, (void *)mapping, size);
     return error;
 }
 

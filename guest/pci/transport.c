@@ -75,6 +75,8 @@ static int fence_wait(struct guest_transport *base, uint64_t fence, uint64_t nan
     struct pending *pending = find_pending(transport, fence);
     if (fence && pending) {
         int error = pci_gpu_wait_slot(transport->gpu, pending->slot, nanoseconds);
+        if (error == GUEST_ERROR_TIMEOUT && !pci_gpu_alive(transport->gpu))
+            error = GUEST_ERROR_LOST;
         if (error)
             return note(transport, error);
         reap(transport);

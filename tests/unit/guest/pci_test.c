@@ -19,6 +19,7 @@ static uint64_t sizes[6]; // of the GPU's base addresses
 
 static uint32_t config_read(void *context, pci_place place, uint32_t offset)
 {
+    assert_true(offset < 256 && offset % 4 == 0);
     return place < PLACES && spaces[place][0] ? spaces[place][offset / 4] : ~0u;
 }
 
@@ -143,6 +144,62 @@ static void a_device_without_its_parts_is_none(void **state)
     assert_int_equal(pci_virtio_open(&hooks, GPU, 1, &virtio), GUEST_ERROR_LOST);
 }
 
+// What a device says of itself is not followed out of configuration space, out of the address
+// space, or out of what it has.
+static void its_parts_must_make_sense(void **state)
+{
+    struct pci_virtio virtio;
+    for (uint32_t kind = COMMON; kind <= SHARED; kind++) {
+        set_up(NULL);
+        spaces[GPU][0x88 / 4] = 9 | 0xf4 << 8; // the third leads to the end of the space
+        spaces[GPU][0xf4 / 4] = 9 | 0xf4 << 8 | kind << 24;
+        pci_virtio_open(&hooks, GPU, 1, &virtio);
+        assert_int_equal(virtio.shared.size, 0);
+    }
+    set_up(NULL);
+    spaces[GPU][0x34 / 4] = 0x10; // capabilities in the header
+    assert_int_equal(pci_virtio_open(&hooks, GPU, 1, &virtio), GUEST_ERROR_LOST);
+    set_up(NULL);
+    capability(0x40, 0x58, COMMON, 2, 0, 0, 32); // too small
+    assert_int_equal(pci_virtio_open(&hooks, GPU, 1, &virtio), GUEST_ERROR_LOST);
+    capability(0x40, 0x58, COMMON, 2, 0, 1, 0x1000); // cannot be read by words
+    assert_int_equal(pci_virtio_open(&hooks, GPU, 1, &virtio), GUEST_ERROR_LOST);
+    capability(0x40, 0x58, COMMON, 6, 0, 0, 0x1000); // no such base address
+    assert_int_equal(pci_virtio_open(&hooks, GPU, 1, &virtio), GUEST_ERROR_LOST);
+    set_up(NULL);
+    spaces[GPU][9] = 0xffffffff; // beyond the end of all addresses
+    capability(0xa0, 0, SHARED, 4, 1, 0x10000, 1ull << 32);
+    assert_int_equal(pci_virtio_open(&hooks, GPU, 1, &virtio), 0);
+    assert_int_equal(virtio.shared.size, 0);
+    set_up(NULL);
+    capability(0xa0, 0, SHARED, 4, 1, 0x10000, UINT64_MAX);
+    assert_int_equal(pci_virtio_open(&hooks, GPU, 1, &virtio), 0);
+    assert_int_equal(virtio.shared.size, 0);
+    set_up(NULL);
+    capability(0xa0, 0, SHARED, 4, 1, 0x10010, 1 << 20); // no page begins there
+    assert_int_equal(pci_virtio_open(&hooks, GPU, 1, &virtio), 0);
+    assert_int_equal(virtio.shared.size, 0);
+}
+
+static uint32_t looked;
+
+// Every place is a bridge of eight functions, to another bus each.
+static uint32_t maze_read(void *context, pci_place place, uint32_t offset)
+{
+    looked++;
+    return offset == 0 ? 0x000c1b36 : offset == 0xc ? 0x810000 : (place * 7 % 256) << 8;
+}
+
+static void every_bus_is_looked_at_once(void **state)
+{
+    struct pci_hooks maze = hooks;
+    pci_place place;
+    maze.config_read = maze_read;
+    looked = 0;
+    assert_int_equal(pci_find(&maze, 0x1af4, 0x1050, &place), GUEST_ERROR_UNSUPPORTED);
+    assert_in_range(looked, 256, 3 * 256 * 256);
+}
+
 static void without_firmware_it_gets_addresses(void **state)
 {
     struct pci_range low = {0x10001000, 0x100000}, high = {0x8000000000, 1ull << 36};
@@ -211,7 +268,7 @@ static void answers_come_in_any_order(void **state)
     static struct pci_queue queue;
     uint64_t addresses[3];
     uint16_t doorbell = 99;
-    assert_int_equal(pci_queue_create(&queue, &hooks, 0, 2), GUEST_ERROR_UNSUPPORTED);
+    assert_int_equal(pci_queue_create(&queue, &hooks, 0, 3), GUEST_ERROR_UNSUPPORTED);
     assert_int_equal(pci_queue_create(&queue, &hooks, 0, 256), 0);
     queue.doorbell = &doorbell;
     pci_queue_addresses(&queue, addresses);
@@ -246,6 +303,14 @@ static void answers_come_in_any_order(void **state)
     pci_queue_poll(&queue);
     assert_false(queue.slots[slot].answered);
     assert_false(queue.slots[5].busy);
+    // One that says it has answered more than was ever under way; the next answer is seen again.
+    memset(used->ring, 0xff, sizeof(used->ring[0]) * queue.size);
+    used->index = (uint16_t)(used->index + 40000);
+    pci_queue_poll(&queue);
+    assert_false(queue.slots[slot].answered);
+    answer(used, queue.size, (uint32_t)slot * 3, 24);
+    pci_queue_poll(&queue);
+    assert_true(queue.slots[slot].answered);
     pci_queue_destroy(&queue);
 }
 
@@ -308,6 +373,48 @@ static void unmap(void *context, void *mapping, uint64_t size)
 {
 }
 
+static struct {
+    struct pci_gpu gpu;
+    uint32_t type, length; // what it answers with
+    uint8_t fill;
+} talker;
+
+// A device that answers in a pause of the driver.
+static void talk(void *context, uint32_t round)
+{
+    uint64_t addresses[3];
+    uint8_t *slot = pci_queue_slot(&talker.gpu.queue, 0) + PCI_SLOT_ANSWER;
+    pci_queue_addresses(&talker.gpu.queue, addresses);
+    memset(slot, talker.fill, 200);
+    memcpy(slot, &talker.type, 4);
+    answer((struct used *)(uintptr_t)addresses[2], talker.gpu.queue.size, 0, talker.length);
+}
+
+static void answers_of_wrong_lengths_are_no_answers(void **state)
+{
+    static uint8_t common[64];
+    static uint16_t doorbell;
+    const struct guest_system system = {.now = no_time, .relax = talk};
+    struct pci_hooks with_system = hooks;
+    uint8_t request[24] = {0}, got[40];
+    with_system.system = &system;
+    talker.gpu = (struct pci_gpu){.hooks = &with_system, .common = common, .patience_ns = 1};
+    assert_int_equal(pci_queue_create(&talker.gpu.queue, &with_system, 0, 64), 0);
+    talker.gpu.queue.doorbell = &doorbell;
+    talker.type = GPU_RESP_OK_NODATA;
+    talker.fill = 0x5a;
+    for (talker.length = 0; talker.length < 24; talker.length += 4)
+        assert_int_equal(pci_gpu_ask(&talker.gpu, request, 24, NULL, 0), GUEST_ERROR_REFUSED);
+    memset(got, 1, sizeof(got));
+    talker.length = UINT32_MAX;
+    assert_int_equal(pci_gpu_ask(&talker.gpu, request, 24, got, 32), 0);
+    assert_int_equal(got[31], 0x5a);
+    assert_int_equal(got[32], 1);
+    talker.type = 0xffffffff;
+    assert_int_equal(pci_gpu_ask(&talker.gpu, request, 24, NULL, 0), GUEST_ERROR_REFUSED);
+    pci_queue_destroy(&talker.gpu.queue);
+}
+
 // Memory in place of registers: what was written there last is seen.
 static void it_is_opened_with_both_of_its_queues(void **state)
 {
@@ -331,6 +438,58 @@ static void it_is_opened_with_both_of_its_queues(void **state)
     assert_true(gpu.queue.memory && gpu.cursors.memory && gpu.queue.memory != gpu.cursors.memory);
     pci_gpu_close(&gpu);
     assert_null(gpu.cursors.memory);
+    // It may say that its doorbell lies elsewhere, that blobs begin anywhere, that it has capsets
+    // without end.
+    registers[4] = 1 | 1 << GPU_F_BLOB_ALIGNMENT;
+    memset(registers + 0x200c, 0xff, 4);
+    set_up(NULL);
+    assert_int_equal(pci_gpu_open(&gpu, &with_system), 0);
+    assert_int_equal(gpu.alignment, 4096);
+    assert_in_range(gpu.capset_count, 1, 64);
+    pci_gpu_close(&gpu);
+    registers[0x2011] = 0x21; // 0x2100
+    set_up(NULL);
+    assert_int_equal(pci_gpu_open(&gpu, &with_system), 0);
+    assert_int_equal(gpu.alignment, 4096);
+    pci_gpu_close(&gpu);
+    registers[30] = registers[31] = 0xff;
+    set_up(NULL);
+    assert_int_equal(pci_gpu_open(&gpu, &with_system), GUEST_ERROR_LOST);
+    assert_null(gpu.queue.memory);
+}
+
+static void *allocate(void *context, size_t size)
+{
+    return calloc(1, size);
+}
+
+static void release(void *context, void *memory)
+{
+    free(memory);
+}
+
+// A wait for a fence, a look at a time, sees that the device has broken down.
+static void a_broken_device_ends_waits(void **state)
+{
+    static struct pci_gpu gpu;
+    static uint8_t common[64];
+    static uint16_t doorbell;
+    const struct guest_system system = {
+        .now = no_time, .relax = no_pause, .allocate = allocate, .release = release};
+    struct pci_hooks with_system = hooks;
+    uint64_t fence;
+    with_system.system = &system;
+    gpu = (struct pci_gpu){.hooks = &with_system, .common = common};
+    assert_int_equal(pci_queue_create(&gpu.queue, &with_system, 0, 64), 0);
+    gpu.queue.doorbell = &doorbell;
+    struct guest_transport *transport = pci_transport_create(&gpu);
+    assert_non_null(transport);
+    assert_int_equal(transport->calls->submit(transport, NULL, 0, 1, &fence), 0);
+    assert_int_equal(transport->calls->fence_wait(transport, fence, 0), GUEST_ERROR_TIMEOUT);
+    common[20] = 64;
+    assert_int_equal(transport->calls->fence_wait(transport, fence, 0), GUEST_ERROR_LOST);
+    transport->calls->close(transport);
+    pci_queue_destroy(&gpu.queue);
 }
 
 int main(void)
@@ -339,10 +498,14 @@ int main(void)
         cmocka_unit_test_setup(it_is_found_behind_a_bridge, set_up),
         cmocka_unit_test_setup(its_parts_are_where_it_says, set_up),
         cmocka_unit_test_setup(a_device_without_its_parts_is_none, set_up),
+        cmocka_unit_test_setup(its_parts_must_make_sense, set_up),
+        cmocka_unit_test(every_bus_is_looked_at_once),
         cmocka_unit_test_setup(without_firmware_it_gets_addresses, set_up),
         cmocka_unit_test(ranges_of_the_aperture_are_given_out_once),
         cmocka_unit_test(answers_come_in_any_order),
         cmocka_unit_test_setup(it_is_opened_with_both_of_its_queues, set_up),
+        cmocka_unit_test(answers_of_wrong_lengths_are_no_answers),
+        cmocka_unit_test(a_broken_device_ends_waits),
         cmocka_unit_test_setup(a_cursor_is_placed_without_an_answer, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
