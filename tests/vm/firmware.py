@@ -75,9 +75,10 @@ class FromPowerOn:
         self.machine = os.path.basename(vm.qemu(self.kernel)).removeprefix("qemu-system-")
         self.boots_seen, self.pictures = [], pictures
 
-    def keep(self, client, name):
+    def keep(self, client, name, seconds):
+        """The picture some seconds later, for it may be being drawn."""
         if self.pictures:
-            client.until(lambda: False, 2)  # it is being drawn
+            client.until(lambda: False, seconds)
             client.png(os.path.join(self.pictures, name + ".png"))
 
     def make_disk(self):
@@ -120,15 +121,14 @@ class FromPowerOn:
         try:
             see(client, lambda: shown(client), "a picture of firmware")
             first = time.monotonic() - began
-            self.keep(client, "1-firmware")
+            self.keep(client, "1-firmware", 0.3)
             see(client, lambda: menu_bar(client) is not None, "GRUB's menu")
             menu, bar = time.monotonic() - began, menu_bar(client)
             client.type(DOWN)
             see(client, lambda: (menu_bar(client) or 0) > bar, "the menu's bar further down")
-            self.keep(client, "2-menu")
+            self.keep(client, "2-menu", 2)
             client.type(ENTER)
             see(client, lambda: menu_bar(client) is None, "the end of the menu")
-            self.keep(client, "3-kernel")
             return first, menu
         finally:
             client.close()
