@@ -130,8 +130,8 @@ struct fencing {
     bool ours;     // and is one of the waiter's
 };
 
-// Takes the queue for a submission. It carries the guest's fence, or else one of the waiter's, so
-// that a fence of the device process that is asked for later needs no submission of its own.
+// Takes the queue for a submission. It carries the guest's fence, or else one of the waiter's if a
+// fence of the device process is likely to be asked for: that needs no submission of its own then.
 //
 // A submission that signals a timeline does without. Drivers may signal its fence before the
 // timeline has come to its value; but the guest counts its own copy of the timeline up when the

@@ -40,7 +40,9 @@ struct venus_queue_waiter {
     struct host_fence **idle_tail;
     struct host_fence *submitting; // between begin and submitted
     struct host_fence *last;       // went with the newest submission of all
-    bool unfenced;                 // the newest submission has another fence: `last` says nothing
+    bool unfenced;      // the newest submission has another fence, or none: `last` says nothing
+    unsigned since;     // submissions since one that was asked about
+    unsigned lately[2]; // how many there were before the last requests
     // For the thread alone, so that it always has one to wait with: a request without a fence comes
     // to its turn when those before it are done, and this is in nobody's use any more.
     struct host_fence *reserve;
@@ -135,9 +137,17 @@ static struct host_fence *fence_get(struct venus_queue_waiter *waiter)
     return fence;
 }
 
+// Is this one likely to be asked about? A fence costs a GPU some microseconds, and a submission of
+// its own costs more; a guest that submits much before it waits needs only the last.
+static bool is_expected(struct venus_queue_waiter *waiter)
+{
+    const unsigned *lately = waiter->lately;
+    return ++waiter->since >= (lately[0] < lately[1] ? lately[0] : lately[1]);
+}
+
 VkFence venus_waiter_begin(struct venus_queue_waiter *waiter)
 {
-    waiter->submitting = fence_get(waiter);
+    waiter->submitting = is_expected(waiter) ? fence_get(waiter) : NULL;
     return waiter->submitting ? waiter->submitting->handle : VK_NULL_HANDLE;
 }
 
@@ -220,6 +230,11 @@ void venus_waiter_add(struct venus_queue_waiter *waiter, uint64_t fence_id)
     struct venus_queue *queue = waiter->queue;
     struct request request = {.fence_id = fence_id};
     pthread_mutex_lock(&queue->lock);
+    if (waiter->since) {
+        waiter->lately[0] = waiter->lately[1];
+        waiter->lately[1] = waiter->since;
+        waiter->since = 0;
+    }
     if (waiter->unfenced && !venus_device_lost(queue->base.device))
         request.unfenced = submit_fence(waiter, fence_get(waiter)) != VK_SUCCESS;
     if (!request.unfenced)

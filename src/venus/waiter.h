@@ -16,8 +16,8 @@ VkResult venus_waiter_create(struct venus_queue *queue, struct venus_queue_waite
 // Retires what is outstanding without waiting for it. The queue must be idle.
 void venus_waiter_destroy(struct venus_queue_waiter *waiter);
 
-// Around a submission without a fence of the guest's: a fence to go with it (or VK_NULL_HANDLE),
-// and the outcome.
+// Around a submission without a fence of the guest's: a fence to go with it, or VK_NULL_HANDLE if
+// there is none or nobody is likely to ask about this submission; and the outcome.
 // Thread: any, under the queue lock.
 VkFence venus_waiter_begin(struct venus_queue_waiter *waiter);
 void venus_waiter_submitted(struct venus_queue_waiter *waiter, bool success);

@@ -30,7 +30,7 @@ static struct {
     VkResult answer;  // of submissions
     VkResult refused; // of looking at fences; VK_SUCCESS: none is
     unsigned looks;   // so many more, and all is done; 0: that is not how it ends
-    unsigned submissions;
+    unsigned submissions, fenced;
 } host = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 static struct fake_context f;
@@ -83,6 +83,7 @@ static VkResult submitted(VkFence fence)
 {
     pthread_mutex_lock(&host.lock);
     host.submissions++;
+    host.fenced += fence != VK_NULL_HANDLE;
     if (host.answer == VK_SUCCESS)
         host.pending[(uintptr_t)fence] = true;
     VkResult result = host.answer;
@@ -140,7 +141,7 @@ static VkResult start(unsigned fences)
     const char *reason;
     int fds[2];
     pthread_mutex_lock(&host.lock);
-    host.fences = host.submissions = 0;
+    host.fences = host.submissions = host.fenced = 0;
     host.fences_left = fences;
     host.done = false;
     host.answer = host.refused = VK_SUCCESS;
@@ -251,6 +252,27 @@ static void a_driver_without_fences_makes_them_late(void **state)
 {
     work_with(3);
     work_with(1); // that of the device
+}
+
+// A guest that asks about every seventh submission, then about every one, then about every third.
+static void only_what_is_asked_about_has_a_fence(void **state)
+{
+    static const unsigned groups[] = {7, 7, 7, 7, 1, 1, 3, 3, 3};
+    // What the waiter cannot know yet it pays for: with fences to no purpose, or a submission more.
+    static const unsigned fenced[] = {7, 7, 1, 1, 1, 1, 3, 3, 1},
+                          more[] = {0, 0, 0, 0, 1, 0, 0, 0, 0};
+    assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+    set_done(true);
+    for (unsigned i = 0; i < sizeof(groups) / sizeof(groups[0]); i++) {
+        host.submissions = host.fenced = 0;
+        for (unsigned j = 0; j < groups[i]; j++)
+            assert_int_equal(by_submit(), VK_SUCCESS);
+        venus_context_fence(&f.context, RING_IDX, i + 1);
+        expect_retired(i + 1, 1, 0);
+        assert_int_equal(host.submissions, groups[i] + more[i]);
+        assert_int_equal(host.fenced, fenced[i]);
+    }
+    finish();
 }
 
 static void without_even_one_there_is_no_device(void **state)
@@ -364,6 +386,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fences_wait_for_their_work),
         cmocka_unit_test(a_driver_without_fences_makes_them_late),
+        cmocka_unit_test(only_what_is_asked_about_has_a_fence),
         cmocka_unit_test(without_even_one_there_is_no_device),
         cmocka_unit_test(a_driver_that_cannot_look_makes_them_late),
         cmocka_unit_test(no_work_is_done_at_once),
