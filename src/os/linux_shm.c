@@ -5,6 +5,7 @@
 #include <linux/udmabuf.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -39,6 +40,22 @@ int os_native_shm_punch(int fd, void *address, uint64_t offset, uint64_t size)
             fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size);
     while (result < 0 && errno == EINTR);
     return result < 0 ? -errno : 0;
+}
+
+int os_native_shm_clear(int fd, void *address, uint64_t offset, uint64_t size)
+{
+    const off_t begin = (off_t)offset, end = begin + (off_t)size;
+    off_t at = lseek(fd, begin, SEEK_DATA);
+    while (at >= 0 && at < end) {
+        off_t hole = lseek(fd, at, SEEK_HOLE);
+        if (hole < 0)
+            return -errno;
+        if (hole > end)
+            hole = end;
+        memset((char *)address + (at - begin), 0, (size_t)(hole - at));
+        at = lseek(fd, hole, SEEK_DATA);
+    }
+    return at < 0 && errno != ENXIO ? -errno : 0; // ENXIO: nothing from there on
 }
 
 int os_native_shm_is_fixed(int fd)

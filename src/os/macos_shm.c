@@ -36,6 +36,15 @@ static void zero_present(uint8_t *from, uint64_t size, uint64_t page)
     }
 }
 
+int os_native_shm_clear(int fd, void *address, uint64_t offset, uint64_t size)
+{
+    (void)fd;
+    (void)offset;
+    if (madvise(address, (size_t)size, MADV_ZERO) < 0)
+        zero_present(address, size, (uint64_t)sysconf(_SC_PAGESIZE));
+    return 0;
+}
+
 // Zeroes first: a page that is only given back may read as zero or as it was, until the kernel has
 // taken it.
 int os_native_shm_punch(int fd, void *address, uint64_t offset, uint64_t size)
@@ -49,8 +58,7 @@ int os_native_shm_punch(int fd, void *address, uint64_t offset, uint64_t size)
         if (at == MAP_FAILED)
             return -errno;
     }
-    if (madvise(at, (size_t)size, MADV_ZERO) < 0)
-        zero_present(at, size, page);
+    os_native_shm_clear(fd, at, offset, size);
     madvise(at, (size_t)size, MADV_FREE);
     if (!address)
         munmap(at, (size_t)size);

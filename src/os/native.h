@@ -17,6 +17,7 @@
 int os_native_shm_create(const char *label, uint64_t size);
 // -EOPNOTSUPP means what -ENOSYS does. `address`: the mapping in this process, or NULL.
 int os_native_shm_punch(int fd, void *address, uint64_t offset, uint64_t size);
+int os_native_shm_clear(int fd, void *address, uint64_t offset, uint64_t size);
 
 // A descriptor of a dma-buf, and the largest one possible (0: unknown).
 int os_native_shm_dma_buf(int fd, uint64_t offset, uint64_t size);

@@ -87,6 +87,11 @@ int os_shm_punch(int fd, void *address, uint64_t offset, uint64_t size)
     return 0;
 }
 
+int os_shm_clear(int fd, void *address, uint64_t offset, uint64_t size)
+{
+    return os_is_portable() ? -ENOSYS : os_native_shm_clear(fd, address, offset, size);
+}
+
 bool os_shm_is_fixed(int fd)
 {
     int result = os_is_portable() ? -ENOSYS : os_native_shm_is_fixed(fd);

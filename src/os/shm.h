@@ -23,6 +23,10 @@ void os_shm_unmap(void *address, uint64_t size);
 // range in this process, or NULL (some platforms need it).
 int os_shm_punch(int fd, void *address, uint64_t offset, uint64_t size);
 
+// Zeroes the range, which is mapped at `address`. Pages that were never touched stay away.
+// Errors: -ENOSYS: the platform does not know which were; -errno.
+int os_shm_clear(int fd, void *address, uint64_t offset, uint64_t size);
+
 // True: this file of another process cannot be made shorter, or the platform does not say (POSIX
 // shared memory on Linux can be cut short). False: touching a mapping of it may end in a signal.
 bool os_shm_is_fixed(int fd);

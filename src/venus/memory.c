@@ -47,8 +47,10 @@ static VkResult find_pages(struct venus_call *call, const VkMemoryAllocateInfo *
     if (!info->allocationSize || !checked_align_u64(info->allocationSize, granule, &size) ||
         !venus_ledger_take(&context->ledger, LINK_HOLDS_PAGES, size))
         return VK_ERROR_OUT_OF_DEVICE_MEMORY;
-    int error =
-        venus_pages_alloc(context->pages, size, alignment, shared || context->own_files, pages);
+    enum venus_pages_use use = shared               ? VENUS_PAGES_SHARED
+                               : context->own_files ? VENUS_PAGES_OWN_FILE
+                                                    : VENUS_PAGES_RANGE;
+    int error = venus_pages_alloc(context->pages, size, alignment, use, pages);
     if (error) {
         venus_ledger_give(&context->ledger, LINK_HOLDS_PAGES, size);
         return error == -EMFILE || error == -ENFILE ? VK_ERROR_TOO_MANY_OBJECTS

@@ -65,6 +65,7 @@ static void *monitor_main(void *data)
         if (gone_at)
             pause_ms = 100;
         poll(fds, gone_at ? 1 : 2, pause_ms);
+        venus_pages_age(monitor->context->pages);
         if (fds[0].revents)
             os_notifier_clear(&monitor->changed);
         if (!gone_at && (fds[1].revents & (POLLHUP | POLLERR | POLLNVAL))) {

@@ -14,6 +14,10 @@
 #include "venus/ledger.h"
 
 #define ARENA_SIZE (1ull << 30)
+// What a guest frees of these sizes is kept, one at a time: a page that is there costs those who
+// touch it a third of a new one, and programs that upload ask for the same size again and again.
+#define LEAST_KEPT (64u << 10)
+#define MOST_KEPT (16u << 20)
 // The guest is refused memory before the driver, the link and attached resources lack descriptors.
 #define MOST_KEPT_FDS 512
 
@@ -34,6 +38,8 @@ struct venus_pages_pool {
     size_t most_fd; // files with higher numbers are for others than a guest's allocations
     pthread_mutex_t lock;
     struct pages_arena *arenas;
+    struct venus_pages *kept; // without a reference; NULL: none
+    bool kept_is_old;
 };
 
 struct venus_pages_pool *venus_pages_pool_create(void)
@@ -59,10 +65,13 @@ static void arena_destroy(struct pages_arena *arena)
     free(arena);
 }
 
+static void pages_end(struct venus_pages_pool *pool, struct venus_pages *pages);
+
 void venus_pages_pool_destroy(struct venus_pages_pool *pool)
 {
     if (!pool)
         return;
+    pages_end(pool, pool->kept);
     while (pool->arenas) {
         struct pages_arena *next = pool->arenas->next;
         arena_destroy(pool->arenas);
@@ -222,8 +231,32 @@ static int alloc_range(struct venus_pages_pool *pool, uint64_t size, uint64_t al
     return error;
 }
 
+static bool is_like(const struct venus_pages *pages, uint64_t size, uint64_t alignment,
+                    enum venus_pages_use use)
+{
+    return pages && pages->size == size && use != VENUS_PAGES_SHARED &&
+           !pages->owner == (use == VENUS_PAGES_OWN_FILE) &&
+           !((uintptr_t)pages->address & (alignment - 1));
+}
+
+static struct venus_pages *take_kept(struct venus_pages_pool *pool, uint64_t size,
+                                     uint64_t alignment, enum venus_pages_use use)
+{
+    struct venus_pages *found = NULL;
+    pthread_mutex_lock(&pool->lock);
+    if (is_like(pool->kept, size, alignment, use)) {
+        found = pool->kept;
+        pool->kept = NULL;
+    }
+    pthread_mutex_unlock(&pool->lock);
+    if (!found || !os_shm_clear(found->fd, found->address, found->offset, found->size))
+        return found;
+    pages_end(pool, found);
+    return NULL;
+}
+
 int venus_pages_alloc(struct venus_pages_pool *pool, uint64_t size, uint64_t alignment,
-                      bool own_file, struct venus_pages **pages)
+                      enum venus_pages_use use, struct venus_pages **pages)
 {
     uint64_t page = os_page_size(), rounded;
     *pages = NULL;
@@ -231,10 +264,17 @@ int venus_pages_alloc(struct venus_pages_pool *pool, uint64_t size, uint64_t ali
         return -ENOMEM;
     if (alignment < page)
         alignment = page;
-    if (!own_file)
-        return alloc_range(pool, rounded, alignment, pages);
-    // A mapping of a file of its own is as aligned as mmap makes it: to the page.
-    return alignment <= page ? alloc_own(pool, rounded, pages) : -EINVAL;
+    *pages = take_kept(pool, rounded, alignment, use);
+    int error = 0;
+    if (*pages)
+        atomic_store(&(*pages)->references, 1);
+    else if (use == VENUS_PAGES_RANGE)
+        error = alloc_range(pool, rounded, alignment, pages);
+    else // a mapping of a file of its own is as aligned as mmap makes it: to the page
+        error = alignment <= page ? alloc_own(pool, rounded, pages) : -EINVAL;
+    if (!error)
+        (*pages)->only_guests = use != VENUS_PAGES_SHARED;
+    return error;
 }
 
 int venus_pages_adopt(int fd, uint64_t offset, uint64_t size, struct venus_pages **pages)
@@ -259,23 +299,55 @@ struct venus_pages *venus_pages_ref(struct venus_pages *pages)
     return pages;
 }
 
-void venus_pages_unref(struct venus_pages_pool *pool, struct venus_pages *pages)
+static void pages_end(struct venus_pages_pool *pool, struct venus_pages *pages)
 {
-    if (!pages || atomic_fetch_sub(&pages->references, 1) != 1)
-        return;
-    struct pages_arena *arena = pages->owner;
-    if (!arena) {
-        os_shm_unmap(pages->address, pages->size);
-        close(pages->fd);
-    } else {
+    struct pages_arena *arena = pages ? pages->owner : NULL;
+    if (arena) {
         // The next owner must see zeroes: a range that cannot be emptied is cleared by hand.
         if (os_shm_punch(arena->fd, pages->address, pages->offset, pages->size))
             memset(pages->address, 0, pages->size);
         pthread_mutex_lock(&pool->lock);
         give_back(arena, pages->offset, pages->size);
         pthread_mutex_unlock(&pool->lock);
+    } else if (pages) {
+        os_shm_unmap(pages->address, pages->size);
+        close(pages->fd);
     }
+    free(pages);
+}
+
+// Returns what has to go instead.
+static struct venus_pages *keep(struct venus_pages_pool *pool, struct venus_pages *pages)
+{
+    if (!pages->only_guests || pages->size < LEAST_KEPT || pages->size > MOST_KEPT)
+        return pages;
+    pthread_mutex_lock(&pool->lock);
+    struct venus_pages *before = pool->kept;
+    pool->kept = pages;
+    pool->kept_is_old = false;
+    pthread_mutex_unlock(&pool->lock);
+    return before;
+}
+
+void venus_pages_unref(struct venus_pages_pool *pool, struct venus_pages *pages)
+{
+    if (!pages || atomic_fetch_sub(&pages->references, 1) != 1)
+        return;
     if (pages->ledger)
         venus_ledger_give(pages->ledger, LINK_HOLDS_PAGES, pages->size);
-    free(pages);
+    pages->ledger = NULL;
+    pages_end(pool, keep(pool, pages));
+}
+
+void venus_pages_age(struct venus_pages_pool *pool)
+{
+    struct venus_pages *old = NULL;
+    pthread_mutex_lock(&pool->lock);
+    if (pool->kept_is_old) {
+        old = pool->kept;
+        pool->kept = NULL;
+    }
+    pool->kept_is_old = true;
+    pthread_mutex_unlock(&pool->lock);
+    pages_end(pool, old);
 }

@@ -289,7 +289,8 @@ static void an_import_lies_in_the_pages_of_its_resource(void **state)
     fake_instance(&f);
     assert_int_equal(fake_device(&f, NULL, 0, NULL), VK_SUCCESS);
     assert_true(venus_resource_table_init(&f.context.resources, f.context.pages, 8));
-    assert_int_equal(venus_pages_alloc(f.context.pages, 2 * page, page, true, &pages), 0);
+    assert_int_equal(venus_pages_alloc(f.context.pages, 2 * page, page, VENUS_PAGES_SHARED, &pages),
+                     0);
     assert_true(venus_resource_attach(&f.context.resources, 7, LINK_RESOURCE_MEMORY, pages));
     VkImportMemoryResourceInfoMESA import = {
         .sType = VK_STRUCTURE_TYPE_IMPORT_MEMORY_RESOURCE_INFO_MESA, .resourceId = 7};

@@ -172,7 +172,7 @@ static void pages_are_counted_until_the_last_one_lets_go(void **state)
     struct venus_pages *pages;
     page->memory[LINK_MEMORY_HOST].room = 1 << 20;
     assert_true(venus_ledger_take(&ledger, LINK_HOLDS_PAGES, 1 << 16));
-    assert_int_equal(venus_pages_alloc(pool, 1 << 16, 4096, true, &pages), 0);
+    assert_int_equal(venus_pages_alloc(pool, 1 << 16, 4096, VENUS_PAGES_SHARED, &pages), 0);
     pages->ledger = &ledger;
     venus_pages_ref(pages);
     venus_pages_unref(pool, pages);

@@ -22,10 +22,10 @@ static int is_zero(const struct venus_pages *pages)
 }
 
 static struct venus_pages *alloc(struct venus_pages_pool *pool, uint64_t size, uint64_t alignment,
-                                 bool own_file)
+                                 enum venus_pages_use use)
 {
     struct venus_pages *pages;
-    int error = venus_pages_alloc(pool, size, alignment, own_file, &pages);
+    int error = venus_pages_alloc(pool, size, alignment, use, &pages);
     assert_int_equal(error != 0, pages == NULL);
     return pages;
 }
@@ -33,8 +33,8 @@ static struct venus_pages *alloc(struct venus_pages_pool *pool, uint64_t size, u
 static void ranges_share_one_file(void **state)
 {
     struct venus_pages_pool *pool = venus_pages_pool_create();
-    struct venus_pages *a = alloc(pool, 100, 1, false);
-    struct venus_pages *b = alloc(pool, 70000, 65536, false);
+    struct venus_pages *a = alloc(pool, 100, 1, VENUS_PAGES_RANGE);
+    struct venus_pages *b = alloc(pool, 70000, 65536, VENUS_PAGES_RANGE);
     assert_int_equal(a->fd, b->fd);
     assert_int_equal(a->size, os_page_size());
     assert_int_equal((uintptr_t)b->address % 65536, 0);
@@ -50,7 +50,7 @@ static void the_next_owner_sees_zeroes(void **state)
     struct venus_pages_pool *pool = venus_pages_pool_create();
     uint64_t first_offset = 0;
     for (int i = 0; i < 3; i++) {
-        struct venus_pages *pages = alloc(pool, 1 << 20, 1, false);
+        struct venus_pages *pages = alloc(pool, 1 << 20, 1, VENUS_PAGES_RANGE);
         assert_true(is_zero(pages));
         if (i == 0)
             first_offset = pages->offset;
@@ -68,11 +68,11 @@ static void holes_are_joined_again(void **state)
     // Small ones in every order of release; then one that needs nearly the whole arena must fit
     // into it.
     for (unsigned i = 0; i < 300; i++)
-        pages[i] = alloc(pool, 4096 * (1 + i % 7), 1, false);
+        pages[i] = alloc(pool, 4096 * (1 + i % 7), 1, VENUS_PAGES_RANGE);
     int fd = pages[0]->fd;
     for (unsigned i = 0; i < 300; i++)
         venus_pages_unref(pool, pages[(i * 137) % 300]);
-    struct venus_pages *large = alloc(pool, (1ull << 30) - 4096, 1, false);
+    struct venus_pages *large = alloc(pool, (1ull << 30) - 4096, 1, VENUS_PAGES_RANGE);
     assert_non_null(large);
     assert_int_equal(large->fd, fd);
     venus_pages_unref(pool, large);
@@ -94,8 +94,8 @@ static void live_ranges_never_overlap(void **state)
             venus_pages_unref(pool, live[slot]);
             live[slot] = NULL;
         } else {
-            live[slot] =
-                alloc(pool, 1 + (random >> 16) % 100000, 4096u << (random >> 28) % 3, false);
+            live[slot] = alloc(pool, 1 + (random >> 16) % 100000, 4096u << (random >> 28) % 3,
+                               VENUS_PAGES_RANGE);
             uint32_t *words = live[slot]->address;
             assert_int_equal(words[0], 0);
             words[0] = slot;
@@ -110,7 +110,8 @@ static void live_ranges_never_overlap(void **state)
 static void what_is_shared_has_a_file_of_its_own(void **state)
 {
     struct venus_pages_pool *pool = venus_pages_pool_create();
-    struct venus_pages *a = alloc(pool, 5000, 1, true), *b = alloc(pool, 5000, 1, true);
+    struct venus_pages *a = alloc(pool, 5000, 1, VENUS_PAGES_SHARED),
+                       *b = alloc(pool, 5000, 1, VENUS_PAGES_SHARED);
     assert_int_not_equal(a->fd, b->fd);
     assert_int_equal(a->offset, 0);
     assert_true(is_zero(a));
@@ -122,13 +123,49 @@ static void what_is_shared_has_a_file_of_its_own(void **state)
     venus_pages_pool_destroy(pool);
 }
 
+static void stain(struct venus_pages *pages)
+{
+    memset((char *)pages->address + pages->size / 2, 0xab, os_page_size());
+}
+
+// Only what nobody else has seen, only for an allocation that is alike, zeroed, and not for long.
+static void what_a_guest_frees_is_kept_for_it(void **state)
+{
+    enum { SIZE = 1 << 20 };
+    for (enum venus_pages_use use = VENUS_PAGES_RANGE; use <= VENUS_PAGES_SHARED; use++) {
+        struct venus_pages_pool *pool = venus_pages_pool_create();
+        struct venus_pages *first = alloc(pool, SIZE, 1, use);
+        int fd = first->fd;
+        stain(first);
+        venus_pages_unref(pool, first);
+        struct venus_pages *shared = alloc(pool, SIZE, 1, VENUS_PAGES_SHARED);
+        struct venus_pages *larger = alloc(pool, 2 * SIZE, 1, use);
+        struct venus_pages *again = alloc(pool, SIZE, 1, use);
+        if (use == VENUS_PAGES_OWN_FILE && !os_is_portable()) {
+            assert_int_equal(again->fd, fd);
+            assert_int_not_equal(shared->fd, fd);
+        }
+        assert_true(is_zero(shared) && is_zero(larger) && is_zero(again));
+        stain(again);
+        venus_pages_unref(pool, again);
+        venus_pages_age(pool);
+        venus_pages_age(pool);
+        again = alloc(pool, SIZE, 1, use);
+        assert_true(is_zero(again));
+        venus_pages_unref(pool, again);
+        venus_pages_unref(pool, larger);
+        venus_pages_unref(pool, shared);
+        venus_pages_pool_destroy(pool);
+    }
+}
+
 static void nonsense_is_refused(void **state)
 {
     struct venus_pages_pool *pool = venus_pages_pool_create();
-    assert_null(alloc(pool, 0, 1, false));
-    assert_null(alloc(pool, UINT64_MAX - 10, 1, false));
-    assert_null(alloc(pool, 1ull << 62, 1, false));
-    assert_null(alloc(pool, 1ull << 62, 1, true));
+    assert_null(alloc(pool, 0, 1, VENUS_PAGES_RANGE));
+    assert_null(alloc(pool, UINT64_MAX - 10, 1, VENUS_PAGES_RANGE));
+    assert_null(alloc(pool, 1ull << 62, 1, VENUS_PAGES_RANGE));
+    assert_null(alloc(pool, 1ull << 62, 1, VENUS_PAGES_SHARED));
     venus_pages_pool_destroy(pool);
 }
 
@@ -140,6 +177,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(holes_are_joined_again),
         cmocka_unit_test(live_ranges_never_overlap),
         cmocka_unit_test(what_is_shared_has_a_file_of_its_own),
+        cmocka_unit_test(what_a_guest_frees_is_kept_for_it),
         cmocka_unit_test(nonsense_is_refused),
     };
     os_init(&(struct os_options){.portable = argc > 1});
