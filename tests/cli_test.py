@@ -195,7 +195,11 @@ qemu-arguments = ["-device", "a b"]
             text = f.read()
         self.refused(1, "init: cannot write 'my machine.toml': File exists", "init", "my machine")
         self.refused(2, "init: give one name", "init", "a", "b")
-        self.refused(2, "init: give one name", "init", "a/b")
+        for name in ("a/b", "", "-x", "..", "a\nb", "it's", 63 * "x" + "y", b"\xff"):
+            self.refused(2, "init: give one name", "init", *(["--"] if name == "-x" else []), name)
+        self.assertIn("then: hesper run 'my machine.toml'\n", out)
+        self.assertIn("# A virtual machine: hesper run 'my machine.toml'\n", text)
+        self.assertIn("then: hesper run plain.toml\n", self.hesper("init", "plain.toml")[1])
         # All that it proposes is right, on a machine that has it.
         os.mkdir(self.path("machines"))
         for name in ("my machine.img", "installer.iso"):
@@ -210,6 +214,24 @@ qemu-arguments = ["-device", "a b"]
         self.assertEqual(status, 0, err)
         self.assertEqual(self.values(self.argv(), "-name"), ["guest=my machine"])
         self.assertEqual(self.argv()[-2:], ["-device", "virtio-balloon-pci"])
+
+    def test_nothing_is_made_in_vain(self):
+        for disk in ("d,size=0", "d,size=-1", "d,size=", "d,size=99999999999G"):
+            status, _, err = self.run_machine("--disk", disk)
+            self.assertEqual((status, err), (1, f"hesper: error: run: --disk: '{disk}': the size is not one like 20G\n"))
+        self.refused(1, "no QEMU", "run", "--qemu", "nowhere", "--disk", "d,size=1M")
+        os.mkdir(self.path("folder"))
+        for picture, why in (("", "No such file"), ("none/x.png", "No such file"), ("folder", "Is a directory")):
+            status, _, err = self.run_machine("--disk", "d,size=1M", "--screenshot", picture)
+            self.assertEqual(status, 1)
+            self.assertIn(f"run: --screenshot: cannot write '{picture}': {why}", err)
+        self.assertFalse(os.path.exists(self.path("d")))
+
+    def test_what_cannot_be_traced(self):
+        self.refused(1, "trace: 'nowhere' does not answer: No such file", "trace", "--control", "nowhere")
+        self.refused(2, "trace: --only: no Vulkan command's name matches 'glDraw'", "trace", "--only", "glDraw", "--", "true")
+        for command in ("trace", "vtest"):
+            self.refused(2, f"{command}: '--' needs a program behind it", command, "--")
 
     def test_a_kernel(self):
         argv = self.told("--kernel", self.kernel, "--initrd", self.kernel, "--append", "quiet a=\"b c\"")

@@ -7,6 +7,7 @@
 
 #include "base/log.h"
 #include "base/options.h"
+#include "base/utf8.h"
 #include "cli/cli.h"
 
 static const char usage[] =
@@ -16,15 +17,15 @@ static const char usage[] =
     "Then: hesper run NAME.toml\n"
     "\n";
 
-// "%1$s" is the machine's name.
+// "%1$s" is the machine's name; "%2$s" is a quote, if a shell needs one.
 static const char text[] =
-    "# A virtual machine: hesper run %1$s.toml\n"
+    "# A virtual machine: hesper run %2$s%1$s.toml%2$s\n"
     "#\n"
     "# Every option of 'hesper run --help' may stand here, without its dashes. What may be "
     "repeated\n"
     "# there is a list here. Names of files are those of this folder, \"~/\" is your home. "
     "Options\n"
-    "# of the command line come after these: hesper run %1$s.toml --memory 8G\n"
+    "# of the command line come after these: hesper run %2$s%1$s.toml%2$s --memory 8G\n"
     "\n"
     "name = \"%1$s\"\n"
     "disk = [\"%1$s.img,size=20G\"]    # made, if it is not there; or a qcow2 file\n"
@@ -48,27 +49,44 @@ static const char text[] =
     "# For QEMU, as it is:\n"
     "# qemu-arguments = [\"-device\", \"virtio-balloon-pci\"]\n";
 
+// Of a file in this folder, also for a shell and for TOML.
+static bool is_good(const char *name)
+{
+    size_t length = strlen(name);
+    for (const char *at = name; *at; at++)
+        if ((unsigned char)*at < ' ' || *at == 127)
+            return false;
+    return length && length < 64 && !strpbrk(name, "\"'\\/%") && *name != '-' && *name != '.' &&
+           utf8_is_text(name, length);
+}
+
 int cli_init(int argc, char **argv)
 {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-";
+    static const char suffix[] = ".toml";
     const struct options options = {.program = "hesper init", .usage = usage};
-    const char *name = "machine";
-    char file[300];
+    char name[300] = "machine", file[310];
     int first = options_read(&options, argc, argv);
     if (first <= 0)
         return first ? CLI_USAGE : CLI_OK;
     if (first < argc)
-        name = argv[first++];
-    if (first < argc || !*name || strlen(name) > 63 || strpbrk(name, "\"\\/\n%")) {
-        log_error("init: give one name, at most 63 bytes, without '/', '\\' and '\"'");
+        snprintf(name, sizeof(name), "%s", argv[first++]);
+    size_t length = strlen(name), end = sizeof(suffix) - 1;
+    if (length > end && !strcmp(name + length - end, suffix))
+        name[length - end] = 0;
+    if (first < argc || !is_good(name)) {
+        log_error("init: give one name, at most 63 bytes of text, without '/', '\\', '%%' and "
+                  "quotes, and with neither '-' nor '.' in front");
         return CLI_USAGE;
     }
+    const char *quote = name[strspn(name, plain)] ? "'" : "";
     snprintf(file, sizeof(file), "%s.toml", name);
     int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     FILE *to = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!to || fprintf(to, text, name) < 0 || fclose(to)) {
+    if (!to || fprintf(to, text, name, quote) < 0 || fclose(to)) {
         log_error("init: cannot write '%s': %s", file, strerror(errno));
         return CLI_FAILED;
     }
-    printf("%s is written. Look into it, then: hesper run %s\n", file, file);
+    printf("%s is written. Look into it, then: hesper run %s%s%s\n", file, quote, file, quote);
     return CLI_OK;
 }

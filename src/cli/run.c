@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -490,6 +491,24 @@ static void name_machine(struct run *run)
     machine->name = run->device.displays.setup.name;
 }
 
+// The picture is written at the end, which may be days away.
+static bool can_write(const char *file)
+{
+    struct stat status;
+    const char *slash = strrchr(file, '/');
+    char folder[4096] = ".";
+    if (slash)
+        snprintf(folder, sizeof(folder), "%.*s/", (int)(slash - file), file);
+    errno = ENOENT;
+    if (*file && access(folder, W_OK | X_OK) == 0) {
+        if (stat(file, &status) < 0 || !S_ISDIR(status.st_mode))
+            return true;
+        errno = EISDIR;
+    }
+    log_error("run: --screenshot: cannot write '%s': %s", file, strerror(errno));
+    return false;
+}
+
 static int run_machine(struct run *run, int argc, char **argv)
 {
     bool done = false;
@@ -498,11 +517,13 @@ static int run_machine(struct run *run, int argc, char **argv)
     if (status != CLI_OK || done)
         return status;
     cli_host_apply(&run->device.host);
-    if (!cli_machine_check(&run->options.machine) ||
+    // The machine comes last: its disks are made, and its ISO image is fetched.
+    if ((run->options.screenshot && !can_write(run->options.screenshot)) ||
         !cli_qemu_find(&run->qemu, run->options.program) ||
         !cli_qemu_find_placer(&run->qemu, run->options.placer) ||
         !cli_qemu_choose_front(&run->qemu, run->options.front, run->options.machine.firmware,
-                               run->device.host.portable))
+                               run->device.host.portable) ||
+        !cli_machine_check(&run->options.machine))
         return CLI_FAILED;
     run->device.options.transport = cli_front_transport(run->qemu.front);
     run->device.seat.front = run->qemu.front;

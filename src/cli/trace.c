@@ -149,7 +149,8 @@ static bool finish(struct trace *trace)
     bool failed = ferror(trace->options.out);
     if (!fclose(trace->options.out) && !failed)
         return true;
-    log_error("trace: '%s' is not complete: %s", trace->output, strerror(errno));
+    log_error("trace: '%s' is not complete: %s", trace->output,
+              failed ? "it could not be written to" : strerror(errno));
     return false;
 }
 
@@ -213,22 +214,24 @@ static void list_machine(const char *path, struct json answer)
 static int list(const struct trace *trace)
 {
     char paths[2 * MAX_MACHINES][108];
-    unsigned count = find_machines(trace, paths);
+    unsigned count = find_machines(trace, paths), answered = 0;
     if (!count) {
         log_error("trace: no virtual machine of 'hesper run' and no server of 'hesper vtest' was "
                   "found; --control PATH says where another is");
         return CLI_FAILED;
     }
-    printf("CONTEXT      PID  NAME                             CONTROL SOCKET\n");
     for (unsigned i = 0; i < count; i++) {
         struct cli_reply reply;
-        if (cli_control_ask(paths[i], "contexts", -1, &reply))
+        if (cli_control_ask(paths[i], "contexts", -1, &reply)) {
+            if (answered++ == 0)
+                printf("CONTEXT      PID  NAME                             CONTROL SOCKET\n");
             list_machine(paths[i], reply.root);
-        else
+        } else {
             log_error("trace: '%s' does not answer: %s", paths[i], reply.error);
+        }
         free(reply.text);
     }
-    return CLI_OK;
+    return answered ? CLI_OK : CLI_FAILED;
 }
 
 static int attach(struct trace *trace, uint64_t which)
@@ -267,6 +270,10 @@ static bool add_glob(const char *label, const char *text, void *to)
         log_error("%s: --only may be given %d times", label, MAX_GLOBS);
         return false;
     }
+    if (!trace_knows(text)) {
+        log_error("%s: --only: no Vulkan command's name matches '%s'", label, text);
+        return false;
+    }
     trace->only[trace->options.only_count++] = text;
     return true;
 }
@@ -296,8 +303,12 @@ static int run(struct trace *trace, int argc, char **argv)
     int first = options_read(&options, argc, argv);
     if (first <= 0)
         return first ? CLI_USAGE : CLI_OK;
-    bool program = first < argc && !strcmp(argv[first - 1], "--");
+    bool program = !strcmp(argv[first - 1], "--");
     uint64_t which = 0;
+    if (program && first == argc) {
+        log_error("trace: '--' needs a program behind it; see 'hesper trace --help'");
+        return CLI_USAGE;
+    }
     if (first == argc)
         return list(trace);
     if (!program && (first + 1 < argc || !option_size(argv[first], UINT32_MAX, &which))) {

@@ -320,8 +320,12 @@ int cli_vtest(int argc, char **argv)
     int first = options_read(&options, argc, argv), status;
     if (first <= 0)
         return first ? CLI_USAGE : CLI_OK;
-    if (first < argc)
+    if (first < argc) {
         session.program = argv + first;
+    } else if (!strcmp(argv[first - 1], "--")) {
+        log_error("vtest: '--' needs a program behind it; see 'hesper vtest --help'");
+        return CLI_USAGE;
+    }
     cli_host_apply(&session.host);
     if (session.program && !find_manifest(&session))
         return CLI_FAILED;

@@ -50,6 +50,16 @@ struct worker {
 
 // ---- one command ----------------------------------------------------------
 
+bool trace_knows(const char *glob)
+{
+    for (uint32_t number = 0; number < WIRE_COMMAND_COUNT; number++) {
+        const struct wire_command_info *info = wire_command_info(number);
+        if (info && fnmatch(glob, info->name, 0) == 0)
+            return true;
+    }
+    return false;
+}
+
 static bool is_wanted(const struct tracer *tracer, const char *name)
 {
     for (uint32_t i = 0; i < tracer->options.only_count; i++)

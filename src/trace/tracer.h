@@ -29,6 +29,9 @@ struct tracer_options {
     void *data;
 };
 
+// Is there a command whose name matches?
+bool trace_knows(const char *glob);
+
 // Errors: NULL, out of memory.
 struct tracer *tracer_create(struct os_loop *loop, const struct tracer_options *options);
 // Prints the table, if one was wanted.

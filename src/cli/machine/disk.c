@@ -57,8 +57,11 @@ static bool check_file(const char *file, bool read_only)
                   file, strerror(errno));
         return false;
     }
-    log_error("run: --disk: cannot read '%s': %s%s", file, strerror(errno),
-              errno == ENOENT ? " (--disk FILE,size=20G makes an empty one)" : "");
+    if (errno == ENOENT && strstr(file, size_is))
+        log_error("run: --disk: '%s': the size is not one like 20G", file);
+    else
+        log_error("run: --disk: cannot read '%s': %s%s", file, strerror(errno),
+                  errno == ENOENT ? " (--disk FILE,size=20G makes an empty one)" : "");
     return false;
 }
 

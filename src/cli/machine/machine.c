@@ -98,7 +98,7 @@ static const char *choose_accelerator(const struct cli_qemu *qemu)
     if (strcmp(qemu->machine, "x86_64") || cpu_has_virtualization())
         return "kvm";
     log_warning("the guest's CPU is emulated, which is slow: this machine's CPU shows neither vmx "
-                "nor svm, so KVM can't be trusted here (--accel kvm tries)");
+                "nor svm, so KVM cannot be trusted here (--accel kvm tries)");
     return "tcg";
 }
 
