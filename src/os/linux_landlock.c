@@ -265,6 +265,8 @@ static void allow_caches(const struct rules *rules)
         snprintf(default_cache, sizeof(default_cache), "%s/.cache", home) <
             (int)sizeof(default_cache))
         cache = default_cache;
+    if (cache && cache[0] == '/')
+        mkdir(cache, 0700); // as the specification of XDG_CACHE_HOME asks
     for (size_t i = 0; i < sizeof(below_cache) / sizeof(below_cache[0]); i++)
         allow_cache(rules, cache, below_cache[i], access);
     allow_cache(rules, home, ".nv", access);

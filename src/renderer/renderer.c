@@ -556,6 +556,9 @@ struct renderer *renderer_create(struct renderers *renderers, uint32_t context_i
     if (tracer >= 0) {
         renderer_trace(renderer, tracer);
         close(tracer);
+    } else if (options->trace_path) {
+        log_warning("context %u (%s) is not traced: nobody listens at '%s': %s", context_id,
+                    renderer->name, options->trace_path, strerror(-tracer));
     }
     return renderer;
 }

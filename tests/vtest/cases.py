@@ -5,8 +5,10 @@ A case returns None when all is well, or a short remark; it raises Failed, or Sk
 
 import os
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import bed
@@ -264,6 +266,14 @@ def trace(bench, side):
         expect(any(re.search(what, l) for l in lines), "no line like " + what)
     expect(not [l for l in lines if "cannot be read" in l], "a command cannot be read")
     expect(not [l for l in lines if "not shown" in l] or bed.busy(), "commands are missing")
+
+    nobody = bed.Hesper(side.tree, side.profile, side.hesper)
+    nobody.command = lambda argv: [side.hesper, "vtest", "--trace", "/nowhere", "--", *argv]
+    new_home = tempfile.mkdtemp(prefix="hesper-home-")
+    got = nobody.run(["vulkaninfo", "--summary"], {"XDG_CACHE_HOME": new_home + "/cache"})
+    shutil.rmtree(new_home)
+    expect(got.status == 0 and b"is not traced: nobody listens at '/nowhere'" in got.err, got.why())
+    expect(b"shader cache" not in got.err, "a home without a cache: " + got.why())
 
     chosen = [l for l in traced(bench, side, "--only", "vkQueue*", "--only", "vkCreateI*") if l[0] != "#"]
     names = {re.search(r"vk\w+", l)[0] for l in chosen}
