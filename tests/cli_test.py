@@ -421,7 +421,7 @@ qemu-arguments = ["-device", "a b"]
 
     def without_virtiofsd(self):
         """A PATH that has none, or a skip where the machine's own would be found."""
-        for place in ("/usr/libexec", "/usr/lib", "/usr/lib/qemu"):
+        for place in ("/usr/libexec", "/usr/lib"):
             if os.path.exists(place + "/virtiofsd"):
                 self.skipTest("this machine has virtiofsd")
         return {"PATH": "/usr/bin:/bin"}
@@ -443,7 +443,7 @@ qemu-arguments = ["-device", "a b"]
         server = self.make("bin/virtiofsd", f"""#!{sys.executable}
 import socket, sys
 if "--help" in sys.argv:
-    sys.exit(print("--translate-uid"))
+    sys.exit(print("--shared-dir, --translate-uid"))
 print(*sys.argv[1:], file=open("server", "w"))
 link, _ = socket.socket(fileno=3).accept()
 link.recv(1)
@@ -462,9 +462,16 @@ link.recv(1)
         self.assertFalse([name for name in set(os.listdir(tempfile.gettempdir())) - folders if re.fullmatch("hesper-......", name) and
                           os.path.exists(os.path.join(tempfile.gettempdir(), name, "share"))])
 
+    def test_a_virtiofsd_with_other_options_is_passed_over(self):
+        env = self.without_virtiofsd()
+        os.mkdir(self.path("bin"))
+        os.chmod(self.make("bin/virtiofsd", "#!/bin/sh\necho '-o source=<path>'\n"), 0o755)
+        argv = self.told("--kernel", self.kernel, "--share", "bin", PATH=self.path("bin") + ":" + env["PATH"])
+        self.assertIn("virtio-9p-pci,fsdev=hesper-share0,mount_tag=bin", self.values(argv, "-device"))
+
     def test_a_folder_is_lost(self):
         os.mkdir(self.path("bin"))
-        os.chmod(self.make("bin/virtiofsd", "#!/bin/sh\nexit 3\n"), 0o755)
+        os.chmod(self.make("bin/virtiofsd", "#!/bin/sh\n[ $1 != --help ] || exec echo --shared-dir\nexit 3\n"), 0o755)
         _, _, err = self.run_machine("--kernel", self.kernel, "--share", "bin", PATH=self.path("bin") + ":" + os.environ["PATH"], DOES="sleep 1")
         self.assertEqual(err, f"hesper: error: the guest has lost the folder '{self.path('bin')}': virtiofsd has ended\n")
 
@@ -1084,6 +1091,39 @@ else:
             process.terminate()
             process.communicate(timeout=60)
             self.assertEqual(process.returncode, 0)
+
+    def test_a_clipboard_for_one_qemu_after_the_other(self):
+        path = self.path("gpu")
+        process = self.start("serve", "--no-venus", "--socket", path, "--clipboard")
+        self.assertIn("listening", process.stdout.readline())
+        # An agent's announcement of what it can do: port, protocol, type, opaque, size; that it wants an answer; nothing.
+        announce = struct.pack("<IIIIQIII", 1, 28, 1, 6, 0, 8, 1, 0)
+        for _ in range(2):
+            deadline = time.monotonic() + 60
+            while True:  # the one before may not be missed yet
+                with socket.socket(socket.AF_UNIX) as qemu, socket.socket(socket.AF_UNIX) as second:
+                    qemu.settimeout(60)
+                    qemu.connect(path + ".clipboard")
+                    try:
+                        qemu.sendall(announce)
+                        answer = qemu.recv(64)
+                    except ConnectionError:
+                        answer = b""
+                    if answer:
+                        second.connect(path + ".clipboard")
+                        self.assertEqual(second.recv(1), b"")
+                        break
+                self.assertLess(time.monotonic(), deadline, "no answer")
+                time.sleep(0.02)
+            self.assertEqual(struct.unpack("<IIII", answer[:16])[::2], (1, 1))
+        process.terminate()
+        process.communicate(timeout=60)
+        self.assertEqual(process.returncode, 0)
+        self.assertFalse(os.path.exists(path + ".clipboard"))
+        for form, place in (("lines", ""), ("libvirt", ",bus=pcie.0,addr=0x14")):
+            told = self.hesper("qemu-args", "--socket", path, "--qemu", self.qemu, "--placer", PLACER, "--clipboard", "--format", form)[1]
+            self.assertIn(f"socket,id=hesper-agent,path={path}.clipboard", told)
+            self.assertRegex(told, "virtio-serial-pci,id=hesper-serial" + place + "\\b")
 
     def test_a_socket_left_behind_is_no_hindrance(self):
         path = self.path("gpu")

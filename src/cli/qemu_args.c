@@ -7,6 +7,7 @@
 #include "base/options.h"
 #include "cli/cli.h"
 #include "cli/device/seat.h"
+#include "cli/machine/clipboard.h"
 #include "cli/option/values.h"
 #include "cli/qemu/qemu.h"
 
@@ -36,6 +37,7 @@ struct wanted {
     const char *socket, *program, *placer;
     uint64_t memory;
     struct cli_seat seat;
+    bool clipboard;
     enum cli_front front;
     enum cli_arguments_format format;
 };
@@ -46,6 +48,7 @@ static const struct option_row rows[] = {
      OPTION_TAKE(struct wanted, memory, cli_take_memory)},
     {"input", "LIST", "as of 'hesper serve' [keyboard,pointer,mouse]",
      OPTION_TAKE(struct wanted, seat, cli_seat_parse)},
+    {"clipboard", NULL, "as of 'hesper serve'", OPTION_FLAG(struct wanted, clipboard)},
     {"front", "FRONT",
      "vhost-user, vfio-user, or auto: vhost-user, or vfio-user for a QEMU that lacks what that "
      "needs [auto]",
@@ -96,6 +99,9 @@ int cli_qemu_args(int argc, char **argv)
     cli_qemu_add_gpu(&arguments, &qemu, &address);
     cli_seat_add_arguments(&wanted.seat, &arguments, wanted.socket, address.bus,
                            wanted.format == CLI_FORMAT_LIBVIRT ? LIBVIRT_SLOT + 1 : 0);
+    if (wanted.clipboard)
+        cli_clipboard_add(&arguments, wanted.socket, address.bus,
+                          wanted.format == CLI_FORMAT_LIBVIRT ? LIBVIRT_SLOT - 1 : 0);
     bool failed = arguments.failed;
     if (failed) {
         log_error("out of memory");

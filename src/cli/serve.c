@@ -8,6 +8,7 @@
 #include "cli/cli.h"
 #include "cli/device/device.h"
 #include "cli/device/janitor.h"
+#include "cli/machine/clipboard.h"
 #include "cli/option/host.h"
 #include "cli/qemu/qemu.h"
 #include "front/machine/gpu_server.h"
@@ -25,7 +26,8 @@ struct serve {
     enum cli_front front;
     char placer_path[CLI_SOCKET_PATH];
     struct machine_gpu_server *server;
-    struct cli_janitor janitor, placer_janitor;
+    struct cli_janitor janitor, placer_janitor, clipboard_janitor;
+    struct cli_clipboard *clipboard; // NULL: not shared
 };
 
 static const struct option_row rows[] = {
@@ -35,6 +37,10 @@ static const struct option_row rows[] = {
      OPTION_TEXT(struct serve, path)},
     {"front", "FRONT", "by which QEMU may connect: vhost-user, vfio-user, or auto: either [auto]",
      OPTION_CHOICE(struct serve, front, cli_front_names)},
+    {"clipboard", NULL,
+     "text that is copied in the guest can be pasted here, and the other way; the guest's desktop "
+     "has spice-vdagent",
+     OPTION_FLAG(struct serve, device.displays.clipboard)},
     {0},
 };
 
@@ -57,6 +63,32 @@ static void on_end(void *data)
     cli_device_attach(&serve->device, NULL);
 }
 
+static void on_guest_copied(void *data, const char *text, size_t size)
+{
+    struct serve *serve = data;
+    cli_displays_set_clipboard(&serve->device.displays, text, size);
+}
+
+static void on_copied(void *data, const char *text, size_t size)
+{
+    struct serve *serve = data;
+    cli_clipboard_offer(serve->clipboard, text, size);
+}
+
+static bool listen_beside(struct serve *serve)
+{
+    if (!cli_seat_listen(&serve->device.seat, serve->device.loop, serve->path))
+        return false;
+    if (!serve->device.displays.clipboard)
+        return true;
+    serve->clipboard =
+        cli_clipboard_listen(serve->device.loop, serve->path, on_guest_copied, serve);
+    if (!serve->clipboard)
+        return false;
+    cli_janitor_start(&serve->clipboard_janitor, cli_clipboard_socket(serve->clipboard), NULL);
+    return true;
+}
+
 static void on_ready(void *data)
 {
     struct serve *serve = data;
@@ -76,7 +108,7 @@ static void on_ready(void *data)
     }
     cli_janitor_start(&serve->janitor, serve->path, NULL);
     cli_janitor_start(&serve->placer_janitor, serve->placer_path, NULL);
-    if (!cli_seat_listen(&serve->device.seat, serve->device.loop, serve->path)) {
+    if (!listen_beside(serve)) {
         os_loop_stop(serve->device.loop, CLI_FAILED);
         return;
     }
@@ -87,7 +119,10 @@ static void on_ready(void *data)
 
 int cli_serve(int argc, char **argv)
 {
-    struct serve serve = {.front = CLI_FRONT_AUTO, .janitor.fd = -1, .placer_janitor.fd = -1};
+    struct serve serve = {.front = CLI_FRONT_AUTO,
+                          .janitor.fd = -1,
+                          .placer_janitor.fd = -1,
+                          .clipboard_janitor.fd = -1};
     const struct options options = {
         .program = "hesper serve",
         .usage = usage,
@@ -111,6 +146,7 @@ int cli_serve(int argc, char **argv)
     serve.device.options.transport = cli_front_transport(serve.front);
     serve.device.seat.front = serve.front;
     serve.device.ready = on_ready;
+    serve.device.copied = on_copied;
     serve.device.data = &serve;
 
     int status = cli_device_start(&serve.device);
@@ -121,8 +157,10 @@ int cli_serve(int argc, char **argv)
     cli_device_attach(&serve.device, NULL);
     if (serve.server)
         machine_gpu_server_destroy(serve.server);
+    cli_clipboard_destroy(serve.clipboard);
     cli_device_finish(&serve.device);
     cli_janitor_stop(&serve.janitor);
     cli_janitor_stop(&serve.placer_janitor);
+    cli_janitor_stop(&serve.clipboard_janitor);
     return status;
 }

@@ -1,11 +1,14 @@
 #include "cli/machine/clipboard.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "base/log.h"
+#include "cli/qemu/qemu.h"
 #include "os/loop.h"
 #include "os/socket.h"
 
@@ -16,6 +19,10 @@ struct cli_clipboard {
     struct agent *agent;
     int fd; // -1: the guest is gone
     struct os_source *source;
+    struct os_loop *loop;
+    char path[CLI_SOCKET_PATH]; // where QEMU may connect
+    int listener;               // -1: it cannot
+    struct os_source *accepting;
     void (*copied)(void *data, const char *text, size_t size);
     void *data;
     uint8_t *waiting; // for the guest to read
@@ -32,6 +39,8 @@ static void stop(struct cli_clipboard *clipboard)
     free(clipboard->waiting);
     clipboard->waiting = NULL;
     clipboard->size = clipboard->sent = 0;
+    agent_destroy(clipboard->agent);
+    clipboard->agent = NULL;
 }
 
 static void flush(struct cli_clipboard *clipboard)
@@ -87,25 +96,97 @@ static void on_port(void *data, int fd, unsigned events)
         stop(clipboard);
 }
 
+// Owns: takes `fd`.
+static bool begin(struct cli_clipboard *clipboard, int fd)
+{
+    static const struct agent_callbacks callbacks = {.send = on_send, .text = on_text};
+    clipboard->fd = fd;
+    clipboard->source = os_loop_add_fd(clipboard->loop, fd, OS_READABLE, on_port, clipboard);
+    clipboard->agent = clipboard->source ? agent_create(&callbacks, clipboard) : NULL;
+    if (!clipboard->agent)
+        stop(clipboard);
+    return clipboard->agent;
+}
+
+static void on_connection(void *data, int listener, unsigned events)
+{
+    struct cli_clipboard *clipboard = data;
+    (void)events;
+    int fd = os_socket_accept(listener);
+    if (fd < 0)
+        return;
+    if (clipboard->fd >= 0) {
+        log_warning("a second VM at %s was refused: each needs a hesper of its own",
+                    clipboard->path);
+        close(fd);
+    } else if (!begin(clipboard, fd)) {
+        log_error("out of memory");
+    }
+}
+
+static struct cli_clipboard *
+new_clipboard(struct os_loop *loop, void (*copied)(void *data, const char *text, size_t size),
+              void *data)
+{
+    struct cli_clipboard *clipboard = calloc(1, sizeof(*clipboard));
+    if (!clipboard)
+        return NULL;
+    clipboard->fd = clipboard->listener = -1;
+    clipboard->loop = loop;
+    clipboard->copied = copied;
+    clipboard->data = data;
+    return clipboard;
+}
+
 struct cli_clipboard *
 cli_clipboard_create(struct os_loop *loop, int fd,
                      void (*copied)(void *data, const char *text, size_t size), void *data)
 {
-    static const struct agent_callbacks callbacks = {.send = on_send, .text = on_text};
-    struct cli_clipboard *clipboard = calloc(1, sizeof(*clipboard));
-    if (!clipboard) {
+    struct cli_clipboard *clipboard = new_clipboard(loop, copied, data);
+    if (!clipboard)
         close(fd);
-        return NULL;
-    }
-    clipboard->fd = fd;
-    clipboard->copied = copied;
-    clipboard->data = data;
-    clipboard->source = os_loop_add_fd(loop, fd, OS_READABLE, on_port, clipboard);
-    clipboard->agent = clipboard->source ? agent_create(&callbacks, clipboard) : NULL;
-    if (clipboard->agent)
+    else if (begin(clipboard, fd))
         return clipboard;
     cli_clipboard_destroy(clipboard);
     return NULL;
+}
+
+// False: too long.
+static bool socket_path(const char *path, char to[CLI_SOCKET_PATH])
+{
+    return snprintf(to, CLI_SOCKET_PATH, "%s.clipboard", path) < CLI_SOCKET_PATH;
+}
+
+struct cli_clipboard *
+cli_clipboard_listen(struct os_loop *loop, const char *path,
+                     void (*copied)(void *data, const char *text, size_t size), void *data)
+{
+    struct cli_clipboard *clipboard = new_clipboard(loop, copied, data);
+    if (!clipboard) {
+        log_error("out of memory");
+        return NULL;
+    }
+    int error = socket_path(path, clipboard->path) ? 0 : -ENAMETOOLONG;
+    if (!error) {
+        int listener = os_socket_listen(clipboard->path);
+        error = listener < 0 ? listener : 0;
+        clipboard->listener = listener < 0 ? -1 : listener;
+    }
+    if (!error) {
+        clipboard->accepting =
+            os_loop_add_fd(loop, clipboard->listener, OS_READABLE, on_connection, clipboard);
+        if (clipboard->accepting)
+            return clipboard;
+        error = -ENOMEM;
+    }
+    log_error("cannot listen on '%s.clipboard': %s", path, strerror(-error));
+    cli_clipboard_destroy(clipboard);
+    return NULL;
+}
+
+const char *cli_clipboard_socket(const struct cli_clipboard *clipboard)
+{
+    return clipboard->path;
 }
 
 void cli_clipboard_destroy(struct cli_clipboard *clipboard)
@@ -113,22 +194,37 @@ void cli_clipboard_destroy(struct cli_clipboard *clipboard)
     if (!clipboard)
         return;
     stop(clipboard);
-    agent_destroy(clipboard->agent);
+    os_source_remove(clipboard->accepting);
+    if (clipboard->listener >= 0) {
+        close(clipboard->listener);
+        unlink(clipboard->path);
+    }
     free(clipboard);
 }
 
 void cli_clipboard_offer(struct cli_clipboard *clipboard, const char *text, size_t size)
 {
-    if (clipboard)
+    if (clipboard && clipboard->agent)
         agent_offer(clipboard->agent, text, size);
 }
 
-void cli_clipboard_add(struct cli_arguments *arguments)
+void cli_clipboard_add(struct cli_arguments *arguments, const char *path, const char *bus,
+                       unsigned slot)
 {
+    char socket[CLI_SOCKET_PATH], place[64] = "";
+    char *value = path && socket_path(path, socket) ? cli_option_value(socket) : NULL;
+    if (path && !value)
+        arguments->failed = true;
+    if (slot)
+        snprintf(place, sizeof(place), ",bus=%s,addr=0x%x", bus, slot);
     cli_arguments_add(arguments, "-chardev");
-    cli_arguments_add(arguments, "socket,id=hesper-agent,fd=%d", CLI_CLIPBOARD_FD);
+    if (value)
+        cli_arguments_add(arguments, "socket,id=hesper-agent,path=%s", value);
+    else
+        cli_arguments_add(arguments, "socket,id=hesper-agent,fd=%d", CLI_CLIPBOARD_FD);
+    free(value);
     cli_arguments_add(arguments, "-device");
-    cli_arguments_add(arguments, "virtio-serial-pci,id=hesper-serial");
+    cli_arguments_add(arguments, "virtio-serial-pci,id=hesper-serial%s", place);
     cli_arguments_add(arguments, "-device");
     cli_arguments_add(arguments, "virtserialport,bus=hesper-serial.0,chardev=hesper-agent,"
                                  "name=com.redhat.spice.0");

@@ -272,7 +272,7 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     cli_shares_add_arguments(&machine->shares, arguments);
     cli_usb_add(machine->usb, machine->usb_count, needs_usb_keyboard(machine, qemu), arguments);
     if (machine->clipboard)
-        cli_clipboard_add(arguments);
+        cli_clipboard_add(arguments, NULL, NULL, 0);
     if (machine->sound && !cli_sound_add(machine->sound, qemu, arguments))
         return false;
     cli_arguments_add(arguments, "-chardev");

@@ -77,22 +77,34 @@ static bool find_folder(struct cli_share *share)
 
 // ---- virtiofsd ------------------------------------------------------------
 
+// Whether what was found takes our options. The one that came with QEMU 5 to 7 has others.
+static bool try_server(struct cli_shares *shares)
+{
+    char help[16384];
+    char *argv[] = {shares->found, "--help", NULL};
+    if (access(shares->found, X_OK) != 0 || cli_capture(argv, help, sizeof(help)) != 0 ||
+        !strstr(help, "--shared-dir"))
+        return false;
+    shares->translates = strstr(help, "--translate-uid");
+    return true;
+}
+
 static bool find_server(struct cli_shares *shares)
 {
     // Where distributions put it: it is no command of a person's.
-    static const char *const places[] = {"/usr/libexec", "/usr/lib", "/usr/lib/qemu"};
+    static const char *const places[] = {"/usr/libexec", "/usr/lib"};
     const char *at = getenv("PATH");
     for (; at && *at; at += strspn(at, ":")) {
         size_t length = strcspn(at, ":");
         if (snprintf(shares->found, sizeof(shares->found), "%.*s/virtiofsd", (int)length, at) <
                 (int)sizeof(shares->found) &&
-            at[0] == '/' && access(shares->found, X_OK) == 0)
+            at[0] == '/' && try_server(shares))
             return true;
         at += length;
     }
     for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
         snprintf(shares->found, sizeof(shares->found), "%s/virtiofsd", places[i]);
-        if (access(shares->found, X_OK) == 0)
+        if (try_server(shares))
             return true;
     }
     return false;
@@ -128,18 +140,14 @@ static void on_server_end(void *data, pid_t pid, int status)
 
 // As another user than root it can make files of its own user only. Newer ones can then take every
 // user of the guest for that one.
-static bool add_translation(const char *program, struct cli_arguments *arguments)
+static void add_translation(const struct cli_shares *shares, struct cli_arguments *arguments)
 {
-    char help[16384];
-    char *argv[] = {(char *)program, "--help", NULL};
-    if (geteuid() == 0 || cli_capture(argv, help, sizeof(help)) != 0 ||
-        !strstr(help, "--translate-uid"))
-        return true;
+    if (geteuid() == 0 || !shares->translates)
+        return;
     cli_arguments_add(arguments, "--translate-uid=squash-guest:0:%u:4294967295",
                       (unsigned)geteuid());
     cli_arguments_add(arguments, "--translate-gid=squash-guest:0:%u:4294967295",
                       (unsigned)getegid());
-    return !arguments->failed;
 }
 
 static bool start_server(struct cli_shares *shares, struct cli_share *share, struct os_loop *loop,
@@ -152,8 +160,9 @@ static bool start_server(struct cli_shares *shares, struct cli_share *share, str
     cli_arguments_add(&arguments, "--fd=%d", CHILD_FD);
     cli_arguments_add(&arguments, "--shared-dir=%s", share->folder);
     cli_arguments_add(&arguments, "--log-level=error");
+    add_translation(shares, &arguments);
     pid_t pid = -ENOMEM;
-    if (add_translation(shares->program, &arguments) && !arguments.failed)
+    if (!arguments.failed)
         pid = os_spawn(&(struct os_spawn_options){.path = shares->program,
                                                   .argv = arguments.items,
                                                   .fds = fds,

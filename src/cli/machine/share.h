@@ -30,6 +30,7 @@ struct cli_shares {
     } list[CLI_MAX_SHARES];
     unsigned count;
     const char *program; // virtiofsd; NULL: 9p
+    bool translates;     // it can take every user of the guest for one of the host
     char found[4096];    // room for its path
 };
 
