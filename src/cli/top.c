@@ -21,7 +21,7 @@ static const char usage[] =
     "\n"
     "  CPU       time of its worker, in percent of a CPU\n"
     "  GPU       time in which somebody waited for its queues, in percent\n"
-    "  MEMORY    of the machine: mappable memory, plain memory of the driver, commands, tables\n"
+    "  MEMORY    of the machine: what it may map, the driver's for it, commands, tables\n"
     "  CARD      memory of a graphics card that has its own\n"
     "  RESIDENT  what its worker has in memory, driver and shaders included\n"
     "  SUBMIT/s, FENCE/s, WAKE/s  submissions to queues, fences retired, rings that were woken\n"
@@ -36,6 +36,7 @@ enum number {
     PLAIN,
     COMMANDS,
     TABLES,
+    PRIVATE,
     SHARED,
     CARD,
     DRIVER,
@@ -58,6 +59,7 @@ static const char *const keys[NUMBERS] = {"mappable_bytes",
                                           "plain_bytes",
                                           "command_bytes",
                                           "object_bytes",
+                                          "driver_bytes",
                                           "shared_bytes",
                                           "card_bytes",
                                           "card_bytes_of_driver",
@@ -227,7 +229,7 @@ static int64_t percent(const struct program *now, const struct program *before, 
 static int64_t host_memory(const struct program *program)
 {
     return program->numbers[MAPPABLE] + program->numbers[PLAIN] + program->numbers[COMMANDS] +
-           program->numbers[TABLES] + program->numbers[SHARED];
+           program->numbers[TABLES] + program->numbers[PRIVATE] + program->numbers[SHARED];
 }
 
 // "812K", "23M", "1.5G"

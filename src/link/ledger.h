@@ -26,6 +26,7 @@ enum link_holding {
     LINK_HOLDS_PLAIN,    // allocations of the guest that only the driver sees
     LINK_HOLDS_COMMANDS, // commands while they are carried out, copies of rings
     LINK_HOLDS_OBJECTS,  // our tables of objects
+    LINK_HOLDS_PRIVATE,  // what the driver has taken besides, for its own ends
     LINK_HOLDS_CARD,     // allocations in the card's memory
     LINK_HOLDS_DRIVER,   // what the driver says that it has taken of the card's memory besides
     LINK_HOLDINGS,

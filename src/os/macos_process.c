@@ -1,6 +1,7 @@
 // Processes and threads.
 #include "os/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <libproc.h>
@@ -84,6 +85,16 @@ bool os_process_usage(pid_t pid, struct os_process_usage *usage)
     usage->cpu_ns = (info.ri_user_time + info.ri_system_time) * base.numer / base.denom;
     usage->resident = info.ri_phys_footprint;
     return true;
+}
+
+bool os_private_memory(uint64_t *bytes)
+{
+    (void)bytes;
+    return false;
+}
+
+void os_offer_to_end(void)
+{
 }
 
 void os_keep_freed_memory(void) // its malloc does so by itself

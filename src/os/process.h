@@ -51,6 +51,13 @@ size_t os_count_descriptors(void);
 // when its socket closes.
 void os_die_with_parent(void);
 
+// Bytes of memory that only this process has, and that lie in memory now. Errors: false: it cannot
+// be said.
+bool os_private_memory(uint64_t *bytes);
+// When the machine has no memory left, this process is ended before those that have not offered
+// themselves. To be called before the sandbox. Linux only.
+void os_offer_to_end(void);
+
 // From now on malloc keeps what is freed, up to some megabytes, instead of giving it back to the
 // system and asking for it anew, page by page. To be called before there are other threads.
 void os_keep_freed_memory(void);

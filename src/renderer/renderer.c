@@ -402,10 +402,13 @@ static bool count_failures(struct renderer *renderer, const struct link_message 
 static bool answer_ask(struct renderer *renderer, const struct link_message *message)
 {
     const struct link_memory_ask *ask = (const void *)message->payload;
-    if (!renderer_account_answer(renderer->account, ask) && renderer->account->refusals == 1)
-        log_warning("context %u (%s): %llu MiB of memory refused: the guest's share is used up "
-                    "(--gpu-memory)",
-                    renderer->context_id, renderer->name, (unsigned long long)ask->bytes >> 20);
+    char what[64] = "what its driver needs for it";
+    if (renderer_account_answer(renderer->account, ask) || renderer->account->refusals > 1)
+        return true;
+    if (ask->bytes)
+        snprintf(what, sizeof(what), "%llu MiB of memory", (unsigned long long)ask->bytes >> 20);
+    log_warning("context %u (%s): %s refused: the guest's share is used up (--gpu-memory)",
+                renderer->context_id, renderer->name, what);
     return true;
 }
 

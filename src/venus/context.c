@@ -66,6 +66,7 @@ struct venus_context *venus_context_create(const struct link_context_create *inf
     pthread_mutex_init(&context->timeline_lock, NULL);
     venus_handlers_fill(&context->handlers);
     venus_stream_init(&context->stream, context, NULL);
+    venus_holdings_begin(context);
 
     if (counted && venus_object_table_init(&context->objects, MAX_OBJECTS, &context->ledger) &&
         (context->pages = venus_pages_pool_create()) &&

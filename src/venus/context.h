@@ -6,6 +6,7 @@
 #include "link/context_messages.h"
 #include "link/link.h"
 #include "venus/call.h"
+#include "venus/holdings.h"
 #include "venus/host.h"
 #include "venus/ledger.h"
 #include "venus/resource.h"
@@ -50,6 +51,7 @@ struct venus_context {
     atomic_uint_fast64_t failures, failures_told;
 
     struct venus_ledger ledger;
+    struct venus_holdings holdings;
     struct arena_budget commands;           // VENUS_COMMAND_MEMORY
     uint64_t max_memory[LINK_MEMORY_KINDS]; // that the context may hold at most; 0: no limit
     uint32_t max_rings;

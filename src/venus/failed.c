@@ -99,8 +99,26 @@ static void add_all(struct venus_call *call, void *args)
         memset(ids, 0, count * sizeof(*ids));
 }
 
+// The command cannot be carried out.
+static bool refuse(struct venus_call *call, void *args)
+{
+    const struct venus_shape *shape = &venus_shapes[call->wire.number];
+    int32_t *result = result_of(call, args);
+    if (result)
+        *result = shape->error;
+    if (shape->made) {
+        tell(call, shape->made, shape->error);
+        add_all(call, args);
+    }
+    if (shape->error == VK_ERROR_DEVICE_LOST)
+        venus_device_lose(call->device, call->wire.info->name, shape->error);
+    return true;
+}
+
 static bool make(struct venus_call *call, void *args)
 {
+    if (__builtin_expect(!venus_holdings_allow(call->context), 0))
+        return refuse(call, args);
     if (!call->context->handlers.inner[call->wire.number](call, args))
         return false;
     const int32_t *result = result_of(call, args);
@@ -132,11 +150,21 @@ static bool change(struct venus_call *call, void *args)
     return *result >= 0 || spoil_all(call, *result);
 }
 
+// What is recorded is memory of the driver.
+static bool begin_recording(struct venus_call *call, void *args)
+{
+    struct wire_args_vkBeginCommandBuffer *begin = args;
+    if (__builtin_expect(venus_holdings_allow(call->context), 1))
+        return change(call, args);
+    begin->ret = VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    return spoil_all(call, begin->ret);
+}
+
 void venus_failed_watch(struct venus_handlers *handlers)
 {
     static const enum wire_command changes[] = {
-        WIRE_vkBindBufferMemory, WIRE_vkBindBufferMemory2,  WIRE_vkBindImageMemory,
-        WIRE_vkBindImageMemory2, WIRE_vkBeginCommandBuffer, WIRE_vkEndCommandBuffer,
+        WIRE_vkBindBufferMemory, WIRE_vkBindBufferMemory2, WIRE_vkBindImageMemory,
+        WIRE_vkBindImageMemory2, WIRE_vkEndCommandBuffer,
     };
     memcpy(handlers->inner, handlers->carry_out, sizeof(handlers->inner));
     for (uint32_t i = 0; i < WIRE_COMMAND_COUNT; i++) {
@@ -145,6 +173,7 @@ void venus_failed_watch(struct venus_handlers *handlers)
     }
     for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
         handlers->carry_out[changes[i]] = change;
+    handlers->carry_out[WIRE_vkBeginCommandBuffer] = begin_recording;
 }
 
 // ---- decoding -------------------------------------------------------------
@@ -202,22 +231,6 @@ bool venus_failed_decode(struct venus_call *call, struct wire_decoder *decoder,
 static bool inner(struct venus_call *call, void *args)
 {
     return call->context->handlers.inner[call->wire.number](call, args);
-}
-
-// The command cannot be carried out.
-static bool refuse(struct venus_call *call, void *args)
-{
-    const struct venus_shape *shape = &venus_shapes[call->wire.number];
-    int32_t *result = result_of(call, args);
-    if (result)
-        *result = shape->error;
-    if (shape->made) {
-        tell(call, shape->made, shape->error);
-        add_all(call, args);
-    }
-    if (shape->error == VK_ERROR_DEVICE_LOST)
-        venus_device_lose(call->device, call->wire.info->name, shape->error);
-    return true;
 }
 
 static void spoil_id(struct venus_call *call, enum wire_handle type, uint64_t id)

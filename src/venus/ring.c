@@ -88,8 +88,7 @@ static void wake_watcher(struct venus_ring *ring)
     pthread_cond_broadcast(&ring->progress);
 }
 
-// Is the context's thread waiting for something that has come? Not for each command that brings it
-// nearer.
+// Is the context's thread waiting for something that has come, or only for something nearer?
 static bool must_wake(const struct venus_ring *ring)
 {
     return atomic_load_explicit(&ring->watched, memory_order_acquire) &&
@@ -222,6 +221,7 @@ static void *ring_main(void *data)
         if (!run_batch(ring, size))
             break;
         active_at = ring->dry_since = os_now_ns();
+        venus_holdings_look(ring->context, active_at);
     }
     wake_watcher(ring);
     return NULL;

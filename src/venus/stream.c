@@ -212,6 +212,7 @@ static bool grow_copy(struct venus_stream *stream, size_t size, size_t kept)
 static bool take_in(struct venus_stream *stream, struct intake *in)
 {
     size_t have = in->end - in->begin;
+    venus_holdings_look(stream->context, os_now_ns());
     if (!have && in->piece > LARGEST_PIECE)
         in->piece = LARGEST_PIECE;
     size_t more = in->left - have < in->piece ? in->left - have : in->piece;

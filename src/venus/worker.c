@@ -5,15 +5,17 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "os/clock.h"
 #include "os/os.h"
 #include "os/process.h"
 #include "venus/context.h"
-#include "venus/device.h"
 #include "venus/discovery.h"
 #include "venus/ending.h"
 #include "venus/memory.h"
 #include "venus/ring.h"
 #include "venus/tap.h"
+
+enum { LARGE_SUBMISSION = 4096 }; // bytes, that may be worth a look at what they cost
 
 // link_receive has checked lengths and descriptors.
 // Errors: false: *reason says what the device process asks for that cannot be.
@@ -23,6 +25,8 @@ static void submit(struct venus_context *context, const struct link_submit *subm
     // The message lies in memory of this process: nobody changes it while it is decoded.
     if (!venus_context_stopping(context))
         venus_stream_run(&context->stream, (const uint8_t *)(submit + 1), submit->byte_count);
+    if (submit->byte_count > LARGE_SUBMISSION)
+        venus_holdings_look(context, os_now_ns());
     if (submit->fence_id)
         venus_context_fence(context, submit->ring_idx, submit->fence_id);
 }
@@ -79,15 +83,6 @@ static void export_blob(struct venus_context *context, const struct link_blob_ex
               answer.result == 0);
 }
 
-// The table is locked, so that the instance stays.
-static void count_card(void *data, struct venus_object *object)
-{
-    struct venus_ledger *ledger = data;
-    uint64_t driver = venus_card_usage((struct venus_instance *)object);
-    uint64_t guest = venus_ledger_held(ledger, LINK_HOLDS_CARD);
-    venus_ledger_set(ledger, LINK_HOLDS_DRIVER, driver > guest ? driver - guest : 0);
-}
-
 static void refresh(struct venus_context *context, const struct link_ledger_refresh *refresh)
 {
     struct link_ledger *page = context->ledger.page;
@@ -100,10 +95,7 @@ static void refresh(struct venus_context *context, const struct link_ledger_refr
     atomic_store(&page->counts[LINK_COUNT_RESOURCES], context->resources.resources.count);
     pthread_mutex_unlock(&context->resources.lock);
     atomic_store(&page->counts[LINK_COUNT_DESCRIPTORS], os_count_descriptors());
-    const struct venus_instance *instance = atomic_load(&context->instance);
-    if (instance)
-        venus_object_visit(&context->objects, WIRE_HANDLE_INSTANCE, atomic_load(&instance->base.id),
-                           count_card, &context->ledger);
+    venus_holdings_count(context);
     atomic_store(&page->refreshed, refresh->serial);
 }
 
@@ -194,6 +186,7 @@ int venus_worker_main(int fd, const struct venus_worker_options *options)
     if (link_create(fd, true, &link))
         return 1;
     os_raise_file_limit();
+    os_offer_to_end();      // a guest's program rather than the machine, or the desktop
     os_keep_freed_memory(); // drivers take and free memory with each command buffer
     int result = 1;
     enter_sandbox(link, options);

@@ -92,6 +92,22 @@ def greedy(bench, side):
     return f"refused at {hog} MiB of {BUDGET}"
 
 
+def recorded(bench, side):
+    """What a driver keeps of a program's commands is memory of that program: others run beside it."""
+    most = 512  # MiB
+    with kill.server(bench, side, f"--gpu-memory={most}M") as at:
+        hog = Holder(at, "hog", "recorded", 4 * most)
+        try:
+            count = int(hog.says.split()[0])
+            expect("then refused" in hog.says and most // 2 < count < most, hog.says)
+            (server,) = json.loads(top(at, "--json"))["servers"]
+            held = server["contexts"][0]["driver_bytes"] >> 20 if server["contexts"] else 0
+            program("compute", output="words")(bench, at)
+        finally:
+            hog.end()
+    return f"refused at {count} MiB of {most}, where the driver holds {held}"
+
+
 FILES = 256  # that the server and each of its workers may have open
 SHARE = FILES * 3 // 4  # of clients
 
@@ -156,4 +172,4 @@ def descriptors(bench, side):
     return f"refused at {waiters[0].waits} waits of {SHARE} descriptors"
 
 
-CASES = {"greedy": greedy, "descriptors": descriptors}
+CASES = {"greedy": greedy, "recorded": recorded, "descriptors": descriptors}

@@ -30,9 +30,10 @@ void cli_contexts_list(const struct renderers *renderers, struct cli_control_ans
 static void describe_usage(void *data, const struct renderer_description *described)
 {
     static const char *const holdings[LINK_HOLDINGS] = {
-        [LINK_HOLDS_PAGES] = "mappable_bytes",   [LINK_HOLDS_PLAIN] = "plain_bytes",
-        [LINK_HOLDS_COMMANDS] = "command_bytes", [LINK_HOLDS_OBJECTS] = "object_bytes",
-        [LINK_HOLDS_CARD] = "card_bytes",        [LINK_HOLDS_DRIVER] = "card_bytes_of_driver"};
+        [LINK_HOLDS_PAGES] = "mappable_bytes",       [LINK_HOLDS_PLAIN] = "plain_bytes",
+        [LINK_HOLDS_COMMANDS] = "command_bytes",     [LINK_HOLDS_OBJECTS] = "object_bytes",
+        [LINK_HOLDS_PRIVATE] = "driver_bytes",       [LINK_HOLDS_CARD] = "card_bytes",
+        [LINK_HOLDS_DRIVER] = "card_bytes_of_driver"};
     static const char *const counts[LINK_COUNTS] = {[LINK_COUNT_OBJECTS] = "objects",
                                                     [LINK_COUNT_RINGS] = "rings",
                                                     [LINK_COUNT_RESOURCES] = "resources",

@@ -413,6 +413,7 @@ void fake_context_init(struct fake_context *f, bool portable)
     f->context.host = &f->host;
     f->context.profile = venus_profile_find(portable ? "portable" : "native");
     pthread_mutex_init(&f->context.timeline_lock, NULL);
+    f->context.holdings.before = UINT64_MAX; // what this process has is nobody's
     venus_handlers_fill(&f->context.handlers);
     int pair[2];
     if (os_socket_pair(pair) || link_create(pair[0], false, &f->context.link))
