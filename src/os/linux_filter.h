@@ -65,6 +65,8 @@ extern const size_t os_filter_common_count;
 int os_seccomp_enter(int *refusals);
 // What drivers need only while they are loaded is refused as well: sockets to others.
 int os_seccomp_close(void);
+// What no window of a desktop needs that stands.
+int os_seccomp_enter_desktop(void);
 // linux_strict.c: what drivers of Mesa are known to need is allowed, and no more; or, for a server,
 // what that needs.
 int os_seccomp_enter_strict(bool server, int *refusals);

@@ -277,6 +277,35 @@ static void allow_caches(const struct rules *rules)
     }
 }
 
+// What windows are made of: fonts, cursors, themes, the key to the X server; and game pads. Nothing
+// else of a home.
+static void allow_desktop(const struct rules *rules)
+{
+    static const char *const paths[] = {
+        "/etc/fonts", "/etc/X11", "/etc/gtk-3.0", "/etc/dconf", "/var/cache/fontconfig",
+        "/run/udev"};
+    static const char *const of_home[] = {".icons",
+                                          ".local/share/icons",
+                                          ".themes",
+                                          ".local/share/themes",
+                                          ".fonts",
+                                          ".local/share/fonts",
+                                          ".config/fontconfig",
+                                          ".cache/fontconfig",
+                                          ".config/gtk-3.0",
+                                          ".config/dconf",
+                                          ".Xauthority"};
+    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++)
+        allow(rules, paths[i], READ);
+    for (size_t i = 0; i < sizeof(of_home) / sizeof(of_home[0]); i++)
+        allow_below(rules, getenv("HOME"), of_home[i], READ);
+    const char *key = getenv("XAUTHORITY");
+    if (key)
+        allow(rules, key, READ);
+    allow(rules, "/dev/input", READ | FS_WRITE_FILE);
+    allow_below(rules, getenv("XDG_RUNTIME_DIR"), "dconf", READ | FS_WRITE_FILE); // its "changed"
+}
+
 static void allow_server(const struct rules *rules)
 {
     allow(rules, "/dev/null", READ);
@@ -295,6 +324,7 @@ static void allow_driver(struct rules *rules, const char *const *readable)
 int os_landlock_enter(const struct os_sandbox_options *options)
 {
     bool server = options->kind == OS_SANDBOX_SERVER;
+    bool desktop = options->kind == OS_SANDBOX_DESKTOP;
     int abi = (int)syscall(CALL_CREATE_RULESET, NULL, 0, CREATE_RULESET_VERSION);
     if (abi < 1)
         return 0;
@@ -307,10 +337,10 @@ int os_landlock_enter(const struct os_sandbox_options *options)
         attributes.handled_fs |= FS_REFER;
     if (abi >= 3)
         attributes.handled_fs |= FS_TRUNCATE;
-    if (abi >= 4)
+    if (abi >= 4 && !desktop) // the X server may be far away, or have an abstract socket
         attributes.handled_net = NET_BIND_TCP | NET_CONNECT_TCP;
     if (abi >= 6)
-        attributes.scoped = SCOPE_ABSTRACT_SOCKET | (server ? 0 : SCOPE_SIGNAL);
+        attributes.scoped = (desktop ? 0 : SCOPE_ABSTRACT_SOCKET) | (server ? 0 : SCOPE_SIGNAL);
     int ruleset = (int)syscall(CALL_CREATE_RULESET, &attributes, sizeof(attributes), 0);
     if (ruleset < 0)
         return 0;
@@ -320,6 +350,8 @@ int os_landlock_enter(const struct os_sandbox_options *options)
         allow_server(&rules);
     else
         allow_driver(&rules, options->readable);
+    if (desktop)
+        allow_desktop(&rules);
     if (os_is_portable()) // shm_open
         allow(&rules, "/dev/shm",
               READ | FS_WRITE_FILE | FS_TRUNCATE | FS_MAKE_REG | FS_REMOVE_FILE);

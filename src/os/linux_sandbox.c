@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -13,13 +14,23 @@
 #include "os/linux_landlock.h"
 #include "os/linux_namespaces.h"
 
-// Of root, or of a program that was given some.
-static void drop_capabilities(void)
+// Of root, or of a program that was given some. `kept` is a set of bits.
+static void drop_capabilities(uint32_t kept)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
-    const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
-    syscall(SYS_capset, &header, none);
+    struct __user_cap_data_struct few[_LINUX_CAPABILITY_U32S_3];
+    if (syscall(SYS_capget, &header, few) < 0)
+        return;
+    for (unsigned i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+        few[i].effective &= i ? 0 : kept;
+        few[i].permitted &= i ? 0 : kept;
+        few[i].inheritable = 0;
+    }
+    syscall(SYS_capset, &header, few);
 }
+
+// The desktop on which root opens a window may be another user's: its socket and its key.
+#define OF_ANOTHER_DESKTOP (1u << CAP_DAC_OVERRIDE | 1u << CAP_DAC_READ_SEARCH)
 
 // Sanitizers start processes to report, and to look for leaks.
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -42,19 +53,23 @@ int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, si
         return 0;
     }
     bool server = options->kind == OS_SANDBOX_SERVER;
+    bool desktop = options->kind == OS_SANDBOX_DESKTOP;
     if (server && SANITIZED)
         return -ENOTSUP;
     struct rlimit none = {0, 0};
     bool no_core = !server && setrlimit(RLIMIT_CORE, &none) == 0;
     bool no_privileges = prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0;
-    enum os_namespaces namespaces = server ? OS_NAMESPACES_NONE : os_namespaces_enter();
+    enum os_namespaces namespaces = server || desktop ? OS_NAMESPACES_NONE : os_namespaces_enter();
     int abi = no_privileges ? os_landlock_enter(options) : 0;
     // A folder may be another user's, and root may write to it.
-    if (!options->writable || namespaces == OS_NAMESPACES_OF_USER)
-        drop_capabilities();
-    bool strict = options->kind != OS_SANDBOX_DEFAULT && no_privileges &&
+    if (desktop)
+        drop_capabilities(OF_ANOTHER_DESKTOP);
+    else if (!options->writable || namespaces == OS_NAMESPACES_OF_USER)
+        drop_capabilities(0);
+    bool strict = (server || options->kind == OS_SANDBOX_STRICT) && no_privileges &&
                   os_seccomp_enter_strict(server, options->refusals) == 0;
-    bool calls = strict || (no_privileges && !server && os_seccomp_enter(options->refusals) == 0);
+    bool calls = strict ||
+                 (no_privileges && !server && !desktop && os_seccomp_enter(options->refusals) == 0);
 
     char landlock[32] = "no landlock";
     if (abi)
@@ -72,4 +87,8 @@ void os_sandbox_close(enum os_sandbox kind)
 {
     if (kind == OS_SANDBOX_DEFAULT) // strict: it is so already
         os_seccomp_close();
+    if (kind == OS_SANDBOX_DESKTOP && !SANITIZED) {
+        drop_capabilities(0);
+        os_seccomp_enter_desktop();
+    }
 }

@@ -154,18 +154,23 @@ static const int denied[] = {
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
+static void refuse_common(struct os_filter *filter)
+{
+    os_filter_refuse(filter, denied, COUNT(denied));
+    for (size_t i = 0; i < os_filter_common_count; i++)
+        os_filter_refuse_bad(filter, &os_filter_common[i]);
+    // The arguments of clone3 cannot be looked at: without it, C libraries use clone.
+    os_filter_fail(filter, CALL_CLONE3, ENOSYS);
+}
+
 static int enter(int *refusals)
 {
     static const struct os_filter_check unix_only = {SYS_socket, OS_LOW(0), .mask = ~0u, .count = 1,
                                                      .values = {AF_UNIX}};
     struct os_filter filter;
     os_filter_begin(&filter, refusals);
-    os_filter_refuse(&filter, denied, COUNT(denied));
-    for (size_t i = 0; i < os_filter_common_count; i++)
-        os_filter_refuse_bad(&filter, &os_filter_common[i]);
+    refuse_common(&filter);
     os_filter_refuse_bad(&filter, &unix_only);
-    // The arguments of clone3 cannot be looked at: without it, C libraries use clone.
-    os_filter_fail(&filter, CALL_CLONE3, ENOSYS);
     return os_filter_end(&filter, true, refusals);
 }
 
@@ -174,12 +179,25 @@ int os_seccomp_enter(int *refusals)
     return refusals && enter(refusals) == 0 ? 0 : enter(NULL);
 }
 
+static const int closed[] = {SYS_socket, SYS_connect, SYS_seccomp};
+
 int os_seccomp_close(void)
 {
-    static const int closed[] = {SYS_socket, SYS_connect, SYS_seccomp};
     struct os_filter filter;
     os_filter_begin(&filter, false);
     os_filter_refuse(&filter, closed, COUNT(closed));
+    return os_filter_end(&filter, true, NULL);
+}
+
+int os_seccomp_enter_desktop(void)
+{
+    // Pixels go to X servers by System V shared memory; game pads come and go.
+    static const int needed[] = {SYS_shmget, SYS_shmat, SYS_shmctl, SYS_inotify_add_watch};
+    struct os_filter filter;
+    os_filter_begin(&filter, false);
+    os_filter_allow(&filter, needed, COUNT(needed));
+    os_filter_refuse(&filter, closed, COUNT(closed));
+    refuse_common(&filter);
     return os_filter_end(&filter, true, NULL);
 }
 
@@ -192,6 +210,11 @@ int os_seccomp_enter(int *refusals)
 }
 
 int os_seccomp_close(void)
+{
+    return -ENOSYS;
+}
+
+int os_seccomp_enter_desktop(void)
 {
     return -ENOSYS;
 }

@@ -35,7 +35,7 @@ int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, si
         snprintf(summary, summary_size, "off");
         return 0;
     }
-    if (options->writable ||
+    if (options->writable || options->kind == OS_SANDBOX_DESKTOP ||
         options->kind == OS_SANDBOX_SERVER) { // the profile knows no folder of a person
         snprintf(summary, summary_size, "no sandbox");
         return 0;

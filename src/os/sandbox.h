@@ -14,6 +14,9 @@ enum os_sandbox {
     // already. It starts nothing and connects to nothing (os/starter.h does), and it may signal.
     // Linux only, and not with sanitizers.
     OS_SANDBOX_SERVER,
+    // For a window of a person's desktop. Files are confined at once; it may connect, and make
+    // threads with all that they may do, until os_sandbox_close. Linux only.
+    OS_SANDBOX_DESKTOP,
 };
 
 struct os_sandbox_options {
@@ -36,8 +39,8 @@ struct os_sandbox_options {
 // this machine. What is refused fails with EPERM or EACCES. Best effort: `summary` says what is in
 // force ("landlock 4, seccomp, no-new-privs"). Errors: -errno only if nothing could be applied.
 int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, size_t summary_size);
-// Called when the driver is loaded and before a guest's byte is read: no connection is made any
-// more.
+// Called when the driver is loaded and before a guest's byte is read, or when a window stands: no
+// connection is made any more.
 void os_sandbox_close(enum os_sandbox kind);
 
 // In the device process: answers the next refused call, for which `refusals` has become readable,

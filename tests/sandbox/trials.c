@@ -7,6 +7,7 @@
 // confined.
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -602,6 +603,10 @@ __attribute__((visibility("default"))) int poll(struct pollfd *fds, nfds_t count
     if (!tried && is_confined_server()) {
         tried = true;
         try_all("serving");
+    } else if (!tried && !strcmp(program_invocation_short_name, "hesper-window") &&
+               prctl(PR_GET_SECCOMP) == SECCOMP_MODE_FILTER) {
+        tried = true;
+        try_all("window");
     }
     return ppoll(fds, count, ms < 0 ? NULL : &time, NULL);
 }

@@ -178,6 +178,10 @@ static struct cli_display *new_display(struct cli_displays *all, const char *kin
     add_argument(display, display->program);
     if (all->host->portable)
         add_argument(display, "--portable");
+    if (!strcmp(program, programs[0]) && cli_sandbox(all->host) == OS_SANDBOX_OFF) {
+        add_argument(display, "--sandbox");
+        add_argument(display, "off");
+    }
     for (unsigned i = 0; i < all->host->verbose && i < 2; i++)
         add_argument(display, "-v");
     return display;

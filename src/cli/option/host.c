@@ -58,7 +58,8 @@ const struct option_row cli_host_rows[] = {
      OPTION_TAKE_WHOLE(cli_take_profile)},
     {"sandbox", "KIND",
      "what confines the driver. strict: only system calls that drivers of Mesa need; default: all "
-     "but dangerous ones; off: nothing [strict where all drivers are Mesa's, else default]",
+     "but dangerous ones; off: nothing, nor a window [strict where all drivers are Mesa's, else "
+     "default]",
      OPTION_TAKE_WHOLE(cli_take_sandbox)},
     {"page-size", "SIZE", "pretend that pages have this size, like 16k",
      OPTION_TAKE(struct cli_host, page_size, take_page_size)},

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "display/display.h"
 #include "display/window/clipboard.h"
+#include "display/window/confine.h"
 #include "display/window/import.h"
 #include "display/window/options.h"
 #include "display/window/pads.h"
@@ -369,6 +370,7 @@ static void on_ours(struct app *app, const SDL_UserEvent *event)
         display_shown(app->display, output);
         display_count(app->display, 1, 0);
         window_shown(&app->windows[output]);
+        window_confine_more();
     }
 }
 
@@ -578,9 +580,7 @@ int main(int argc, char **argv)
     app.settings.grab = app.options.grab;
     os_init(&app.options.host);
     os_die_with_parent();
-    // These are meant for guests. A loader that knows Venus would come back to us.
-    unsetenv("VN_DEBUG");
-    unsetenv("VTEST_SOCKET_NAME");
+    window_confine(app.options.sandbox == WINDOW_CONFINED);
     if (!start(&app))
         return 1;
     run(&app);

@@ -16,6 +16,7 @@ static const char usage[] =
 enum { USAGE = 2 }; // exit status
 
 static const char *const scales[] = {"fit", "whole", "none", NULL};
+static const char *const sandboxes[] = {"default", "off", NULL};
 static const char *const presents[] = {"gpu", "upload", "software", NULL};
 
 static bool take_output(const char *label, const char *text, void *to)
@@ -45,6 +46,8 @@ static const struct option_row rows[] = {
      OPTION_FLAG(struct window_options, grab)},
     {"present", "gpu|upload|software", "how pictures get into the window [gpu, or what there is]",
      OPTION_CHOICE(struct window_options, present, presents)},
+    {"sandbox", "default|off", "whether it is confined [default]",
+     OPTION_CHOICE(struct window_options, sandbox, sandboxes)},
     {"portable", NULL, "use only what every host has",
      OPTION_FLAG(struct window_options, host.portable)},
     {"verbose", NULL, "twice: more", OPTION_COUNT(struct window_options, verbose), .letter = 'v'},

@@ -12,6 +12,7 @@ struct window_options {
     int output; // or WINDOW_ALL_OUTPUTS
     enum window_scale scale;
     enum window_present present;
+    enum { WINDOW_CONFINED, WINDOW_FREE } sandbox;
     bool fullscreen, grab;
     unsigned verbose;
     struct os_options host;

@@ -63,6 +63,14 @@ bool window_place_find(const char *name, uint32_t output, struct window_place *p
     return good && is_on_a_screen(place);
 }
 
+bool window_place_folder(char *path, size_t size)
+{
+    if (!file_of("", 0, path, size) || !make_folders(path))
+        return false;
+    *strrchr(path, '/') = 0;
+    return true;
+}
+
 void window_place_keep(const char *name, uint32_t output, const struct window_place *place)
 {
     char path[4096], next[4128];

@@ -4,6 +4,7 @@
 #define WINDOW_PLACE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct window_place {
@@ -14,6 +15,8 @@ struct window_place {
 // `name` is the machine's.
 // Errors: false: it is not known, or no screen is there any more.
 bool window_place_find(const char *name, uint32_t output, struct window_place *place);
+// The folder of these files, which is made. Errors: false: there is none.
+bool window_place_folder(char *path, size_t size);
 // Best effort.
 void window_place_keep(const char *name, uint32_t output, const struct window_place *place);
 
