@@ -29,7 +29,7 @@ enum {
     TYPE_NONE = 0,
     TYPE_TEXT = 1,
 
-    // Of the longest message that is kept.
+    // The size of the longest message that is kept.
     MAX_MESSAGE = SELECTION + 4 + AGENT_MAX_TEXT,
 };
 

@@ -51,9 +51,10 @@ struct gpu_resource {
     struct list postponed;
     struct gpu_request *mover; // the MAP, UNMAP or UNREF that waits for the placement to change
 
-    // Of the context that it comes from: what that has shared stays counted as long as it is here.
-    struct renderer_account *account; // a reference; NULL: it comes from no context
-    uint64_t charged;                 // bytes of shared memory made here
+    // The account of the context that it comes from: what that has shared stays counted as long as
+    // the resource is here. A reference; NULL: it comes from no context.
+    struct renderer_account *account;
+    uint64_t charged; // bytes of shared memory made here
 
     struct list attachments; // struct gpu_attachment
     bool has_uuid;

@@ -134,8 +134,8 @@ enum link_input_device {
     // Multi-touch, protocol B: EV_ABS ABS_MT_SLOT, ABS_MT_TRACKING_ID, ABS_MT_POSITION_X, _Y as
     // above; EV_KEY BTN_TOUCH
     LINK_INPUT_TOUCH,
-    // EV_REL REL_X and REL_Y, the host's counts; buttons and wheels as the pointer. Of a person
-    // whose mouse was captured
+    // EV_REL REL_X and REL_Y, the host's counts; buttons and wheels as the pointer. They
+    // come while the mouse of a person is captured
     LINK_INPUT_MOUSE,
     // Game pads of up to four players: EV_KEY BTN_SOUTH…, EV_ABS as Linux's xpad
     LINK_INPUT_PAD,

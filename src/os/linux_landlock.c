@@ -1,4 +1,5 @@
-// By raw system calls: the headers of the build machine may be older than the kernel that runs.
+// Landlock is asked by raw system calls: the headers of the build machine may be older than the
+// kernel that runs.
 #include "os/linux_landlock.h"
 
 #include <fcntl.h>
@@ -108,7 +109,7 @@ static void allow_system(const struct rules *rules)
         "/etc/OpenCL", "/etc/nvidia", "/etc/amd", "/etc/localtime", "/etc/passwd", "/etc/group",
         "/etc/nsswitch.conf", "/etc/os-release", "/etc/machine-id", "/etc/locale.alias",
         "/etc/mali_platform.config", "/etc/powervr.ini",
-        // Of the kernel.
+        // What the kernel tells.
         "/proc/bus", "/proc/cpuinfo", "/proc/devices", "/proc/driver", "/proc/filesystems",
         "/proc/meminfo", "/proc/modules", "/proc/stat", "/proc/sys", "/proc/version", "/sys/bus",
         "/sys/class", "/sys/dev", "/sys/devices", "/sys/module"};

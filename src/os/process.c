@@ -46,8 +46,8 @@ static int set_up(struct spawn_setup *setup, const struct os_spawn_options *opti
         if (options->fds[i].child_fd >= first_unused)
             first_unused = options->fds[i].child_fd + 1;
     for (unsigned i = 0; i < options->fd_count; i++) {
-        // By a copy above all numbers of the child: passing 4 as 3 and 3 as 4 works, and so does 3
-        // as 3 (a dup2 to itself keeps close-on-exec).
+        // A copy above all numbers of the child is passed on. So 4 can be passed as 3 and 3 as 4,
+        // and also 3 as 3 (a dup2 to itself would keep close-on-exec).
         int copy = fcntl(options->fds[i].parent_fd, F_DUPFD_CLOEXEC, first_unused);
         if (copy < 0) // EINVAL: there are no descriptors with such a number
             return errno == EINVAL ? -EMFILE : -errno;

@@ -71,8 +71,8 @@ void renderers_describe(const struct renderers *renderers,
                         void *data);
 // Has the workers write down what they do not count as it happens; the next description says it.
 void renderers_refresh(struct renderers *renderers);
-// Of all contexts, by enum link_memory and RENDERER_DESCRIPTORS: what they hold or were promised,
-// and what they may (0: no limit); how many were created, and lost.
+// What all contexts together hold or were promised, and may hold (0: no limit), by enum link_memory
+// and RENDERER_DESCRIPTORS; and how many were created and lost.
 struct renderers_totals {
     uint64_t used[RENDERER_KINDS], limits[RENDERER_KINDS];
     uint64_t created, lost;

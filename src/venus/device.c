@@ -154,7 +154,7 @@ static bool create_device(struct venus_call *call, void *data)
         args->ret = VK_ERROR_INITIALIZATION_FAILED;
         return true;
     }
-    // Device layers are a thing of the past and would be the host's.
+    // Layers of devices are deprecated, and the names would mean layers of the host.
     info.enabledLayerCount = 0;
     info.ppEnabledLayerNames = NULL;
     if (!choose_extensions(call, physical_device, &info))

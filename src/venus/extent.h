@@ -1,6 +1,6 @@
-// How far the numbers of an object go: queries of a pool, subpasses of a render pass, those that
-// are left of the pass that a command buffer is in, 1 of a semaphore that counts. Drivers take such
-// numbers as they come.
+// The extent of an object says how far its numbers go. A query pool has its queries, a render pass
+// its subpasses, a command buffer the subpasses that are left of its pass, a timeline semaphore 1.
+// Drivers do not check such numbers.
 //
 // Thread: the call's.
 #ifndef VENUS_EXTENT_H
@@ -8,7 +8,7 @@
 
 #include "venus/context.h"
 
-// Of the first object of this type that the command names; UINT32_MAX if it is not to be known.
+// The extent of the first object of this type that the command names; UINT32_MAX: nobody knows it.
 static inline uint32_t venus_extent(const struct venus_call *call, enum wire_handle type)
 {
     for (unsigned i = 0; i < call->object_count; i++) {
@@ -18,7 +18,7 @@ static inline uint32_t venus_extent(const struct venus_call *call, enum wire_han
     return UINT32_MAX;
 }
 
-// Of an object that was added by this command. Returns true.
+// Sets the extent of an object that this command has added. Returns true.
 static inline bool venus_set_extent(struct venus_call *call, uint64_t id, uint32_t extent)
 {
     struct venus_object *object = venus_object_find(&call->context->objects, id);

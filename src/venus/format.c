@@ -206,9 +206,9 @@ static bool get_image_format_properties2(struct venus_call *call, void *data)
         if (!is_single_bit(external->handleType) ||
             !(external->handleType & VENUS_EXTERNAL_HANDLES))
             return true;
-        // Linear images lie in any memory. Of others a driver may claim that they can lie in
-        // imported pages, and then list none of the types that take pages (NVIDIA): only where all
-        // types do, nothing can go wrong. The importer uses the same driver and so knows their
+        // Linear images lie in any memory. A driver may claim that other images can lie in imported
+        // pages, and then list none of the types that take pages (NVIDIA does). So they are offered
+        // only where all types take pages. The importer uses the same driver and knows their
         // layout.
         if (info->tiling == VK_IMAGE_TILING_OPTIMAL &&
             (!takes_pages_everywhere(physical_device) ||

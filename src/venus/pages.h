@@ -27,7 +27,7 @@ struct venus_pages {
     void *address;    // mapping in this process
     void *owner;      // arena of the pool, or NULL: a file of its own
     bool only_guests; // nobody else has ever seen them
-    // Whoever counts them, told when they are given back; NULL: they are somebody else's.
+    // The ledger that counts them is told when they are given back. NULL: they count elsewhere.
     _Atomic(struct venus_ledger *) ledger;
 };
 

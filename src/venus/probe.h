@@ -12,7 +12,7 @@ struct venus_probe {
     uint32_t importable_types;     // bits of memory types; 0: the device is of no use
     uint64_t import_alignment;     // bytes, for address and size: a page or
                                    // minImportedHostPointerAlignment, whichever is larger
-    // By their address if some coherent type takes them so, else as dma-bufs if one takes these.
+    // HOST_ALLOCATION if some coherent type takes pages by their address, else DMA_BUF if one does.
     venus_import_handle import_handle;
     const char *refused; // why no coherent type takes them, for persons; static; NULL: one does, or
                          // nothing more is known

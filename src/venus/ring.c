@@ -362,7 +362,7 @@ bool venus_ring_create(struct venus_context *context, uint64_t ring_id,
         return false;
     }
     pthread_mutex_lock(&list->lock);
-    // Behind the others: the first ring is the one that is looked for most.
+    // It goes behind the others: the first ring is the one that is looked for most.
     struct venus_ring **last = &list->first;
     while (*last)
         last = &(*last)->next;

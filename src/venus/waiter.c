@@ -47,7 +47,8 @@ struct venus_queue_waiter {
     // to its turn when those before it are done, and this is in nobody's use any more.
     struct host_fence *reserve;
 
-    // For fences that are not done yet: of the context's thread, and of the waiter's.
+    // Whether it pays to look at a fence again before sleeping, for the context's thread and for
+    // the waiter's.
     struct patience adding, waiting;
 
     // Under `lock`.

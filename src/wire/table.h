@@ -66,7 +66,7 @@ enum wire_op_flags {
     WIRE_OP_ALIGN8 = 16,  // elements are 8-byte aligned in C; otherwise 4 bytes or less
     WIRE_OP_PROGRAM = 32, // of WIRE_ARRAY_OUT: a is a program
     WIRE_OP_COUNT32 = 64, // of arrays: the length is the 32-bit member at offset b, as most are
-    // Of arrays of handles: none may be null.
+    // For arrays of handles: none may be null.
     WIRE_OP_REQUIRED = 128,
 };
 

@@ -80,7 +80,7 @@ static void bracket(const struct wire_visitor *visitor, const struct wire_field 
     }
 }
 
-// Of a structure whose bytes are the same on the wire and in C.
+// Visits a structure whose bytes are the same on the wire and in C.
 static void run_shape(const struct wire_visitor *visitor, uint32_t shape, const char *name,
                       const uint8_t *base)
 {

@@ -14,7 +14,7 @@ const struct wire_extension *wire_extensions(uint32_t *count)
     return wire_vocabulary_extensions;
 }
 
-// By hand: a guest without a C library has no bsearch.
+// Written by hand, since a guest without a C library has no bsearch.
 const struct wire_extension *wire_find_extension(const char *name)
 {
     uint32_t low = 0, high = wire_vocabulary_extension_count;

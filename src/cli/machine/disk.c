@@ -13,7 +13,7 @@
 
 static const char readonly[] = ",readonly", size_is[] = ",size=";
 
-// Of the file's name in `disk`, whose `size` is 0 if none was said.
+// The length of the file's name in `disk`; `size` is 0 if none was said.
 static size_t length_of(const char *disk, bool *read_only, uint64_t *size)
 {
     const char *last = strrchr(disk, ',');

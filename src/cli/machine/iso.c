@@ -153,7 +153,7 @@ static bool sum_of(const char *path, char sum[SUM + 1])
     return false;
 }
 
-// Errors: false after a log line: it is another file than its publisher's.
+// Errors: false after a log line: it is not the file whose sum its publisher gives.
 static bool check(const char *url, const char *path)
 {
     const char *name, *wanted = NULL;

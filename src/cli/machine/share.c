@@ -91,7 +91,7 @@ static bool try_server(struct cli_shares *shares)
 
 static bool find_server(struct cli_shares *shares)
 {
-    // Where distributions put it: it is no command of a person's.
+    // Distributions put it where no person starts programs from.
     static const char *const places[] = {"/usr/libexec", "/usr/lib"};
     const char *at = getenv("PATH");
     for (; at && *at; at += strspn(at, ":")) {

@@ -105,7 +105,7 @@ static const char *this_machine(void)
     return "x86_64";
 }
 
-// By its name: no QEMU says it itself.
+// The name of the program says which machine it is: QEMU has no option that does.
 static const char *machine_of(const char *program)
 {
     const char *name = strrchr(program, '/');

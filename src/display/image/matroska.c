@@ -88,7 +88,7 @@ size_t matroska_header(uint8_t header[MATROSKA_HEADER], uint32_t width, uint32_t
 size_t matroska_picture(uint8_t header[MATROSKA_PICTURE], uint64_t time_us, uint64_t size)
 {
     enum { CLUSTER = 0x1f43b675, TIME = 0xe7, BLOCK = 0xa3 };
-    // Of track 1, at the time of its cluster, a key frame.
+    // A key frame of track 1, at the time of its cluster.
     static const uint8_t block[4] = {0x81, 0, 0, 0x80};
     uint8_t *at = header, *cluster;
     cluster = at = put_open(at, CLUSTER, 0);

@@ -17,13 +17,13 @@ enum {
     VNC_HELD = VNC_FIRST_BUTTON + 2 * VNC_BUTTONS, // keys, the pointer's buttons, the mouse's
 };
 
-// Of all viewers. The owner sets `display`.
+// What all viewers together hold down. The owner sets `display`.
 struct vnc_input {
     struct display *display;
     uint8_t held[VNC_HELD]; // number of viewers that hold the key or button down
 };
 
-// Of one viewer. All begins as 0.
+// What one viewer holds down. All begins as 0.
 struct vnc_hands {
     bool down[VNC_HELD];
     uint32_t buttons;

@@ -119,7 +119,7 @@ void vtest_client_fail(struct vtest_client *client, const char *format, ...)
 // `words` may be NULL if there are none.
 void vtest_client_reply(struct vtest_client *client, uint32_t command, const uint32_t *words,
                         uint32_t count);
-// Behind a reply. `ours`: close it when sent.
+// Sends a descriptor behind a reply. `ours`: it is closed when it was sent.
 void vtest_client_reply_fd(struct vtest_client *client, int fd, bool ours);
 // Sends what the socket takes.
 void vtest_client_flush(struct vtest_client *client);
