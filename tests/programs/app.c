@@ -332,6 +332,44 @@ VkShaderModule shader_create(struct app *app, const uint32_t *code, size_t size)
     return module;
 }
 
+VkPipeline compute_pipeline(struct app *app, VkPipelineCreateFlags flags, VkPipelineCache cache,
+                            VkPipelineLayout layout, VkShaderModule module,
+                            const VkSpecializationInfo *special)
+{
+    VkPipeline pipeline;
+    VK_CHECK(vk.CreateComputePipelines(
+        app->device, cache, 1,
+        &(VkComputePipelineCreateInfo){
+            .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
+            .flags = flags,
+            .stage =
+                {
+                    .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
+                    .stage = VK_SHADER_STAGE_COMPUTE_BIT,
+                    .module = module,
+                    .pName = "main",
+                    .pSpecializationInfo = special,
+                },
+            .layout = layout,
+        },
+        NULL, &pipeline));
+    return pipeline;
+}
+
+void transfer_barrier(VkCommandBuffer cmd)
+{
+    vk.CmdPipelineBarrier(cmd, VK_PIPELINE_STAGE_TRANSFER_BIT,
+                          VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
+                          &(VkMemoryBarrier){
+                              .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
+                              .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
+                              .dstAccessMask = VK_ACCESS_TRANSFER_READ_BIT |
+                                               VK_ACCESS_TRANSFER_WRITE_BIT |
+                                               VK_ACCESS_HOST_READ_BIT,
+                          },
+                          0, NULL, 0, NULL);
+}
+
 VkCommandBuffer commands_begin(struct app *app)
 {
     VkCommandBuffer cmd;
@@ -366,6 +404,18 @@ void commands_run(struct app *app, VkCommandBuffer cmd)
     app_expect(r == VK_SUCCESS, "the submission to end within a minute");
     vk.DestroyFence(app->device, fence, NULL);
     vk.FreeCommandBuffers(app->device, app->pool, 1, &cmd);
+}
+
+void app_go_on(struct app *app)
+{
+    enum { WORDS = 1024 };
+    struct buffer buffer = buffer_create(app, WORDS * 4, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
+                                         VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
+    VkCommandBuffer cmd = commands_begin(app);
+    vk.CmdFillBuffer(cmd, buffer.buffer, 0, WORDS * 4, 7);
+    commands_run(app, cmd);
+    app_expect(((const uint32_t *)buffer.map)[WORDS - 1] == 7, "the device to go on");
+    buffer_destroy(app, &buffer);
 }
 
 uint64_t hash_bytes(const void *data, size_t size)

@@ -103,10 +103,19 @@ void image_barrier(VkCommandBuffer cmd, VkImage image, VkImageAspectFlags aspect
                    VkAccessFlags src, VkPipelineStageFlags dst_stage, VkAccessFlags dst);
 
 VkShaderModule shader_create(struct app *app, const uint32_t *code, size_t size);
+VkPipeline compute_pipeline(struct app *app, VkPipelineCreateFlags flags, VkPipelineCache cache,
+                            VkPipelineLayout layout, VkShaderModule module,
+                            const VkSpecializationInfo *special);
+
+// What transfers have written is there for further ones and for the host.
+void transfer_barrier(VkCommandBuffer cmd);
 
 VkCommandBuffer commands_begin(struct app *app);
 // Ends, submits, waits for and frees the command buffer.
 void commands_run(struct app *app, VkCommandBuffer cmd);
+
+// The device works: a buffer is filled by it.
+void app_go_on(struct app *app);
 
 // FNV-1a, 64 bit.
 uint64_t hash_bytes(const void *data, size_t size);

@@ -64,27 +64,12 @@ struct push {
     uint32_t count, round;
 };
 
-static VkPipeline compute_pipeline(struct app *app, VkPipelineLayout layout, const uint32_t *code,
-                                   size_t size, const VkSpecializationInfo *special)
+static VkPipeline based_pipeline(struct app *app, VkPipelineLayout layout, const uint32_t *code,
+                                 size_t size, const VkSpecializationInfo *special)
 {
-    VkPipeline pipeline;
     VkShaderModule module = shader_create(app, code, size);
-    VK_CHECK(vk.CreateComputePipelines(
-        app->device, VK_NULL_HANDLE, 1,
-        &(VkComputePipelineCreateInfo){
-            .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-            .flags = VK_PIPELINE_CREATE_DISPATCH_BASE_BIT,
-            .stage =
-                {
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                    .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                    .module = module,
-                    .pName = "main",
-                    .pSpecializationInfo = special,
-                },
-            .layout = layout,
-        },
-        NULL, &pipeline));
+    VkPipeline pipeline = compute_pipeline(app, VK_PIPELINE_CREATE_DISPATCH_BASE_BIT,
+                                           VK_NULL_HANDLE, layout, module, special);
     vk.DestroyShaderModule(app->device, module, NULL);
     return pipeline;
 }
@@ -121,13 +106,13 @@ static struct mixer mixer_create(struct app *app, VkDescriptorSetLayoutCreateFla
         },
         NULL, &m.layout));
     const uint32_t group = COUNT;
-    m.pipeline = compute_pipeline(app, m.layout, mix_comp, sizeof(mix_comp),
-                                  &(VkSpecializationInfo){
-                                      .mapEntryCount = 1,
-                                      .pMapEntries = &(VkSpecializationMapEntry){0, 0, 4},
-                                      .dataSize = 4,
-                                      .pData = &group,
-                                  });
+    m.pipeline = based_pipeline(app, m.layout, mix_comp, sizeof(mix_comp),
+                                &(VkSpecializationInfo){
+                                    .mapEntryCount = 1,
+                                    .pMapEntries = &(VkSpecializationMapEntry){0, 0, 4},
+                                    .dataSize = 4,
+                                    .pData = &group,
+                                });
     m.a = words_create(app, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, 747796405u);
     m.b = words_create(app, VK_BUFFER_USAGE_STORAGE_BUFFER_BIT, 0);
     return m;
@@ -379,7 +364,7 @@ static void template(struct app *app, const char *path)
                                          .pSetLayouts = &set_layout,
                                      },
                                      NULL, &layout));
-    VkPipeline pipeline = compute_pipeline(app, layout, gather_comp, sizeof(gather_comp), NULL);
+    VkPipeline pipeline = based_pipeline(app, layout, gather_comp, sizeof(gather_comp), NULL);
     VkDescriptorPool pool = pool_create(app);
     VK_CHECK(vk.AllocateDescriptorSets(
         app->device,
@@ -754,7 +739,7 @@ static void address(struct app *app, const char *path)
                 &(VkPushConstantRange){VK_SHADER_STAGE_COMPUTE_BIT, 0, sizeof(push)},
         },
         NULL, &layout));
-    VkPipeline pipeline = compute_pipeline(app, layout, address_comp, sizeof(address_comp), NULL);
+    VkPipeline pipeline = based_pipeline(app, layout, address_comp, sizeof(address_comp), NULL);
     push.from = vk.GetBufferDeviceAddress(
         app->device,
         &(VkBufferDeviceAddressInfo){.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,

@@ -31,23 +31,9 @@ static VkPipeline pipeline_create(struct app *app, const struct compute *c, cons
     const uint32_t constants[] = {GROUP, MULTIPLIER};
     const VkSpecializationMapEntry entries[] = {{0, 0, 4}, {1, 4, 4}};
     VkShaderModule module = shader_create(app, code, size);
-    VkPipeline pipeline;
-    VK_CHECK(vk.CreateComputePipelines(
-        app->device, VK_NULL_HANDLE, 1,
-        &(VkComputePipelineCreateInfo){
-            .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-            .stage =
-                {
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                    .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                    .module = module,
-                    .pName = "main",
-                    .pSpecializationInfo =
-                        &(VkSpecializationInfo){2, entries, sizeof(constants), constants},
-                },
-            .layout = c->layout,
-        },
-        NULL, &pipeline));
+    VkPipeline pipeline =
+        compute_pipeline(app, 0, VK_NULL_HANDLE, c->layout, module,
+                         &(VkSpecializationInfo){2, entries, sizeof(constants), constants});
     vk.DestroyShaderModule(app->device, module, NULL);
     return pipeline;
 }

@@ -11,17 +11,6 @@
 
 enum { WORDS = 1024, LIMIT = 4096 };
 
-static void go_on(struct app *app)
-{
-    struct buffer buffer = buffer_create(app, WORDS * 4, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
-                                         VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
-    VkCommandBuffer cmd = commands_begin(app);
-    vk.CmdFillBuffer(cmd, buffer.buffer, 0, WORDS * 4, 7);
-    commands_run(app, cmd);
-    app_expect(((const uint32_t *)buffer.map)[WORDS - 1] == 7, "the device to go on");
-    buffer_destroy(app, &buffer);
-}
-
 // Mesa's Venus does not wait for an allocation: the refusal may come when it is mapped.
 static bool take(struct app *app, const VkMemoryAllocateInfo *info, VkDeviceMemory *piece)
 {
@@ -86,7 +75,7 @@ int main(int argc, char **argv)
     VkDeviceMemory *pieces = calloc(LIMIT, sizeof(*pieces));
     uint32_t count = 0, most = argc > 2 ? (uint32_t)atoi(argv[2]) : LIMIT;
     app_init(&app, &(struct app_wants){.api_version = VK_API_VERSION_1_1});
-    go_on(&app);
+    app_go_on(&app);
     uint32_t type = memory_type(&app, UINT32_MAX, VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
     const VkMemoryAllocateInfo info = {
         .sType = VK_STRUCTURE_TYPE_MEMORY_ALLOCATE_INFO,
@@ -103,7 +92,7 @@ int main(int argc, char **argv)
         ;
     while (count)
         vk.FreeMemory(app.device, pieces[--count], NULL);
-    go_on(&app);
+    app_go_on(&app);
     printf("goes on\n");
     app_finish(&app);
     free(pieces);

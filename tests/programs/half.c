@@ -100,30 +100,6 @@ static VkDescriptorSet set_create(struct app *app, VkDescriptorPool pool,
     return set;
 }
 
-static VkPipeline pipeline_create(struct app *app, VkShaderModule module, VkPipelineLayout layout,
-                                  int32_t function)
-{
-    VkPipeline pipeline;
-    VK_CHECK(vk.CreateComputePipelines(
-        app->device, VK_NULL_HANDLE, 1,
-        &(VkComputePipelineCreateInfo){
-            .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-            .stage =
-                {
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                    .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                    .module = module,
-                    .pName = "main",
-                    .pSpecializationInfo =
-                        &(VkSpecializationInfo){1, &(VkSpecializationMapEntry){0, 0, 4},
-                                                sizeof(function), &function},
-                },
-            .layout = layout,
-        },
-        NULL, &pipeline));
-    return pipeline;
-}
-
 static void run(struct app *app, VkPipeline pipeline, VkPipelineLayout layout, VkDescriptorSet set)
 {
     VkCommandBuffer cmd = commands_begin(app);
@@ -180,7 +156,11 @@ int main(void)
                                      NULL, &layout));
     VkShaderModule module = shader_create(&app, half_comp, sizeof(half_comp));
     for (unsigned i = 0; i < sizeof(functions) / sizeof(functions[0]); i++) {
-        VkPipeline pipeline = pipeline_create(&app, module, layout, (int32_t)i);
+        const int32_t function = (int32_t)i;
+        VkPipeline pipeline =
+            compute_pipeline(&app, 0, VK_NULL_HANDLE, layout, module,
+                             &(VkSpecializationInfo){1, &(VkSpecializationMapEntry){0, 0, 4},
+                                                     sizeof(function), &function});
         run(&app, pipeline, layout, set);
         check(&functions[i], buffer.map);
         printf("%s %016llx\n", functions[i].name,

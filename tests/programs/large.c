@@ -42,23 +42,8 @@ static VkPipeline pipeline_create(struct app *app, VkPipelineLayout layout, VkPi
                                   const uint32_t *code, size_t size,
                                   const VkSpecializationInfo *special)
 {
-    VkPipeline pipeline;
     VkShaderModule module = shader_create(app, code, size);
-    VK_CHECK(vk.CreateComputePipelines(
-        app->device, cache, 1,
-        &(VkComputePipelineCreateInfo){
-            .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-            .stage =
-                {
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                    .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                    .module = module,
-                    .pName = "main",
-                    .pSpecializationInfo = special,
-                },
-            .layout = layout,
-        },
-        NULL, &pipeline));
+    VkPipeline pipeline = compute_pipeline(app, 0, cache, layout, module, special);
     vk.DestroyShaderModule(app->device, module, NULL);
     return pipeline;
 }

@@ -12,18 +12,6 @@
 
 enum { PIECES = 12, PIECE = 1 << 20, WORDS = 1024 };
 
-// The device works: a buffer is filled by it.
-static void go_on(struct app *app)
-{
-    struct buffer buffer = buffer_create(app, WORDS * 4, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
-                                         VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
-    VkCommandBuffer cmd = commands_begin(app);
-    vk.CmdFillBuffer(cmd, buffer.buffer, 0, WORDS * 4, 7);
-    commands_run(app, cmd);
-    app_expect(((const uint32_t *)buffer.map)[WORDS - 1] == 7, "the device to go on");
-    buffer_destroy(app, &buffer);
-}
-
 // Takes pieces of memory until one is refused, at the latest when it is mapped; gives all back.
 static void memory(struct app *app, const char *path)
 {
@@ -45,7 +33,7 @@ static void memory(struct app *app, const char *path)
     app_expect(refused, "a piece to be refused");
     while (count)
         vk.FreeMemory(app->device, pieces[--count], NULL);
-    go_on(app);
+    app_go_on(app);
     printf("memory: refused, and goes on\n");
 }
 
@@ -107,7 +95,7 @@ static void pipeline(struct app *app, const char *path)
     vk.DestroyShaderModule(app->device, shader, NULL);
     vk.DestroyPipelineLayout(app->device, layout, NULL);
     vk.DestroyDescriptorSetLayout(app->device, set, NULL);
-    go_on(app);
+    app_go_on(app);
     printf("pipeline: refused, and goes on\n");
 }
 

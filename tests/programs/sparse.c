@@ -70,20 +70,6 @@ static void bind_pages(struct app *app, VkBuffer buffer, VkDeviceMemory memory, 
               });
 }
 
-static void barrier(VkCommandBuffer cmd)
-{
-    vk.CmdPipelineBarrier(cmd, VK_PIPELINE_STAGE_TRANSFER_BIT,
-                          VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
-                          &(VkMemoryBarrier){
-                              .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-                              .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
-                              .dstAccessMask = VK_ACCESS_TRANSFER_READ_BIT |
-                                               VK_ACCESS_TRANSFER_WRITE_BIT |
-                                               VK_ACCESS_HOST_READ_BIT,
-                          },
-                          0, NULL, 0, NULL);
-}
-
 // First word of each page, as the GPU reads it.
 static void read_pages(struct app *app, VkBuffer buffer, VkDeviceSize page, uint32_t words[PAGES])
 {
@@ -91,7 +77,7 @@ static void read_pages(struct app *app, VkBuffer buffer, VkDeviceSize page, uint
     VkCommandBuffer cmd = commands_begin(app);
     for (uint32_t i = 0; i < PAGES; i++)
         vk.CmdCopyBuffer(cmd, buffer, back.buffer, 1, &(VkBufferCopy){i * page, 4 * i, 4});
-    barrier(cmd);
+    transfer_barrier(cmd);
     commands_run(app, cmd);
     memcpy(words, back.map, 4 * PAGES);
     buffer_destroy(app, &back);
@@ -131,7 +117,7 @@ static void pages(struct app *app, VkMemoryPropertyFlags flags, const char *name
     VkCommandBuffer cmd = commands_begin(app);
     for (uint32_t i = 0; i < PAGES; i++)
         vk.CmdFillBuffer(cmd, buffer, i * page, page, 0x11111111 * (i + 1));
-    barrier(cmd);
+    transfer_barrier(cmd);
     commands_run(app, cmd);
     read_pages(app, buffer, page, words);
     for (uint32_t i = 0; i < PAGES; i++) {
@@ -150,7 +136,7 @@ static void pages(struct app *app, VkMemoryPropertyFlags flags, const char *name
     bind_pages(app, buffer, memory, half, page);
     cmd = commands_begin(app);
     vk.CmdFillBuffer(cmd, buffer, page, page, 0xdeadbeef);
-    barrier(cmd);
+    transfer_barrier(cmd);
     commands_run(app, cmd);
     read_pages(app, buffer, page, words);
     for (uint32_t i = 0; i < PAGES; i += 2)
@@ -266,7 +252,7 @@ static void image(struct app *app, const char *path)
                   VK_ACCESS_TRANSFER_READ_BIT);
     vk.CmdCopyImageToBuffer(cmd, im, VK_IMAGE_LAYOUT_TRANSFER_SRC_OPTIMAL, down.buffer, LEVELS,
                             regions);
-    barrier(cmd);
+    transfer_barrier(cmd);
     commands_run(app, cmd);
     app_expect(memcmp(up.map, down.map, at) == 0, "all levels to come back as they went");
     printf("image %u tiles, %016" PRIx64 "\n", tile_count, hash_bytes(down.map, at));

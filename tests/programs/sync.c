@@ -22,29 +22,15 @@ static VkCommandBuffer begin(struct sync *s)
     return commands_begin(&s->app);
 }
 
-static void barrier(VkCommandBuffer cmd)
-{
-    vk.CmdPipelineBarrier(cmd, VK_PIPELINE_STAGE_TRANSFER_BIT,
-                          VK_PIPELINE_STAGE_TRANSFER_BIT | VK_PIPELINE_STAGE_HOST_BIT, 0, 1,
-                          &(VkMemoryBarrier){
-                              .sType = VK_STRUCTURE_TYPE_MEMORY_BARRIER,
-                              .srcAccessMask = VK_ACCESS_TRANSFER_WRITE_BIT,
-                              .dstAccessMask = VK_ACCESS_TRANSFER_READ_BIT |
-                                               VK_ACCESS_TRANSFER_WRITE_BIT |
-                                               VK_ACCESS_HOST_READ_BIT,
-                          },
-                          0, NULL, 0, NULL);
-}
-
 // A command buffer that moves word 0 to word `slot` and then sets word 0 to `value`.
 static VkCommandBuffer step(struct sync *s, uint32_t slot, uint32_t value)
 {
     VkCommandBuffer cmd = begin(s);
-    barrier(cmd);
+    transfer_barrier(cmd);
     vk.CmdCopyBuffer(cmd, s->log.buffer, s->log.buffer, 1, &(VkBufferCopy){0, 4 * slot, 4});
-    barrier(cmd);
+    transfer_barrier(cmd);
     vk.CmdFillBuffer(cmd, s->log.buffer, 0, 4, value);
-    barrier(cmd);
+    transfer_barrier(cmd);
     VK_CHECK(vk.EndCommandBuffer(cmd));
     return cmd;
 }
@@ -341,7 +327,7 @@ static void events(struct sync *s)
                      },
                      0, NULL, 0, NULL);
     vk.CmdCopyBuffer(cmd, s->log.buffer, s->log.buffer, 1, &(VkBufferCopy){0, 4, 4});
-    barrier(cmd);
+    transfer_barrier(cmd);
     commands_run(&s->app, cmd);
     app_expect(vk.GetEventStatus(d, e) == VK_EVENT_SET, "the GPU to set an event");
     app_expect(((uint32_t *)s->log.map)[1] == 41, "what follows the event to see what precedes it");
@@ -376,11 +362,11 @@ static void queries(struct sync *s)
     for (uint32_t i = 0; i < 3; i++) {
         vk.CmdWriteTimestamp(cmd, VK_PIPELINE_STAGE_BOTTOM_OF_PIPE_BIT, pool, i);
         vk.CmdFillBuffer(cmd, s->log.buffer, 0, 4 * STEPS, i);
-        barrier(cmd);
+        transfer_barrier(cmd);
     }
     vk.CmdCopyQueryPoolResults(cmd, pool, 0, 3, s->log.buffer, 0, 8,
                                VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT);
-    barrier(cmd);
+    transfer_barrier(cmd);
     commands_run(&s->app, cmd);
     VK_CHECK(vk.GetQueryPoolResults(d, pool, 0, 3, 24, t, 8,
                                     VK_QUERY_RESULT_64_BIT | VK_QUERY_RESULT_WAIT_BIT));
@@ -406,11 +392,11 @@ static void many(struct sync *s)
                                         }));
     memset(s->log.map, 0, 4 * STEPS);
     ((uint32_t *)s->log.map)[STEPS - 1] = 7;
-    barrier(cmd);
+    transfer_barrier(cmd);
     for (VkDeviceSize i = 0; i < STEPS - 1; i++) { // moves every word down by one
         vk.CmdCopyBuffer(cmd, s->log.buffer, s->log.buffer, 1,
                          &(VkBufferCopy){4 * (i + 1), 4 * i, 4});
-        barrier(cmd);
+        transfer_barrier(cmd);
     }
     VK_CHECK(vk.EndCommandBuffer(cmd));
     for (int i = 0; i < TIMES; i++)

@@ -32,24 +32,8 @@ static VkPipeline pipeline_create(struct thread *t, VkShaderModule module, uint3
 {
     const uint32_t constants[] = {GROUP, multiplier(t->number, number)};
     const VkSpecializationMapEntry entries[] = {{0, 0, 4}, {1, 4, 4}};
-    VkPipeline pipeline;
-    VK_CHECK(vk.CreateComputePipelines(
-        t->app->device, t->cache, 1,
-        &(VkComputePipelineCreateInfo){
-            .sType = VK_STRUCTURE_TYPE_COMPUTE_PIPELINE_CREATE_INFO,
-            .stage =
-                {
-                    .sType = VK_STRUCTURE_TYPE_PIPELINE_SHADER_STAGE_CREATE_INFO,
-                    .stage = VK_SHADER_STAGE_COMPUTE_BIT,
-                    .module = module,
-                    .pName = "main",
-                    .pSpecializationInfo =
-                        &(VkSpecializationInfo){2, entries, sizeof(constants), constants},
-                },
-            .layout = t->layout,
-        },
-        NULL, &pipeline));
-    return pipeline;
+    return compute_pipeline(t->app, 0, t->cache, t->layout, module,
+                            &(VkSpecializationInfo){2, entries, sizeof(constants), constants});
 }
 
 static VkDescriptorSet set_create(struct thread *t, VkDescriptorPool pool, VkBuffer from,

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/json.h"
 #include "base/log.h"
 #include "cli/option/folder.h"
 #include "front/vfio_user/vfio_user.h"
@@ -32,40 +33,30 @@ virtio_transport_create cli_front_spoken(uint32_t first)
 
 // ---- QEMU's arguments -----------------------------------------------------
 
-// `text` inside a string of JSON. NULL: out of memory. The caller frees it.
-static char *json_text(const char *text)
-{
-    char *escaped = malloc(6 * strlen(text) + 1), *to = escaped;
-    for (; escaped && *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (c < 0x20)
-            to += sprintf(to, "\\u%04x", c);
-        else
-            to += sprintf(to, c == '"' || c == '\\' ? "\\%c" : "%c", c);
-    }
-    if (escaped)
-        *to = 0;
-    return escaped;
-}
-
 static void add_vfio_user(struct cli_arguments *arguments, const struct cli_front_device *device)
 {
-    char place[64] = "", inherited[32];
-    snprintf(inherited, sizeof(inherited), "/proc/self/fd/%d", device->fd);
-    char *path = json_text(device->path ? device->path : inherited);
-    if (!path) {
-        arguments->failed = true;
-        return;
-    }
+    struct json_writer json = {0};
+    char text[64];
+    json_open(&json, NULL, '{');
+    json_string(&json, "driver", "vfio-user-pci");
+    snprintf(text, sizeof(text), "%s0", device->name);
+    json_string(&json, "id", text);
+    if (device->slot && device->bus)
+        json_string(&json, "bus", device->bus);
+    snprintf(text, sizeof(text), "0x%x", device->slot);
     if (device->slot)
-        snprintf(place, sizeof(place), "%s%s%s,\"addr\":\"0x%x\"", device->bus ? ",\"bus\":\"" : "",
-                 device->bus ? device->bus : "", device->bus ? "\"" : "", device->slot);
+        json_string(&json, "addr", text);
+    json_number(&json, "x-msg-timeout", PATIENCE_MS);
+    json_open(&json, "socket", '{');
+    json_string(&json, "type", "unix");
+    snprintf(text, sizeof(text), "/proc/self/fd/%d", device->fd);
+    json_string(&json, "path", device->path ? device->path : text);
+    json_close(&json, '}');
+    json_close(&json, '}');
+    arguments->failed |= json.failed;
     cli_arguments_add(arguments, "-device");
-    cli_arguments_add(arguments,
-                      "{\"driver\":\"vfio-user-pci\",\"id\":\"%s0\"%s,\"x-msg-timeout\":%d,"
-                      "\"socket\":{\"type\":\"unix\",\"path\":\"%s\"}}",
-                      device->name, place, PATIENCE_MS, path);
-    free(path);
+    cli_arguments_add(arguments, "%s", json.text ? json.text : "");
+    json_finish(&json);
 }
 
 static void add_vhost_user(struct cli_arguments *arguments, const struct cli_front_device *device)
