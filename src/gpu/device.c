@@ -331,13 +331,7 @@ void gpu_device_request(struct gpu_device *device, enum gpu_queue queue,
                         const struct iovec *readable, unsigned readable_count,
                         const struct iovec *writable, unsigned writable_count, void *token)
 {
-    struct gpu_request *request = gpu_request_create(device);
-    if (!request) {
-        gpu_complain(device, "virtio-gpu: out of memory for a request");
-        device->front.complete(device->front.data, token, 0);
-        device->front.flush(device->front.data);
-        return;
-    }
+    struct gpu_request brief, *request = gpu_request_create(device, &brief);
     request->token = token;
     request->readable = (struct iovec *)readable;
     request->readable_count = readable_count;
@@ -347,7 +341,8 @@ void gpu_device_request(struct gpu_device *device, enum gpu_queue queue,
     request->writable_size = total(writable, writable_count);
     struct gpu_outcome outcome = accept(device, request, queue);
     if (outcome.type == GPU_RESP_OK_NODATA)
-        outcome = begin(device, request);
+        outcome = request->brief ? gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY, "out of memory")
+                                 : begin(device, request);
     gpu_settle(device, request, outcome);
     run_ready(device);
 }

@@ -38,8 +38,20 @@ static bool follow(struct gpu_device *device, struct gpu_request *request)
     if ((request->header.flags & both) != both || request->header.ring_idx >= RENDERER_TIMELINES)
         return false;
     struct gpu_context *context = gpu_context_find(device, request->header.ctx_id);
-    return context && context->renderer && gpu_request_own(request) &&
-           renderer_follow(context->renderer, request->header.ring_idx, &request->fence);
+    if (!context || !context->renderer)
+        return false;
+    if (gpu_request_own(request))
+        return renderer_follow(context->renderer, request->header.ring_idx, &request->fence);
+    renderer_lose(context->renderer, "out of memory for a fence");
+    return false;
+}
+
+// A guest's driver hardly looks at the answers to these, and its program would go on without them.
+static void lose_context(struct gpu_device *device, const struct gpu_request *request)
+{
+    struct gpu_context *context = gpu_context_find(device, request->header.ctx_id);
+    if (context && context->renderer && request->command && request->command->of_context)
+        renderer_lose(context->renderer, "out of memory for %s", request->command->name);
 }
 
 void gpu_settle(struct gpu_device *device, struct gpu_request *request, struct gpu_outcome outcome)
@@ -54,6 +66,9 @@ void gpu_settle(struct gpu_device *device, struct gpu_request *request, struct g
     device->reason[0] = 0;
     gpu_lanes_leave(device, request);
     request->answer = outcome.type;
+    if (outcome.type == GPU_RESP_ERR_OUT_OF_MEMORY &&
+        (request->brief || request->header.type == GPU_CMD_SUBMIT_3D))
+        lose_context(device, request);
     if (failed)
         request->payload_size = 0;
     if (!follow(device, request))

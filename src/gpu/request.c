@@ -6,14 +6,14 @@
 #include "gpu/device.h"
 #include "os/loop.h"
 
-struct gpu_request *gpu_request_create(struct gpu_device *device)
+struct gpu_request *gpu_request_create(struct gpu_device *device, struct gpu_request *brief)
 {
     struct gpu_request *request = LIST_FIRST(&device->free_requests, struct gpu_request, node);
     if (request)
         list_remove(&request->node);
     else if (!(request = malloc(sizeof(*request))))
-        return NULL;
-    *request = (struct gpu_request){0};
+        request = brief;
+    *request = (struct gpu_request){.brief = request == brief};
     list_append(&device->live, &request->node);
     list_init(&request->waiting);
     return request;
@@ -25,13 +25,16 @@ void gpu_request_free(struct gpu_device *device, struct gpu_request *request)
         free(request->readable);
     // Kept: there are never more than the queues have places.
     list_remove(&request->node);
-    list_prepend(&device->free_requests, &request->node);
+    if (!request->brief)
+        list_prepend(&device->free_requests, &request->node);
 }
 
 bool gpu_request_own(struct gpu_request *request)
 {
     if (request->owned)
         return true;
+    if (request->brief)
+        return false;
     unsigned count = request->readable_count + request->writable_count;
     struct iovec *copy = count <= GPU_OWN_IOVECS ? request->own : malloc(count * sizeof(*copy));
     if (!copy)

@@ -45,6 +45,7 @@ struct gpu_request {
     unsigned readable_count, writable_count;
     uint64_t readable_size, writable_size; // bytes
     bool owned;
+    bool brief;   // there was no memory for it: it is answered before gpu_device_request returns
     bool resumed; // the handler runs again: what it waited for has come
     struct iovec own[GPU_OWN_IOVECS];
 
@@ -79,8 +80,8 @@ struct gpu_request {
     uint64_t flush_serial, deadline_ns; // of a flush that waits to be shown (pace.c)
 };
 
-// Errors: NULL, no memory.
-struct gpu_request *gpu_request_create(struct gpu_device *device);
+// `brief` is taken where there is no memory for another.
+struct gpu_request *gpu_request_create(struct gpu_device *device, struct gpu_request *brief);
 void gpu_request_free(struct gpu_device *device, struct gpu_request *request);
 // Copies the iovec arrays, so that the request can outlive gpu_device_request. Idempotent.
 // Errors: false, no memory.

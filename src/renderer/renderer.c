@@ -29,9 +29,7 @@ enum {
 
 // A loss is noted where it is found, and carried out at the end of the round: so nothing that a
 // caller holds goes away while it sends.
-static void lose(struct renderer *renderer, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-static void lose(struct renderer *renderer, const char *format, ...)
+void renderer_lose(struct renderer *renderer, const char *format, ...)
 {
     if (renderer->is_lost)
         return;
@@ -165,7 +163,8 @@ static void look_for_debts(void *data)
         uint64_t again = watchdog_look(&renderer->watchdog, all->options.max_wait_ns, since, now,
                                        known, usage.cpu_ns);
         if (!again)
-            lose(renderer, "its worker %s for %.1f s: hung", what, (double)(now - since) / 1e9);
+            renderer_lose(renderer, "its worker %s for %.1f s: hung", what,
+                          (double)(now - since) / 1e9);
         else if (!next || again < next)
             next = again;
     }
@@ -185,18 +184,18 @@ void renderer_send(struct renderer *renderer, uint16_t type, const void *payload
     int error =
         link_child_send(renderer->worker, type, payload, size, tail, tail_size, &fd, fd >= 0);
     if (link_is_broken(error)) // of -EPIPE its end will tell: its last words come first
-        lose(renderer, "nothing can be sent to its worker: %s", strerror(-error));
+        renderer_lose(renderer, "nothing can be sent to its worker: %s", strerror(-error));
     if (error == -EAGAIN && fd >= 0) { // a duplicate of it waits
         if (renderer_account_charge(renderer->account, RENDERER_DESCRIPTORS, 1))
             renderer->descriptors++;
         else
-            lose(renderer, "its worker does not read its commands: %u descriptors wait",
-                 renderer->descriptors - EACH_DESCRIPTORS);
+            renderer_lose(renderer, "its worker does not read its commands: %u descriptors wait",
+                          renderer->descriptors - EACH_DESCRIPTORS);
     }
     if (error == -EAGAIN) {
         if (link_queued(link_child_link(renderer->worker)) > RENDERER_MAX_QUEUED) {
-            lose(renderer, "its worker does not read its commands: %zu bytes wait",
-                 link_queued(link_child_link(renderer->worker)));
+            renderer_lose(renderer, "its worker does not read its commands: %zu bytes wait",
+                          link_queued(link_child_link(renderer->worker)));
         } else if (!renderer->unread_since_ns) {
             renderer->unread_since_ns = os_now_ns();
             watch(renderer->all, renderer->unread_since_ns);
@@ -231,7 +230,7 @@ void renderer_flush(struct renderer *renderer)
 {
     int error = renderer->is_lost ? 0 : link_child_flush(renderer->worker);
     if (link_is_broken(error))
-        lose(renderer, "nothing can be sent to its worker: %s", strerror(-error));
+        renderer_lose(renderer, "nothing can be sent to its worker: %s", strerror(-error));
 }
 
 // ---- fences ---------------------------------------------------------------
@@ -437,12 +436,12 @@ static bool on_message(void *data, const struct link_message *message)
         break;
     case LINK_CONTEXT_LOST:
         renderer->silent = !message->size;
-        lose(renderer, "%.*s", (int)message->size, (const char *)message->payload);
+        renderer_lose(renderer, "%.*s", (int)message->size, (const char *)message->payload);
         ok = true;
         break;
     }
     if (!ok)
-        lose(renderer, "its worker breaks the protocol (message %u)", message->type);
+        renderer_lose(renderer, "its worker breaks the protocol (message %u)", message->type);
     if (renderer->callbacks.told)
         renderer->callbacks.told(renderer->data);
     return !is_over(renderer) && !renderer->is_lost;
@@ -459,7 +458,7 @@ static void on_drained(void *data)
 
 static void on_gone(void *data, int status, const char *how)
 {
-    lose(data, "its worker ended: %s", how);
+    renderer_lose(data, "its worker ended: %s", how);
 }
 
 // ---- life -----------------------------------------------------------------

@@ -149,6 +149,9 @@ long renderer_pid(const struct renderer *renderer);
 // back before the renderers are destroyed.
 struct renderer_account *renderer_account(const struct renderer *renderer);
 
+// Notes the loss of the context.
+void renderer_lose(struct renderer *renderer, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 // From the moment a loss is noted; `lost` follows at the end of the loop's round. Whatever is asked
 // of a lost renderer is dropped, and what waits for an answer gets it with the loss.
 bool renderer_is_lost(const struct renderer *renderer);
