@@ -66,14 +66,16 @@ static void put32(uint8_t *bytes, uint32_t value)
 // ---- to the guest ---------------------------------------------------------
 
 // Cuts header and parts into chunks, in place: `bytes` begins with room for all of their headers.
-static void send(struct agent *agent, uint32_t type, const uint8_t *head, size_t head_size,
+static bool send(struct agent *agent, uint32_t type, const uint8_t *head, size_t head_size,
                  const char *text, size_t text_size)
 {
     size_t size = MESSAGE_HEADER + head_size + text_size;
     size_t chunks = (size + CHUNK_DATA - 1) / CHUNK_DATA;
     uint8_t *bytes = calloc(1, size + chunks * CHUNK_HEADER);
-    if (!bytes)
-        return; // as if the guest had not asked
+    if (!bytes) {
+        log_warning("out of memory for a message to the guest's clipboard");
+        return false;
+    }
     uint8_t *whole = bytes + chunks * CHUNK_HEADER, *to = bytes;
     put32(whole, PROTOCOL);
     put32(whole + 4, type);
@@ -91,14 +93,15 @@ static void send(struct agent *agent, uint32_t type, const uint8_t *head, size_t
     }
     agent->callbacks.send(agent->data, bytes, (size_t)(to - bytes));
     free(bytes);
+    return true;
 }
 
-static void say_capabilities(struct agent *agent, bool ask)
+static bool say_capabilities(struct agent *agent, bool ask)
 {
     uint8_t body[8];
     put32(body, ask);
     put32(body + 4, CAP_BY_DEMAND | CAP_SELECTION | CAP_MAX_CLIPBOARD);
-    send(agent, CAPABILITIES, body, sizeof(body), NULL, 0);
+    return send(agent, CAPABILITIES, body, sizeof(body), NULL, 0);
 }
 
 // A message about the clipboard of Ctrl-C: its type, and a text.
@@ -115,8 +118,10 @@ void agent_offer(struct agent *agent, const char *text, size_t size)
     if (!size || size > AGENT_MAX_TEXT || !utf8_is_text(text, size))
         return;
     char *copy = malloc(size);
-    if (!copy)
+    if (!copy) {
+        log_warning("out of memory for a text that was copied");
         return;
+    }
     memcpy(copy, text, size);
     free(agent->offer);
     agent->offer = copy;
@@ -304,8 +309,10 @@ struct agent *agent_create(const struct agent_callbacks *callbacks, void *data)
         return NULL;
     agent->callbacks = *callbacks;
     agent->data = data;
-    say_capabilities(agent, true);
-    return agent;
+    if (say_capabilities(agent, true))
+        return agent;
+    agent_destroy(agent);
+    return NULL;
 }
 
 void agent_destroy(struct agent *agent)
