@@ -425,6 +425,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     options.venus = !(kind & 4) || kind & 8;
     struct machine *machine = machine_create(&options);
     machine->pool.slow = kind & 64;
+    scarce_begin_for(data, size);
     listener = (struct gpu_listener){.paces = kind & 128};
     gpu_device_listen(machine->device, &listener);
     for (uint32_t id = 1; id <= 2 && !(kind & 16); id++)
@@ -439,6 +440,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (struct answer *answer = machine->answers; answer; answer = answer->next)
         if (answer->twice || answer->written > ROOM || answer->written > answer->room)
             abort();
+    scarce_end();
     look(machine);
     machine_destroy(machine);
     return 0;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../scarce/scarce.h"
 #include "../unit/short.h"
 #include "link/link.h"
 #include "os/os.h"
@@ -31,6 +32,13 @@ static unsigned touch(const struct link_message *message)
     return sum;
 }
 
+static bool receive(struct link *link, struct link_message *message)
+{
+    int error;
+    SCARCE(error = link_receive(link, message));
+    return !error;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     unsigned total = 0;
@@ -39,6 +47,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     struct link *link = new_link(pair[1], false);
     os_socket_set_nonblocking(pair[0], true);
+    scarce_begin_for(data, size);
     for (size_t at = 0; at < size;) {
         uint8_t head = data[at++];
         size_t length = (head & 63u) + 1;
@@ -50,12 +59,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             os_socket_send(pair[0], data + at, length, fds, fd_count);
         at += length;
         struct link_message message;
-        while (link_receive(link, &message) == 0) {
+        while (receive(link, &message)) {
             total += touch(&message);
             if (message.fd_count && (message.type & 1))
                 close(link_take_fd(link, 0));
         }
     }
+    scarce_end();
     link_destroy(link);
     close(pair[0]);
     return total == 0xfeedbeef ? -1 : 0; // every byte that was touched counts

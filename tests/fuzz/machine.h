@@ -3,6 +3,7 @@
 #ifndef FUZZ_MACHINE_H
 #define FUZZ_MACHINE_H
 
+#include "../scarce/scarce.h"
 #include "../unit/short.h"
 #include "actions.h"
 #include "front/machine/aperture.h"
@@ -177,7 +178,7 @@ static void stop_turn(void *data)
 static void turn(struct machine *m)
 {
     struct os_source *timer = os_loop_add_timer(m->loop, 1, stop_turn, m->loop);
-    os_loop_run(m->loop);
+    SCARCE(os_loop_run(m->loop));
     os_source_remove(timer);
     uint8_t bytes[4096]; // nobody reads what they say
     int fds[8];
@@ -262,19 +263,20 @@ static void complete_request(struct machine *m, struct input *in)
 {
     if (!m->pending_count)
         return;
-    virtio_complete(m->pending[--m->pending_count], (uint32_t)take(in, 4));
+    SCARCE(virtio_complete(m->pending[--m->pending_count], (uint32_t)take(in, 4)));
     virtio_flush(m->transport);
 }
 
 static void place(struct machine *m, struct input *in)
 {
-    machine_aperture_place(m->aperture, take(in, 2) << 12, m->range_fd, take(in, 1) << 12,
-                           take(in, 1) << 12, true, take(in, 1));
+    SCARCE(machine_aperture_place(m->aperture, take(in, 2) << 12, m->range_fd, take(in, 1) << 12,
+                                  take(in, 1) << 12, true, take(in, 1)));
 }
 
 static void unplace(struct machine *m, struct input *in)
 {
-    machine_aperture_unplace(m->aperture, take(in, 2) << 12, take(in, 1) << 12, take(in, 1));
+    SCARCE(
+        machine_aperture_unplace(m->aperture, take(in, 2) << 12, take(in, 1) << 12, take(in, 1)));
 }
 
 #endif

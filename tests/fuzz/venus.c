@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../scarce/scarce.h"
 #include "../unit/short.h"
 #include "base/log.h"
 #include "grammar.h"
@@ -638,6 +639,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     fuzz.link = new_link(pair[0], false);
     fuzz.worker_link = new_link(pair[1], true);
+    scarce_begin_for(data, size);
     pthread_t thread;
     if (pthread_create(&thread, NULL, worker_main, NULL))
         abort();
@@ -658,6 +660,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     link_destroy(fuzz.link);
     pthread_join(thread, NULL);
+    scarce_end();
     end_ledger();
     if (getenv("FUZZ_TELL"))
         fprintf(stderr, "%llu calls\n", (unsigned long long)puppet.calls);

@@ -144,8 +144,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     placer_says_hello(&m, 8);
     turn(&m);
     say(&m, VFIO_USER_VERSION, 0, version, sizeof(version), NULL, 0);
+    scarce_begin_for(data, size);
     for (unsigned i = 0; i < 64 && in.at < in.end && m.transport; i++)
         act(&m, &in);
+    scarce_end();
     destroy_machine(&m);
     return 0;
 }

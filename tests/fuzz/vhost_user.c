@@ -135,9 +135,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         close(m.for_placer);
     turn(&m);
 
+    scarce_begin_for(data, size);
     while (in.at < in.end && m.transport)
         act(&m, &in);
     turn(&m);
+    scarce_end();
 
     destroy_machine(&m);
     for (unsigned q = 0; q < 2; q++)

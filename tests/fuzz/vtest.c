@@ -72,7 +72,7 @@ static void pump(struct stage *stage, int rounds)
 {
     while (rounds-- > 0) {
         os_source_set_deadline(stage->pause, os_now_ns());
-        os_loop_run(stage->loop);
+        SCARCE(os_loop_run(stage->loop));
     }
 }
 
@@ -100,7 +100,7 @@ static void tell(uint16_t type, const void *payload, size_t size)
 {
     struct link_message message = {.type = type, .size = (uint32_t)size, .payload = payload};
     if (peer_worker)
-        peer_worker->callbacks.message(peer_worker->data, &message);
+        SCARCE(peer_worker->callbacks.message(peer_worker->data, &message));
 }
 
 // A type that may hold it: the link lets no other through.
@@ -212,13 +212,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     stage.server = vtest_server_create(stage.loop, NULL, &options);
     stage.client = pair[0];
     peer_worker = NULL;
-    vtest_server_adopt(stage.server, pair[1]);
+    scarce_begin_for(data, size);
+    SCARCE(vtest_server_adopt(stage.server, pair[1]));
     if (number(&input, 1) & 1)
         start_up(&stage);
     while (input.cursor < input.end) {
         run_step(&stage, &input);
         pump(&stage, 1);
     }
+    scarce_end();
     vtest_server_destroy(stage.server);
     os_loop_destroy(stage.loop);
     close(pair[0]);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "../scarce/scarce.h"
 #include "link/context_messages.h"
 #include "link/pool.h"
 #include "os/socket.h"
@@ -27,9 +28,11 @@ int link_pool_take(struct link_pool *pool, const struct link_child_callbacks *ca
     int fds[2];
     if (peer_unavailable || os_socket_pair(fds))
         return -ENOENT;
+    scarce_spared++;
     struct link_child *worker = calloc(1, sizeof(*worker));
     link_create(fds[0], false, &worker->link);
     link_create(fds[1], false, &worker->peer);
+    scarce_spared--;
     worker->callbacks = *callbacks;
     worker->data = data;
     peer_worker = worker;

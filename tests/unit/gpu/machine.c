@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "../../scarce/scarce.h"
 #include "../short.h"
 #include "base/log.h"
 #include "os/socket.h"
@@ -18,10 +19,12 @@ int link_pool_take(struct link_pool *pool, const struct link_child_callbacks *ca
     int fds[2];
     if (pool->empty || pool->count == MAX_WORKERS || os_socket_pair(fds))
         return -EAGAIN;
+    scarce_spared++;
     struct link_child *worker = calloc(1, sizeof(*worker));
     worker->pool = pool;
     link_create(fds[0], false, &worker->link);
     link_create(fds[1], false, &worker->peer);
+    scarce_spared--;
     worker->callbacks = *callbacks;
     worker->data = data;
     pool->workers[pool->count++] = worker;
@@ -99,7 +102,9 @@ static bool receive(struct machine *machine)
             link_flush(worker->link);
         while (worker->link && link_receive(worker->link, &message) == 0) {
             any = true;
-            if (!worker->callbacks.message(worker->data, &message))
+            bool goes_on;
+            SCARCE(goes_on = worker->callbacks.message(worker->data, &message));
+            if (!goes_on)
                 break;
         }
     }
@@ -377,7 +382,7 @@ static void stop(void *loop)
 void machine_round(struct machine *machine)
 {
     struct os_source *timer = os_loop_add_timer(machine->loop, 1, stop, machine->loop);
-    os_loop_run(machine->loop);
+    SCARCE(os_loop_run(machine->loop));
     os_source_remove(timer);
 }
 
@@ -399,8 +404,8 @@ struct answer *machine_send(struct machine *machine, enum gpu_queue queue, const
     // The response too in two parts, the first of them odd.
     uint32_t odd = answer->room > 7 ? 7 : answer->room;
     struct iovec writable[2] = {{answer->bytes, odd}, {answer->bytes + odd, answer->room - odd}};
-    gpu_device_request(machine->device, queue, readable, first < size ? 2 : 1, writable,
-                       answer->room ? 2 : 0, answer);
+    SCARCE(gpu_device_request(machine->device, queue, readable, first < size ? 2 : 1, writable,
+                              answer->room ? 2 : 0, answer));
     memset(readable, 0x5a, sizeof(readable)); // only what they pointed to stays
     memset(writable, 0x5a, sizeof(writable));
     return answer;
