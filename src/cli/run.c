@@ -531,9 +531,10 @@ static int run_machine(struct run *run, int argc, char **argv)
     name_machine(run);
     run->options.machine.seat = &run->device.seat;
     run->device.ready = on_ready;
-    run->device.copied = on_copied;
-    run->device.unheard = on_unheard;
-    run->device.closed = on_closed;
+    run->device.displays.owner = run->device.seat.owner = run;
+    run->device.displays.copied = on_copied;
+    run->device.displays.closed = on_closed;
+    run->device.seat.unheard = on_unheard;
     run->device.state = on_state;
     run->device.order = on_order;
     cli_displays_default(&run->device.displays);

@@ -146,7 +146,8 @@ int cli_serve(int argc, char **argv)
     serve.device.options.transport = cli_front_transport(serve.front);
     serve.device.seat.front = serve.front;
     serve.device.ready = on_ready;
-    serve.device.copied = on_copied;
+    serve.device.displays.owner = &serve;
+    serve.device.displays.copied = on_copied;
     serve.device.data = &serve;
 
     int status = cli_device_start(&serve.device);

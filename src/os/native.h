@@ -51,6 +51,9 @@ void os_native_hangups_watch(int hangups, int fd, bool on);
 // The next descriptor that has hung up, or -1. Each is told once.
 int os_native_hangups_next(int hangups);
 
+// The folder in which each descriptor of this process has a name.
+extern const char os_native_descriptors[];
+
 // Has a spawn close every descriptor in the child but 0, 1, 2 and `keep`. False: not all that other
 // code may have left open is closed.
 bool os_native_spawn_close_from(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,

@@ -1,5 +1,6 @@
 #include "os/process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -108,4 +109,16 @@ pid_t os_spawn_child(const char *const *command, const int *fds, unsigned fd_cou
                                                .fds = passes,
                                                .fd_count = fd_count,
                                                .own_group = true});
+}
+
+size_t os_count_descriptors(void)
+{
+    DIR *folder = opendir(os_native_descriptors);
+    size_t count = 0;
+    if (!folder)
+        return 0;
+    while (readdir(folder))
+        count++;
+    closedir(folder);
+    return count > 3 ? count - 3 : 0; // two folders, and its own
 }

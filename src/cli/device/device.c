@@ -141,20 +141,6 @@ static void on_displays_ready(void *data)
     device->ready(device->data);
 }
 
-static void on_displays_copied(void *data, const char *text, size_t size)
-{
-    struct cli_device *device = data;
-    if (device->copied)
-        device->copied(device->data, text, size);
-}
-
-static void on_displays_closed(void *data)
-{
-    struct cli_device *device = data;
-    if (device->closed)
-        device->closed(device->data);
-}
-
 static void on_displays_failed(void *data)
 {
     struct cli_device *device = data;
@@ -179,25 +165,16 @@ static void on_leds(void *data, uint32_t leds)
     cli_displays_set_leds(&device->displays, leds);
 }
 
-static void on_unheard(void *data, unsigned key, bool down)
-{
-    struct cli_device *device = data;
-    device->unheard(device->data, key, down);
-}
-
 static void start_displays(struct cli_device *device)
 {
     struct cli_displays *displays = &device->displays;
     device->seat.data = device;
     device->seat.leds = on_leds;
-    device->seat.unheard = device->unheard ? on_unheard : NULL;
     displays->input = on_input;
     displays->input_lost = on_input_lost;
     displays->data = device;
     displays->ready = on_displays_ready;
     displays->failed = on_displays_failed;
-    displays->copied = on_displays_copied;
-    displays->closed = on_displays_closed;
     displays->setup.outputs = device->options.device.outputs;
     displays->setup.inputs = device->seat.wanted;
     displays->setup.width = device->options.device.width;

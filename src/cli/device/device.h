@@ -28,10 +28,6 @@ struct cli_device {
     struct os_loop *loop;
     struct cli_workers workers;
     void (*ready)(void *data); // the host's driver is there, and displays are open
-    // A key for which the guest's keyboard has no driver; may be NULL.
-    void (*unheard)(void *data, unsigned key, bool down);
-    void (*copied)(void *data, const char *text, size_t size); // a person has; may be NULL
-    void (*closed)(void *data); // a person has closed a window and means the VM; may be NULL
     // NULL: QEMU is not ours. A word for what the machine does; and carrying out an order, or what
     // is in the way.
     const char *(*state)(void *data);

@@ -210,14 +210,14 @@ static void on_copied(void *data, const char *text, size_t size)
 {
     struct cli_display *display = data;
     if (display->all->copied)
-        display->all->copied(display->all->data, text, size);
+        display->all->copied(display->all->owner, text, size);
 }
 
 static void on_closed(void *data)
 {
     struct cli_display *display = data;
     if (display->all->closed && !display->once)
-        display->all->closed(display->all->data);
+        display->all->closed(display->all->owner);
 }
 
 static void on_counters(void *data, const struct link_display_counters *counters)

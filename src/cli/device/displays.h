@@ -25,8 +25,10 @@ struct cli_displays {
     void (*failed)(void *data); // one could not be opened: it has said why
     void (*input)(void *data, const struct link_input *events, size_t count);
     void (*input_lost)(void *data); // keys that a person held down at a display that has died
-    void (*copied)(void *data, const char *text, size_t size); // a person has, on this machine
-    void (*closed)(void *data); // a person has closed a window and means the VM
+    // What a person does at a display that is not for the guest alone.
+    void *owner;
+    void (*copied)(void *owner, const char *text, size_t size); // on this machine
+    void (*closed)(void *owner); // has closed a window and means the VM
     struct link_display_setup setup;
     bool clipboard; // guest and host share it
     bool stats;     // log counters every second

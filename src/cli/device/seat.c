@@ -243,7 +243,7 @@ static void tell_unheard(struct cli_seat *seat, unsigned key, bool down, bool he
     if (down ? heard : !(*keys & bit))
         return;
     *keys = down ? *keys | bit : *keys & ~bit;
-    seat->unheard(seat->data, key, down);
+    seat->unheard(seat->owner, key, down);
 }
 
 static void offer_elsewhere(struct cli_seat *seat, const struct input_device *keyboard,

@@ -24,8 +24,8 @@ struct cli_seat {
     unsigned wanted;                         // bit n: device n of enum link_input_device
     void (*leds)(void *data, uint32_t leds); // of the keyboard, for displays; may be NULL
     // A key that the guest's driver of the keyboard does not hear, as there is none; may be NULL.
-    void (*unheard)(void *data, unsigned key, bool down);
-    void *data;
+    void (*unheard)(void *owner, unsigned key, bool down);
+    void *data, *owner; // owner: of the device process
 
     // Private.
     struct os_loop *loop;
