@@ -2,6 +2,8 @@
 // kit needs no C library but memcpy, memset, memcmp, strlen and strcmp, no threads, and no
 // interrupts.
 //
+// These headers serve C++ as well; the kit itself is C11.
+//
 // Thread: any that uses the kit may call any hook. A system with one thread leaves the lock out.
 // Owns: the caller keeps the structure, and what `context` points to, for as long as it uses the
 // kit.

@@ -46,7 +46,7 @@ struct guest_blob {
     uint32_t resource; // the device's number for it, which Venus commands name; 0: none
     void *address;     // where it is mapped; NULL: it is not
     uint64_t size;
-    uint64_t private; // the back end's own: a descriptor, an offset in the aperture, …
+    uint64_t own; // the back end's: a descriptor, an offset in the aperture, …
 };
 
 // Pixels in a blob, for an output.

@@ -149,15 +149,14 @@ static int blob_create(struct guest_transport *transport, uint64_t id, uint64_t 
         .memory = VIRTGPU_BLOB_HOST3D, .flags = flags, .size = size, .id = id};
     int error = request(virtgpu_of(transport), VIRTGPU_CREATE_BLOB, &args);
     if (!error)
-        *blob =
-            (struct guest_blob){.resource = args.resource, .size = size, .private = args.handle};
+        *blob = (struct guest_blob){.resource = args.resource, .size = size, .own = args.handle};
     return error;
 }
 
 static int blob_map(struct guest_transport *transport, struct guest_blob *blob)
 {
     struct virtgpu *virtgpu = virtgpu_of(transport);
-    struct virtgpu_map args = {.handle = (uint32_t)blob->private};
+    struct virtgpu_map args = {.handle = (uint32_t)blob->own};
     int error = request(virtgpu, VIRTGPU_MAP, &args);
     if (error)
         return error;
@@ -178,7 +177,7 @@ static void blob_unmap(struct guest_transport *transport, struct guest_blob *blo
 
 static void blob_free(struct guest_transport *transport, struct guest_blob *blob)
 {
-    struct virtgpu_close args = {.handle = (uint32_t)blob->private};
+    struct virtgpu_close args = {.handle = (uint32_t)blob->own};
     blob_unmap(transport, blob);
     if (blob->resource)
         request(virtgpu_of(transport), VIRTGPU_CLOSE, &args);

@@ -6,9 +6,17 @@
 #include "guest/system.h"
 #include "guest/transport.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // Opens the first render node of a virtio-gpu that speaks Venus.
 // Owns: the transport's `close` frees it.
 // Errors: 0 or a negative enum guest_error; GUEST_ERROR_UNSUPPORTED: there is no such device.
 int guest_virtgpu_connect(const struct guest_system *system, struct guest_transport **transport);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

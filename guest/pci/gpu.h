@@ -11,6 +11,10 @@
 #include "guest/pci/queue.h"
 #include "guest/transport.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // Ranges of the aperture that may be in use at once.
 enum { PCI_GPU_RANGES = 512 };
 
@@ -87,5 +91,9 @@ struct guest_transport *pci_transport_create(struct pci_gpu *gpu);
 
 // Tries each hook and says in the log which is wrong. 0: none is.
 int pci_selftest(const struct pci_hooks *hooks);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 
 #include "guest/pci/hooks.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 enum { PCI_VENDOR_VIRTIO = 0x1af4, PCI_DEVICE_VIRTIO = 0x1040 }; // a modern device: + its virtio id
 
 // Registers that a device has at least, bytes.
@@ -37,5 +41,9 @@ int pci_assign(const struct pci_hooks *hooks, pci_place place, struct pci_range 
 // GUEST_ERROR_LOST: a part is missing or too small, or a base address is not assigned.
 int pci_virtio_open(const struct pci_hooks *hooks, pci_place place, uint8_t shared_id,
                     struct pci_virtio *virtio);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -7,6 +7,10 @@
 
 #include "guest/pci/hooks.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // Requests that may be under way at once.
 enum { PCI_QUEUE_SLOTS = 16 };
 
@@ -46,5 +50,9 @@ void pci_queue_send(struct pci_queue *queue, int slot, uint32_t size, uint64_t m
 void pci_queue_poll(struct pci_queue *queue);
 // The caller has read the answer, or wants none: the slot is free when it is there.
 void pci_queue_release(struct pci_queue *queue, int slot);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

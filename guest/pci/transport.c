@@ -309,13 +309,13 @@ static int blob_map(struct guest_transport *base, struct guest_blob *blob)
         pci_gpu_give_range(gpu, request.body.offset);
         return note(own(base), error);
     }
-    blob->private = request.body.offset;
-    blob->address = hooks->map(hooks->context, gpu->virtio.shared.address + blob->private,
-                               blob->size, (answer.map_info & 15) == 1);
+    blob->own = request.body.offset;
+    blob->address = hooks->map(hooks->context, gpu->virtio.shared.address + blob->own, blob->size,
+                               (answer.map_info & 15) == 1);
     if (blob->address)
         return 0;
     if (!on_resource(gpu, GPU_CMD_RESOURCE_UNMAP_BLOB, 0, blob->resource))
-        pci_gpu_give_range(gpu, blob->private);
+        pci_gpu_give_range(gpu, blob->own);
     return GUEST_ERROR_MEMORY;
 }
 
@@ -328,7 +328,7 @@ static void blob_unmap(struct guest_transport *base, struct guest_blob *blob)
     blob->address = NULL;
     // What the device could not take out stays taken.
     if (!on_resource(gpu, GPU_CMD_RESOURCE_UNMAP_BLOB, 0, blob->resource))
-        pci_gpu_give_range(gpu, blob->private);
+        pci_gpu_give_range(gpu, blob->own);
 }
 
 static void blob_free(struct guest_transport *base, struct guest_blob *blob)

@@ -234,21 +234,21 @@ static int blob_create(struct guest_transport *transport, uint64_t id, uint64_t 
         error = receive_fd(vtest, &fd);
     if (error)
         return error;
-    *blob = (struct guest_blob){.resource = resource, .size = size, .private = (uint64_t)fd + 1};
+    *blob = (struct guest_blob){.resource = resource, .size = size, .own = (uint64_t)fd + 1};
     return 0;
 }
 
 static void drop_file(struct guest_blob *blob)
 {
-    if (blob->private)
-        close((int)(blob->private - 1));
-    blob->private = 0;
+    if (blob->own)
+        close((int)(blob->own - 1));
+    blob->own = 0;
 }
 
 static int blob_map(struct guest_transport *transport, struct guest_blob *blob)
 {
     void *address =
-        mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)(blob->private - 1), 0);
+        mmap(NULL, blob->size, PROT_READ | PROT_WRITE, MAP_SHARED, (int)(blob->own - 1), 0);
     if (address == MAP_FAILED)
         return GUEST_ERROR_MEMORY;
     blob->address = address;

@@ -9,6 +9,10 @@
 #include "guest/system.h"
 #include "guest/transport.h"
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // Connects to the socket at `path`; NULL: VTEST_SOCKET_NAME of the environment says where it is, or
 // it is at vtest's usual place.
 // Owns: the transport's `close` frees it.
@@ -18,5 +22,9 @@ int guest_vtest_connect(const struct guest_system *system, const char *path,
 
 // A system with a C library, POSIX threads, and stderr for the log.
 extern const struct guest_system guest_posix_system;
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -10,6 +10,10 @@
 
 #include <vulkan/vulkan_core.h>
 
+#ifdef __cplusplus
+extern "C" {
+#endif
+
 // Makes the transport of an instance: one of its own each time.
 // Errors: 0 or a negative enum guest_error.
 typedef int (*guest_connect)(void *context, struct guest_transport **transport);
@@ -29,5 +33,9 @@ VkResult guest_present_flush(VkDevice device, VkDeviceMemory memory,
 
 // The outputs there are.
 VkResult guest_outputs(VkDevice device, struct guest_info *info);
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

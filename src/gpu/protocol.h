@@ -8,8 +8,9 @@
 #include "gpu/output.h"
 #include "picture/picture.h"
 
-_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
-               "the structures below are read and written as they lie in memory");
+#if __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error the structures below are read and written as they lie in memory
+#endif
 
 // Feature bits.
 enum {
