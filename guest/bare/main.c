@@ -3,10 +3,11 @@
 //
 // Words of the command line (hesper run --append): frames=N: that many, the same ones every time,
 // and then the picture stays; quit: the power goes off then; copy: as on devices that draw to no
-// linear image.
+// linear image; swapchain: pictures are shown by Vulkan's displays and a swapchain.
 #include <string.h>
 
 #include "guest/bare/machine.h"
+#include "guest/bare/present.h"
 #include "guest/bare/print.h"
 #include "guest/bare/scene.h"
 #include "guest/bare/wrong.h"
@@ -16,8 +17,11 @@
 #define SECOND_NS 1000000000ull
 #define TURN_NS (8 * SECOND_NS)
 
+enum { MAX_LOSSES = 3 };
+
 static struct pci_gpu gpu;
 static struct scene scene;
+static struct present present; // with the word swapchain
 
 static int connect(void *context, struct guest_transport **transport)
 {
@@ -102,6 +106,8 @@ static VkResult show(uint32_t index)
                                           .stride = scene.stride,
                                           .offset = scene.offset,
                                           .format = PICTURE_FORMAT_B8G8R8X8};
+    if (present.swapchain)
+        return present_show(&present, &scene, index);
     VkDeviceMemory memory = scene.pictures[index].memory.memory;
     VkResult result = guest_present(scene.device, memory, 0, &picture);
     return result < 0 ? result : guest_present_flush(scene.device, memory, &picture);
@@ -133,6 +139,24 @@ static VkResult draw_frames(uint64_t frames)
     return VK_SUCCESS;
 }
 
+// A device may be lost: then there is another one, and all is drawn again.
+static VkResult draw_all(uint64_t frames)
+{
+    VkResult result = find_word("swapchain") ? present_create(&present, &scene) : VK_SUCCESS;
+    if (result >= 0)
+        result = draw_frames(frames);
+    for (int i = 0; i < MAX_LOSSES && result == VK_ERROR_DEVICE_LOST; i++) {
+        print("the device is lost\n");
+        present_destroy(&present, &scene);
+        result = scene_renew(&scene);
+        if (result >= 0 && find_word("swapchain"))
+            result = present_create(&present, &scene);
+        if (result >= 0)
+            result = draw_frames(frames);
+    }
+    return result;
+}
+
 // The picture goes with its memory, so it stays until the power does.
 static void wait_for_the_end(void)
 {
@@ -154,12 +178,13 @@ static VkResult run(uint32_t width, uint32_t height)
     if (result < 0)
         return result;
     print("computed: the sum is %u, which is %s\n", sum, right ? "right" : "wrong");
-    result = draw_frames(frames);
+    result = draw_all(frames);
     if (result < 0)
         return result;
     if (frames)
         print("%u pictures drawn\n", frames);
     wait_for_the_end();
+    present_destroy(&present, &scene);
     scene_destroy(&scene);
     return VK_SUCCESS;
 }

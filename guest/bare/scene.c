@@ -32,14 +32,23 @@ static VkResult choose_device(struct scene *scene)
     return VK_ERROR_INITIALIZATION_FAILED;
 }
 
-static VkResult create_device(struct scene *scene)
+static VkResult create_instance(struct scene *scene)
 {
+    static const char *const extensions[] = {VK_KHR_SURFACE_EXTENSION_NAME,
+                                             VK_KHR_DISPLAY_EXTENSION_NAME};
     const VkApplicationInfo application = {.sType = VK_STRUCTURE_TYPE_APPLICATION_INFO,
                                            .pApplicationName = "hesper bare",
                                            .apiVersion = VK_API_VERSION_1_1};
     const VkInstanceCreateInfo instance = {.sType = VK_STRUCTURE_TYPE_INSTANCE_CREATE_INFO,
-                                           .pApplicationInfo = &application};
-    TRY(vkCreateInstance(&instance, NULL, &scene->instance));
+                                           .pApplicationInfo = &application,
+                                           .enabledExtensionCount = 2,
+                                           .ppEnabledExtensionNames = extensions};
+    return vkCreateInstance(&instance, NULL, &scene->instance);
+}
+
+static VkResult create_device(struct scene *scene)
+{
+    static const char *const extensions[] = {VK_KHR_SWAPCHAIN_EXTENSION_NAME};
     TRY(choose_device(scene));
     VkPhysicalDeviceProperties properties;
     vkGetPhysicalDeviceProperties(scene->physical, &properties);
@@ -52,7 +61,9 @@ static VkResult create_device(struct scene *scene)
                                            .pQueuePriorities = &priority};
     const VkDeviceCreateInfo device = {.sType = VK_STRUCTURE_TYPE_DEVICE_CREATE_INFO,
                                        .queueCreateInfoCount = 1,
-                                       .pQueueCreateInfos = &queue};
+                                       .pQueueCreateInfos = &queue,
+                                       .enabledExtensionCount = 1,
+                                       .ppEnabledExtensionNames = extensions};
     TRY(vkCreateDevice(scene->physical, &device, NULL, &scene->device));
     vkGetDeviceQueue(scene->device, scene->family, 0, &scene->queue);
     const VkCommandPoolCreateInfo pool = {.sType = VK_STRUCTURE_TYPE_COMMAND_POOL_CREATE_INFO,
@@ -242,6 +253,7 @@ VkResult scene_create(struct scene *scene, uint32_t width, uint32_t height, bool
     memset(scene, 0, sizeof(*scene));
     scene->width = width;
     scene->height = height;
+    TRY(create_instance(scene));
     TRY(create_device(scene));
     VkFormatProperties format;
     vkGetPhysicalDeviceFormatProperties(scene->physical, SCENE_FORMAT, &format);
@@ -255,7 +267,7 @@ static void free_memory(const struct scene *scene, const struct scene_memory *me
 }
 
 // What was not made is null, and destroying that does nothing.
-void scene_destroy(struct scene *scene)
+static void destroy_device(struct scene *scene)
 {
     VkDevice device = scene->device;
     if (device) {
@@ -291,6 +303,24 @@ void scene_destroy(struct scene *scene)
         vkDestroyCommandPool(device, scene->pool, NULL);
         vkDestroyDevice(device, NULL);
     }
+}
+
+VkResult scene_renew(struct scene *scene)
+{
+    const struct scene old = *scene;
+    destroy_device(scene);
+    memset(scene, 0, sizeof(*scene));
+    scene->instance = old.instance;
+    scene->width = old.width;
+    scene->height = old.height;
+    scene->copied = old.copied;
+    TRY(create_device(scene));
+    return scene_set_up(scene);
+}
+
+void scene_destroy(struct scene *scene)
+{
+    destroy_device(scene);
     if (scene->instance)
         vkDestroyInstance(scene->instance, NULL);
     memset(scene, 0, sizeof(*scene));

@@ -61,6 +61,8 @@ struct scene {
 
 // Instance, device, and all that is drawn with. `copy`: as if linear images could not be drawn to.
 VkResult scene_create(struct scene *scene, uint32_t width, uint32_t height, bool copy);
+// After the device was lost: another one, in the same instance, and all that is drawn with.
+VkResult scene_renew(struct scene *scene);
 // Draws picture `index`; returns when it is there.
 VkResult scene_draw(struct scene *scene, uint32_t index, double turn);
 // Runs the compute shader over words that are 0, 1, 2, …; *sum is that of the results, *right

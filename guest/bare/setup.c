@@ -67,8 +67,7 @@ static VkResult create_picture(struct scene *scene, struct scene_picture *pictur
         .width = scene->width,
         .height = scene->height,
         .format = SCENE_FORMAT,
-        .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT |
-                 (scene->copied ? VK_IMAGE_USAGE_TRANSFER_SRC_BIT : 0),
+        .usage = VK_IMAGE_USAGE_COLOR_ATTACHMENT_BIT | VK_IMAGE_USAGE_TRANSFER_SRC_BIT,
         .aspect = VK_IMAGE_ASPECT_COLOR_BIT,
         .mapped = !scene->copied,
     };

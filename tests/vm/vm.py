@@ -86,6 +86,22 @@ class Channel:
         self.socket.close()
 
 
+def children_of(parent):
+    """(number, arguments) of a process's children, in the order in which they were started."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                arguments = f.read().split(b"\0")
+            with open(f"/proc/{pid}/stat", "rb") as f:
+                fields = f.read().rsplit(b")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[1]) == parent:
+            found.append((int(fields[19]), int(pid), arguments))
+    return [(pid, arguments) for _, pid, arguments in sorted(found)]
+
+
 class Vm:
     def __init__(self, kernel, disk, profile="native", options=(), qemu_options=(), programs=(), hesper=None, memory="1G", files=None):
         self.kernel, self.disk, self.profile = kernel, disk, profile
@@ -218,18 +234,7 @@ class Vm:
 
     def processes(self):
         """(number, arguments) of the children of this machine's hesper, in the order in which they were started."""
-        found = []
-        for pid in filter(str.isdigit, os.listdir("/proc")):
-            try:
-                with open(f"/proc/{pid}/cmdline", "rb") as f:
-                    arguments = f.read().split(b"\0")
-                with open(f"/proc/{pid}/stat", "rb") as f:
-                    fields = f.read().rsplit(b")", 1)[1].split()
-            except OSError:
-                continue
-            if int(fields[1]) == self.process.pid:
-                found.append((int(fields[19]), int(pid), arguments))
-        return [(pid, arguments) for _, pid, arguments in sorted(found)]
+        return children_of(self.process.pid)
 
     # --- the end -------------------------------------------------------------------------------------
 
