@@ -33,7 +33,8 @@ struct guest_system {
     uint64_t (*now)(void *context);
 
     // Called between two looks at memory that the host writes. `round` counts the calls of this
-    // wait, from 0: spin at first, then yield, then sleep, or halt until the next interrupt.
+    // wait, from 0: spin at first, yield from 64 on, and from 256 on sleep for about round - 256
+    // µs, or halt until the next interrupt.
     void (*relax)(void *context, uint32_t round);
 
     // One line for a person, without a newline; NULL: nobody listens.

@@ -45,7 +45,7 @@ static uint64_t now(void *context)
 // Looks quickly at first, since most answers take some microseconds, and then lets others run.
 static void relax(void *context, uint32_t round)
 {
-    if (round > 1000)
+    if (round >= 64)
         sched_yield();
 }
 
