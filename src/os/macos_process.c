@@ -76,6 +76,15 @@ bool os_process_usage(pid_t pid, struct os_process_usage *usage)
     return true;
 }
 
+bool os_process_cpu(pid_t pid, uint64_t *ns)
+{
+    struct os_process_usage usage;
+    if (!os_process_usage(pid, &usage))
+        return false;
+    *ns = usage.cpu_ns;
+    return true;
+}
+
 bool os_private_memory(uint64_t *bytes)
 {
     (void)bytes;

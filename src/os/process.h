@@ -35,6 +35,9 @@ pid_t os_spawn(const struct os_spawn_options *options);
 enum { OS_CHILD_FD = 3 };
 pid_t os_spawn_child(const char *const *command, const int *fds, unsigned fd_count);
 
+// Nanoseconds of all processors that a process has had so far, all its threads together. Works in
+// any sandbox. Errors: false: there is no such process.
+bool os_process_cpu(pid_t pid, uint64_t *ns);
 // What another process of this user has had so far.
 struct os_process_usage {
     uint64_t cpu_ns;   // of all its threads

@@ -158,10 +158,10 @@ static void look_for_debts(void *data)
         uint64_t since = oldest_debt(renderer, &what);
         if (!since)
             continue;
-        struct os_process_usage usage = {0};
-        bool known = os_process_usage((pid_t)renderer_pid(renderer), &usage);
-        uint64_t again = watchdog_look(&renderer->watchdog, all->options.max_wait_ns, since, now,
-                                       known, usage.cpu_ns);
+        uint64_t cpu_ns = 0;
+        bool known = os_process_cpu((pid_t)renderer_pid(renderer), &cpu_ns);
+        uint64_t again =
+            watchdog_look(&renderer->watchdog, all->options.max_wait_ns, since, now, known, cpu_ns);
         if (!again)
             renderer_lose(renderer, "its worker %s for %.1f s: hung", what,
                           (double)(now - since) / 1e9);

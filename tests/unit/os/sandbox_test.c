@@ -23,7 +23,7 @@
 #include "os/sandbox.h"
 #include "os/shm.h"
 
-enum { OF_LANDLOCK = 3, FIRST_OF_SECCOMP = 8 };
+enum { OF_LANDLOCK = 3, FIRST_OF_SECCOMP = 9 };
 enum { ALLOWED = 0, REFUSED = 10, NO_SANDBOX = 20, UNEXPECTED = 30 };
 
 static enum os_sandbox kind; // of the child
@@ -233,6 +233,12 @@ static int bind_an_older_thread(void)
     return bound == 2 ? REFUSED : ALLOWED;
 }
 
+static int ask_how_much_the_parent_computes(void)
+{
+    uint64_t ns = 0;
+    return os_process_cpu(getppid(), &ns) && ns ? ALLOWED : REFUSED;
+}
+
 static const struct {
     const char *name;
     int (*run)(void);
@@ -243,6 +249,7 @@ static const struct {
              {"named", read_what_is_named},
              {"device", write_device},
              {"memory", use_shared_memory},
+             {"computes", ask_how_much_the_parent_computes},
              {"core", dump_core},
              {"limits", limit_the_parent},
              {"ask", ask_for_limits},
@@ -364,6 +371,13 @@ static void only_the_strict_one_refuses_what_some_drivers_need(void **state)
     expect(names, 2, OS_SANDBOX_STRICT, REFUSED);
 }
 
+// Else it would take a worker that computes on a busy machine for one that hangs.
+static void who_serves_knows_how_much_its_workers_compute(void **state)
+{
+    static const char *const names[] = {"computes"};
+    expect(names, 1, OS_SANDBOX_SERVER, ALLOWED);
+}
+
 static void switched_off_it_refuses_nothing(void **state)
 {
     static const char *const names[] = {"create", "fork", "network", "code", "unlisted"};
@@ -384,6 +398,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(threads_from_before_are_bound_as_well),
         cmocka_unit_test(drivers_go_on_working),
         cmocka_unit_test(only_the_strict_one_refuses_what_some_drivers_need),
+        cmocka_unit_test(who_serves_knows_how_much_its_workers_compute),
         cmocka_unit_test(switched_off_it_refuses_nothing),
     };
     return RUN_IN_BOTH_FLAVOURS(tests);
