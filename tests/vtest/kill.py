@@ -286,4 +286,4 @@ CASES = {
     "many-connections": many_connections,
 }
 # The same whatever Mesa is used: run with the newest only.
-ONCE = {"kill-client", "bad-clients", "many-connections"}
+ONCE = {"kill-client", "bad-clients", "many-connections", "recorded", "descriptors"}
