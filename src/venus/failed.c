@@ -66,8 +66,10 @@ void venus_failed_add(struct venus_call *call, struct venus_object *parent, enum
                                              .release = venus_plain_release};
     if (!id || waits(call))
         return;
-    // If there is no memory to remember it by, its first use ends the context.
-    struct venus_object *object = venus_object_alloc(&call->context->objects, &class, type);
+    // If there is no memory to remember it by, its first use ends the context. What it may have is
+    // no matter: it was refused for that.
+    struct venus_object *object =
+        venus_object_alloc(&call->context->objects, &class, type | VENUS_INCOMPLETE);
     if (!object)
         return;
     object->device = call->device;

@@ -117,13 +117,17 @@ static unsigned class_of(size_t size)
     return size_class;
 }
 
-static bool refill_locked(struct venus_object_table *table, unsigned size_class)
+// `owed`: also if the context may have no more.
+static bool refill_locked(struct venus_object_table *table, unsigned size_class, bool owed)
 {
     size_t bytes = (size_t)SMALLEST_OBJECT << size_class;
     unsigned count = SLAB_OBJECTS >> size_class ? SLAB_OBJECTS >> size_class : 1;
     struct venus_object_slab *slab;
-    if (!venus_ledger_take(table->ledger, LINK_HOLDS_OBJECTS, sizeof(*slab) + count * bytes))
-        return false;
+    if (!venus_ledger_take(table->ledger, LINK_HOLDS_OBJECTS, sizeof(*slab) + count * bytes)) {
+        if (!owed)
+            return false;
+        venus_ledger_owe(table->ledger, LINK_HOLDS_OBJECTS, sizeof(*slab) + count * bytes);
+    }
     slab = calloc(1, sizeof(*slab) + count * bytes);
     if (!slab) {
         venus_ledger_give(table->ledger, LINK_HOLDS_OBJECTS, sizeof(*slab) + count * bytes);
@@ -147,7 +151,8 @@ void *venus_object_alloc(struct venus_object_table *table, const struct venus_cl
 
     pthread_mutex_lock(&table->lock);
     if (size_class < VENUS_OBJECT_CLASSES && table->count < table->limit &&
-        (table->free_lists[size_class] || refill_locked(table, size_class))) {
+        (table->free_lists[size_class] ||
+         refill_locked(table, size_class, type & VENUS_INCOMPLETE))) {
         object = table->free_lists[size_class];
         table->free_lists[size_class] = object->next;
         table->count++;

@@ -96,6 +96,21 @@ static void who_holds_too_much_makes_nothing_more(void **state)
     assert_true(venus_holdings_allow(&f.context));
 }
 
+// Else its first use would end the context.
+static void what_was_refused_is_remembered_all_the_same(void **state)
+{
+    static const struct venus_class class = {.size = sizeof(struct venus_object)};
+    struct venus_object_table table;
+    assert_true(venus_object_table_init(&table, 1000, &f.context.ledger));
+    page.memory[LINK_MEMORY_HOST].room = -1;
+    assert_null(venus_object_alloc(&table, &class, WIRE_HANDLE_PIPELINE));
+    assert_non_null(venus_object_alloc(&table, &class, WIRE_HANDLE_PIPELINE | VENUS_INCOMPLETE));
+    assert_true(page.memory[LINK_MEMORY_HOST].room < -1); // and counted
+    assert_int_equal(page.holds[LINK_HOLDS_OBJECTS], -1 - page.memory[LINK_MEMORY_HOST].room);
+    venus_object_table_finish(&table);
+    assert_int_equal(page.memory[LINK_MEMORY_HOST].room, -1);
+}
+
 static void who_goes_on_without_making_anything_is_lost(void **state)
 {
     compile(120 * MIB);
@@ -121,6 +136,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         CASE(what_a_driver_takes_is_counted),
         CASE(who_holds_too_much_makes_nothing_more),
+        CASE(what_was_refused_is_remembered_all_the_same),
         CASE(who_goes_on_without_making_anything_is_lost),
         CASE(without_a_ledger_everything_goes),
     };
