@@ -162,14 +162,8 @@ static void forget(struct sample *sample)
 static bool look(const struct top *top, struct sample *sample)
 {
     char paths[MAX_SERVERS][108];
-    unsigned count = 0;
+    unsigned count = cli_control_find("top", top->control, paths, MAX_SERVERS);
     forget(sample);
-    if (top->control)
-        snprintf(paths[count++], sizeof(paths[0]), "%s", top->control);
-    else {
-        count = cli_control_list(CLI_CONTROL_MACHINE, paths, MAX_SERVERS / 2);
-        count += cli_control_list(CLI_CONTROL_VTEST, paths + count, MAX_SERVERS - count);
-    }
     sample->at_ns = os_now_ns();
     for (unsigned i = 0; i < count; i++) {
         struct cli_reply reply;
@@ -184,9 +178,6 @@ static bool look(const struct top *top, struct sample *sample)
                       answered ? "its answer is not understood" : reply.error);
         free(reply.text);
     }
-    if (!count)
-        log_error("top: no virtual machine of 'hesper run' and no server of 'hesper vtest' was "
-                  "found; --control PATH says where another is");
     return sample->count;
 }
 

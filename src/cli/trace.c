@@ -189,16 +189,6 @@ static int start_program(struct trace *trace, char **program)
 
 // ---- contexts that run ----------------------------------------------------
 
-static unsigned find_machines(const struct trace *trace, char paths[2 * MAX_MACHINES][108])
-{
-    if (trace->control) {
-        snprintf(paths[0], 108, "%s", trace->control);
-        return 1;
-    }
-    unsigned count = cli_control_list(CLI_CONTROL_MACHINE, paths, MAX_MACHINES);
-    return count + cli_control_list(CLI_CONTROL_VTEST, paths + count, MAX_MACHINES);
-}
-
 static void list_machine(const char *path, struct json answer)
 {
     struct json contexts, item = {0};
@@ -214,12 +204,10 @@ static void list_machine(const char *path, struct json answer)
 static int list(const struct trace *trace)
 {
     char paths[2 * MAX_MACHINES][108];
-    unsigned count = find_machines(trace, paths), answered = 0;
-    if (!count) {
-        log_error("trace: no virtual machine of 'hesper run' and no server of 'hesper vtest' was "
-                  "found; --control PATH says where another is");
+    unsigned count = cli_control_find("trace", trace->control, paths, 2 * MAX_MACHINES);
+    unsigned answered = 0;
+    if (!count)
         return CLI_FAILED;
-    }
     for (unsigned i = 0; i < count; i++) {
         struct cli_reply reply;
         if (cli_control_ask(paths[i], "contexts", -1, &reply)) {
@@ -236,8 +224,10 @@ static int list(const struct trace *trace)
 
 static int attach(struct trace *trace, uint64_t which)
 {
-    char paths[2 * MAX_MACHINES][108], request[256], reason[256] = "none was found";
-    unsigned count = find_machines(trace, paths);
+    char paths[2 * MAX_MACHINES][108], request[256], reason[256];
+    unsigned count = cli_control_find("trace", trace->control, paths, 2 * MAX_MACHINES);
+    if (!count)
+        return CLI_FAILED;
     snprintf(request, sizeof(request), "trace %llu", (unsigned long long)which);
     for (unsigned i = 0; i < count; i++) {
         struct cli_reply reply;

@@ -388,3 +388,19 @@ unsigned cli_control_list(enum cli_control_kind kind, char paths[][108], unsigne
     }
     return count;
 }
+
+unsigned cli_control_find(const char *label, const char *control, char paths[][108],
+                          unsigned capacity)
+{
+    if (control) {
+        snprintf(paths[0], 108, "%s", control);
+        return 1;
+    }
+    unsigned count = cli_control_list(CLI_CONTROL_MACHINE, paths, capacity / 2);
+    count += cli_control_list(CLI_CONTROL_VTEST, paths + count, capacity - count);
+    if (!count)
+        log_error("%s: no virtual machine of 'hesper run' and no server of 'hesper vtest' was "
+                  "found; --control PATH says where another is",
+                  label);
+    return count;
+}

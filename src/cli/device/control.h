@@ -62,5 +62,9 @@ bool cli_control_default_path(enum cli_control_kind kind, long pid, char *path, 
 // Lists the sockets of this kind and user in the folder where one would be made now. Returns their
 // number.
 unsigned cli_control_list(enum cli_control_kind kind, char paths[][108], unsigned capacity);
+// The socket `control`; NULL: those of all machines and servers of this user. Returns their number,
+// 0 after a log line. `label` goes in front of that.
+unsigned cli_control_find(const char *label, const char *control, char paths[][108],
+                          unsigned capacity);
 
 #endif
