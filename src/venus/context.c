@@ -93,6 +93,7 @@ void venus_context_destroy(struct venus_context *context)
     venus_resource_table_finish(&context->resources);
     venus_object_table_finish(&context->objects);
     venus_pages_pool_destroy(context->pages);
+    venus_holdings_end(context);
     venus_ledger_close(&context->ledger);
     pthread_mutex_destroy(&context->timeline_lock);
     free(context);

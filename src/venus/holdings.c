@@ -21,6 +21,12 @@ void venus_holdings_begin(struct venus_context *context)
         context->holdings.before = UINT64_MAX;
 }
 
+void venus_holdings_end(struct venus_context *context)
+{
+    venus_ledger_set(&context->ledger, LINK_HOLDS_PRIVATE, 0);
+    venus_ledger_set(&context->ledger, LINK_HOLDS_DRIVER, 0);
+}
+
 static void count_private(struct venus_context *context)
 {
     struct venus_ledger *ledger = &context->ledger;

@@ -20,6 +20,8 @@ struct venus_holdings {
 
 // Thread: the first; there is no guest yet.
 void venus_holdings_begin(struct venus_context *context);
+// A context that has ended holds nothing; what its driver keeps goes with the process.
+void venus_holdings_end(struct venus_context *context);
 // Counts them, if the last time is long ago. `now` is os_now_ns. A context whose driver holds far
 // more than it may, and is given no more, is lost: its guest records without an end.
 void venus_holdings_look(struct venus_context *context, uint64_t now);
