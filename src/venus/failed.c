@@ -101,6 +101,13 @@ static void add_all(struct venus_call *call, void *args)
         memset(ids, 0, count * sizeof(*ids));
 }
 
+// Its answer is for the GPU, which would read and write elsewhere.
+static bool is_address(uint32_t number)
+{
+    return number == WIRE_vkGetBufferDeviceAddress ||
+           number == WIRE_vkGetAccelerationStructureDeviceAddressKHR;
+}
+
 // The command cannot be carried out.
 static bool refuse(struct venus_call *call, void *args)
 {
@@ -112,7 +119,7 @@ static bool refuse(struct venus_call *call, void *args)
         tell(call, shape->made, shape->error);
         add_all(call, args);
     }
-    if (shape->error == VK_ERROR_DEVICE_LOST)
+    if (shape->error == VK_ERROR_DEVICE_LOST || is_address(call->wire.number))
         venus_device_lose(call->device, call->wire.info->name, shape->error);
     return true;
 }
@@ -162,8 +169,21 @@ static bool begin_recording(struct venus_call *call, void *args)
     return spoil_all(call, begin->ret);
 }
 
+// What waits for this would wait for ever, or not at all.
+static bool set(struct venus_call *call, void *args)
+{
+    if (!call->context->handlers.inner[call->wire.number](call, args))
+        return false;
+    const int32_t *result = result_of(call, args);
+    if (*result < 0 && !waits(call))
+        venus_device_lose(call->device, call->wire.info->name, *result);
+    return true;
+}
+
 void venus_failed_watch(struct venus_handlers *handlers)
 {
+    static const enum wire_command sets[] = {WIRE_vkSetEvent, WIRE_vkResetEvent, WIRE_vkResetFences,
+                                             WIRE_vkSignalSemaphore};
     static const enum wire_command changes[] = {
         WIRE_vkBindBufferMemory, WIRE_vkBindBufferMemory2, WIRE_vkBindImageMemory,
         WIRE_vkBindImageMemory2, WIRE_vkEndCommandBuffer,
@@ -176,6 +196,8 @@ void venus_failed_watch(struct venus_handlers *handlers)
     for (size_t i = 0; i < sizeof(changes) / sizeof(changes[0]); i++)
         handlers->carry_out[changes[i]] = change;
     handlers->carry_out[WIRE_vkBeginCommandBuffer] = begin_recording;
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++)
+        handlers->carry_out[sets[i]] = set;
 }
 
 // ---- decoding -------------------------------------------------------------
@@ -365,7 +387,10 @@ static bool record(struct venus_call *call, void *args)
         spoil(call, call->self, VK_ERROR_OUT_OF_DEVICE_MEMORY);
         return refuse(call, args);
     }
-    return call->self->lacks & venus_shapes[call->wire.number].pipeline || inner(call, args);
+    unsigned missing = call->self->lacks & venus_shapes[call->wire.number].pipeline;
+    if (missing & ~VENUS_LACKS_GRAPHICS)
+        spoil(call, call->self, VK_ERROR_OUT_OF_DEVICE_MEMORY);
+    return missing || inner(call, args);
 }
 
 // A command buffer that exists is as good as new.

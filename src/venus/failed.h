@@ -8,7 +8,8 @@
 // - Destroying and freeing it does nothing but to forget the id.
 // - What is made from it fails too; what is bound to it fails; so does a descriptor set that it is
 //   written to.
-// - A pipeline: draws or dispatches are left out until another one is bound.
+// - A pipeline: draws are left out until another one is bound. What would compute with it makes the
+//   command buffer good for nothing: a picture shows what is missing, numbers do not.
 // - Anything else in a command buffer: the command buffer is good for nothing until it is begun
 //   anew.
 // - A submission or a wait that needs it loses the device (loss.h).

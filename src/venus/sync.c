@@ -121,7 +121,6 @@ static bool get_semaphore_counter_value(struct venus_call *call, void *data)
     return true;
 }
 
-// What waits for the value would wait for ever.
 static bool signal_semaphore(struct venus_call *call, void *data)
 {
     struct wire_args_vkSignalSemaphore *args = data;
@@ -130,8 +129,6 @@ static bool signal_semaphore(struct venus_call *call, void *data)
     if (is_binary(call))
         return false;
     args->ret = call->device->vk.SignalSemaphore(args->device, args->pSignalInfo);
-    if (args->ret != VK_SUCCESS && !(call->wire.flags & WIRE_FLAG_REPLY))
-        venus_device_lose(call->device, call->wire.info->name, args->ret);
     return true;
 }
 

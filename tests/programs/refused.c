@@ -54,7 +54,8 @@ static VkPipeline pipeline_create(struct app *app, VkShaderModule shader, VkPipe
     return pipeline;
 }
 
-// A pipeline that is refused is bound and dispatched where nobody said so; nothing comes of it.
+// A pipeline that is refused is bound and dispatched where nobody said so: nobody may be told that
+// this worked.
 static void pipeline(struct app *app, const char *path)
 {
     const VkDescriptorSetLayoutBinding bindings[] = {
@@ -80,23 +81,22 @@ static void pipeline(struct app *app, const char *path)
     VK_CHECK(vk.CreatePipelineLayout(app->device, &layout_info, NULL, &layout));
     VkShaderModule shader = shader_create(app, mix_comp, sizeof(mix_comp));
     VkPipeline refused = pipeline_create(app, shader, layout);
-    struct buffer buffer = buffer_create(app, WORDS * 4, VK_BUFFER_USAGE_TRANSFER_DST_BIT,
-                                         VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT);
-    VkCommandBuffer cmd = commands_begin(app);
     if (refused) {
+        VkCommandBuffer cmd = commands_begin(app);
         vk.CmdBindPipeline(cmd, VK_PIPELINE_BIND_POINT_COMPUTE, refused);
         vk.CmdDispatch(cmd, 1, 1, 1);
+        const VkSubmitInfo submit = {.sType = VK_STRUCTURE_TYPE_SUBMIT_INFO,
+                                     .commandBufferCount = 1,
+                                     .pCommandBuffers = &cmd};
+        app_expect(vk.EndCommandBuffer(cmd) != VK_SUCCESS ||
+                       vk.QueueSubmit(app->queue, 1, &submit, VK_NULL_HANDLE) != VK_SUCCESS ||
+                       vk.QueueWaitIdle(app->queue) == VK_ERROR_DEVICE_LOST,
+                   "to be told");
+    } else {
+        app_go_on(app);
     }
-    vk.CmdFillBuffer(cmd, buffer.buffer, 0, WORDS * 4, 9);
-    commands_run(app, cmd);
-    app_expect(((const uint32_t *)buffer.map)[0] == 9, "the other commands to be carried out");
-    buffer_destroy(app, &buffer);
-    vk.DestroyPipeline(app->device, refused, NULL);
-    vk.DestroyShaderModule(app->device, shader, NULL);
-    vk.DestroyPipelineLayout(app->device, layout, NULL);
-    vk.DestroyDescriptorSetLayout(app->device, set, NULL);
-    app_go_on(app);
-    printf("pipeline: refused, and goes on\n");
+    printf("pipeline: refused, and the program knows\n");
+    exit(0); // the device may be lost: nothing can be waited for
 }
 
 // Tries to use a buffer whose memory is refused: nobody may be told that it worked. Whoever learns

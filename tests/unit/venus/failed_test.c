@@ -40,7 +40,7 @@ static struct fake_context f;
 
 // What the driver was asked, and what it refuses.
 static struct {
-    VkResult allocate, shader, pipeline, commands, bind, end;
+    VkResult allocate, shader, pipeline, commands, bind, end, set;
     unsigned binds, bound, pipelines, begun, draws, dispatches, fills, submits, freed, resets;
     unsigned writes, pipelines_bound, destroyed_buffers;
 } host;
@@ -204,6 +204,18 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_fence(VkDevice d, const VkFenceCrea
     return VK_SUCCESS;
 }
 
+static VKAPI_ATTR VkResult VKAPI_CALL create_event(VkDevice d, const VkEventCreateInfo *info,
+                                                   const VkAllocationCallbacks *a, VkEvent *event)
+{
+    *event = ID(VkEvent, 0x9100);
+    return VK_SUCCESS;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL set_event(VkDevice d, VkEvent event)
+{
+    return host.set;
+}
+
 static VKAPI_ATTR VkResult VKAPI_CALL create_set_pool(VkDevice d,
                                                       const VkDescriptorPoolCreateInfo *info,
                                                       const VkAllocationCallbacks *a,
@@ -275,6 +287,9 @@ static PFN_vkVoidFunction more(const char *name)
         ENTRY(vkCmdFillBuffer, fill_buffer),
         ENTRY(vkQueueSubmit, submit),
         ENTRY(vkResetFences, reset_fences),
+        ENTRY(vkCreateEvent, create_event),
+        ENTRY(vkDestroyEvent, destroy_any),
+        ENTRY(vkSetEvent, set_event),
         ENTRY(vkCreateFence, create_fence),
         ENTRY(vkDestroyFence, destroy_any),
         ENTRY(vkCreateDescriptorPool, create_set_pool),
@@ -508,31 +523,56 @@ static void of_several_pipelines_one_may_fail(void **state)
     assert_true(is_failed(PIPELINE));
 }
 
-static void dispatches_of_no_pipeline_are_left_out(void **state)
+static void bind(VkPipelineBindPoint point, uint64_t pipeline)
 {
+    SEND(vkCmdBindPipeline, ON_COMMANDS, .pipelineBindPoint = point,
+         .pipeline = ID(VkPipeline, pipeline));
+}
+
+static void draws_of_no_pipeline_are_left_out(void **state)
+{
+    const VkPipelineBindPoint graphics = VK_PIPELINE_BIND_POINT_GRAPHICS;
     host.pipeline = VK_ERROR_INVALID_SHADER_NV;
     make_pipelines(2, GOOD_PIPELINE, PIPELINE);
     make_commands(1);
     start();
-    const VkPipelineBindPoint compute = VK_PIPELINE_BIND_POINT_COMPUTE;
-    SEND(vkCmdBindPipeline, ON_COMMANDS, .pipelineBindPoint = VK_PIPELINE_BIND_POINT_GRAPHICS,
-         .pipeline = ID(VkPipeline, GOOD_PIPELINE));
-    SEND(vkCmdBindPipeline, ON_COMMANDS, .pipelineBindPoint = compute,
-         .pipeline = ID(VkPipeline, PIPELINE));
-    SEND(vkCmdDispatch, ON_COMMANDS, 1, 1, 1);
+    bind(VK_PIPELINE_BIND_POINT_COMPUTE, GOOD_PIPELINE);
+    bind(graphics, PIPELINE);
     SEND(vkCmdDraw, ON_COMMANDS, 3, 1);
-    assert_int_equal(host.dispatches, 0);
-    assert_int_equal(host.draws, 1); // of another bind point
-    SEND(vkCmdBindPipeline, ON_COMMANDS, .pipelineBindPoint = compute,
-         .pipeline = ID(VkPipeline, GOOD_PIPELINE));
     SEND(vkCmdDispatch, ON_COMMANDS, 1, 1, 1);
-    assert_int_equal(host.dispatches, 1);
+    assert_int_equal(host.draws, 0);
+    assert_int_equal(host.dispatches, 1); // of another bind point
+    bind(graphics, GOOD_PIPELINE);
+    SEND(vkCmdDraw, ON_COMMANDS, 3, 1);
+    assert_int_equal(host.draws, 1);
     assert_int_equal(host.pipelines_bound, 2);
     assert_int_equal(fake_find(&f, COMMANDS)->type, WIRE_HANDLE_COMMAND_BUFFER);
-    SEND(vkCmdBindPipeline, ON_COMMANDS, .pipelineBindPoint = compute,
-         .pipeline = ID(VkPipeline, PIPELINE));
+    bind(graphics, PIPELINE);
     SEND(vkEndCommandBuffer, ON_COMMANDS);
     assert_int_equal(submit_commands(), VK_SUCCESS);
+    assert_int_equal(host.submits, 1);
+}
+
+// Nobody sees that numbers are missing.
+static void a_dispatch_of_no_pipeline_is_not_submitted(void **state)
+{
+    const VkPipelineBindPoint compute = VK_PIPELINE_BIND_POINT_COMPUTE;
+    host.pipeline = VK_ERROR_INVALID_SHADER_NV;
+    make_pipelines(2, GOOD_PIPELINE, PIPELINE);
+    make_commands(1);
+    start();
+    bind(compute, PIPELINE);
+    bind(compute, GOOD_PIPELINE); // no harm was done
+    SEND(vkCmdDispatch, ON_COMMANDS, 1, 1, 1);
+    SEND(vkEndCommandBuffer, ON_COMMANDS);
+    assert_int_equal(submit_commands(), VK_SUCCESS);
+    start();
+    bind(compute, PIPELINE);
+    SEND(vkCmdDispatch, ON_COMMANDS, 1, 1, 1);
+    bind(compute, GOOD_PIPELINE);
+    SEND(vkEndCommandBuffer, ON_COMMANDS);
+    assert_int_equal(submit_commands(), VK_ERROR_DEVICE_LOST);
+    assert_int_equal(host.dispatches, 1);
     assert_int_equal(host.submits, 1);
 }
 
@@ -596,6 +636,40 @@ static void a_command_buffer_without_an_end_is_not_submitted(void **state)
     // With its pool goes what failed in it.
     SEND(vkDestroyCommandPool, ON_DEVICE, .commandPool = ID(VkCommandPool, POOL));
     assert_null(fake_find(&f, COMMANDS));
+}
+
+// ---- what is set ----------------------------------------------------------
+
+static bool is_lost(void)
+{
+    return ((struct venus_device *)fake_find(&f, DEVICE))->lost;
+}
+
+// A queue that waits for it would wait for ever.
+static void an_event_that_cannot_be_set_loses_the_device(void **state)
+{
+    const VkEventCreateInfo info = {.sType = VK_STRUCTURE_TYPE_EVENT_CREATE_INFO};
+    VkEvent event = ID(VkEvent, 61);
+    SEND(vkCreateEvent, ON_DEVICE, .pCreateInfo = &info, .pEvent = &event);
+    SEND(vkSetEvent, ON_DEVICE, .event = ID(VkEvent, 61));
+    assert_false(is_lost());
+    host.set = VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    SEND(vkSetEvent, ON_DEVICE, .event = ID(VkEvent, 61));
+    assert_true(is_lost());
+}
+
+// The GPU would read and write elsewhere.
+static void the_address_of_a_buffer_without_memory_loses_the_device(void **state)
+{
+    allocate(MEMORY, VK_ERROR_OUT_OF_DEVICE_MEMORY);
+    make_buffer(BUFFER);
+    SEND(vkBindBufferMemory, ON_DEVICE, .buffer = ID(VkBuffer, BUFFER),
+         .memory = ID(VkDeviceMemory, MEMORY));
+    assert_false(is_lost());
+    const VkBufferDeviceAddressInfo info = {.sType = VK_STRUCTURE_TYPE_BUFFER_DEVICE_ADDRESS_INFO,
+                                            .buffer = ID(VkBuffer, BUFFER)};
+    SEND(vkGetBufferDeviceAddress, ON_DEVICE, .pInfo = &info);
+    assert_true(is_lost());
 }
 
 // ---- a lost device --------------------------------------------------------
@@ -764,7 +838,8 @@ int main(int argc, char **argv)
         TEST(a_bind_that_the_driver_refuses_fails_the_buffer),
         TEST(what_is_made_from_it_fails),
         TEST(of_several_pipelines_one_may_fail),
-        TEST(dispatches_of_no_pipeline_are_left_out),
+        TEST(draws_of_no_pipeline_are_left_out),
+        TEST(a_dispatch_of_no_pipeline_is_not_submitted),
         TEST(a_command_buffer_that_names_it_is_not_submitted),
         TEST(command_buffers_that_failed_can_be_freed),
         TEST(a_command_buffer_without_an_end_is_not_submitted),
@@ -773,6 +848,8 @@ int main(int argc, char **argv)
         TEST(the_other_fences_are_reset),
         TEST(null_is_no_object_where_one_is_wanted),
         TEST(null_passes_where_it_may_stand),
+        TEST(an_event_that_cannot_be_set_loses_the_device),
+        TEST(the_address_of_a_buffer_without_memory_loses_the_device),
 #undef TEST
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
