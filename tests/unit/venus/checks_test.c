@@ -8,11 +8,12 @@
 
 #include "fake_driver.h"
 #include "os/os.h"
+#include "venus/ending.h"
 #include "venus/extent.h"
 
 #define ID(type, number) ((type)(uintptr_t)(number))
 
-enum { DEVICE = 3, POOL = 10, COMMANDS, QUERIES, STATISTICS, PASS, BINARY, COUNTING };
+enum { DEVICE = 3, POOL = 10, COMMANDS, QUERIES, STATISTICS, CAPTURED, PASS, BINARY, COUNTING };
 
 static struct fake_context f;
 static unsigned calls; // of the driver, but for those that make something
@@ -37,6 +38,20 @@ static VKAPI_ATTR VkResult VKAPI_CALL count_call(uint64_t object)
     return VK_SUCCESS;
 }
 
+static unsigned unready; // so often the results of queries are not there yet
+
+static VKAPI_ATTR VkResult VKAPI_CALL get_results(uint64_t device)
+{
+    calls++;
+    return unready && unready-- ? VK_NOT_READY : VK_SUCCESS;
+}
+
+static VKAPI_ATTR VkResult VKAPI_CALL time_out(uint64_t device)
+{
+    calls++;
+    return VK_TIMEOUT;
+}
+
 static PFN_vkVoidFunction more(const char *name)
 {
     static const char *const makers[] = {"vkCreateCommandPool", "vkCreateQueryPool",
@@ -52,7 +67,6 @@ static PFN_vkVoidFunction more(const char *name)
                                           "vkCmdPushConstants",
                                           "vkCmdResetQueryPool",
                                           "vkCmdEndQuery",
-                                          "vkGetQueryPoolResults",
                                           "vkSignalSemaphore",
                                           "vkGetSemaphoreCounterValue"};
     for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
@@ -63,6 +77,10 @@ static PFN_vkVoidFunction more(const char *name)
         if (!strcmp(name, counted[i]))
             return (PFN_vkVoidFunction)count_call;
     }
+    if (!strcmp(name, "vkGetQueryPoolResults"))
+        return (PFN_vkVoidFunction)get_results;
+    if (!strcmp(name, "vkWaitForFences") || !strcmp(name, "vkWaitSemaphores"))
+        return (PFN_vkVoidFunction)time_out;
     return strcmp(name, "vkAllocateCommandBuffers") ? NULL : (PFN_vkVoidFunction)make_commands;
 }
 
@@ -103,6 +121,10 @@ static int set_up(void **state)
         .queryType = VK_QUERY_TYPE_PIPELINE_STATISTICS, .queryCount = 1, .pipelineStatistics = 7};
     SAY(vkCreateQueryPool, DEVICE, 0, .pCreateInfo = &queries_info, .pQueryPool = &queries);
     SAY(vkCreateQueryPool, DEVICE, 0, .pCreateInfo = &statistics_info, .pQueryPool = &statistics);
+    VkQueryPool captured = ID(VkQueryPool, CAPTURED);
+    const VkQueryPoolCreateInfo captured_info = {
+        .queryType = VK_QUERY_TYPE_TRANSFORM_FEEDBACK_STREAM_EXT, .queryCount = 1};
+    SAY(vkCreateQueryPool, DEVICE, 0, .pCreateInfo = &captured_info, .pQueryPool = &captured);
     VkRenderPass pass = ID(VkRenderPass, PASS);
     const VkRenderPassCreateInfo pass_info = {.subpassCount = 2};
     SAY(vkCreateRenderPass, DEVICE, 0, .pCreateInfo = &pass_info, .pRenderPass = &pass);
@@ -190,6 +212,38 @@ static void results_fit_into_their_room(void **state)
         REFUSED);
     assert_int_equal(RESULTS(STATISTICS, 1, 24, 24, VK_QUERY_RESULT_64_BIT), ASKED);
     assert_int_equal(RESULTS(STATISTICS, 1, 16, 16, VK_QUERY_RESULT_64_BIT), REFUSED);
+    assert_int_equal(RESULTS(CAPTURED, 1, 16, 16, VK_QUERY_RESULT_64_BIT), ASKED);
+    assert_int_equal(RESULTS(CAPTURED, 1, 8, 8, VK_QUERY_RESULT_64_BIT), REFUSED);
+}
+
+static void results_are_waited_for_if_the_guest_does(void **state)
+{
+    uint32_t room;
+    struct wire_args_vkGetQueryPoolResults args = {
+        .queryCount = 1, .dataSize = 4, .pData = &room, .stride = 4};
+    unsigned before = calls;
+    unready = 3;
+    assert_int_equal(say(WIRE_vkGetQueryPoolResults, &args, DEVICE, QUERIES), ASKED);
+    assert_int_equal(args.ret, VK_NOT_READY);
+    args.flags = VK_QUERY_RESULT_WAIT_BIT;
+    assert_int_equal(say(WIRE_vkGetQueryPoolResults, &args, DEVICE, QUERIES), ASKED);
+    assert_int_equal(args.ret, VK_SUCCESS);
+    assert_int_equal(calls - before, 1 + 3);
+}
+
+// The driver waits a slice at a time.
+static void waits_end_when_their_time_is_over(void **state)
+{
+    const uint64_t timeout = 2 * VENUS_WAIT_SLICE_NS + 1;
+    struct wire_args_vkWaitForFences fences = {.timeout = timeout};
+    struct wire_args_vkWaitSemaphores semaphores = {.timeout = timeout};
+    unsigned before = calls;
+    assert_int_equal(say(WIRE_vkWaitForFences, &fences, DEVICE, 0), ASKED);
+    assert_int_equal(fences.ret, VK_TIMEOUT);
+    assert_int_equal(calls - before, 3);
+    assert_int_equal(say(WIRE_vkWaitSemaphores, &semaphores, DEVICE, COUNTING), ASKED);
+    assert_int_equal(semaphores.ret, VK_TIMEOUT);
+    assert_int_equal(calls - before, 6);
 }
 
 static void binary_semaphores_have_no_value(void **state)
@@ -208,6 +262,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(numbers_are_below_the_limits),
         cmocka_unit_test(queries_are_of_the_pool),
         cmocka_unit_test(results_fit_into_their_room),
+        cmocka_unit_test(results_are_waited_for_if_the_guest_does),
+        cmocka_unit_test(waits_end_when_their_time_is_over),
         cmocka_unit_test(binary_semaphores_have_no_value),
     };
     os_init(&(struct os_options){.portable = argc > 1});

@@ -454,6 +454,19 @@ static void memory_that_failed_can_be_freed(void **state)
     SEND(vkFreeMemory, ON_DEVICE, .memory = ID(VkDeviceMemory, MEMORY));
 }
 
+static void memory_goes_only_where_it_was_meant_to(void **state)
+{
+    f.context.pages = venus_pages_pool_create();
+    allocate_of(1, MEMORY, VK_SUCCESS); // mappable, and not for others
+    struct link_blob_export export = {
+        .resource_id = 1, .memory_id = MEMORY, .size = 4096, .blob_flags = LINK_BLOB_SHAREABLE};
+    struct link_blob_exported answer;
+    int fd;
+    assert_int_equal(venus_memory_export(&f.context, &export, &answer, &fd), -EINVAL);
+    export.blob_flags = LINK_BLOB_MAPPABLE | LINK_BLOB_CROSS_DEVICE;
+    assert_int_equal(venus_memory_export(&f.context, &export, &answer, &fd), -EINVAL);
+}
+
 static void a_bind_to_it_fails_with_what_is_bound(void **state)
 {
     allocate(MEMORY, VK_ERROR_OUT_OF_DEVICE_MEMORY);
@@ -833,6 +846,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
         TEST(memory_that_failed_can_be_freed),
+        TEST(memory_goes_only_where_it_was_meant_to),
         TEST(a_bind_to_it_fails_with_what_is_bound),
         TEST(of_several_binds_the_good_ones_are_done),
         TEST(a_bind_that_the_driver_refuses_fails_the_buffer),
