@@ -3,7 +3,8 @@
 //
 // Words of the command line (hesper run --append): frames=N: that many, the same ones every time,
 // and then the picture stays; quit: the power goes off then; copy: as on devices that draw to no
-// linear image; swapchain: pictures are shown by Vulkan's displays and a swapchain.
+// linear image; swapchain: pictures are shown by Vulkan's displays and a swapchain; lose: it turns
+// until the device is lost, and only then counts pictures.
 #include <string.h>
 
 #include "guest/bare/machine.h"
@@ -144,7 +145,7 @@ static VkResult draw_all(uint64_t frames)
 {
     VkResult result = find_word("swapchain") ? present_create(&present, &scene) : VK_SUCCESS;
     if (result >= 0)
-        result = draw_frames(frames);
+        result = draw_frames(find_word("lose") ? 0 : frames);
     for (int i = 0; i < MAX_LOSSES && result == VK_ERROR_DEVICE_LOST; i++) {
         print("the device is lost\n");
         present_destroy(&present, &scene);
