@@ -187,6 +187,9 @@ qemu-arguments = ["-device", "a b"]
             self.assertEqual(err.count("\n"), 1, err)
             self.assertRegex(err, "^hesper: error: " + what)
         self.refused(2, "cannot read the machine's file 'none.toml'", "run", "none.toml")
+        self.refused(2, "'machines' is no machine's file: it is a folder", "run", "machines")
+        self.make("huge.toml", "#" * (1 << 20) + "\n")
+        self.refused(2, "'huge.toml' is no machine's file: it is larger than 1 MiB", "run", "huge.toml")
 
     def test_a_file_to_begin_with(self):
         status, out, err = self.hesper("init", "my machine")

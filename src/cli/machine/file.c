@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,7 +11,10 @@
 #include "cli/option/folder.h"
 #include "cli/qemu/qemu.h"
 
-enum { MAX_FILE = 65536 }; // bytes of what hesper-toml prints
+enum {
+    MAX_FILE = 65536, // bytes of what hesper-toml prints
+    LARGEST = 1 << 20 // bytes of what it reads
+};
 
 // Keys beside the options of `hesper run`, and what is special about some of those.
 static const char qemu_key[] = "qemu-arguments";
@@ -159,8 +163,14 @@ static bool read_file(struct cli_machine_file *file, struct cli_arguments *rest,
     char program[4096];
     char *command[] = {program, path, NULL}, *output;
     const char *slash = strrchr(path, '/');
-    if (access(path, R_OK) < 0) {
+    struct stat what;
+    if (access(path, R_OK) < 0 || stat(path, &what) < 0) {
         log_error("run: cannot read the machine's file '%s': %m", path);
+        return false;
+    }
+    if (S_ISDIR(what.st_mode) || what.st_size > LARGEST) {
+        log_error("run: '%s' is no machine's file: it is %s", path,
+                  S_ISDIR(what.st_mode) ? "a folder" : "larger than 1 MiB");
         return false;
     }
     if (!cli_beside("hesper-toml", program)) {
