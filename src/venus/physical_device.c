@@ -193,6 +193,15 @@ static bool binds_host_memory(const struct venus_physical_device *physical_devic
     return driver.driverID != VK_DRIVER_ID_MESA_LLVMPIPE;
 }
 
+static void forget(struct venus_context *context, struct venus_instance *instance)
+{
+    while (instance->physical_device_count)
+        venus_release(context,
+                      &instance->physical_devices[--instance->physical_device_count]->base);
+    free(instance->physical_devices);
+    instance->physical_devices = NULL;
+}
+
 static VkResult enumerate(struct venus_context *context, struct venus_instance *instance)
 {
     VkPhysicalDevice handles[MAX_PHYSICAL_DEVICES];
@@ -209,8 +218,10 @@ static VkResult enumerate(struct venus_context *context, struct venus_instance *
             continue;
         struct venus_physical_device *physical_device = venus_object_alloc(
             &context->objects, &physical_device_class, WIRE_HANDLE_PHYSICAL_DEVICE);
-        if (!physical_device)
+        if (!physical_device) {
+            forget(context, instance); // the guest may ask again
             return VK_ERROR_OUT_OF_HOST_MEMORY;
+        }
         physical_device->base.handle = (uintptr_t)handles[i];
         physical_device->base.parent = &instance->base;
         physical_device->instance = instance;
