@@ -46,7 +46,8 @@ static uint8_t *put_text(uint8_t *at, uint32_t id, const char *text)
     return at + length;
 }
 
-size_t matroska_header(uint8_t header[MATROSKA_HEADER], uint32_t width, uint32_t height)
+size_t matroska_header(uint8_t header[MATROSKA_HEADER], uint32_t width, uint32_t height,
+                       uint64_t picture_ns)
 {
     enum {
         EBML = 0x1a45dfa3,
@@ -59,6 +60,7 @@ size_t matroska_header(uint8_t header[MATROSKA_HEADER], uint32_t width, uint32_t
         TRACK_NUMBER = 0xd7,
         TRACK_TYPE = 0x83,
         CODEC = 0x86,
+        PICTURE_TIME = 0x23e383, // ns
         VIDEO = 0xe0,
         WIDTH = 0xb0,
         HEIGHT = 0xba,
@@ -74,6 +76,7 @@ size_t matroska_header(uint8_t header[MATROSKA_HEADER], uint32_t width, uint32_t
     track = at = put_open(at, TRACK, 0);
     at = put_unsigned(at, TRACK_NUMBER, 1);
     at = put_unsigned(at, TRACK_TYPE, 1);
+    at = put_unsigned(at, PICTURE_TIME, picture_ns);
     at = put_text(at, CODEC, "V_UNCOMPRESSED");
     video = at = put_open(at, VIDEO, 0);
     at = put_unsigned(at, WIDTH, width);

@@ -61,6 +61,11 @@ static bool catch_signals(void)
     return true;
 }
 
+static uint64_t period_ns(const struct recorder *recorder)
+{
+    return NS_PER_S / recorder->options->rate;
+}
+
 // ---- the encoder ----------------------------------------------------------
 
 static bool ends_with(const char *text, const char *end)
@@ -73,6 +78,8 @@ static bool ends_with(const char *text, const char *end)
 // us, and the end of the stream for it.
 static bool start_encoder(struct recorder *recorder)
 {
+    // Without -bf 0 the file's length is wrong: pictures would lie in another order than they are
+    // shown in, and take each other's durations.
     // clang-format off
     static const char *const before[] = {
         "ffmpeg", "-hide_banner", "-loglevel", "error", "-y",
@@ -81,7 +88,7 @@ static bool start_encoder(struct recorder *recorder)
         "-colorspace", "bt709", "-color_primaries", "bt709", "-color_trc", "bt709",
         "-fps_mode", "passthrough", "-enc_time_base", "1:90000",
     };
-    static const char *const mp4[] = {"-preset", "veryfast", "-crf", "20",
+    static const char *const mp4[] = {"-preset", "veryfast", "-crf", "20", "-bf", "0",
                                       "-video_track_timescale", "90000", NULL};
     static const char *const webm[] = {"-deadline", "realtime", "-cpu-used", "8", "-row-mt", "1",
                                        "-crf", "30", "-b:v", "0", NULL};
@@ -154,7 +161,8 @@ static bool begin(struct recorder *recorder)
     if (!os_sandbox_enter(&confined, summary, sizeof(summary)))
         log_debug("sandbox: %s", summary);
     return feed(recorder, header,
-                matroska_header(header, recorder->video_width, recorder->video_height));
+                matroska_header(header, recorder->video_width, recorder->video_height,
+                                period_ns(recorder)));
 }
 
 // A guest that changes its mode goes on in the video's size, with black beside.
@@ -231,8 +239,7 @@ static void answer(struct recorder *recorder)
 // When the next frame may be written: a still picture needs none.
 static uint64_t due_ns(const struct recorder *recorder)
 {
-    uint64_t period = NS_PER_S / recorder->options->rate;
-    return recorder->frames ? recorder->written_ns + period : 0;
+    return recorder->frames ? recorder->written_ns + period_ns(recorder) : 0;
 }
 
 static uint64_t end_ns(const struct recorder *recorder)
@@ -327,7 +334,7 @@ static void run(struct recorder *recorder)
     }
 }
 
-// The last picture was seen until now.
+// The last picture was seen until now: it is told once more, for as long as a picture lasts.
 static int finish(struct recorder *recorder)
 {
     int status = 0;
@@ -339,8 +346,11 @@ static int finish(struct recorder *recorder)
     uint64_t now = os_now_ns();
     if (now > end_ns(recorder))
         now = end_ns(recorder);
-    if (recorder->frames ? now > recorder->written_ns : recorder->changed)
+    uint64_t last = now - period_ns(recorder);
+    if (recorder->changed && now > recorder->written_ns)
         write_frame(recorder, now);
+    else if (recorder->frames && last > recorder->written_ns)
+        write_frame(recorder, last);
     close(recorder->pipe);
     while (waitpid(recorder->encoder, &status, 0) < 0 && errno == EINTR)
         ;
@@ -350,7 +360,7 @@ static int finish(struct recorder *recorder)
         return 1;
     }
     printf("%s: %.1f s, %llu pictures of %ux%u\n", recorder->options->file,
-           (double)(recorder->written_ns - recorder->began_ns) / 1e9,
+           (double)(recorder->written_ns + period_ns(recorder) - recorder->began_ns) / 1e9,
            (unsigned long long)recorder->frames, recorder->video_width, recorder->video_height);
     return 0;
 }
