@@ -137,6 +137,20 @@ class Cli(unittest.TestCase):
         out, err = process.communicate(timeout=120)
         return process.returncode, "".join(l for l in err.splitlines(True) if "is emulated" not in l and "nobody sees" not in l)
 
+    def test_what_cannot_be_printed_is_said(self):
+        for words in (["--help"], ["--version"], ["list"], ["run", "--help"]):
+            with open("/dev/full", "w") as full:
+                got = subprocess.run([HESPER, *words], stdout=full, stderr=subprocess.PIPE, text=True)
+            self.assertEqual(got.returncode, 1, words)
+            self.assertEqual(got.stderr, "hesper: error: not all of the output could be written: No space left on device\n")
+
+    def test_what_is_closed_is_no_place_for_a_socket(self):
+        words = [HESPER, "run", "--no-venus", "--qemu", self.qemu, "--placer", PLACER, "--kernel", self.kernel]
+        env = {**os.environ, "DOES": "readlink /proc/$$/fd/1 2>&1 | cat >its-output"}
+        subprocess.run(["sh", "-c", 'exec "$@" >&-', "sh", *words], cwd=self.folder, env=env, stderr=subprocess.PIPE, timeout=60)
+        with open(self.path("its-output")) as f:
+            self.assertEqual(f.read(), "/dev/null\n")
+
     def test_a_machine_in_a_file(self):
         os.mkdir(self.path("machines"))
         disk, other = self.make("machines/disk", "x"), self.make("other, one", "x")

@@ -1,6 +1,9 @@
 // The commands of hesper.
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "cli/cli.h"
@@ -54,7 +57,17 @@ static const struct {
     {"starter", cli_starter},
 };
 
-int main(int argc, char **argv)
+// Else the first socket or file would be taken for what is not there.
+static void fill_standard_descriptors(void)
+{
+    int fd = open("/dev/null", O_RDWR);
+    while (fd >= 0 && fd <= STDERR_FILENO)
+        fd = open("/dev/null", O_RDWR);
+    if (fd >= 0)
+        close(fd);
+}
+
+static int run_command(int argc, char **argv)
 {
     if (argc < 2) {
         fputs(usage, stderr);
@@ -73,4 +86,14 @@ int main(int argc, char **argv)
             return commands[i].run(argc - 1, argv + 1);
     log_error("unknown %s '%s'; see 'hesper --help'", name[0] == '-' ? "option" : "command", name);
     return CLI_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    fill_standard_descriptors();
+    int status = run_command(argc, argv);
+    if (!fflush(stdout) && !ferror(stdout))
+        return status;
+    log_error("not all of the output could be written: %s", strerror(errno));
+    return status ? status : CLI_FAILED;
 }
