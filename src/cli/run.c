@@ -263,10 +263,10 @@ static void on_copied(void *data, const char *text, size_t size)
 }
 
 // Firmware and kernels that do not know our keyboard know QEMU's.
-static void on_unheard(void *data, unsigned key, bool down)
+static bool on_unheard(void *data, unsigned key, bool down)
 {
     struct run *run = data;
-    cli_monitor_key(run->monitor, key, down);
+    return cli_monitor_key(run->monitor, key, down);
 }
 
 // Made before QEMU is, so that there is nothing in the file system.

@@ -242,8 +242,8 @@ static void tell_unheard(struct cli_seat *seat, unsigned key, bool down, bool he
     uint64_t *keys = &seat->unheard_down[key / 64], bit = 1ull << key % 64;
     if (down ? heard : !(*keys & bit))
         return;
-    *keys = down ? *keys | bit : *keys & ~bit;
-    seat->unheard(seat->owner, key, down);
+    if (seat->unheard(seat->owner, key, down))
+        *keys = down ? *keys | bit : *keys & ~bit;
 }
 
 static void offer_elsewhere(struct cli_seat *seat, const struct input_device *keyboard,

@@ -23,8 +23,9 @@ struct cli_seat {
     enum cli_front front;                    // of every device; auto: as each of them is spoken to
     unsigned wanted;                         // bit n: device n of enum link_input_device
     void (*leds)(void *data, uint32_t leds); // of the keyboard, for displays; may be NULL
-    // A key that the guest's driver of the keyboard does not hear, as there is none; may be NULL.
-    void (*unheard)(void *owner, unsigned key, bool down);
+    // A key that the guest's driver of the keyboard does not hear, as there is none. Whether
+    // somebody else does. May be NULL.
+    bool (*unheard)(void *owner, unsigned key, bool down);
     void *data, *owner; // owner: of the device process
 
     // Private.

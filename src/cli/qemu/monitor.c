@@ -243,18 +243,18 @@ static unsigned number_of(unsigned key)
     return key <= 88 ? key : key < sizeof(later) ? later[key] : 0;
 }
 
-void cli_monitor_key(struct cli_monitor *monitor, unsigned key, bool down)
+bool cli_monitor_key(struct cli_monitor *monitor, unsigned key, bool down)
 {
     char text[192];
     if (!monitor || !monitor->listens || monitor->stopped || !number_of(key) ||
         monitor->unanswered >= (down ? MOST_KEYS : 2 * MOST_KEYS))
-        return;
+        return false;
     int length =
         snprintf(text, sizeof(text),
                  "{\"execute\":\"input-send-event\",\"arguments\":{\"events\":[{\"type\":\"key\","
                  "\"data\":{\"down\":%s,\"key\":{\"type\":\"number\",\"data\":%u}}}]}}\n",
                  down ? "true" : "false", number_of(key));
-    say(monitor, text, length);
+    return say(monitor, text, length);
 }
 
 const char *cli_monitor_state(const struct cli_monitor *monitor)

@@ -27,8 +27,9 @@ bool cli_monitor_power_button(struct cli_monitor *monitor);
 // The machine stands still until it is resumed.
 bool cli_monitor_pause(struct cli_monitor *monitor);
 bool cli_monitor_resume(struct cli_monitor *monitor);
-// A key of QEMU's own keyboard, by Linux's number. What QEMU has no key for is left out.
-void cli_monitor_key(struct cli_monitor *monitor, unsigned key, bool down);
+// A key of QEMU's own keyboard, by Linux's number. False: QEMU has no such key, hears nothing now,
+// or the machine stands still.
+bool cli_monitor_key(struct cli_monitor *monitor, unsigned key, bool down);
 // "starting", "running", "paused", or "disk full", which is a pause too.
 const char *cli_monitor_state(const struct cli_monitor *monitor);
 

@@ -124,10 +124,10 @@ static void a_machine_that_stands_still_is_told_nothing(void **state)
     (void)state;
     greet();
     qemu_says("{\"event\": \"STOP\"}\n");
-    cli_monitor_key(monitor, 30, true);
+    assert_false(cli_monitor_key(monitor, 30, true));
     assert_string_equal(qemu_hears(), "");
     qemu_says("{\"event\": \"RESUME\"}\n");
-    cli_monitor_key(monitor, 30, true);
+    assert_true(cli_monitor_key(monitor, 30, true));
     assert_int_equal(count(qemu_hears(), "\"down\":true"), 1);
 }
 
