@@ -4,7 +4,6 @@
 // address, as Hesper does; the "dma-buf" of it is the memfd. All else is passed on.
 //
 // EXPORTS_DRIVER names the real driver's library; it must have VK_EXT_external_memory_host.
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -14,10 +13,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <vulkan/vk_icd.h>
 #include <vulkan/vulkan.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#include "between.h"
+
 #define HOST VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT
 #define DMA_BUF VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT
 
@@ -31,10 +30,6 @@ struct pages {
     int fd;
 };
 
-static PFN_vkGetInstanceProcAddr real_instance_proc;
-static PFN_GetPhysicalDeviceProcAddr real_physical_device_proc;
-static PFN_vkGetDeviceProcAddr real_device_proc;
-static PFN_vkNegotiateLoaderICDInterfaceVersion real_negotiate;
 static struct pages *chains[CHAINS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static uint32_t importable; // memory types that take pages by their address
@@ -294,7 +289,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_image(VkDevice device, const VkImag
 static void ask_importable(VkDevice device)
 {
     const PFN_vkGetMemoryHostPointerPropertiesEXT ask =
-        (PFN_vkGetMemoryHostPointerPropertiesEXT)real_device_proc(
+        (PFN_vkGetMemoryHostPointerPropertiesEXT)between_device(
             device, "vkGetMemoryHostPointerPropertiesEXT");
     struct pages *pages = pages_make(-1, PAGE);
     VkMemoryHostPointerPropertiesEXT p = {
@@ -328,7 +323,7 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_device(VkPhysicalDevice gpu,
     return result;
 }
 
-// ---- what a loader asks a driver ------------------------------------------
+// ---- what is taken over --------------------------------------------------
 
 #define OURS(command, function)                                                                    \
     {                                                                                              \
@@ -353,18 +348,10 @@ static const struct {
     OURS(vkCreateImage, create_image),
 };
 
-// Also by the names that commands had before they were core.
-static bool same_command(const char *name, const char *asked)
-{
-    const size_t length = strlen(name);
-    return strncmp(name, asked, length) == 0 &&
-           (!asked[length] || strcmp(asked + length, "KHR") == 0);
-}
-
-static PFN_vkVoidFunction wrap(const char *name, PFN_vkVoidFunction real)
+PFN_vkVoidFunction between_wrap(const char *name, PFN_vkVoidFunction real)
 {
     for (size_t i = 0; real && i < sizeof(ours) / sizeof(ours[0]); i++) {
-        if (same_command(ours[i].name, name)) {
+        if (between_same(ours[i].name, name)) {
             *ours[i].real = real;
             return ours[i].function;
         }
@@ -372,48 +359,7 @@ static PFN_vkVoidFunction wrap(const char *name, PFN_vkVoidFunction real)
     return real;
 }
 
-static PFN_vkVoidFunction device_proc(VkDevice device, const char *name)
-{
-    if (strcmp(name, "vkGetDeviceProcAddr") == 0)
-        return (PFN_vkVoidFunction)device_proc;
-    return wrap(name, real_device_proc(device, name));
-}
-
-EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vk_icdGetInstanceProcAddr(VkInstance instance,
-                                                                          const char *name)
-{
-    const PFN_vkVoidFunction real = real_instance_proc(instance, name);
-    if (real && strcmp(name, "vkGetInstanceProcAddr") == 0)
-        return (PFN_vkVoidFunction)vk_icdGetInstanceProcAddr;
-    if (real && strcmp(name, "vkGetDeviceProcAddr") == 0) {
-        real_device_proc = (PFN_vkGetDeviceProcAddr)real;
-        return (PFN_vkVoidFunction)device_proc;
-    }
-    return wrap(name, real);
-}
-
-EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vk_icdGetPhysicalDeviceProcAddr(VkInstance instance,
-                                                                                const char *name)
-{
-    return real_physical_device_proc ? wrap(name, real_physical_device_proc(instance, name)) : NULL;
-}
-
-EXPORT VKAPI_ATTR VkResult VKAPI_CALL vk_icdNegotiateLoaderICDInterfaceVersion(uint32_t *version)
-{
-    return real_negotiate(version);
-}
-
 __attribute__((constructor)) static void start(void)
 {
-    const char *driver = getenv("EXPORTS_DRIVER");
-    void *library = driver ? dlopen(driver, RTLD_NOW | RTLD_LOCAL) : NULL;
-    if (!library) {
-        fprintf(stderr, "exports: %s\n", driver ? dlerror() : "EXPORTS_DRIVER names no driver");
-        return;
-    }
-    real_instance_proc = (PFN_vkGetInstanceProcAddr)dlsym(library, "vk_icdGetInstanceProcAddr");
-    real_physical_device_proc =
-        (PFN_GetPhysicalDeviceProcAddr)dlsym(library, "vk_icdGetPhysicalDeviceProcAddr");
-    real_negotiate = (PFN_vkNegotiateLoaderICDInterfaceVersion)dlsym(
-        library, "vk_icdNegotiateLoaderICDInterfaceVersion");
+    between_open("exports", "EXPORTS_DRIVER");
 }

@@ -12,7 +12,6 @@
 //
 // Commands that return a VkResult and take up to eight integers or pointers can be named. All of
 // them are passed on as eight words, which is right on the 64-bit machines that tests run on.
-#include <dlfcn.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,10 +20,10 @@
 #include <string.h>
 #include <time.h>
 
-#include <vulkan/vk_icd.h>
 #include <vulkan/vulkan.h>
 
-#define EXPORT __attribute__((visibility("default")))
+#include "between.h"
+
 #define MAX_RULES 32
 #define MAX_COMMANDS 64
 
@@ -53,10 +52,6 @@ static unsigned rule_count;
 static struct command commands[MAX_COMMANDS];
 static unsigned command_count;
 static atomic_bool lost;
-static PFN_vkGetInstanceProcAddr real_get_instance_proc;
-static PFN_GetPhysicalDeviceProcAddr real_get_physical_device_proc;
-static PFN_vkGetDeviceProcAddr real_get_device_proc;
-static PFN_vkNegotiateLoaderICDInterfaceVersion real_negotiate;
 
 static const char *const losers[] = {
     "vkQueueSubmit",
@@ -140,17 +135,7 @@ static void add_rule(const char *text)
 
 __attribute__((constructor)) static void start(void)
 {
-    const char *driver = getenv("PLAN_DRIVER");
-    void *library = driver ? dlopen(driver, RTLD_NOW | RTLD_LOCAL) : NULL;
-    if (!library)
-        fatal(driver ? dlerror() : "PLAN_DRIVER names no driver");
-    real_get_instance_proc = (PFN_vkGetInstanceProcAddr)dlsym(library, "vk_icdGetInstanceProcAddr");
-    real_get_physical_device_proc =
-        (PFN_GetPhysicalDeviceProcAddr)dlsym(library, "vk_icdGetPhysicalDeviceProcAddr");
-    real_negotiate = (PFN_vkNegotiateLoaderICDInterfaceVersion)dlsym(
-        library, "vk_icdNegotiateLoaderICDInterfaceVersion");
-    if (!real_get_instance_proc || !real_negotiate)
-        fatal("PLAN_DRIVER is no Vulkan driver");
+    between_open("plan", "PLAN_DRIVER");
     const char *plan = getenv("PLAN");
     char *copy = strdup(plan ? plan : ""), *rest = NULL;
     for (char *text = strtok_r(copy, ";\n", &rest); text; text = strtok_r(NULL, ";\n", &rest)) {
@@ -161,14 +146,6 @@ __attribute__((constructor)) static void start(void)
 }
 
 // ---- calls ----------------------------------------------------------------
-
-static bool same_command(const char *planned, const char *called)
-{
-    const size_t length = strlen(planned);
-    const char *suffix = called + length;
-    return strncmp(planned, called, length) == 0 &&
-           (!*suffix || strcmp(suffix, "KHR") == 0 || strcmp(suffix, "EXT") == 0);
-}
 
 static bool may_lose(const char *name)
 {
@@ -185,7 +162,7 @@ static bool decide(const char *name, VkResult *result)
     bool decided = false;
     for (unsigned i = 0; i < rule_count; i++) {
         struct rule *rule = &rules[i];
-        if (!same_command(rule->command, name))
+        if (!between_same(rule->command, name))
             continue;
         const unsigned long call = atomic_fetch_add(&rule->calls, 1) + 1;
         if (call < rule->first || call > rule->last)
@@ -237,11 +214,11 @@ ALL(CALL)
 #define NAME(n) call_##n,
 static const command_function calls[MAX_COMMANDS] = {ALL(NAME)};
 
-static PFN_vkVoidFunction wrap(const char *name, PFN_vkVoidFunction real)
+PFN_vkVoidFunction between_wrap(const char *name, PFN_vkVoidFunction real)
 {
     bool wanted = false, losing = false;
     for (unsigned i = 0; i < rule_count; i++) {
-        wanted |= same_command(rules[i].command, name);
+        wanted |= between_same(rules[i].command, name);
         losing |= rules[i].what == LOSE;
     }
     if (!real || (!wanted && !(losing && may_lose(name))))
@@ -256,38 +233,4 @@ static PFN_vkVoidFunction wrap(const char *name, PFN_vkVoidFunction real)
         commands[command_count++].name = strdup(name);
     atomic_store(&commands[number].real, (command_function)real);
     return (PFN_vkVoidFunction)calls[number];
-}
-
-// ---- what a loader asks a driver ------------------------------------------
-
-static PFN_vkVoidFunction get_device_proc(VkDevice device, const char *name)
-{
-    if (strcmp(name, "vkGetDeviceProcAddr") == 0)
-        return (PFN_vkVoidFunction)get_device_proc;
-    return wrap(name, real_get_device_proc(device, name));
-}
-
-EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vk_icdGetInstanceProcAddr(VkInstance instance,
-                                                                          const char *name)
-{
-    const PFN_vkVoidFunction real = real_get_instance_proc(instance, name);
-    if (real && strcmp(name, "vkGetInstanceProcAddr") == 0)
-        return (PFN_vkVoidFunction)vk_icdGetInstanceProcAddr;
-    if (real && strcmp(name, "vkGetDeviceProcAddr") == 0) {
-        real_get_device_proc = (PFN_vkGetDeviceProcAddr)real;
-        return (PFN_vkVoidFunction)get_device_proc;
-    }
-    return wrap(name, real);
-}
-
-EXPORT VKAPI_ATTR PFN_vkVoidFunction VKAPI_CALL vk_icdGetPhysicalDeviceProcAddr(VkInstance instance,
-                                                                                const char *name)
-{
-    return real_get_physical_device_proc ? wrap(name, real_get_physical_device_proc(instance, name))
-                                         : NULL;
-}
-
-EXPORT VKAPI_ATTR VkResult VKAPI_CALL vk_icdNegotiateLoaderICDInterfaceVersion(uint32_t *version)
-{
-    return real_negotiate(version);
 }
