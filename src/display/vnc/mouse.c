@@ -1,5 +1,6 @@
 #include "display/vnc/mouse.h"
 
+#include "display/vnc/extension.h"
 #include "display/vnc/keys.h"
 #include "link/display_messages.h"
 
@@ -8,24 +9,7 @@ enum { ZERO = 0x7fff };
 
 static bool tell(const struct vnc_mouse *mouse, rfbClientPtr client)
 {
-    // An update with one empty rectangle, whose x says that places are meant.
-    const uint8_t update[16] = {rfbFramebufferUpdate,
-                                0,
-                                0,
-                                1,
-                                0,
-                                !mouse->captured,
-                                0,
-                                0,
-                                0,
-                                0,
-                                0,
-                                0,
-                                0xff,
-                                0xff,
-                                0xfe,
-                                0xff}; // −257
-    return rfbWriteExact(client, (const char *)update, sizeof(update)) > 0;
+    return vnc_extension_confirm(client, VNC_QEMU_MOUSE, !mouse->captured); // 1: places are meant
 }
 
 static void capture(struct vnc_mouse *mouse, rfbClientPtr client, bool captured)

@@ -11,8 +11,6 @@
 
 #include "display/vnc/message.h"
 
-#define VNC_QEMU_MOUSE (-257) // pseudo-encoding: the viewer can tell of motion
-
 // Private. All begins as 0.
 struct vnc_mouse {
     uint32_t devices; // of the guest, as in struct link_display_setup

@@ -14,6 +14,7 @@
 #include "base/log.h"
 #include "display/vnc/clipboard.h"
 #include "display/vnc/cursor.h"
+#include "display/vnc/extension.h"
 #include "display/vnc/keyboard.h"
 #include "display/vnc/message.h"
 #include "display/vnc/mouse.h"
@@ -32,7 +33,6 @@ enum {
     CLIENT_WAIT_MS = 10000, // without a byte, in the middle of a message either way
     EVENTS = 64,            // messages of the viewer before it is shown something again
     HELD_MESSAGES = 64,
-    QEMU_KEYS = -258, // pseudo-encoding: key events that name the key
     QEMU_MESSAGE = 255,
 };
 
@@ -391,14 +391,11 @@ static rfbBool check_password(rfbClientPtr client, const char *response, int len
     return FALSE;
 }
 
-// QEMU's extension for keys is confirmed by an empty rectangle with its number.
 static rfbBool enable(rfbClientPtr client, void **data, int encoding)
 {
-    static const uint8_t answer[16] = {
-        rfbFramebufferUpdate, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 0xfe, 0xfe}; // −258
     if (encoding == VNC_QEMU_MOUSE)
         return vnc_mouse_enable(&session_of(client)->mouse, client);
-    return encoding == QEMU_KEYS && rfbWriteExact(client, (const char *)answer, sizeof(answer)) > 0;
+    return encoding == VNC_QEMU_KEYS && vnc_extension_confirm(client, encoding, 0);
 }
 
 static rfbBool take_key(rfbClientPtr client, void *data, const rfbClientToServerMsg *message)
@@ -447,7 +444,7 @@ static bool has_more(rfbClientPtr client)
 
 static bool open_screen(struct session *session)
 {
-    static int encodings[] = {QEMU_KEYS, VNC_QEMU_MOUSE, 0};
+    static int encodings[] = {VNC_QEMU_KEYS, VNC_QEMU_MOUSE, 0};
     static rfbProtocolExtension qemu = {
         .pseudoEncodings = encodings, .enablePseudoEncoding = enable, .handleMessage = take_key};
     rfbLog = rfbErr = library_log;
