@@ -137,9 +137,7 @@ struct gpu_device *gpu_device_create(struct os_loop *loop, const struct gpu_opti
     device->loop = loop;
     device->options = *options;
     device->front = *front;
-    // Each context's worker has a descriptor for each of its resources, and as many as we.
-    if (device->options.max_resources > renderers_descriptors())
-        device->options.max_resources = renderers_descriptors();
+    device->options.max_resources = renderers_resources(device->options.max_resources);
     device->uuid_seed = os_now_ns() * 0x9e3779b97f4a7c15u ^ (uint64_t)getpid() << 32;
     list_init(&device->listeners);
     list_init(&device->live);

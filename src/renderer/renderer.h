@@ -56,6 +56,13 @@ void renderers_destroy(struct renderers *renderers);
 // How many descriptors contexts may have in this process, whatever they are for; the rest is for
 // the process itself.
 uint32_t renderers_descriptors(void);
+// How many of `wanted` resources a context may have: its worker has a descriptor for each, and as
+// many descriptors as this process.
+static inline uint32_t renderers_resources(uint32_t wanted)
+{
+    uint32_t most = renderers_descriptors();
+    return wanted < most ? wanted : most;
+}
 // What this process holds for nobody's context is counted here. Owns: the renderers.
 struct renderer_account *renderers_account(struct renderers *renderers);
 

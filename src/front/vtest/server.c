@@ -12,7 +12,8 @@
 #include "os/socket.h"
 #include "wire/capset.h"
 
-enum { MAX_CALLERS = 256 };
+// Connections without a context yet: so many, or a part of the descriptors.
+enum { MAX_CALLERS = 256, CALLERS_PART = 6 };
 
 _Static_assert(sizeof(((struct vtest_server *)0)->capset) == WIRE_CAPSET_SIZE, "capset");
 
@@ -38,11 +39,9 @@ struct vtest_server *vtest_server_create(struct os_loop *loop, struct link_pool 
     set_default(&server->options.max_fences, 16384);
     set_default(&server->options.max_rings, RENDERER_MAX_RINGS);
     set_default(&server->options.max_queued_bytes, RENDERER_ENOUGH_QUEUED);
-    // Each client's worker has a descriptor for each of its resources, and as many as we.
-    uint32_t descriptors = renderers_descriptors();
-    if (server->options.max_resources > descriptors)
-        server->options.max_resources = descriptors;
-    server->max_callers = descriptors / 6 + 1 < MAX_CALLERS ? descriptors / 6 + 1 : MAX_CALLERS;
+    server->options.max_resources = renderers_resources(server->options.max_resources);
+    uint32_t callers = renderers_descriptors() / CALLERS_PART + 1;
+    server->max_callers = callers < MAX_CALLERS ? callers : MAX_CALLERS;
     server->listener = -1;
     wire_capset(server->capset);
     server->renderers = renderers_create(
