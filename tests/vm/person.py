@@ -154,18 +154,7 @@ def resizes(rounds):
 
 def servers(machine):
     """Process numbers of the machine's VNC server."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                arguments = f.read().split(b"\0")
-            with open(f"/proc/{pid}/stat", "rb") as f:
-                parent = int(f.read().rsplit(b")", 1)[1].split()[1])
-        except OSError:
-            continue
-        if parent == machine.process.pid and b"--listen" in arguments:
-            found.append(int(pid))
-    return found
+    return [pid for pid, arguments in vm.children_of(machine.process.pid) if b"--listen" in arguments]
 
 
 def killed(_natives, machine):
