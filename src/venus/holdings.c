@@ -86,8 +86,7 @@ void venus_holdings_count(struct venus_context *context)
 void venus_holdings_look(struct venus_context *context, uint64_t now)
 {
     struct venus_holdings *holdings = &context->holdings;
-    if (now - atomic_load_explicit(&holdings->looked_ns, memory_order_relaxed) <= PAUSE_NS ||
-        !context->ledger.page || !is_due(&holdings->looked_ns, now, PAUSE_NS))
+    if (!context->ledger.page || !is_due(&holdings->looked_ns, now, PAUSE_NS))
         return;
     count_private(context);
     if (context->host->card_memory && is_due(&holdings->looked_at_card_ns, now, CARD_PAUSE_NS))

@@ -44,10 +44,10 @@ static void answer_wait(struct vtest_client *client, const struct vtest_sync_val
         timeout_ms == UINT32_MAX ? UINT64_MAX : os_now_ns() + timeout_ms * 1000000ull;
     if (pending && !vtest_wait_add(&client->syncs, values, count, any, deadline, &notifier)) {
         os_notifier_finish(&notifier);
-        uint32_t count = client->syncs.wait_count;
+        uint32_t waits = client->syncs.wait_count;
         vtest_client_fail(
-            client, "more than %u pending waits%s", count,
-            count < client->server->options.max_waits ? ": there are no descriptors for it" : "");
+            client, "more than %u pending waits%s", waits,
+            waits < client->server->options.max_waits ? ": there are no descriptors for it" : "");
         return;
     }
     vtest_client_reply(client, VTEST_SYNC_WAIT, NULL, 0);
