@@ -14,6 +14,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "vtest"))
 import bed  # noqa: E402
 import cases  # noqa: E402
+import hostile  # noqa: E402
 import input as input_devices  # noqa: E402
 
 
@@ -31,12 +32,12 @@ def expect(ok, what):
 
 
 PROGRAMS = ["compute", "offscreen", "sync", "memory", "threads", "interop", "hostcopy", "heap", "rays", "meshes", "blobs"]
-PROGRAMS += ["draws", "large", "lives"]
+PROGRAMS += ["draws", "large", "lives", "beside"]
 
 
 def program_paths():
     paths = [os.path.join(bed.BUILD, "tests/programs", name) for name in PROGRAMS]
-    paths.append(os.path.join(bed.BUILD, "guest/hesper-icd.so"))
+    paths += [os.path.join(bed.BUILD, "guest/hesper-icd.so"), hostile.PROGRAM]
     return [path for path in paths if os.path.exists(path)]
 
 
@@ -273,6 +274,7 @@ LIFE = {
     "rebinds": (rebinds, 20, 2),
     "reboots": (reboots, 20, 2),
     "input": (input_devices.trial, 50, 5),
+    "hostile": (lambda seconds: hostile.trial(expect, seconds), 120, 4),
 }
 # Other machines than most, one each: options of `hesper run`, what QEMU may write, what is tried.
 OTHERS = {

@@ -86,8 +86,8 @@ class Channel:
         self.socket.close()
 
 
-def children_of(parent):
-    """(number, arguments) of a process's children, in the order in which they were started."""
+def children_of(parent, field=1):
+    """(number, arguments) of a process's children, in the order in which they were started. Field 3: of a session."""
     found = []
     for pid in filter(str.isdigit, os.listdir("/proc")):
         try:
@@ -97,7 +97,7 @@ def children_of(parent):
                 fields = f.read().rsplit(b")", 1)[1].split()
         except OSError:
             continue
-        if int(fields[1]) == parent:
+        if int(fields[field]) == parent and fields[0] != "Z":
             found.append((int(fields[19]), int(pid), arguments))
     return [(pid, arguments) for _, pid, arguments in sorted(found)]
 
@@ -260,6 +260,16 @@ class Vm:
             return self.process.returncode
         self.send("poweroff -f")
         return self.process.wait(300)
+
+    def left(self):
+        """What is there of a machine that has ended: processes, files."""
+        deadline = time.monotonic() + 20
+        while (of_it := children_of(self.process.pid, 3)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        name = f"hesper-{self.process.pid}"
+        folders = {"/dev/shm", "/tmp", *filter(None, map(os.environ.get, ("XDG_RUNTIME_DIR", "TMPDIR")))}
+        files = [os.path.join(folder, n) for folder in folders for n in os.listdir(folder)]
+        return of_it + [file for file in files if re.match(name + r"\b", os.path.basename(file))]
 
     def close(self):
         for channel in (self.agent, self.monitor):
