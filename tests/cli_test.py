@@ -1030,7 +1030,7 @@ else:
         ):
             status, _, err = self.run_machine("--kernel", self.kernel, "--ssh-key", path)
             self.assertEqual(status, 1)
-            self.assertRegex(err, f"^hesper: error: run: --ssh-key: .*{what}.*\n$")
+            self.assertRegex(err, f"^hesper: error: --ssh-key: .*{what}.*\n$")
 
     def test_firmware_that_is_not_there(self):
         status, _, err = self.run_machine("--kernel", self.kernel, "--firmware", "/nowhere")
@@ -1173,6 +1173,23 @@ else:
         slots = [v.rpartition(",bus=pcie.0,addr=")[2] for v in values if ",bus=" in v]
         self.assertEqual(slots, ["0x15", "0x16", "0x17", "0x19"])  # libvirt gives away what it knows of, and no others
         self.assertEqual([v.partition(",bus=")[0] for v in values], [l.partition(",addr=")[0] for l in lines[lines.index("-chardev"):]])
+
+    def test_qemu_args_hand_over_what_a_machine_of_run_has(self):
+        key = self.make("key.pub", "ssh-ed25519 AAAA it's <a>, & \"b\"\nssh-rsa BBBB c\n")
+        options = ["--ssh-key", key, "--guest-gl", "zink"]
+        expected = self.values(self.told("--kernel", self.kernel, *options), "-fw_cfg")
+        self.assertEqual(len(expected), 2)
+        common = ["qemu-args", "--socket", self.path("gpu"), "--qemu", self.qemu, "--placer", PLACER, *options, "--format"]
+        shell = self.hesper(*common, "shell")[1]
+        argv = subprocess.run(["sh", "-c", "printf '%s\\0' " + shell], capture_output=True, text=True).stdout.split("\0")
+        self.assertEqual(self.values(argv, "-fw_cfg"), expected)
+        libvirt = self.hesper(*common, "libvirt")[1]
+        tree = xml.etree.ElementTree.fromstring(f"<d xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'>{libvirt}</d>")
+        argv = [e.get("value") for e in tree.iter("{http://libvirt.org/schemas/domain/qemu/1.0}arg")]
+        self.assertEqual(self.values(argv, "-fw_cfg"), expected)
+        status, out, err = self.hesper(*common, "lines")
+        self.assertEqual((status, out), (1, ""))
+        self.assertRegex(err, "^hesper: error: qemu-args: .*several lines.*\n$")
 
     def test_vfio_user(self):
         path = self.path('a "socket"')

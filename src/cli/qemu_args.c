@@ -8,6 +8,8 @@
 #include "cli/cli.h"
 #include "cli/device/seat.h"
 #include "cli/machine/clipboard.h"
+#include "cli/machine/guest.h"
+#include "cli/machine/share.h"
 #include "cli/option/values.h"
 #include "cli/qemu/qemu.h"
 
@@ -38,6 +40,8 @@ struct wanted {
     uint64_t memory;
     struct cli_seat seat;
     bool clipboard;
+    struct cli_guest guest;
+    int guest_gl;
     enum cli_front front;
     enum cli_arguments_format format;
 };
@@ -49,6 +53,9 @@ static const struct option_row rows[] = {
     {"input", "LIST", "as of 'hesper serve' [keyboard,pointer,mouse]",
      OPTION_TAKE(struct wanted, seat, cli_seat_parse)},
     {"clipboard", NULL, "as of 'hesper serve'", OPTION_FLAG(struct wanted, clipboard)},
+    {"ssh-key", "FILE", "as of 'hesper run'", OPTION_TEXT(struct wanted, guest.ssh_key)},
+    {"guest-gl", "zink|off", "as of 'hesper run' [off]",
+     OPTION_CHOICE(struct wanted, guest_gl, cli_guest_gl)},
     {"front", "FRONT",
      "vhost-user, vfio-user, or auto: vhost-user, or vfio-user for a QEMU that lacks what that "
      "needs [auto]",
@@ -63,6 +70,19 @@ static const struct option_row rows[] = {
      OPTION_TEXT(struct wanted, placer)},
     {0},
 };
+
+// Whether each argument fits what a format has for it.
+static bool fits(const struct cli_arguments *arguments, enum cli_arguments_format format)
+{
+    for (size_t i = 0; format == CLI_FORMAT_LINES && i < arguments->count; i++) {
+        if (!strchr(arguments->items[i], '\n'))
+            continue;
+        log_error("qemu-args: what --ssh-key and --guest-gl need has several lines: --format lines "
+                  "cannot print it, shell and libvirt can");
+        return false;
+    }
+    return true;
+}
 
 int cli_qemu_args(int argc, char **argv)
 {
@@ -94,6 +114,7 @@ int cli_qemu_args(int argc, char **argv)
         address.slot = LIBVIRT_SLOT;
     }
     wanted.seat.front = qemu.front;
+    wanted.guest.gl = wanted.guest_gl;
     if (wanted.format != CLI_FORMAT_LIBVIRT) // libvirt says this itself
         cli_qemu_add_memory(&arguments, wanted.memory, false);
     cli_qemu_add_gpu(&arguments, &qemu, &address);
@@ -102,10 +123,12 @@ int cli_qemu_args(int argc, char **argv)
     if (wanted.clipboard)
         cli_clipboard_add(&arguments, wanted.socket, address.bus,
                           wanted.format == CLI_FORMAT_LIBVIRT ? LIBVIRT_SLOT - 1 : 0);
-    bool failed = arguments.failed;
-    if (failed) {
+    bool failed = !cli_guest_add(&wanted.guest, &(struct cli_shares){0}, &arguments) ||
+                  !fits(&arguments, wanted.format);
+    if (arguments.failed) {
         log_error("out of memory");
-    } else {
+        failed = true;
+    } else if (!failed) {
         if (wanted.format == CLI_FORMAT_LIBVIRT)
             fputs(libvirt_head, stdout);
         cli_arguments_print(&arguments, wanted.format);

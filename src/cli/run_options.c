@@ -74,8 +74,6 @@ static bool add_usb(const char *label, const char *text, void *to)
            cli_usb_parse(&machine->usb[machine->usb_count++], text);
 }
 
-static const char *const guest_gl[] = {"off", "zink", NULL};
-
 static const struct option_row rows[] = {
     {"disk", "FILE[,readonly]",
      "a disk, qcow2 or raw; may be repeated. FILE,size=20G makes it, if it is not there",
@@ -117,7 +115,7 @@ static const struct option_row rows[] = {
      OPTION_TEXT(struct cli_run_options, machine.guest.ssh_key)},
     {"guest-gl", "zink|off",
      "zink: such a guest draws OpenGL by Vulkan, without a file in it [zink]",
-     OPTION_CHOICE(struct cli_run_options, guest_gl, guest_gl)},
+     OPTION_CHOICE(struct cli_run_options, guest_gl, cli_guest_gl)},
     {"serial", "DEVICE", "where the serial console is: stdio, none, file:NAME, ... [stdio]",
      OPTION_TEXT(struct cli_run_options, machine.serial)},
     {"screenshot", "FILE", "what the screen shows at the end, as PNG",

@@ -11,6 +11,8 @@
 
 enum { MAX_KEYS = 16384 }; // bytes
 
+const char *const cli_guest_gl[] = {"off", "zink", NULL};
+
 // Lines of tmpfiles.d(5). The texts lie in /run and go with the machine; what stays on the guest's
 // disk are links to them, which lead nowhere when it starts without them. Files that a person has
 // put there stay as they are.
@@ -43,14 +45,14 @@ static bool read_keys(const char *path, char keys[MAX_KEYS])
     if (fd >= 0)
         close(fd);
     if (size < 0) {
-        log_error("run: --ssh-key: cannot read '%s': %s", path, strerror(error));
+        log_error("--ssh-key: cannot read '%s': %s", path, strerror(error));
         return false;
     }
     bool text = size > 0 && size < MAX_KEYS && !memchr(keys, 0, (size_t)size);
     keys[text ? size : 0] = 0;
     if (text && !strstr(keys, "PRIVATE KEY"))
         return true;
-    log_error("run: --ssh-key: '%s' does not hold public keys; ssh-keygen writes them to a file "
+    log_error("--ssh-key: '%s' does not hold public keys; ssh-keygen writes them to a file "
               "that ends in .pub",
               path);
     return false;

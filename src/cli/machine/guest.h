@@ -9,6 +9,9 @@
 
 struct cli_shares;
 
+// Values of --guest-gl: what `gl` is for each.
+extern const char *const cli_guest_gl[];
+
 struct cli_guest {
     bool gl;             // OpenGL is zink: what docs/desktop.md has a person write
     const char *ssh_key; // file: public keys that may log in as root; NULL: none

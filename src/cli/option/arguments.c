@@ -87,6 +87,9 @@ static void print_for_xml(const char *text)
         case '\'':
             fputs("&apos;", stdout);
             break;
+        case '\n': // as it is, it would be read as a space
+            fputs("&#10;", stdout);
+            break;
         default:
             putchar(*text);
         }
