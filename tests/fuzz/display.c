@@ -8,6 +8,7 @@
 
 #define BANK_SIZE 65536 // a machine per input: small
 #include "../unit/gpu/machine.c"
+#include "../unit/gpu/workers.c"
 #include "display/display.h"
 #include "front/display/display_front.h"
 #include "gpu/output.h"

@@ -1,8 +1,5 @@
 // The device under a hostile guest, hostile workers and a front that fails: bytes are a script of
 // what they do.
-//
-// Numbers of commands are drawn so that ids meet: most are small, some are pages, some are
-// anything.
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,210 +8,33 @@
 #define BANK_SIZE 65536 // a machine per input: small
 #include "../unit/gpu/machine.c"
 #include "../unit/gpu/snapshot.h"
+#include "../unit/gpu/workers.c"
+#define MEMORY_BASE BANK_BASE
+#define MEMORY_SIZE (BANKS * BANK_SIZE)
 #include "base/log.h"
 #include "gpu/output.h"
+#include "gpu_requests.h"
 #include "os/os.h"
 #include "os/shm.h"
 
-struct script {
-    const uint8_t *at, *end;
-};
-
-static uint8_t byte(struct script *script)
-{
-    return script->at < script->end ? *script->at++ : 0;
-}
-
-static uint32_t word(struct script *script)
-{
-    uint8_t kind = byte(script);
-    if (kind < 0xc0)
-        return kind & 15;
-    if (kind < 0xe0)
-        return (uint32_t)(kind & 31) << 12;
-    if (kind < 0xf0)
-        return 1u << (kind & 15) << (byte(script) & 15);
-    if (kind < 0xf8) {
-        uint32_t value = 0;
-        for (int i = 0; i < 4; i++)
-            value = value << 8 | byte(script);
-        return value;
-    }
-    return UINT32_MAX - (kind & 7);
-}
-
-static uint32_t format(struct script *script)
-{
-    static const uint8_t known[] = {1, 2, 3, 4, 67, 68, 121, 134};
-    uint8_t which = byte(script);
-    return which < 200 ? known[which % 8] : which;
-}
-
-// Addresses of guest memory, mostly.
-static uint64_t address(struct script *script)
-{
-    uint8_t kind = byte(script);
-    if (kind < 0xf0)
-        return BANK_BASE + (uint64_t)kind * (BANKS * BANK_SIZE / 0xf0) +
-               (kind & 1 ? word(script) & 4095 : 0);
-    return (uint64_t)word(script) << 32 | word(script);
-}
-
 static void command(struct machine *machine, struct script *script)
 {
-    static const uint32_t types[] = {
-        GPU_CMD_RESOURCE_CREATE_2D,
-        GPU_CMD_RESOURCE_UNREF,
-        GPU_CMD_SET_SCANOUT,
-        GPU_CMD_RESOURCE_FLUSH,
-        GPU_CMD_TRANSFER_TO_HOST_2D,
-        GPU_CMD_RESOURCE_ATTACH_BACKING,
-        GPU_CMD_RESOURCE_DETACH_BACKING,
-        GPU_CMD_RESOURCE_CREATE_BLOB,
-        GPU_CMD_SET_SCANOUT_BLOB,
-        GPU_CMD_CTX_CREATE,
-        GPU_CMD_CTX_DESTROY,
-        GPU_CMD_CTX_ATTACH_RESOURCE,
-        GPU_CMD_CTX_DETACH_RESOURCE,
-        GPU_CMD_SUBMIT_3D,
-        GPU_CMD_RESOURCE_MAP_BLOB,
-        GPU_CMD_RESOURCE_UNMAP_BLOB,
-        GPU_CMD_GET_DISPLAY_INFO,
-        GPU_CMD_GET_CAPSET_INFO,
-        GPU_CMD_GET_CAPSET,
-        GPU_CMD_GET_EDID,
-        GPU_CMD_RESOURCE_ASSIGN_UUID,
-        GPU_CMD_UPDATE_CURSOR,
-        GPU_CMD_MOVE_CURSOR,
-    };
-    union {
-        uint32_t words[200];
-        struct gpu_create_blob create_blob;
-        struct gpu_attach_backing attach;
-        struct gpu_set_scanout_blob scanout_blob;
-        struct gpu_create_2d create_2d;
-    } body = {{0}};
-    uint32_t type = types[byte(script) % (sizeof(types) / sizeof(types[0]))];
-    uint8_t shape = byte(script);
-    machine->header.flags = shape & 3;
-    machine->header.ctx_id = byte(script) % 6;
-    machine->header.ring_idx = byte(script) % 66;
+    struct request request = some_request(script);
+    machine->header = request.header;
     machine->header.fence_id = machine->completions + 1;
-    size_t words = 0, entries_at = 0;
-    uint32_t entries = 0;
-    switch (type) {
-    case GPU_CMD_RESOURCE_CREATE_2D:
-        body.create_2d =
-            (struct gpu_create_2d){word(script), format(script), word(script), word(script)};
-        words = 4;
-        break;
-    case GPU_CMD_RESOURCE_ATTACH_BACKING:
-        entries = byte(script) % 40;
-        body.attach = (struct gpu_attach_backing){word(script), entries};
-        entries_at = words = 2;
-        break;
-    case GPU_CMD_RESOURCE_CREATE_BLOB: {
-        uint8_t what = byte(script);
-        body.create_blob =
-            (struct gpu_create_blob){.resource_id = word(script), .size = word(script)};
-        if (what & 0x80)
-            body.create_blob.size <<= 12;
-        if (what & 0x40) { // any combination
-            body.create_blob.blob_mem = byte(script) % 4;
-            body.create_blob.blob_flags = byte(script) % 9;
-            body.create_blob.blob_id = word(script);
-            entries = byte(script) % 40;
-        } else if (what & 0x20) { // shared memory
-            body.create_blob.blob_mem = GPU_BLOB_MEM_HOST3D;
-            body.create_blob.blob_flags = GPU_BLOB_MAPPABLE;
-        } else if (what & 0x10) { // memory of the context
-            body.create_blob.blob_mem = GPU_BLOB_MEM_HOST3D;
-            body.create_blob.blob_flags = what & 7;
-            body.create_blob.blob_id = 1;
-        } else { // guest pages
-            body.create_blob.blob_mem = GPU_BLOB_MEM_GUEST;
-            entries = what & 15;
-        }
-        body.create_blob.nr_entries = entries;
-        entries_at = words = 8;
-        break;
-    }
-    case GPU_CMD_RESOURCE_MAP_BLOB: {
-        uint64_t offset = (uint64_t)byte(script) << 12;
-        body.words[0] = word(script);
-        if (shape & 4)
-            offset = word(script);
-        memcpy(&body.words[2], &offset, sizeof(offset));
-        words = 4;
-        break;
-    }
-    case GPU_CMD_SUBMIT_3D:
-        body.words[0] = shape & 4 ? word(script) : (uint32_t)(byte(script) & 7) * 4;
-        words = 2 + byte(script) % 40;
-        break;
-    case GPU_CMD_TRANSFER_TO_HOST_2D: // most of them fit
-        for (words = 0; words < 8; words++)
-            body.words[words] = shape & 4 ? word(script) : byte(script) & 3;
-        body.words[6] = word(script);
-        break;
-    case GPU_CMD_SET_SCANOUT_BLOB:
-        for (words = 0; words < 18; words++)
-            body.words[words] = shape & 4 ? word(script) : byte(script) & 15;
-        body.scanout_blob.format = format(script);
-        body.scanout_blob.scanout_id = byte(script) % 3;
-        if (!(shape & 4))
-            body.scanout_blob.strides[0] *= 16;
-        break;
-    case GPU_CMD_CTX_CREATE:
-        body.words[0] = word(script);
-        body.words[1] = shape & 4 ? 4 : word(script);
-        words = 18;
-        break;
-    default:
-        for (; words < 16; words++)
-            body.words[words] = word(script);
-        break;
-    }
-    for (uint32_t i = 0; i < entries; i++) {
-        struct gpu_memory_entry entry = {address(script), word(script) << (byte(script) & 7), 0};
-        memcpy(&body.words[entries_at + i * 4], &entry, sizeof(entry));
-        words += 4;
-    }
-    if (shape & 0x80) // cut off somewhere
-        words = words * (shape & 0x70) / 0x80;
-    machine->split = shape & 8 ? 1 + byte(script) : 0;
-    machine->room = shape & 0x30 ? ROOM : byte(script);
-    enum gpu_queue queue = type >= GPU_CMD_UPDATE_CURSOR ? GPU_CURSOR_QUEUE : GPU_CONTROL_QUEUE;
-    struct answer *answer = machine_ask(machine, queue, type, &body, words * 4);
+    machine->split = request.shape & 8 ? 1 + byte(script) : 0;
+    machine->room = request.shape & 0x30 ? ROOM : byte(script);
+    struct answer *answer =
+        machine_ask(machine, request.queue, request.header.type, &request.body, request.size);
     // The guest changes what it has sent.
     if (answer->request_size)
         answer->request[byte(script) % answer->request_size] ^= 1;
 }
 
-// An honest worker does what it was asked.
 static void serve(struct machine *machine, unsigned index)
 {
-    struct link_message message;
-    while (machine->pool.workers[index]->peer && worker_receive(machine, index, &message)) {
-        if (message.type == LINK_BLOB_EXPORT) {
-            const struct link_blob_export *export = (const void *)message.payload;
-            uint64_t page = machine->options.page_size,
-                     size = (export->size + page - 1) & ~(page - 1);
-            uint32_t resource = export->resource_id;
-            int fd = os_shm_create("fuzz", size + page);
-            worker_export(machine, index, resource, fd < 0 ? -ENOMEM : 0, fd, page, size);
-            if (fd >= 0)
-                close(fd);
-        } else if (message.type == LINK_SUBMIT) {
-            const struct link_submit *submit = (const void *)message.payload;
-            if (submit->fence_id)
-                worker_retire(machine, index, submit->ring_idx, submit->fence_id);
-        } else if (message.type == LINK_RESOURCE_ATTACH && machine->pool.slow) {
-            const struct link_resource_attach *attach = (const void *)message.payload;
-            if (attach->flags & LINK_ATTACH_ANSWER)
-                worker_attached(machine, index, attach->resource_id);
-        }
-    }
+    worker_serves(&machine->pool, index, machine->options.page_size);
+    machine_pump(machine);
 }
 
 static void worker(struct machine *machine, struct script *script)

@@ -1,6 +1,6 @@
 // libFuzzer target: a front end over vfio-user, a driver and a placer that say anything in any
 // order. The input is a list of actions.
-#include "machine.h"
+#include "reader.h"
 
 #include "front/vfio_user/private.h"
 
@@ -141,6 +141,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct input in = {data, data + size};
     struct machine m = {.always_fresh = true};
     create_machine(&m, vfio_user_create);
+    machine_aperture_set_placer(m.aperture, m.for_placer);
     placer_says_hello(&m, 8);
     turn(&m);
     say(&m, VFIO_USER_VERSION, 0, version, sizeof(version), NULL, 0);

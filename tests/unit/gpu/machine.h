@@ -1,15 +1,11 @@
-// A guest, a front and workers for tests of the device: no QEMU, no Vulkan, no process. machine.c
-// also stands in for link/worker.c: what the device sends to a worker goes through a real link over
-// a socket pair, whose other end the test holds.
+// A guest, a front and workers (workers.h) for tests of the device: no QEMU, no Vulkan, no process.
 #ifndef TESTS_GPU_MACHINE_H
 #define TESTS_GPU_MACHINE_H
 
 #include "gpu/gpu.h"
 #include "gpu/protocol.h"
-#include "link/context_messages.h"
-#include "link/link.h"
-#include "link/pool.h"
 #include "os/loop.h"
+#include "workers.h"
 
 // Guest memory: two banks that are neighbours for the guest and strangers on the host.
 enum { BANK_BASE = 0x100000, BANKS = 2 };
@@ -19,7 +15,7 @@ enum { BANK_BASE = 0x100000, BANKS = 2 };
 #define BANK_SEAM ((uint64_t)BANK_BASE + BANK_SIZE)
 #define BANK_END (BANK_SEAM + BANK_SIZE)
 
-enum { MAX_WORKERS = 256, MAX_PLACEMENTS = 4096, ROOM = 1200 };
+enum { MAX_PLACEMENTS = 4096, ROOM = 1200 };
 
 struct answer {
     struct answer *next;
@@ -38,22 +34,6 @@ struct placement {
 };
 
 enum place_mode { PLACE_AT_ONCE, PLACE_LATER, PLACE_REFUSED, PLACE_FAILS, PLACE_STOPPED };
-
-struct link_child {
-    struct link_pool *pool;
-    struct link *link; // the device's end; NULL: gone
-    struct link *peer; // the test's end: the worker
-    struct link_child_callbacks callbacks;
-    void *data;
-    bool released;
-};
-
-struct link_pool {
-    struct link_child *workers[MAX_WORKERS]; // in the order they were taken
-    unsigned count;
-    bool empty; // no worker can be started
-    bool slow;  // workers don't answer that they have shared memory: worker_attached does
-};
 
 struct machine {
     struct os_loop *loop;
