@@ -14,6 +14,9 @@
 #define RETRY_NS 1000000
 // A driver that refuses for so long in a row will not come round.
 #define MAX_RETRIES 10000
+// A guest that has not asked for so much longer than it lately did waits in another way: Mesa
+// before 26.2 looks at memory that the GPU writes.
+#define UNASKED 64
 
 // A host fence. Belongs to: the submission under way, `last`, and each request that waits for it.
 struct host_fence {
@@ -142,8 +145,10 @@ static struct host_fence *fence_get(struct venus_queue_waiter *waiter)
 // its own costs more; a guest that submits much before it waits needs only the last.
 static bool is_expected(struct venus_queue_waiter *waiter)
 {
-    const unsigned *lately = waiter->lately;
-    return ++waiter->since >= (lately[0] < lately[1] ? lately[0] : lately[1]);
+    const unsigned least = waiter->lately[waiter->lately[0] > waiter->lately[1]];
+    const unsigned most = waiter->lately[waiter->lately[0] <= waiter->lately[1]];
+    waiter->since += waiter->since < UINT32_MAX / 2;
+    return waiter->since >= least && waiter->since <= most + UNASKED;
 }
 
 VkFence venus_waiter_begin(struct venus_queue_waiter *waiter)

@@ -275,6 +275,23 @@ static void only_what_is_asked_about_has_a_fence(void **state)
     finish();
 }
 
+// A guest that looks at memory of its own pays for no fences; if it asks after all, it is answered.
+static void who_never_asks_has_no_fences(void **state)
+{
+    enum { MANY = 1000, FEW = 100 };
+    assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+    set_done(true);
+    for (uint64_t turn = 1; turn <= 3; turn++) {
+        for (unsigned i = 0; i < MANY; i++)
+            assert_int_equal(by_submit(), VK_SUCCESS);
+        assert_true(turn == 2 || host.fenced <= FEW); // after the first question it may ask again
+        venus_context_fence(&f.context, RING_IDX, turn);
+        expect_retired(turn, 1, 0);
+        host.fenced = 0;
+    }
+    finish();
+}
+
 static void without_even_one_there_is_no_device(void **state)
 {
     assert_int_equal(start(0), VK_ERROR_OUT_OF_HOST_MEMORY);
@@ -387,6 +404,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(fences_wait_for_their_work),
         cmocka_unit_test(a_driver_without_fences_makes_them_late),
         cmocka_unit_test(only_what_is_asked_about_has_a_fence),
+        cmocka_unit_test(who_never_asks_has_no_fences),
         cmocka_unit_test(without_even_one_there_is_no_device),
         cmocka_unit_test(a_driver_that_cannot_look_makes_them_late),
         cmocka_unit_test(no_work_is_done_at_once),
