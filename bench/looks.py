@@ -6,7 +6,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, os.path.join(ROOT, "tests/vtest"))
-import bed  # noqa: E402
+from processes import processes  # noqa: E402
 
 
 class Used(collections.namedtuple("Used", "cpu sleeps preempted faults")):
@@ -27,7 +27,7 @@ NOTHING = Used(0, 0, 0, 0)
 
 def descendants(root):
     """The process and all that it and its children have started."""
-    parents = bed.processes()
+    parents = {pid: process.parent for pid, process in processes().items()}
     found, more = set(), {root}
     while more:
         found |= more

@@ -13,6 +13,7 @@ import vm
 
 sys.path.insert(0, os.path.join(vm.bed.ROOT, "tests/vnc"))
 import rfb  # noqa: E402
+from processes import processes  # noqa: E402
 
 PATIENCE = 300
 
@@ -154,7 +155,7 @@ def resizes(rounds):
 
 def servers(machine):
     """Process numbers of the machine's VNC server."""
-    return [pid for pid, arguments in vm.children_of(machine.process.pid) if b"--listen" in arguments]
+    return [pid for pid, p in processes().items() if p.parent == machine.process.pid and "--listen" in p.arguments]
 
 
 def killed(_natives, machine):

@@ -21,6 +21,7 @@ import time
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(os.path.dirname(HERE), "vtest"))
 import bed  # noqa: E402
+from processes import children, processes  # noqa: E402
 
 FILES = os.path.join(bed.ROOT, "build/vm")
 # Guests are slow where their CPU is emulated, and slower where others are at work too. Nothing that goes well waits so
@@ -84,22 +85,6 @@ class Channel:
 
     def close(self):
         self.socket.close()
-
-
-def children_of(parent, field=1):
-    """(number, arguments) of a process's children, in the order in which they were started. Field 3: of a session."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", "rb") as f:
-                arguments = f.read().split(b"\0")
-            with open(f"/proc/{pid}/stat", "rb") as f:
-                fields = f.read().rsplit(b")", 1)[1].split()
-        except OSError:
-            continue
-        if int(fields[field]) == parent and fields[0] != "Z":
-            found.append((int(fields[19]), int(pid), arguments))
-    return [(pid, arguments) for _, pid, arguments in sorted(found)]
 
 
 class Vm:
@@ -226,15 +211,12 @@ class Vm:
 
     def workers(self):
         """Process numbers of the workers of this machine, in the order in which they were started."""
-        return [pid for pid, arguments in self.processes() if b"worker" in arguments[1:2]]
+        return children(self.process.pid, "worker")
 
     def children(self, name):
         """Process numbers of what this machine's hesper has started under that name, or one that begins like it."""
-        return [pid for pid, arguments in self.processes() if os.path.basename(arguments[0]).startswith(name.encode())]
-
-    def processes(self):
-        """(number, arguments) of the children of this machine's hesper, in the order in which they were started."""
-        return children_of(self.process.pid)
+        ours = {pid: p for pid, p in processes().items() if p.parent == self.process.pid}
+        return [pid for pid, p in ours.items() if os.path.basename("".join(p.arguments[:1])).startswith(name)]
 
     # --- the end -------------------------------------------------------------------------------------
 
@@ -264,7 +246,7 @@ class Vm:
     def left(self):
         """What is there of a machine that has ended: processes, files."""
         deadline = time.monotonic() + 20
-        while (of_it := children_of(self.process.pid, 3)) and time.monotonic() < deadline:
+        while (of_it := [p for p in processes().values() if p.session == self.process.pid]) and time.monotonic() < deadline:
             time.sleep(0.05)
         name = f"hesper-{self.process.pid}"
         folders = {"/dev/shm", "/tmp", *filter(None, map(os.environ.get, ("XDG_RUNTIME_DIR", "TMPDIR")))}

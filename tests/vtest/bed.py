@@ -22,6 +22,7 @@ BUILD = os.environ.get("HESPER_BUILD", os.path.join(ROOT, "build"))
 sys.path.insert(0, os.path.join(ROOT, "scripts"))
 import picture  # noqa: E402
 import reports  # noqa: E402
+from processes import children  # noqa: E402
 
 SUITES = {"trixie": "25.0", "trixie-backports": "26.1", "sid": "26.2"}
 # What the caller's shell may hold and a test must not inherit.
@@ -229,7 +230,7 @@ class Server(Hesper):
 
     def workers(self):
         """Of its children, those that live."""
-        found = {pid for pid, parent in processes().items() if parent == self.process.pid and is_worker(pid)}
+        found = set(children(self.process.pid, "worker"))
         self.workers_seen |= found
         return found
 
@@ -245,28 +246,6 @@ class Server(Hesper):
         end(self.process)
         self.process.stdout.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-
-
-def processes():
-    """{pid: parent} of those that run, zombies left out."""
-    found = {}
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/stat") as stat:
-                fields = stat.read().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if fields[0] != "Z":
-            found[int(pid)] = int(fields[1])
-    return found
-
-
-def is_worker(pid):
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as line:
-            return line.read().split(b"\0")[1:2] == [b"worker"]
-    except OSError:
-        return False
 
 
 def cpu_seconds(pid):

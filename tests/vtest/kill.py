@@ -15,6 +15,7 @@ import time
 
 import bed
 from cases import Failed, Skip, expect, program, read
+from processes import processes
 
 PATIENCE = 30  # seconds, for what happens soon on a machine that has nothing else to do
 GIVE_UP = 120  # seconds, for Mesa to notice that its renderer has gone
@@ -44,7 +45,7 @@ def wait_for(what, true, seconds=PATIENCE):
 
 def nothing_left(at):
     """The server has ended, in whatever way."""
-    live = lambda: [pid for pid in at.workers_seen if pid in bed.processes() and bed.is_worker(pid)]
+    live = lambda: [pid for pid, p in processes().items() if pid in at.workers_seen and p.arguments[1:2] == ["worker"]]
     wait_for("its workers have ended", lambda: not live())
     wait_for("its socket is removed", lambda: os.listdir(at.folder) == ["log"])
     ours = [f"hesper-{pid}-" for pid in {*at.workers_seen, at.process.pid}]
