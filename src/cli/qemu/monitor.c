@@ -15,6 +15,8 @@
 #define NS_PER_S 1000000000ull
 // How often a machine that stopped for want of room on the host's disk is told to try again.
 #define RETRY_NS (5 * NS_PER_S)
+// How often it is asked whether the host has slept, if there is somebody to be told the time then.
+#define SLEPT_NS (10 * NS_PER_S)
 // Keys that QEMU has not answered: more may not fit into the socket. As many may still go up.
 enum { MOST_KEYS = 32 };
 
@@ -22,7 +24,7 @@ struct cli_monitor {
     struct os_loop *loop;
     int fd;    // -1: closed
     int agent; // -1: there is no port
-    struct os_source *source, *retry;
+    struct os_source *source, *retry, *slept;
     void (*changed)(void *data);
     void *data;
     char line[16384]; // the answers that we ask for and the events that we know are short
@@ -34,6 +36,7 @@ struct cli_monitor {
     bool full;           // said that the disk is, and not yet that it goes on
     bool retried;        // and QEMU was told to try again
     bool heard;          // an agent in the guest listens at its port
+    int64_t ahead;       // as of clock_ahead(), the last time
     unsigned unanswered; // commands
 };
 
@@ -95,14 +98,25 @@ static void on_disk_error(struct cli_monitor *monitor, struct json event)
     os_source_set_deadline(monitor->retry, os_now_ns() + RETRY_NS);
 }
 
+// By how much the time of day is ahead of the clock that stands still while the host sleeps.
+static int64_t clock_ahead(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * (int64_t)NS_PER_S + now.tv_nsec - (int64_t)os_now_ns();
+}
+
 // Whether an agent listens is known: what nobody reads now would be read much later, as the time.
 static void on_port(struct cli_monitor *monitor, struct json event)
 {
     struct json data;
     char id[sizeof(CLI_MONITOR_AGENT)];
     json_member(event, "data", &data);
-    if (json_get_text(data, "id", id, sizeof(id)) && !strcmp(id, CLI_MONITOR_AGENT))
-        monitor->heard = json_get_bool(data, "open");
+    if (!json_get_text(data, "id", id, sizeof(id)) || strcmp(id, CLI_MONITOR_AGENT))
+        return;
+    monitor->heard = json_get_bool(data, "open");
+    monitor->ahead = clock_ahead();
+    os_source_set_deadline(monitor->slept, monitor->heard ? os_now_ns() + SLEPT_NS : 0);
 }
 
 // The guest's clock stood still. What the agent answers stays unread: it is a few bytes a pause.
@@ -115,6 +129,16 @@ static void tell_time(const struct cli_monitor *monitor)
                           "{\"execute\":\"guest-set-time\",\"arguments\":{\"time\":%lld%09ld}}\n",
                           (long long)now.tv_sec, now.tv_nsec);
     os_socket_send(monitor->agent, text, (size_t)length, NULL, 0);
+}
+
+static void on_slept(void *data)
+{
+    struct cli_monitor *monitor = data;
+    int64_t ahead = clock_ahead();
+    if (llabs(ahead - monitor->ahead) > (int64_t)NS_PER_S && !monitor->stopped)
+        tell_time(monitor);
+    monitor->ahead = ahead;
+    os_source_set_deadline(monitor->slept, os_now_ns() + SLEPT_NS);
 }
 
 static void take_line(struct cli_monitor *monitor)
@@ -193,7 +217,8 @@ struct cli_monitor *cli_monitor_create(struct os_loop *loop, int fd, int agent,
     monitor->data = data;
     monitor->source = os_loop_add_fd(loop, fd, OS_READABLE, on_readable, monitor);
     monitor->retry = os_loop_add_timer(loop, 0, on_retry, monitor);
-    if (monitor->source && monitor->retry)
+    monitor->slept = os_loop_add_timer(loop, 0, on_slept, monitor);
+    if (monitor->source && monitor->retry && monitor->slept)
         return monitor;
     cli_monitor_destroy(monitor);
     return NULL;
@@ -207,6 +232,7 @@ void cli_monitor_destroy(struct cli_monitor *monitor)
     if (monitor->agent >= 0)
         close(monitor->agent);
     os_source_remove(monitor->retry);
+    os_source_remove(monitor->slept);
     free(monitor);
 }
 

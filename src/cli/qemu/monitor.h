@@ -15,7 +15,7 @@ struct cli_monitor;
 #define CLI_MONITOR_AGENT "hesper-guest-agent"
 
 // `changed` is called when the machine may be in another state. A guest whose agent listens at
-// `agent` is told the time when it goes on after a pause.
+// `agent` is told the time when it goes on after a pause, and when the host has slept.
 // Owns: takes `fd` and `agent` (-1: none). NULL: out of memory, and they are closed.
 struct cli_monitor *cli_monitor_create(struct os_loop *loop, int fd, int agent,
                                        void (*changed)(void *data), void *data);

@@ -1,4 +1,4 @@
-// What QEMU's monitor is told of keys.
+// What QEMU's monitor is told of keys, and the guest's agent of the time.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -14,7 +15,15 @@
 
 static struct os_loop *loop;
 static struct cli_monitor *monitor;
-static int qemu;
+static int qemu, agent;
+static time_t day = 1000000, awake = 1000; // seconds: the time of day, and without the host's sleep
+
+// In the C library's place.
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    *now = (struct timespec){.tv_sec = clock == CLOCK_REALTIME ? day : awake};
+    return 0;
+}
 
 static void on_change(void *data)
 {
@@ -33,13 +42,18 @@ static void qemu_says(const char *line)
     os_loop_run(loop);
 }
 
-// All that it was told since; "" if nothing.
-static const char *qemu_hears(void)
+// All that came there since; "" if nothing.
+static const char *heard_at(int fd)
 {
     static char text[65536];
-    ssize_t got = recv(qemu, text, sizeof(text) - 1, MSG_DONTWAIT);
+    ssize_t got = recv(fd, text, sizeof(text) - 1, MSG_DONTWAIT);
     text[got > 0 ? got : 0] = 0;
     return text;
+}
+
+static const char *qemu_hears(void)
+{
+    return heard_at(qemu);
 }
 
 static unsigned count(const char *text, const char *what)
@@ -52,13 +66,15 @@ static unsigned count(const char *text, const char *what)
 
 static int set_up(void **state)
 {
-    int ends[2];
+    int ends[2], agents[2];
     (void)state;
-    if (os_loop_create(&loop) || socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0)
+    if (os_loop_create(&loop) || socketpair(AF_UNIX, SOCK_STREAM, 0, ends) < 0 ||
+        socketpair(AF_UNIX, SOCK_STREAM, 0, agents) < 0)
         return -1;
     os_loop_set_idle(loop, on_idle, NULL);
     qemu = ends[1];
-    monitor = cli_monitor_create(loop, ends[0], -1, on_change, NULL);
+    agent = agents[1];
+    monitor = cli_monitor_create(loop, ends[0], agents[0], on_change, NULL);
     return monitor ? 0 : -1;
 }
 
@@ -68,6 +84,7 @@ static int tear_down(void **state)
     cli_monitor_destroy(monitor);
     os_loop_destroy(loop);
     close(qemu);
+    close(agent);
     return 0;
 }
 
@@ -131,6 +148,40 @@ static void a_machine_that_stands_still_is_told_nothing(void **state)
     assert_int_equal(count(qemu_hears(), "\"down\":true"), 1);
 }
 
+static void pass(time_t seconds, time_t asleep)
+{
+    awake += seconds;
+    day += seconds + asleep;
+    qemu_says("\n");
+}
+
+static void a_host_that_has_slept_tells_the_time(void **state)
+{
+    (void)state;
+    greet();
+    pass(11, 3600); // nobody listens
+    qemu_says("{\"event\": \"VSERPORT_CHANGE\", \"data\": {\"id\": \"hesper-guest-agent\", "
+              "\"open\": true}}\n");
+    pass(11, 0);
+    pass(11, 0);
+    assert_string_equal(heard_at(agent), "");
+    pass(2, 3600);
+    assert_string_equal(heard_at(agent), "");
+    pass(9, 0);
+    char wanted[64];
+    snprintf(wanted, sizeof(wanted), "{\"time\":%lld000000000}", (long long)day);
+    assert_non_null(strstr(heard_at(agent), wanted));
+    pass(11, 0); // once
+    assert_string_equal(heard_at(agent), "");
+    qemu_says("{\"event\": \"STOP\"}\n"); // it is told when it goes on
+    pass(11, 3600);
+    assert_string_equal(heard_at(agent), "");
+    qemu_says("{\"event\": \"RESUME\"}\n");
+    assert_int_equal(count(heard_at(agent), "guest-set-time"), 1);
+    pass(11, 0);
+    assert_string_equal(heard_at(agent), "");
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -138,6 +189,7 @@ int main(void)
         TEST(keys_have_qemus_numbers),
         TEST(a_qemu_that_does_not_answer_is_told_little),
         TEST(a_machine_that_stands_still_is_told_nothing),
+        TEST(a_host_that_has_slept_tells_the_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
