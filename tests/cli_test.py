@@ -525,7 +525,7 @@ link.recv(1)
         at = devices.index("virtio-serial-pci,id=hesper-serial")
         self.assertEqual(devices[at + 1], "virtserialport,bus=hesper-serial.0,chardev=hesper-agent,name=com.redhat.spice.0")
         with open(self.path("heard")) as f:
-            self.assertEqual(f.read(), "01000000" "1c000000" "01000000" "06000000" + "00" * 8 + "08000000" "01000000" "60040000")
+            self.assertEqual(f.read(), "01000000" "1c000000" "01000000" "06000000" + "00" * 8 + "08000000" "01000000" "62040000")
         self.assertNotIn("hesper-agent", " ".join(self.told("--kernel", self.kernel)))
 
     def test_usb_devices(self):

@@ -15,12 +15,14 @@ enum {
     MESSAGE_HEADER = 20, // protocol, type, opaque (8), size
     PROTOCOL = 1,
 
+    MONITORS = 2,  // their sizes and places
     CLIPBOARD = 4, // a text
     CAPABILITIES = 6,
     GRAB = 7,    // there is one
     REQUEST = 8, // give it
     MAX_CLIPBOARD = 14,
 
+    CAP_MONITORS = 1 << 1,
     CAP_BY_DEMAND = 1 << 5,
     CAP_SELECTION = 1 << 6,
     CAP_MAX_CLIPBOARD = 1 << 10,
@@ -50,6 +52,7 @@ struct agent {
     bool asked;            // for the guest's text
     char *offer;           // the host's text; NULL: the guest's is newer, or there is none
     size_t offer_size;
+    uint32_t width, height; // of the screen; 0: as the guest likes
 };
 
 static uint32_t get32(const uint8_t *bytes)
@@ -73,7 +76,7 @@ static bool send(struct agent *agent, uint32_t type, const uint8_t *head, size_t
     size_t chunks = (size + CHUNK_DATA - 1) / CHUNK_DATA;
     uint8_t *bytes = calloc(1, size + chunks * CHUNK_HEADER);
     if (!bytes) {
-        log_warning("out of memory for a message to the guest's clipboard");
+        log_warning("out of memory for a message to the guest's agent");
         return false;
     }
     uint8_t *whole = bytes + chunks * CHUNK_HEADER, *to = bytes;
@@ -100,7 +103,7 @@ static bool say_capabilities(struct agent *agent, bool ask)
 {
     uint8_t body[8];
     put32(body, ask);
-    put32(body + 4, CAP_BY_DEMAND | CAP_SELECTION | CAP_MAX_CLIPBOARD);
+    put32(body + 4, CAP_MONITORS | CAP_BY_DEMAND | CAP_SELECTION | CAP_MAX_CLIPBOARD);
     return send(agent, CAPABILITIES, body, sizeof(body), NULL, 0);
 }
 
@@ -131,6 +134,23 @@ void agent_offer(struct agent *agent, const char *text, size_t size)
         say(agent, GRAB, TYPE_TEXT, NULL, 0);
 }
 
+static void say_size(struct agent *agent)
+{
+    uint8_t body[28] = {1}; // one monitor, at 0, 0
+    put32(body + 8, agent->height);
+    put32(body + 12, agent->width);
+    put32(body + 16, 32); // bits of a pixel
+    if (agent->capabilities & CAP_MONITORS && agent->width)
+        send(agent, MONITORS, body, sizeof(body), NULL, 0);
+}
+
+void agent_resize(struct agent *agent, uint32_t width, uint32_t height)
+{
+    agent->width = width;
+    agent->height = height;
+    say_size(agent);
+}
+
 // ---- from the guest -------------------------------------------------------
 
 static void take_capabilities(struct agent *agent, const uint8_t *body, size_t size)
@@ -146,6 +166,7 @@ static void take_capabilities(struct agent *agent, const uint8_t *body, size_t s
         put32(most, AGENT_MAX_TEXT);
         send(agent, MAX_CLIPBOARD, most, sizeof(most), NULL, 0);
     }
+    say_size(agent);
     if (agent->capabilities && agent->offer)
         say(agent, GRAB, TYPE_TEXT, NULL, 0);
 }

@@ -262,6 +262,12 @@ static void on_copied(void *data, const char *text, size_t size)
     cli_clipboard_offer(run->clipboard, text, size);
 }
 
+static void on_resized(void *data, uint32_t width, uint32_t height)
+{
+    struct run *run = data;
+    cli_clipboard_resize(run->clipboard, width, height);
+}
+
 // Firmware and kernels that do not know our keyboard know QEMU's.
 static bool on_unheard(void *data, unsigned key, bool down)
 {
@@ -533,6 +539,7 @@ static int run_machine(struct run *run, int argc, char **argv)
     run->device.ready = on_ready;
     run->device.displays.owner = run->device.seat.owner = run;
     run->device.displays.copied = on_copied;
+    run->device.displays.resized = on_resized;
     run->device.displays.closed = on_closed;
     run->device.seat.unheard = on_unheard;
     run->device.state = on_state;

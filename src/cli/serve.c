@@ -75,6 +75,12 @@ static void on_copied(void *data, const char *text, size_t size)
     cli_clipboard_offer(serve->clipboard, text, size);
 }
 
+static void on_resized(void *data, uint32_t width, uint32_t height)
+{
+    struct serve *serve = data;
+    cli_clipboard_resize(serve->clipboard, width, height);
+}
+
 static bool listen_beside(struct serve *serve)
 {
     if (!cli_seat_listen(&serve->device.seat, serve->device.loop, serve->path))
@@ -148,6 +154,7 @@ int cli_serve(int argc, char **argv)
     serve.device.ready = on_ready;
     serve.device.displays.owner = &serve;
     serve.device.displays.copied = on_copied;
+    serve.device.displays.resized = on_resized;
     serve.device.data = &serve;
 
     int status = cli_device_start(&serve.device);

@@ -1,6 +1,6 @@
 // libFuzzer target: an agent in a guest that says anything, in pieces of any size, while a person
-// of the host copies now and then. What goes to the guest must be whole chunks, and what comes to
-// the host must be a text.
+// of the host copies and resizes now and then. What goes to the guest must be whole chunks, and
+// what comes to the host must be a text.
 #include "agent/agent.h"
 
 #include <stdlib.h>
@@ -55,10 +55,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         if (offers)
             part = 9;
         part = part < size ? part : size;
-        if (offers)
+        if (offers) {
+            agent_resize(agent, (uint32_t)size, (uint32_t)part);
             agent_offer(agent, (const char *)data, part);
-        else
+        } else {
             agent_receive(agent, data, part);
+        }
         data += part;
         size -= part;
     }

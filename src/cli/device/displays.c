@@ -220,6 +220,14 @@ static void on_closed(void *data)
         display->all->closed(display->all->owner);
 }
 
+static void on_resized(void *data, uint32_t output, uint32_t width, uint32_t height)
+{
+    struct cli_display *display = data;
+    (void)output;
+    if (display->all->resized && display->all->setup.outputs == 1 && width)
+        display->all->resized(display->all->owner, width, height);
+}
+
 static void on_counters(void *data, const struct link_display_counters *counters)
 {
     struct cli_display *display = data;
@@ -289,6 +297,7 @@ static const struct display_front_callbacks callbacks = {.ready = on_ready,
                                                          .input = on_input,
                                                          .copied = on_copied,
                                                          .closed = on_closed,
+                                                         .resized = on_resized,
                                                          .counters = on_counters,
                                                          .gone = on_gone};
 

@@ -29,6 +29,7 @@ struct cli_displays {
     void *owner;
     void (*copied)(void *owner, const char *text, size_t size); // on this machine
     void (*closed)(void *owner); // has closed a window and means the VM
+    void (*resized)(void *owner, uint32_t width, uint32_t height); // the VM's only output
     struct link_display_setup setup;
     bool clipboard; // guest and host share it
     bool stats;     // log counters every second

@@ -208,6 +208,12 @@ void cli_clipboard_offer(struct cli_clipboard *clipboard, const char *text, size
         agent_offer(clipboard->agent, text, size);
 }
 
+void cli_clipboard_resize(struct cli_clipboard *clipboard, uint32_t width, uint32_t height)
+{
+    if (clipboard && clipboard->agent)
+        agent_resize(clipboard->agent, width, height);
+}
+
 void cli_clipboard_add(struct cli_arguments *arguments, const char *path, const char *bus,
                        unsigned slot)
 {

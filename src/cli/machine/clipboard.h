@@ -5,6 +5,7 @@
 #define CLI_MACHINE_CLIPBOARD_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cli/option/arguments.h"
 
@@ -28,6 +29,8 @@ const char *cli_clipboard_socket(const struct cli_clipboard *clipboard);
 void cli_clipboard_destroy(struct cli_clipboard *clipboard);
 // The host's person has copied a text. NULL: nobody listens.
 void cli_clipboard_offer(struct cli_clipboard *clipboard, const char *text, size_t size);
+// The host's person has resized the window. NULL: nobody listens.
+void cli_clipboard_resize(struct cli_clipboard *clipboard, uint32_t width, uint32_t height);
 // The port, as QEMU makes it; `path` as of cli_clipboard_listen, NULL: the descriptor. `bus`,
 // `slot`: of its device, as in struct cli_gpu_address.
 void cli_clipboard_add(struct cli_arguments *arguments, const char *path, const char *bus,

@@ -271,8 +271,10 @@ static bool take_message(struct display_front *front, const struct link_message 
     case LINK_OUTPUT_MODE: {
         const struct link_output_mode *mode = payload;
         // A size that the device cannot have is no breach of the protocol: windows can be tiny.
-        if (front->device)
-            gpu_device_set_mode(front->device, mode->output, mode->width, mode->height);
+        if (front->device &&
+            gpu_device_set_mode(front->device, mode->output, mode->width, mode->height) &&
+            front->callbacks.resized)
+            front->callbacks.resized(front->data, mode->output, mode->width, mode->height);
         return true;
     }
     case LINK_OUTPUT_SCREEN:

@@ -26,6 +26,8 @@ struct display_front_callbacks {
     // Its person has copied a text: UTF-8, 1 to LINK_MAX_CLIPBOARD bytes, if it tells the truth.
     void (*copied)(void *data, const char *text, size_t size);
     void (*closed)(void *data); // its person has closed the window, and means the VM
+    // Its person has resized the window of an output, which has the mode now.
+    void (*resized)(void *data, uint32_t output, uint32_t width, uint32_t height);
     void (*counters)(void *data, const struct link_display_counters *counters);
     // The process has ended, or misbehaved. `status` is that of waitpid, or -1 if it is not known.
     // `how` is text for a log line. This is the last call: destroy the front.

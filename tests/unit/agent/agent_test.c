@@ -13,6 +13,7 @@
 #include "base/utf8.h"
 
 enum {
+    MONITORS = 2,
     CLIPBOARD = 4,
     CAPABILITIES = 6,
     GRAB = 7,
@@ -21,6 +22,7 @@ enum {
     MAX_CLIPBOARD = 14,
     TEXT = 1,
     PNG = 2,
+    SIZES = 1 << 1,
     BY_DEMAND = 1 << 5,
     SELECTION = 1 << 6,
     MAX = 1 << 10,
@@ -244,6 +246,28 @@ static void the_middle_button_has_its_own(void **state)
     hears_nothing(guest);
 }
 
+static void hears_a_size(struct guest *guest, uint32_t width, uint32_t height)
+{
+    const uint8_t *body = hear(guest, MONITORS, 28);
+    const uint32_t words[] = {1, 0, height, width, 32, 0, 0};
+    for (unsigned i = 0; i < 7; i++)
+        assert_int_equal(get(body + 4 * i), words[i]);
+}
+
+static void the_screen_gets_the_size_of_the_window(void **state)
+{
+    struct guest *guest = *state;
+    agent_resize(guest->agent, 1100, 720); // before there is an agent
+    hears_nothing(guest);
+    introduce(guest, BY_DEMAND | SIZES);
+    hears_a_size(guest, 1100, 720);
+    agent_resize(guest->agent, 640, 480);
+    hears_a_size(guest, 640, 480);
+    introduce(guest, BY_DEMAND); // one that cannot
+    agent_resize(guest->agent, 800, 600);
+    hears_nothing(guest);
+}
+
 static void texts_of_every_size_in_pieces_of_every_size(void **state)
 {
     static const size_t sizes[] = {1, 2019, 2020, 2021, 2047, 2048, 2049, 70000, AGENT_MAX_TEXT};
@@ -361,6 +385,7 @@ int main(void)
         TEST(an_agent_that_starts_again_is_told_again),
         TEST(an_old_agent_knows_one_clipboard),
         TEST(the_middle_button_has_its_own),
+        TEST(the_screen_gets_the_size_of_the_window),
         TEST(texts_of_every_size_in_pieces_of_every_size),
         TEST(what_is_no_text_is_left_out),
         TEST(messages_of_others_are_skipped),

@@ -7,7 +7,7 @@
 static const struct picture_rect all = {0, 0, 32, 32};
 
 struct owner {
-    unsigned ready, closed, gone, inputs;
+    unsigned ready, closed, resized, gone, inputs;
     struct display_front *front;
 };
 
@@ -35,10 +35,22 @@ static void on_gone(void *data, int status, const char *how)
     owner->front = NULL;
 }
 
+static void on_resized(void *data, uint32_t output, uint32_t width, uint32_t height)
+{
+    struct owner *owner = data;
+    assert_int_equal(output, 0);
+    assert_int_equal(width, 800);
+    assert_int_equal(height, 600);
+    owner->resized++;
+}
+
 static void open_front(struct machine *machine, struct owner *owner)
 {
-    static const struct display_front_callbacks callbacks = {
-        .ready = on_ready, .input = on_input, .closed = on_closed, .gone = on_gone};
+    static const struct display_front_callbacks callbacks = {.ready = on_ready,
+                                                             .input = on_input,
+                                                             .closed = on_closed,
+                                                             .resized = on_resized,
+                                                             .gone = on_gone};
     struct display_front_options options = {.setup = {.outputs = 2}, .paces = true};
     assert_int_equal(display_front_create(machine->loop, &machine->pool, &options, &callbacks,
                                           owner, &owner->front),
@@ -213,6 +225,7 @@ static void what_a_person_does_reaches_the_owner_and_the_guest(void **state)
     assert_int_equal(owner.ready, 1);
     assert_int_equal(owner.inputs, 2);
     assert_int_equal(owner.closed, 1);
+    assert_int_equal(owner.resized, 1);
     assert_int_equal(owner.gone, 0);
     events[1].device = LINK_INPUT_DEVICES;
     say(machine, LINK_INPUT, events, sizeof(events));
