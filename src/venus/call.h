@@ -23,9 +23,10 @@ struct venus_call {
     // The first non-null input handles in decoding order; [0] is self.
     struct venus_object *objects[VENUS_CALL_OBJECTS];
     unsigned object_count;
-    bool incomplete;    // decoding met an object with VENUS_INCOMPLETE
-    const void *ids;    // private to failed.c: the arguments with ids in place of handles
-    const char *reason; // static text
+    bool incomplete;            // decoding met an object with VENUS_INCOMPLETE
+    const uint8_t *start, *end; // its bytes, and what may follow them
+    const void *ids;            // private to failed.c: the arguments with ids in place of handles
+    const char *reason;         // static text
 };
 
 // Carries out a decoded command; results go into `args`.
@@ -41,6 +42,7 @@ extern const uint32_t venus_thunk_count;
 // venus_<file>_handlers, ended by handler NULL.
 #define VENUS_HANDLER_TABLES(X)                                                                    \
     X(command)                                                                                     \
+    X(copy)                                                                                        \
     X(device)                                                                                      \
     X(feedback)                                                                                    \
     X(format)                                                                                      \
@@ -50,6 +52,7 @@ extern const uint32_t venus_thunk_count;
     X(memory)                                                                                      \
     X(null_descriptor)                                                                             \
     X(physical_device)                                                                             \
+    X(pipeline)                                                                                    \
     X(pool)                                                                                        \
     X(private_data)                                                                                \
     X(query)                                                                                       \

@@ -250,6 +250,16 @@ bool venus_failed_decode(struct venus_call *call, struct wire_decoder *decoder,
     return true;
 }
 
+const void *venus_call_ids(struct venus_call *call)
+{
+    struct wire_call ids;
+    struct wire_decoder decoder = {.cursor = call->start,
+                                   .end = call->end,
+                                   .arena = &call->stream->arena,
+                                   .reply_capacity = UINT64_MAX};
+    return wire_decode(&decoder, &ids) ? ids.args : NULL;
+}
+
 // ---- carrying out ---------------------------------------------------------
 
 static bool inner(struct venus_call *call, void *args)

@@ -47,6 +47,9 @@ void venus_failed_add(struct venus_call *call, struct venus_object *parent, enum
 // Errors: false: decoder->reason.
 bool venus_failed_decode(struct venus_call *call, struct wire_decoder *decoder,
                          const uint8_t *start);
+// The arguments of a command that is being carried out once more, with ids in place of handles: for
+// those that name more objects than struct venus_call has. NULL: out of memory.
+const void *venus_call_ids(struct venus_call *call);
 // Carries out what can be of such a command.
 bool venus_failed_carry_out(struct venus_call *call, void *args);
 

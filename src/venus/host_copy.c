@@ -17,6 +17,8 @@ static bool find_aspect(VkFormat format, VkImageAspectFlags mask, struct aspect 
 {
     const struct venus_format_info *info = venus_format_info(format);
     *aspect = (struct aspect){0, 1, 1, 1, 1, 1};
+    if (!info) // an image that another ring has just destroyed
+        return false;
     if (info->planes > 1) {
         for (uint32_t i = 0; i < info->planes; i++) {
             if (mask == (VkImageAspectFlags)VK_IMAGE_ASPECT_PLANE_0_BIT << i) {

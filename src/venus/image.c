@@ -250,6 +250,7 @@ static bool create_buffer(struct venus_call *call, void *data)
     buffer->base.device = call->device;
     buffer->base.parent = &call->device->base;
     buffer->external = external;
+    buffer->size = info->size;
     if (!venus_object_insert(&call->context->objects, &buffer->base, (uint64_t)*args->pBuffer)) {
         venus_object_free(&call->context->objects, &buffer->base);
         vk->DestroyBuffer(args->device, handle, NULL);

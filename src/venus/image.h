@@ -16,6 +16,7 @@ struct venus_image {
 struct venus_buffer {
     struct venus_object base;
     bool external; // as above
+    uint64_t size;
     // Where it lies in memory that the guest can map; private to feedback.c. memory: id, or 0.
     uint64_t memory, offset;
 };

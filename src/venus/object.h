@@ -45,6 +45,9 @@ enum venus_lacks {
     VENUS_LACKS_ALL = 0xff,
 };
 
+// A query has begun in the command buffer.
+#define VENUS_QUERIES 0x100u
+
 #define VENUS_OBJECT_CLASSES 8 // up to 16 KiB each
 
 struct venus_object {
@@ -56,8 +59,8 @@ struct venus_object {
     const struct venus_class *class;
     // How many of what its numbers count there are (extent.h).
     _Atomic(uint32_t) extent;
-    // A command buffer's: a bit of enum venus_lacks for each kind of pipeline that is bound. A
-    // query pool's: values of a query.
+    // A command buffer's: a bit of enum venus_lacks for each kind of pipeline that is bound, and
+    // VENUS_QUERIES. A query pool's: values of a query.
     _Atomic(uint32_t) bound;
     uint64_t handle; // the host's
     // The device that it belongs to; the device itself for a device; NULL above.
@@ -99,6 +102,9 @@ struct venus_object *venus_object_find(struct venus_object_table *table, uint64_
 // type.
 bool venus_object_visit(struct venus_object_table *table, enum wire_handle type, uint64_t id,
                         void (*visit)(void *data, struct venus_object *object), void *data);
+
+// Command buffers that others execute.
+extern const struct venus_class venus_secondary_class;
 
 // A zeroed object of the class, not yet in the table. NULL: limit or memory.
 void *venus_object_alloc(struct venus_object_table *table, const struct venus_class *class,

@@ -9,13 +9,16 @@ static void release(struct venus_context *context, struct venus_object *object)
 }
 
 static const struct venus_class pooled = {.size = sizeof(struct venus_object), .release = release};
+const struct venus_class venus_secondary_class = {.size = sizeof(struct venus_object),
+                                                  .release = release};
 
-static bool add_all(struct venus_call *call, struct venus_object *pool, enum wire_handle type,
-                    uint32_t count, const uint64_t *ids, const uint64_t *handles)
+static bool add_all(struct venus_call *call, const struct venus_class *class,
+                    struct venus_object *pool, enum wire_handle type, uint32_t count,
+                    const uint64_t *ids, const uint64_t *handles)
 {
     for (uint32_t i = 0; i < count; i++) {
         // On failure the context is lost: the host's pool takes what was allocated with it.
-        if (!venus_add_child(call, &pooled, pool, type, ids[i], handles[i]))
+        if (!venus_add_child(call, class, pool, type, ids[i], handles[i]))
             return false;
     }
     return true;
@@ -27,13 +30,18 @@ static bool allocate_command_buffers(struct venus_call *call, void *data)
     uint32_t count = args->pAllocateInfo->commandBufferCount;
     if (call->object_count < 2 || !call->device->vk.AllocateCommandBuffers)
         return venus_fail(call, "no command pool");
+    if ((uint32_t)args->pAllocateInfo->level > VK_COMMAND_BUFFER_LEVEL_SECONDARY)
+        return venus_fail(call, "there is no such level");
     VkCommandBuffer *handles = venus_scratch(call, count * sizeof(*handles));
     if (!handles)
         return venus_fail(call, "out of memory");
     args->ret = call->device->vk.AllocateCommandBuffers(args->device, args->pAllocateInfo, handles);
     if (args->ret < 0)
         return true;
-    return add_all(call, call->objects[1], WIRE_HANDLE_COMMAND_BUFFER, count,
+    const struct venus_class *class =
+        args->pAllocateInfo->level == VK_COMMAND_BUFFER_LEVEL_SECONDARY ? &venus_secondary_class
+                                                                        : &pooled;
+    return add_all(call, class, call->objects[1], WIRE_HANDLE_COMMAND_BUFFER, count,
                    (uint64_t *)args->pCommandBuffers, (uint64_t *)handles);
 }
 
@@ -50,7 +58,7 @@ static bool allocate_descriptor_sets(struct venus_call *call, void *data)
     args->ret = call->device->vk.AllocateDescriptorSets(args->device, args->pAllocateInfo, handles);
     if (args->ret < 0)
         return true;
-    return add_all(call, call->objects[1], WIRE_HANDLE_DESCRIPTOR_SET, count,
+    return add_all(call, &pooled, call->objects[1], WIRE_HANDLE_DESCRIPTOR_SET, count,
                    (uint64_t *)args->pDescriptorSets, (uint64_t *)handles);
 }
 

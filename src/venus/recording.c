@@ -1,7 +1,8 @@
-// What a command buffer is in the middle of: its render pass, and which pipelines are bound.
+// What a command buffer is in the middle of: its render pass, which pipelines are bound, queries.
 // Drivers follow null pointers where there is none.
 #include "venus/device.h"
 #include "venus/extent.h"
+#include "venus/failed.h"
 
 static void set(_Atomic(uint32_t) *word, uint32_t value)
 {
@@ -67,6 +68,39 @@ static bool bind_pipeline(struct venus_call *call, void *data)
     return venus_thunks[WIRE_vkCmdBindPipeline](call, data);
 }
 
+// ---- queries --------------------------------------------------------------
+
+static bool begin_query(struct venus_call *call, void *data)
+{
+    bind(call, VENUS_QUERIES);
+    return venus_thunks[call->wire.number](call, data);
+}
+
+static bool end_query(struct venus_call *call, void *data)
+{
+    if (!venus_bound(call, VENUS_QUERIES))
+        return venus_fail(call, "no query has begun");
+    return venus_thunks[call->wire.number](call, data);
+}
+
+// ---- secondary command buffers --------------------------------------------
+
+static bool execute(struct venus_call *call, void *data)
+{
+    const struct wire_args_vkCmdExecuteCommands *args = data;
+    const struct wire_args_vkCmdExecuteCommands *ids = NULL;
+    if (args->commandBufferCount >= VENUS_CALL_OBJECTS && !(ids = venus_call_ids(call)))
+        return venus_fail(call, "out of memory");
+    for (uint32_t i = 0; i < args->commandBufferCount; i++) {
+        const struct venus_object *object =
+            ids ? venus_object_find(&call->context->objects, (uint64_t)ids->pCommandBuffers[i])
+                : call->objects[1 + i];
+        if (!object || object->class != &venus_secondary_class || object == call->self)
+            return venus_fail(call, "not a secondary command buffer, or itself");
+    }
+    return venus_thunks[WIRE_vkCmdExecuteCommands](call, data);
+}
+
 const struct venus_handler_entry venus_recording_handlers[] = {
     {WIRE_vkBeginCommandBuffer, begin_command_buffer},
     {WIRE_vkCmdBeginRenderPass, begin_render_pass},
@@ -76,5 +110,10 @@ const struct venus_handler_entry venus_recording_handlers[] = {
     {WIRE_vkCmdEndRenderPass, end_render_pass},
     {WIRE_vkCmdEndRenderPass2, end_render_pass},
     {WIRE_vkCmdBindPipeline, bind_pipeline},
+    {WIRE_vkCmdBeginQuery, begin_query},
+    {WIRE_vkCmdBeginQueryIndexedEXT, begin_query},
+    {WIRE_vkCmdEndQuery, end_query},
+    {WIRE_vkCmdEndQueryIndexedEXT, end_query},
+    {WIRE_vkCmdExecuteCommands, execute},
     {0},
 };

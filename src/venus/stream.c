@@ -88,6 +88,8 @@ static inline __attribute__((always_inline)) bool step(struct venus_stream *stre
 
     *call = (struct venus_call){.context = context,
                                 .stream = stream,
+                                .start = start,
+                                .end = end,
                                 .instance =
                                     atomic_load_explicit(&context->instance, memory_order_acquire)};
     struct wire_decoder decoder = {

@@ -13,7 +13,21 @@
 
 #define ID(type, number) ((type)(uintptr_t)(number))
 
-enum { DEVICE = 3, POOL = 10, COMMANDS, QUERIES, STATISTICS, CAPTURED, PASS, BINARY, COUNTING };
+enum {
+    DEVICE = 3,
+    POOL = 10,
+    COMMANDS,
+    QUERIES,
+    STATISTICS,
+    CAPTURED,
+    PASS,
+    BINARY,
+    COUNTING,
+    SECONDARY,
+    BUFFER,
+    IMAGE,
+    BLOCKS
+};
 
 static struct fake_context f;
 static unsigned calls; // of the driver, but for those that make something
@@ -66,7 +80,13 @@ static PFN_vkVoidFunction more(const char *name)
                                           "vkCmdSetViewport",
                                           "vkCmdPushConstants",
                                           "vkCmdResetQueryPool",
+                                          "vkCmdBeginQuery",
+                                          "vkCmdCopyBuffer",
+                                          "vkCmdCopyBufferToImage",
+                                          "vkCmdCopyImage",
                                           "vkCmdEndQuery",
+                                          "vkCmdExecuteCommands",
+                                          "vkCreateComputePipelines",
                                           "vkSignalSemaphore",
                                           "vkGetSemaphoreCounterValue"};
     for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
@@ -84,18 +104,24 @@ static PFN_vkVoidFunction more(const char *name)
     return strcmp(name, "vkAllocateCommandBuffers") ? NULL : (PFN_vkVoidFunction)make_commands;
 }
 
-// A command on `self`, which may name another object too. Is the driver asked, and does the stream
+// A command on `self`, which may name two other objects. Is the driver asked, and does the stream
 // go on?
 enum { REFUSED, LEFT_OUT, ASKED };
 
-static int say(uint32_t command, void *args, uint64_t self, uint64_t other)
+static int say3(uint32_t command, void *args, uint64_t self, uint64_t other, uint64_t third)
 {
-    struct venus_object *objects[2] = {fake_find(&f, self), other ? fake_find(&f, other) : NULL};
+    struct venus_object *objects[3] = {fake_find(&f, self), other ? fake_find(&f, other) : NULL,
+                                       third ? fake_find(&f, third) : NULL};
     assert_non_null(objects[0]);
     unsigned before = calls;
-    if (!fake_call(&f, command, args, objects, other ? 2 : 1, NULL))
+    if (!fake_call(&f, command, args, objects, third ? 3 : other ? 2 : 1, NULL))
         return REFUSED;
     return calls == before ? LEFT_OUT : ASKED;
+}
+
+static int say(uint32_t command, void *args, uint64_t self, uint64_t other)
+{
+    return say3(command, args, self, other, 0);
 }
 
 #define SAY(name, self, other, ...)                                                                \
@@ -135,6 +161,27 @@ static int set_up(void **state)
     SAY(vkCreateSemaphore, DEVICE, 0, .pCreateInfo = &binary_info, .pSemaphore = &binary);
     SAY(vkCreateSemaphore, DEVICE, 0, .pCreateInfo = &counting_info, .pSemaphore = &counting);
     assert_non_null(fake_find(&f, COUNTING));
+    VkCommandBuffer second = ID(VkCommandBuffer, SECONDARY);
+    const VkCommandBufferAllocateInfo second_info = {.level = VK_COMMAND_BUFFER_LEVEL_SECONDARY,
+                                                     .commandBufferCount = 1};
+    SAY(vkAllocateCommandBuffers, DEVICE, POOL, .pAllocateInfo = &second_info,
+        .pCommandBuffers = &second);
+    VkBuffer buffer = ID(VkBuffer, BUFFER);
+    const VkBufferCreateInfo buffer_info = {.size = 4096};
+    SAY(vkCreateBuffer, DEVICE, 0, .pCreateInfo = &buffer_info, .pBuffer = &buffer);
+    VkImage image = ID(VkImage, IMAGE), blocks = ID(VkImage, BLOCKS);
+    VkImageCreateInfo image_info = {.imageType = VK_IMAGE_TYPE_2D,
+                                    .format = VK_FORMAT_R8G8B8A8_UNORM,
+                                    .extent = {16, 16, 1},
+                                    .mipLevels = 2,
+                                    .arrayLayers = 3,
+                                    .samples = VK_SAMPLE_COUNT_1_BIT,
+                                    .usage = VK_IMAGE_USAGE_TRANSFER_DST_BIT};
+    SAY(vkCreateImage, DEVICE, 0, .pCreateInfo = &image_info, .pImage = &image);
+    image_info.format = VK_FORMAT_BC1_RGB_UNORM_BLOCK;
+    image_info.extent = (VkExtent3D){64, 62, 1};
+    SAY(vkCreateImage, DEVICE, 0, .pCreateInfo = &image_info, .pImage = &blocks);
+    assert_non_null(fake_find(&f, BLOCKS));
     return 0;
 }
 
@@ -187,6 +234,10 @@ static void numbers_are_below_the_limits(void **state)
 
 static void queries_are_of_the_pool(void **state)
 {
+    SAY(vkBeginCommandBuffer, COMMANDS, 0, .pBeginInfo = NULL);
+    assert_int_equal(SAY(vkCmdEndQuery, COMMANDS, QUERIES, .query = 3), REFUSED); // has not begun
+    assert_int_equal(SAY(vkCmdBeginQuery, COMMANDS, QUERIES, .query = 4), REFUSED);
+    assert_int_equal(SAY(vkCmdBeginQuery, COMMANDS, QUERIES, .query = 3), ASKED);
     assert_int_equal(SAY(vkCmdEndQuery, COMMANDS, QUERIES, .query = 3), ASKED);
     assert_int_equal(SAY(vkCmdEndQuery, COMMANDS, QUERIES, .query = 4), REFUSED);
     assert_int_equal(SAY(vkCmdResetQueryPool, COMMANDS, QUERIES, .firstQuery = 2, .queryCount = 2),
@@ -254,6 +305,93 @@ static void binary_semaphores_have_no_value(void **state)
     assert_int_equal(SAY(vkSignalSemaphore, DEVICE, COUNTING, .pSignalInfo = NULL), ASKED);
 }
 
+static void copies_stay_inside(void **state)
+{
+    VkBufferCopy bytes = {1024, 2048, 2048};
+#define BYTES()                                                                                    \
+    say3(WIRE_vkCmdCopyBuffer,                                                                     \
+         &(struct wire_args_vkCmdCopyBuffer){.regionCount = 1, .pRegions = &bytes}, COMMANDS,      \
+         BUFFER, BUFFER)
+    assert_int_equal(BYTES(), ASKED);
+    bytes.size++;
+    assert_int_equal(BYTES(), REFUSED);
+    bytes = (VkBufferCopy){UINT64_MAX, 0, 2};
+    assert_int_equal(BYTES(), REFUSED);
+
+    VkBufferImageCopy texels = {.bufferOffset = 3072,
+                                .imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 1},
+                                .imageExtent = {16, 16, 1}};
+#define TEXELS()                                                                                   \
+    say3(WIRE_vkCmdCopyBufferToImage,                                                              \
+         &(struct wire_args_vkCmdCopyBufferToImage){.regionCount = 1, .pRegions = &texels},        \
+         COMMANDS, BUFFER, IMAGE)
+    assert_int_equal(TEXELS(), ASKED);
+    texels.bufferOffset += 4;
+    assert_int_equal(TEXELS(), REFUSED);
+    texels.bufferOffset = 0;
+    texels.imageSubresource.baseArrayLayer = 3;
+    assert_int_equal(TEXELS(), REFUSED);
+    texels.imageSubresource = (VkImageSubresourceLayers){VK_IMAGE_ASPECT_DEPTH_BIT, 0, 0, 1};
+    assert_int_equal(TEXELS(), REFUSED);
+
+    // A texel of one image is a block of the other; blocks at the edge are whole.
+    VkImageCopy region = {.srcSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 3},
+                          .dstSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 3},
+                          .extent = {16, 16, 1}};
+#define REGION(from, to)                                                                           \
+    say3(WIRE_vkCmdCopyImage,                                                                      \
+         &(struct wire_args_vkCmdCopyImage){.regionCount = 1, .pRegions = &region}, COMMANDS,      \
+         from, to)
+    assert_int_equal(REGION(IMAGE, IMAGE), ASKED);
+    assert_int_equal(REGION(IMAGE, BLOCKS), ASKED);
+    region.extent = (VkExtent3D){64, 62, 1};
+    assert_int_equal(REGION(BLOCKS, IMAGE), ASKED);
+    region.dstOffset.x = 1;
+    assert_int_equal(REGION(BLOCKS, IMAGE), REFUSED);
+    region.dstOffset.x = -1;
+    region.extent.width = 4;
+    assert_int_equal(REGION(BLOCKS, IMAGE), REFUSED);
+    region.dstOffset.x = 0;
+    assert_int_equal(REGION(BLOCKS, IMAGE), ASKED);
+    region.extent.depth = 4; // of three layers
+    assert_int_equal(REGION(BLOCKS, IMAGE), REFUSED);
+    region.extent.depth = 1;
+    region.srcSubresource.mipLevel = 2;
+    assert_int_equal(REGION(BLOCKS, IMAGE), REFUSED);
+}
+
+static void only_secondary_command_buffers_are_executed(void **state)
+{
+    VkCommandBuffer one = NULL;
+#define EXECUTE(self, other)                                                                       \
+    SAY(vkCmdExecuteCommands, self, other, .commandBufferCount = 1, .pCommandBuffers = &one)
+    assert_int_equal(EXECUTE(COMMANDS, SECONDARY), ASKED);
+    assert_int_equal(EXECUTE(COMMANDS, COMMANDS), REFUSED);
+    assert_int_equal(EXECUTE(SECONDARY, SECONDARY), REFUSED);
+    const VkCommandBufferAllocateInfo odd = {.level = 7, .commandBufferCount = 1};
+    assert_int_equal(
+        SAY(vkAllocateCommandBuffers, DEVICE, POOL, .pAllocateInfo = &odd, .pCommandBuffers = &one),
+        REFUSED);
+}
+
+static void constants_lie_inside_their_data(void **state)
+{
+    VkPipeline pipeline = VK_NULL_HANDLE;
+    VkSpecializationMapEntry entry = {0, 4, 4};
+    VkSpecializationInfo constants = {1, &entry, 8, &entry};
+    VkComputePipelineCreateInfo info = {
+        .stage = {.stage = VK_SHADER_STAGE_COMPUTE_BIT, .pSpecializationInfo = &constants}};
+#define PIPELINE()                                                                                 \
+    SAY(vkCreateComputePipelines, DEVICE, 0, .createInfoCount = 1, .pCreateInfos = &info,          \
+        .pPipelines = &pipeline)
+    assert_int_equal(PIPELINE(), ASKED);
+    entry.offset = 5;
+    assert_int_equal(PIPELINE(), REFUSED);
+    entry.offset = 4;
+    info.stage.stage = VK_SHADER_STAGE_VERTEX_BIT;
+    assert_int_equal(PIPELINE(), REFUSED);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -265,6 +403,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(results_are_waited_for_if_the_guest_does),
         cmocka_unit_test(waits_end_when_their_time_is_over),
         cmocka_unit_test(binary_semaphores_have_no_value),
+        cmocka_unit_test(copies_stay_inside),
+        cmocka_unit_test(only_secondary_command_buffers_are_executed),
+        cmocka_unit_test(constants_lie_inside_their_data),
     };
     os_init(&(struct os_options){.portable = argc > 1});
     return cmocka_run_group_tests(tests, set_up, tear_down);
