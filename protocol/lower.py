@@ -75,6 +75,7 @@ class Lowering:
         self._union_index: Dict[tuple, int] = {}
         self.structs: List[str] = []  # those with sType, in the order of their indices
         self.partial_chains = set()
+        self.enums: List[str] = []  # those whose values are looked at
         self.requests: Dict[str, Program] = {}
         self.replies: Dict[str, Program] = {}
         self.args: Dict[str, Layout] = {}
@@ -120,13 +121,21 @@ class Lowering:
         scope = Scope({n: base + o for n, o in layout.offsets.items()}, found.members)
         for item in self.model.members(found.name, form):
             ops += self.item(item, scope)
+            enum = self.model.checked_enum(found.name, item.member)
+            if enum and form == FULL:
+                ops.append(Op('ENUM', scope.offsets[item.name], self.enum(enum)))
         return ops
+
+    def enum(self, name) -> int:
+        if name not in self.enums:
+            self.enums.append(name)
+        return self.enums.index(name)
 
     @staticmethod
     def merged(ops: List[Op]) -> List[Op]:
-        """Neighbours in both worlds become one copy."""
+        """Neighbours in both worlds become one copy; what is looked at has come before."""
         out: List[Op] = []
-        for op in ops:
+        for op in sorted(ops, key=lambda op: op.code == 'ENUM'):
             last = out[-1] if out else None
             if op.code == 'COPY' and last and last.code == 'COPY' and last.offset + last.a == op.offset:
                 last.a += op.a

@@ -70,6 +70,8 @@ class Model:
                     member.optional_elements = True
                 elif member.name == name:
                     member.never_null = True
+        # Structures whose enumerants are looked at, for drivers index tables with them.
+        self.checked = {registry.type_name(e.get('of')) for e in venus.findall('checks/enumerants')}
         self._vocabulary()
         self._encodable: Dict[str, Optional[str]] = {}
         self.children = self._chains()
@@ -203,6 +205,16 @@ class Model:
             except KeyError:
                 return None
         return product
+
+    def checked_enum(self, owner, member: Member) -> Optional[str]:
+        """The enum whose values alone the member may have; vk.xml says where that is told in words instead."""
+        if owner not in self.checked or member.noautovalidity or member.pointers or member.dims:
+            return None
+        kind, of = self.kind_of(member.type)
+        return of if kind == 'ENUM' and of != 'VkStructureType' else None
+
+    def checked_enums(self) -> set:
+        return {self.checked_enum(owner, m) for owner in self.checked for m in self.registry.type(owner).members} - {None}
 
     def encodable(self, name) -> bool:
         """Can a value of the type cross?"""

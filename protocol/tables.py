@@ -109,8 +109,8 @@ class TableWriter:
             text += ', .bytes = '
         elif bare == 'OBJECT' or bare.endswith('HANDLE'):
             text += ', .type = '
-        elif bare in ('STRUCT', 'UNION', 'SELECT', 'SET32'):
-            text += ', .%s = ' % {'STRUCT': 'structure', 'SET32': 'value'}.get(bare, 'choice')
+        elif bare in ('STRUCT', 'UNION', 'SELECT', 'SET32', 'ENUM'):
+            text += ', .%s = ' % {'STRUCT': 'structure', 'SET32': 'value', 'ENUM': 'values'}.get(bare, 'choice')
         elif isinstance(op.a, Program):
             text += ', .program = '
         elif bare == 'ARRAY_OUT':
@@ -138,6 +138,8 @@ class TableWriter:
             words.append('(%s)' % self.lowering.structs[op.a])
         elif op.code in ('UNION', 'SELECT'):
             words.append('(%s)' % self.lowering.unions[op.a][0])
+        elif op.code == 'ENUM':
+            words.append('(%s)' % self.lowering.enums[op.a])
         return ' // ' + ' '.join(words) if words else ''
 
     def specialized(self, ops):
@@ -171,6 +173,7 @@ class TableWriter:
         out.append('    {0, 0, 0, 0},\n};\n')
         self._structs(out)
         self._unions(out)
+        self._enums(out)
         self._commands(out)
         self._asserts(out)
         return '\n'.join(out) + '\n'
@@ -215,6 +218,19 @@ class TableWriter:
         out.append('};\n\nconst struct wire_arm wire_arms[] = {')
         out += arms
         out.append('};\n')
+
+    def _enums(self, out):
+        values, rows = [], []
+        for name in self.lowering.enums:
+            known = sorted(set(self.model.registry.groups[name].values()))
+            plain = next(i for i in range(len(known) + 1) if i == len(known) or known[i] != i)
+            rows.append('    {%d, %d, %d}, // %s' % (plain, len(values), len(known) - plain, name))
+            values += ['    %d,' % value for value in known[plain:]]
+        out.append('const struct wire_values wire_values[] = {')
+        out += rows
+        out.append('    {0, 0, 0},\n};\n\nconst uint32_t wire_value_list[] = {')
+        out += values
+        out.append('    0,\n};\n')
 
     def _commands(self, out):
         out.append('const struct wire_command_info wire_commands[WIRE_COMMAND_COUNT] = {')

@@ -352,6 +352,7 @@ static const uint8_t *run(struct wire_decoder *decoder, const uint8_t *p, const 
         [WIRE_SELECT] = &&WIRE_UNION,
         [WIRE_ABSENT] = &&WIRE_ABSENT,
         [WIRE_SET32] = &&WIRE_SET32,
+        [WIRE_ENUM] = &&WIRE_ENUM,
         [WIRE_POINTER] = &&WIRE_POINTER,
         [WIRE_POINTER_COPY] = &&WIRE_POINTER_OTHER,
         [WIRE_POINTER_OUT] = &&WIRE_POINTER_OTHER,
@@ -391,6 +392,10 @@ static const uint8_t *run(struct wire_decoder *decoder, const uint8_t *p, const 
     if (UNLIKELY(!(ok)))                                                                           \
     return NULL
 #define FIELD (base + op->offset)
+#define MOVE(wire, c)                                                                              \
+    NEED(wire);                                                                                    \
+    memcpy(FIELD, p, c);                                                                           \
+    p += wire
 #define NEXT goto *targets[(++op)->code]
 
     goto *targets[op->code];
@@ -407,19 +412,13 @@ WIRE_END:
     op = frame->op;
     NEXT;
 WIRE_COPY4:
-    NEED(4);
-    memcpy(FIELD, p, 4);
-    p += 4;
+    MOVE(4, 4);
     NEXT;
 WIRE_COPY8:
-    NEED(8);
-    memcpy(FIELD, p, 8);
-    p += 8;
+    MOVE(8, 8);
     NEXT;
 WIRE_COPY16:
-    NEED(16);
-    memcpy(FIELD, p, 16);
-    p += 16;
+    MOVE(16, 16);
     NEXT;
 WIRE_COPY : {
     size_t size = op->a;
@@ -564,22 +563,23 @@ WIRE_ABSENT:
     p += 8;
     NEXT;
 WIRE_NARROW8:
-    NEED(4);
-    memcpy(FIELD, p, 1);
-    p += 4;
+    MOVE(4, 1);
     NEXT;
 WIRE_NARROW16:
-    NEED(4);
-    memcpy(FIELD, p, 2);
-    p += 4;
+    MOVE(4, 2);
     NEXT;
 WIRE_SET32:
     wire_store32(FIELD, op->a);
+    NEXT;
+WIRE_ENUM:
+    if (UNLIKELY(!wire_has_value(wire_values + op->a, wire_load32(FIELD))))
+        return fail(decoder, p, "a value that its type does not have");
     NEXT;
 
 #undef NEED
 #undef CHECK
 #undef FIELD
+#undef MOVE
 #undef NEXT
 }
 

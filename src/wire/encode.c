@@ -222,6 +222,7 @@ static bool run(struct wire_encoder *encoder, const struct wire_op *op, const ui
             ok = put64(encoder, 0);
             break;
         case WIRE_SET32:
+        case WIRE_ENUM:
             break;
         case WIRE_POINTER:
         case WIRE_POINTER_COPY:

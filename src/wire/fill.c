@@ -202,6 +202,7 @@ static bool run(struct wire_filler *filler, const struct wire_op *op, uint8_t *b
             ok = get64(filler, &word);
             break;
         case WIRE_SET32:
+        case WIRE_ENUM:
             break;
         case WIRE_POINTER:
         case WIRE_POINTER_COPY:

@@ -30,6 +30,7 @@ enum wire_op_code {
     WIRE_SELECT,   // the same, and the tag must equal the 32-bit member at offset b
     WIRE_ABSENT,   // pointer to something that can't cross: presence 0
     WIRE_SET32,    // nothing on the wire; decoding sets a 32-bit member to a
+    WIRE_ENUM,     // the same; the 32-bit member, which came before, is one of wire_values[a]
 
     // Pointers: u64 presence, then
     WIRE_POINTER,      // program a
@@ -82,6 +83,7 @@ struct wire_op {
         uint16_t structure; // of wire_structs
         uint16_t choice;    // of wire_unions
         uint16_t value;
+        uint16_t values; // of wire_values
     };
     union {
         uint16_t b;
@@ -139,6 +141,11 @@ struct wire_arm {
     uint16_t program;
 };
 
+// Values of an enum: 0 to plain - 1, and a sorted part of wire_value_list.
+struct wire_values {
+    uint16_t plain, first, count;
+};
+
 extern const struct wire_op wire_ops[];
 extern const struct wire_program wire_programs[];
 extern const struct wire_length wire_lengths[];
@@ -146,6 +153,8 @@ extern const struct wire_struct wire_structs[];
 extern const struct wire_child wire_children[];
 extern const struct wire_union wire_unions[];
 extern const struct wire_arm wire_arms[];
+extern const struct wire_values wire_values[];
+extern const uint32_t wire_value_list[];
 extern const struct wire_command_info wire_commands[WIRE_COMMAND_COUNT];
 
 extern const uint32_t wire_vocabulary_version;
@@ -272,6 +281,22 @@ static inline const struct wire_program *wire_union_arm(const struct wire_union 
             return wire_programs + wire_arms[un->first + i].program;
     }
     return NULL;
+}
+
+static inline bool wire_has_value(const struct wire_values *values, uint32_t value)
+{
+    const uint32_t *list = wire_value_list + values->first;
+    uint32_t low = 0, high = values->count;
+    if (value < values->plain)
+        return true;
+    while (low < high) {
+        uint32_t middle = (low + high) / 2;
+        if (list[middle] < value)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < values->count && list[low] == value;
 }
 
 // What a reply leaves out is NULL, and not what the request had for it: its counter is the reply's

@@ -606,6 +606,7 @@ static void run(struct grammar *g, const struct wire_op *first, uint8_t *base)
             put64(g, 0);
             break;
         case WIRE_SET32:
+        case WIRE_ENUM:
             break;
         case WIRE_POINTER:
         case WIRE_POINTER_COPY:

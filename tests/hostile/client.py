@@ -100,6 +100,9 @@ class Commands(samples.Writer):
     def scalar(self, width, value=None):
         return super().scalar(width, self.number(width) if value is None else value)
 
+    def enumerant(self, name):
+        return None  # any
+
     def fresh_count(self, limit=4):
         return self.rng.randrange(limit) if self.wild else 0
 

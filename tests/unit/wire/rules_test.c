@@ -409,6 +409,49 @@ static void test_multi_draw_stride(void **state)
     assert_int_equal(args->pVertexInfo[1].vertexCount, 3);
 }
 
+static void put_sampler(struct stream *s, uint32_t filter, uint32_t address, uint32_t compare)
+{
+    s->size = 0;
+    put_command(s, WIRE_vkCreateSampler, 0);
+    put64(s, 1);
+    PRESENT(s);
+    put32(s, VK_STRUCTURE_TYPE_SAMPLER_CREATE_INFO);
+    NONE(s);
+    put32(s, 0);
+    put32(s, filter);
+    put32(s, filter);
+    put32(s, VK_SAMPLER_MIPMAP_MODE_LINEAR);
+    for (unsigned i = 0; i < 3; i++)
+        put32(s, address);
+    for (unsigned i = 0; i < 4; i++)
+        put32(s, 0);
+    put32(s, compare);
+    for (unsigned i = 0; i < 4; i++)
+        put32(s, 0);
+    NONE(s); // pAllocator
+    PRESENT(s);
+    put64(s, 77);
+}
+
+// Drivers index tables with some of them.
+static void test_enumerants(void **state)
+{
+    use_resolve();
+    struct stream s = {.size = 0};
+    put_sampler(&s, VK_FILTER_LINEAR, VK_SAMPLER_ADDRESS_MODE_MIRROR_CLAMP_TO_EDGE, 0);
+    ACCEPT(&s);
+    put_sampler(&s, VK_FILTER_CUBIC_EXT, VK_SAMPLER_ADDRESS_MODE_REPEAT, 0); // of an extension
+    ACCEPT(&s);
+    put_sampler(&s, VK_FILTER_LINEAR, VK_SAMPLER_ADDRESS_MODE_REPEAT, 77); // may be anything
+    ACCEPT(&s);
+    put_sampler(&s, VK_FILTER_LINEAR, 5, 0);
+    REFUSE(&s, "a value that its type does not have");
+    put_sampler(&s, VK_FILTER_CUBIC_EXT + 1, VK_SAMPLER_ADDRESS_MODE_REPEAT, 0);
+    REFUSE(&s, "a value that its type does not have");
+    put_sampler(&s, UINT32_MAX, VK_SAMPLER_ADDRESS_MODE_REPEAT, 0);
+    REFUSE(&s, "a value that its type does not have");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -429,6 +472,7 @@ int main(void)
         TEST(test_static_arrays),
         TEST(test_aligned_for_c),
         TEST(test_multi_draw_stride),
+        TEST(test_enumerants),
     };
     return cmocka_run_group_tests(tests, NULL, finish_all);
 }

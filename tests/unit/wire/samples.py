@@ -31,6 +31,7 @@ class Writer:
         # Members that measure an array outside of their structure.
         self.followed = {n for c in model.commands for item in model.request(c) for e in item.lens
                          for n in re.findall(r'(?:->|\]\.)(\w+)', e)}
+        self.checked = model.checked_enums()
         self.written = {e.get('name'): int(e.get('written')) for e in model.venus.findall('special/union')}
 
     def u32(self, value):
@@ -56,6 +57,10 @@ class Writer:
             self.u32(value)
         return value
 
+    def enumerant(self, name):
+        """Of an enum whose values are looked at."""
+        return self.rng.choice(sorted(self.model.registry.groups[name].values()))
+
     def handle(self, null_allowed=True):
         value = 0 if null_allowed and self.chance(20) else self.rng.randrange(1, 1 << 64)
         self.u64(value)
@@ -74,6 +79,8 @@ class Writer:
                 value = limits[name]
             elif self.is_length(name, members):
                 value = self.length_value(name, members)
+            if item.type in self.checked:
+                value = self.enumerant(item.type)
             selected = next((m for m in members if m.selector == name), None)
             if selected:
                 value = self.rng.choice(model.arms(model.resolved(selected.type), name))[0]
