@@ -144,8 +144,6 @@ static void run(struct vhost_user *vhost)
     vhost->state = VHOST_RUNNING;
     vhost_shmem_advance(vhost);
     process_all(vhost);
-    if (!vhost->resumed && vhost->state == VHOST_RUNNING) // it has kicked
-        virtio_queues_explain_silence(vhost->queues, vhost->device.queue_count);
 }
 
 void vhost_user_advance(struct vhost_user *vhost, bool kicked)

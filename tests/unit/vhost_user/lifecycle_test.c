@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-// QEMU gives the file of memory that it keeps to itself, and nothing ever appears in it.
-static void memory_that_is_not_shared_is_found_out(void **state)
+// QEMU kicks a queue that has started, before firmware's driver has written anything anywhere.
+static void nothing_is_said_of_a_kick_too_many(void **state)
 {
     struct front_end *f = *state;
     char said[1024];
@@ -25,8 +25,7 @@ static void memory_that_is_not_shared_is_found_out(void **state)
     rewind(log);
     said[fread(said, 1, sizeof(said) - 1, log)] = 0;
     fclose(log);
-    assert_non_null(strstr(said, "memory is not shared with hesper"));
-    assert_ptr_equal(strchr(said, '\n'), said + strlen(said) - 1); // one line
+    assert_string_equal(said, "");
 }
 
 static void a_driver_starts_at_its_first_kick(void **state)
@@ -354,7 +353,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, front_setup, front_teardown)
     const struct CMUnitTest tests[] = {
-        TEST(memory_that_is_not_shared_is_found_out),
+        TEST(nothing_is_said_of_a_kick_too_many),
         TEST(a_driver_starts_at_its_first_kick),
         TEST(no_request_before_the_device_is_ready),
         TEST(a_driver_with_one_queue),
