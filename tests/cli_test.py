@@ -640,6 +640,17 @@ link.recv(1)
         self.assertEqual(devices("--input", "touch,keyboard", DOES="[ -S /dev/fd/50 ] || exit 9"), ["keyboard,fd=48", "touch,fd=50"])
         self.assertEqual(devices("--input", "mouse,pad,pad4", DOES="[ -S /dev/fd/52 ] || exit 9"), ["mouse,fd=51", "pad,fd=52", "pad4,fd=55"])
 
+    @unittest.skipUnless(X86, "QEMU's own firmware of other machines is none")
+    def test_a_bios_is_told_to_speak_on_the_serial_console(self):
+        """It cannot be seen on our screen. What is started otherwise needs no such help."""
+        disk, firmware = self.path("bios.img"), self.path("bios.fd")
+        for file in (disk, firmware):
+            open(file, "wb").close()
+        told = lambda *options: self.values(self.told(*options), "-machine")[0]  # noqa: E731
+        self.assertEqual(told("--disk", disk), "q35,graphics=off")
+        self.assertEqual(told("--disk", disk, "--firmware", firmware), "q35")
+        self.assertEqual(told("--disk", disk, "--kernel", self.kernel), "q35")
+
     def test_qemu_gets_the_limits_that_hesper_got(self):
         limit = subprocess.run("ulimit -n", shell=True, capture_output=True, text=True).stdout.strip()
         status, out, _ = self.run_machine("--kernel", self.kernel, DOES="ulimit -n")

@@ -87,8 +87,9 @@ static const struct option_row rows[] = {
     {"append", "TEXT", "its command line (console= is added in front)",
      OPTION_TEXT(struct cli_run_options, machine.append)},
     {"firmware", "FILE",
-     "instead of QEMU's; 'uefi': found where distributions have it, and with boot entries that "
-     "are kept beside the first disk (DISK.efivars.fd)",
+     "instead of QEMU's, a BIOS that only the serial console shows; 'uefi': found where "
+     "distributions have it, and with boot entries that are kept beside the first disk "
+     "(DISK.efivars.fd)",
      OPTION_TEXT(struct cli_run_options, machine.firmware)},
     {"memory", "SIZE", "of the guest [2G]",
      OPTION_TAKE(struct cli_run_options, machine.memory, cli_take_memory)},

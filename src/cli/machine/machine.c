@@ -135,6 +135,15 @@ static void add_cdrom(const char *file, struct cli_arguments *arguments)
     free(value);
 }
 
+// QEMU's own firmware, a BIOS, and boot loaders of its kind know no virtio display. Where QEMU says
+// that there is no other, they speak on the serial console.
+static const char *machine_type(const struct cli_machine *machine, const struct cli_qemu *qemu)
+{
+    if (strcmp(qemu->machine, "x86_64"))
+        return "virt";
+    return machine->firmware || machine->kernel ? "q35" : "q35,graphics=off";
+}
+
 // Beside the first disk that may be written to; NULL after false: out of memory.
 static bool firmware_place(const struct cli_machine *machine, char **place)
 {
@@ -237,7 +246,7 @@ bool cli_machine_arguments(const struct cli_machine *machine, const struct cli_q
     cli_arguments_add(arguments, "%s", qemu->path);
     cli_arguments_add(arguments, "-nodefaults");
     cli_arguments_add(arguments, "-machine");
-    cli_arguments_add(arguments, strcmp(qemu->machine, "x86_64") ? "virt" : "q35");
+    cli_arguments_add(arguments, "%s", machine_type(machine, qemu));
     char *name = cli_option_value(machine->name);
     if (!name)
         arguments->failed = true;

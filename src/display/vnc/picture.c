@@ -128,17 +128,15 @@ static const uint8_t glyphs[26][9] = {
 };
 enum { GLYPH_ROWS = 9, GLYPH_COLUMNS = 6, GLYPH_SCALE = 2 };
 
-void vnc_picture_say(struct vnc_picture *picture, const char *text)
+// In the middle of the row. Nothing where the picture is too small.
+static void say_line(struct vnc_picture *picture, const char *text, uint32_t top)
 {
-    static const uint32_t background = 0x101418, foreground = 0x9aa4ae;
-    uint32_t *pixels = (void *)picture->pixels;
-    for (uint64_t i = 0; i < (uint64_t)picture->width * picture->height; i++)
-        pixels[i] = background;
+    static const uint32_t foreground = 0x9aa4ae;
     const uint32_t width = (uint32_t)strlen(text) * GLYPH_COLUMNS * GLYPH_SCALE;
     const uint32_t height = GLYPH_ROWS * GLYPH_SCALE;
-    if (width > picture->width || height > picture->height)
+    if (width > picture->width || top >= picture->height || height > picture->height - top)
         return;
-    uint32_t *corner = pixels + (uint64_t)((picture->height - height) / 2) * picture->width +
+    uint32_t *corner = (uint32_t *)(void *)picture->pixels + (uint64_t)top * picture->width +
                        (picture->width - width) / 2;
     for (uint32_t y = 0; y < height; y++) {
         for (uint32_t x = 0; x < width; x++) {
@@ -150,4 +148,14 @@ void vnc_picture_say(struct vnc_picture *picture, const char *text)
                 corner[(uint64_t)y * picture->width + x] = foreground;
         }
     }
+}
+
+void vnc_picture_say(struct vnc_picture *picture, const char *text, const char *below)
+{
+    static const uint32_t background = 0x101418;
+    uint32_t *pixels = (void *)picture->pixels;
+    for (uint64_t i = 0; i < (uint64_t)picture->width * picture->height; i++)
+        pixels[i] = background;
+    say_line(picture, text, picture->height / 2 - GLYPH_ROWS * GLYPH_SCALE);
+    say_line(picture, below, picture->height / 2 + GLYPH_ROWS * GLYPH_SCALE);
 }

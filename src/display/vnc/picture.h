@@ -29,7 +29,7 @@ void vnc_picture_finish(struct vnc_picture *picture);
 typedef void (*vnc_changed)(void *data, const struct picture_rect *rect);
 bool vnc_picture_update(struct vnc_picture *picture, struct display *display, uint32_t output,
                         const struct picture_rect *rect, vnc_changed changed, void *data);
-// Shows a line of text (small letters and spaces) in place of a picture.
-void vnc_picture_say(struct vnc_picture *picture, const char *text);
+// Shows two lines of text (small letters and spaces) in place of a picture.
+void vnc_picture_say(struct vnc_picture *picture, const char *text, const char *below);
 
 #endif

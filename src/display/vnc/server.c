@@ -83,7 +83,8 @@ static void refresh(struct server *server)
         output->file && vnc_picture_update(&server->picture, server->display, server->output, &all,
                                            tell_nobody, NULL);
     if (!server->has_picture)
-        vnc_picture_say(&server->picture, "the guest has not switched its screen on yet");
+        vnc_picture_say(&server->picture, "the guest has not switched its screen on yet",
+                        "its serial console may tell more");
 }
 
 static bool resize(struct server *server, uint32_t width, uint32_t height)

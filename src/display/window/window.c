@@ -24,7 +24,8 @@
 
 enum { LEAST_WIDTH = 160, LEAST_HEIGHT = 120, LEAST_MODE = 16, MOST_MODE = 16384 };
 
-static const char not_yet[] = "The guest has not switched its screen on yet";
+static const char not_yet[] =
+    "The guest has not switched its screen on yet. Its serial console may tell more.";
 static const char off[] = "The guest has switched its screen off";
 
 // ---- titles and notices ---------------------------------------------------
