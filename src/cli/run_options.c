@@ -11,7 +11,7 @@
 static const char usage[] =
     "usage: hesper run [FILE.toml] [OPTIONS] [-- QEMU ARGUMENTS...]\n"
     "\n"
-    "Starts a virtual machine in QEMU (10.1 or newer) whose GPU is this machine's, with the\n"
+    "Starts a virtual machine in QEMU (11.1 or newer) whose GPU is this machine's, with the\n"
     "guest's serial console on the terminal. Ctrl-C, or closing its window, presses the guest's\n"
     "power button. All options may stand in a file, as TOML: 'hesper init' writes one to begin\n"
     "with.\n"
@@ -127,7 +127,8 @@ static const struct option_row rows[] = {
      OPTION_TEXT(struct cli_run_options, placer)},
     {"front", "FRONT",
      "how QEMU gets the GPU: vfio-user (UEFI's screen is seen), vhost-user, auto: vfio-user with "
-     "--firmware, where QEMU has it, else vhost-user, or what this QEMU has [auto]",
+     "--firmware, where QEMU has it, else vhost-user, or what this QEMU has: 10.1 to 11.0, which "
+     "were not tried, have vfio-user only [auto]",
      OPTION_CHOICE(struct cli_run_options, front, cli_front_names)},
     {0},
 };

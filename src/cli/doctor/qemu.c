@@ -170,7 +170,8 @@ static void check_device(struct doctor *doctor, const char *program, char *outpu
                    "QEMU has vfio-user-pci: firmware is on the screen with --front vfio-user");
     if (!for_vhost_user && vfio_user)
         doctor_say(doctor, DOCTOR_NOTE, "vhost-user", NULL,
-                   "QEMU is too old for it (11.1 or newer), and vfio-user is taken");
+                   "QEMU is too old for it (11.1 or newer); vfio-user is taken, which was not "
+                   "tried with this version");
     else if (!for_vhost_user)
         doctor_say(doctor, DOCTOR_BAD, "vhost-user", newer_qemu,
                    "QEMU is too old for it (11.1 or newer), and it has no vfio-user-pci either");
