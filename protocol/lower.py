@@ -236,7 +236,7 @@ class Lowering:
         return [Op('POINTER_COPY', offset, width, flags=optional, least=least)]
 
     def _array(self, item, offset, scope):
-        optional = self._optional(item)
+        optional = () if item.member.counted else self._optional(item)
         writable = () if item.member.const else ('WRITABLE',)
         if item.lens[-1] == 'null-terminated':
             if item.form != FULL:

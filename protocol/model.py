@@ -65,11 +65,10 @@ class Model:
         self.special = {(e.get('of'), e.get('name')): e for e in venus.findall('special/member')}
         for (owner, name), element in self.special.items():
             found = registry.type(owner)
-            for member in found.members if found and element.get('null') else []:
-                if member.name == name and element.get('null') == 'true':
-                    member.optional_elements = True
-                elif member.name == name:
-                    member.never_null = True
+            for member in [m for m in (found.members if found else []) if m.name == name]:
+                member.counted = element.get('counted') == 'true'
+                member.optional_elements |= element.get('null') == 'true'
+                member.never_null |= element.get('null') == 'false'
         # Structures whose enumerants are looked at, for drivers index tables with them.
         self.checked = {registry.type_name(e.get('of')) for e in venus.findall('checks/enumerants')}
         self._vocabulary()

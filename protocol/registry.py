@@ -20,6 +20,7 @@ class Member:
     optional: bool = False
     optional_elements: bool = False  # of an array: each may be null
     never_null: bool = False  # of a handle or handles, whatever the rest says
+    counted: bool = False  # of an array: it is there if its counter says so, whatever the rest says
     noautovalidity: bool = False
     selector: Optional[str] = None
     selection: List[str] = field(default_factory=list)

@@ -302,26 +302,61 @@ static void fill(const struct venus_call *call, const VkWriteDescriptorSet *writ
     }
 }
 
+// What is written, where a write of this type has it; NULL: nothing.
+static const void *what_is_written(const VkWriteDescriptorSet *write)
+{
+    switch (write->descriptorType) {
+    case VK_DESCRIPTOR_TYPE_SAMPLER:
+    case VK_DESCRIPTOR_TYPE_COMBINED_IMAGE_SAMPLER:
+    case VK_DESCRIPTOR_TYPE_SAMPLED_IMAGE:
+    case VK_DESCRIPTOR_TYPE_STORAGE_IMAGE:
+    case VK_DESCRIPTOR_TYPE_INPUT_ATTACHMENT:
+        return write->pImageInfo;
+    case VK_DESCRIPTOR_TYPE_UNIFORM_TEXEL_BUFFER:
+    case VK_DESCRIPTOR_TYPE_STORAGE_TEXEL_BUFFER:
+        return write->pTexelBufferView;
+    case VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER:
+    case VK_DESCRIPTOR_TYPE_STORAGE_BUFFER:
+    case VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER_DYNAMIC:
+    case VK_DESCRIPTOR_TYPE_STORAGE_BUFFER_DYNAMIC:
+        return write->pBufferInfo;
+    default: // in its chain
+        return write->pNext;
+    }
+}
+
+// Drivers follow the pointer. The sets and bindings of writes are the guest's to know: looking them
+// up would cost each write as much again.
+static bool prepare(struct venus_call *call, const VkWriteDescriptorSet *writes, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (__builtin_expect(!what_is_written(&writes[i]) && writes[i].descriptorCount, 0))
+            return venus_fail(call, "a descriptor is written, and nothing is there for it");
+    }
+    fill(call, writes, count);
+    return true;
+}
+
 static bool update_descriptor_sets(struct venus_call *call, void *data)
 {
     const struct wire_args_vkUpdateDescriptorSets *args = data;
-    fill(call, args->pDescriptorWrites, args->descriptorWriteCount);
-    return venus_thunks[WIRE_vkUpdateDescriptorSets](call, data);
+    return prepare(call, args->pDescriptorWrites, args->descriptorWriteCount) &&
+           venus_thunks[WIRE_vkUpdateDescriptorSets](call, data);
 }
 
 static bool push_descriptor_set(struct venus_call *call, void *data)
 {
     const struct wire_args_vkCmdPushDescriptorSet *args = data;
-    fill(call, args->pDescriptorWrites, args->descriptorWriteCount);
-    return venus_thunks[WIRE_vkCmdPushDescriptorSet](call, data);
+    return prepare(call, args->pDescriptorWrites, args->descriptorWriteCount) &&
+           venus_thunks[WIRE_vkCmdPushDescriptorSet](call, data);
 }
 
 static bool push_descriptor_set2(struct venus_call *call, void *data)
 {
     const struct wire_args_vkCmdPushDescriptorSet2 *args = data;
     const VkPushDescriptorSetInfo *info = args->pPushDescriptorSetInfo;
-    fill(call, info->pDescriptorWrites, info->descriptorWriteCount);
-    return venus_thunks[WIRE_vkCmdPushDescriptorSet2](call, data);
+    return prepare(call, info->pDescriptorWrites, info->descriptorWriteCount) &&
+           venus_thunks[WIRE_vkCmdPushDescriptorSet2](call, data);
 }
 
 static void fill_vertices(const struct venus_call *call, const VkBuffer *buffers,

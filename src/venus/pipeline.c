@@ -1,4 +1,4 @@
-// Pipelines: numbers that drivers take as they are.
+// Pipelines and render passes: numbers that drivers take as they are.
 #include "base/checked.h"
 #include "venus/device.h"
 #include "venus/extent.h"
@@ -58,7 +58,44 @@ static bool create_graphics(struct venus_call *call, void *data)
     return venus_thunks[WIRE_vkCreateGraphicsPipelines](call, data);
 }
 
+// ---- render passes --------------------------------------------------------
+
+// Both versions of the structures have the same members.
+#define RENDER_PASS(command, reference)                                                            \
+    static bool command##_are(const reference *list, uint32_t count, uint32_t attachments)         \
+    {                                                                                              \
+        for (uint32_t i = 0; list && i < count; i++) {                                             \
+            if (list[i].attachment >= attachments && list[i].attachment != VK_ATTACHMENT_UNUSED)   \
+                return false;                                                                      \
+        }                                                                                          \
+        return true;                                                                               \
+    }                                                                                              \
+    static bool command##_checked(struct venus_call *call, void *data)                             \
+    {                                                                                              \
+        const struct wire_args_##command *args = data;                                             \
+        uint32_t most = args->pCreateInfo->attachmentCount;                                        \
+        for (uint32_t i = 0; i < args->pCreateInfo->subpassCount; i++) {                           \
+            const __typeof__(*args->pCreateInfo->pSubpasses) *subpass =                            \
+                &args->pCreateInfo->pSubpasses[i];                                                 \
+            bool fits =                                                                            \
+                command##_are(subpass->pInputAttachments, subpass->inputAttachmentCount, most) &&  \
+                command##_are(subpass->pColorAttachments, subpass->colorAttachmentCount, most) &&  \
+                command##_are(subpass->pResolveAttachments, subpass->colorAttachmentCount,         \
+                              most) &&                                                             \
+                command##_are(subpass->pDepthStencilAttachment, 1, most);                          \
+            for (uint32_t p = 0; p < subpass->preserveAttachmentCount; p++)                        \
+                fits = fits && subpass->pPreserveAttachments[p] < most;                            \
+            if (!fits)                                                                             \
+                return venus_fail(call, "the render pass has no such attachment");                 \
+        }                                                                                          \
+        return venus_thunks[WIRE_##command](call, data);                                           \
+    }
+RENDER_PASS(vkCreateRenderPass, VkAttachmentReference)
+RENDER_PASS(vkCreateRenderPass2, VkAttachmentReference2)
+
 const struct venus_handler_entry venus_pipeline_handlers[] = {
+    {WIRE_vkCreateRenderPass, vkCreateRenderPass_checked},
+    {WIRE_vkCreateRenderPass2, vkCreateRenderPass2_checked},
     {WIRE_vkCreateComputePipelines, create_compute},
     {WIRE_vkCreateGraphicsPipelines, create_graphics},
     {0},

@@ -87,6 +87,7 @@ static PFN_vkVoidFunction more(const char *name)
                                           "vkCmdEndQuery",
                                           "vkCmdExecuteCommands",
                                           "vkCreateComputePipelines",
+                                          "vkUpdateDescriptorSets",
                                           "vkSignalSemaphore",
                                           "vkGetSemaphoreCounterValue"};
     for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
@@ -152,7 +153,8 @@ static int set_up(void **state)
         .queryType = VK_QUERY_TYPE_TRANSFORM_FEEDBACK_STREAM_EXT, .queryCount = 1};
     SAY(vkCreateQueryPool, DEVICE, 0, .pCreateInfo = &captured_info, .pQueryPool = &captured);
     VkRenderPass pass = ID(VkRenderPass, PASS);
-    const VkRenderPassCreateInfo pass_info = {.subpassCount = 2};
+    const VkSubpassDescription subpasses[2] = {{0}};
+    const VkRenderPassCreateInfo pass_info = {.subpassCount = 2, .pSubpasses = subpasses};
     SAY(vkCreateRenderPass, DEVICE, 0, .pCreateInfo = &pass_info, .pRenderPass = &pass);
     VkSemaphore binary = ID(VkSemaphore, BINARY), counting = ID(VkSemaphore, COUNTING);
     const VkSemaphoreTypeCreateInfo type = {.sType = VK_STRUCTURE_TYPE_SEMAPHORE_TYPE_CREATE_INFO,
@@ -392,6 +394,46 @@ static void constants_lie_inside_their_data(void **state)
     assert_int_equal(PIPELINE(), REFUSED);
 }
 
+static void attachments_are_of_the_pass(void **state)
+{
+    VkRenderPass pass = ID(VkRenderPass, 77);
+    const VkAttachmentDescription attachment = {.samples = VK_SAMPLE_COUNT_1_BIT};
+    VkAttachmentReference color = {.attachment = 1};
+    VkSubpassDescription subpass = {.colorAttachmentCount = 1, .pColorAttachments = &color};
+    const VkRenderPassCreateInfo info = {.attachmentCount = 1,
+                                         .pAttachments = &attachment,
+                                         .subpassCount = 1,
+                                         .pSubpasses = &subpass};
+#define MAKE() SAY(vkCreateRenderPass, DEVICE, 0, .pCreateInfo = &info, .pRenderPass = &pass)
+    assert_int_equal(MAKE(), REFUSED);
+    color.attachment = VK_ATTACHMENT_UNUSED;
+    assert_int_not_equal(MAKE(), REFUSED);
+    const uint32_t preserved = 1;
+    subpass.preserveAttachmentCount = 1;
+    subpass.pPreserveAttachments = &preserved;
+    assert_int_equal(MAKE(), REFUSED);
+}
+
+static void descriptors_are_written_from_somewhere(void **state)
+{
+    const VkDescriptorBufferInfo buffer = {.range = VK_WHOLE_SIZE};
+    VkWriteDescriptorSet write = {.descriptorCount = 1,
+                                  .descriptorType = VK_DESCRIPTOR_TYPE_SAMPLED_IMAGE,
+                                  .pBufferInfo = &buffer};
+#define WRITE()                                                                                    \
+    SAY(vkUpdateDescriptorSets, DEVICE, 0, .descriptorWriteCount = 1, .pDescriptorWrites = &write)
+    assert_int_equal(WRITE(), REFUSED);
+    write.descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER;
+    assert_int_equal(WRITE(), ASKED);
+    write.descriptorType = VK_DESCRIPTOR_TYPE_INLINE_UNIFORM_BLOCK;
+    assert_int_equal(WRITE(), REFUSED);
+    write.descriptorType = (VkDescriptorType)77;
+    assert_int_equal(WRITE(), REFUSED);
+    write.descriptorCount = 0;
+    write.descriptorType = VK_DESCRIPTOR_TYPE_SAMPLED_IMAGE;
+    assert_int_equal(WRITE(), ASKED);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
@@ -406,6 +448,8 @@ int main(int argc, char **argv)
         cmocka_unit_test(copies_stay_inside),
         cmocka_unit_test(only_secondary_command_buffers_are_executed),
         cmocka_unit_test(constants_lie_inside_their_data),
+        cmocka_unit_test(attachments_are_of_the_pass),
+        cmocka_unit_test(descriptors_are_written_from_somewhere),
     };
     os_init(&(struct os_options){.portable = argc > 1});
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -184,7 +184,7 @@ class Writer:
             return
         count = self.length(item.lens[0], env)
         if present is None:
-            present = not item.optional or self.chance(70)
+            present = not item.optional or item.member.counted or self.chance(70)
         if not present:
             count = 0
         self.u64(count)
