@@ -1,6 +1,8 @@
 // hesper worker: one context of one guest, with the host's Vulkan driver. hesper starts it.
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "base/options.h"
@@ -33,6 +35,15 @@ static const struct option_row rows[] = {
     {0},
 };
 
+// Drivers look for their cache and settings in a home. Without the variable they would ask the
+// system who their user is, which the sandbox refuses later.
+static void have_home(void)
+{
+    const struct passwd *user = getenv("HOME") ? NULL : getpwuid(getuid());
+    if (user && user->pw_dir && user->pw_dir[0] == '/')
+        setenv("HOME", user->pw_dir, 1);
+}
+
 int cli_worker(int argc, char **argv)
 {
     struct wanted wanted = {.fd = 0};
@@ -49,6 +60,7 @@ int cli_worker(int argc, char **argv)
     }
     cli_host_apply(&host);
     os_die_with_parent();
+    have_home();
     // These are meant for clients. The host's loader may know Venus too, and would come back to us.
     unsetenv("VN_DEBUG");
     unsetenv("VTEST_SOCKET_NAME");
