@@ -88,7 +88,7 @@ class Channel:
 
 
 class Vm:
-    def __init__(self, kernel, disk, profile="native", options=(), qemu_options=(), programs=(), hesper=None, memory="1G", files=None):
+    def __init__(self, kernel, disk, profile="native", options=(), qemu_options=(), programs=(), hesper=None, memory="1G", files=None, plan=None):
         self.kernel, self.disk, self.profile = kernel, disk, profile
         self.tree = bed.Tree("sid")
         hesper = hesper or os.environ.get("HESPER", os.path.join(bed.BUILD, "hesper"))
@@ -97,6 +97,7 @@ class Vm:
         self.adopt_displays(os.path.dirname(hesper))
         self.folder = tempfile.mkdtemp(prefix="hesper-vm-")
         self.options, self.qemu_options, self.programs, self.memory = options, qemu_options, programs, memory
+        self.environment = {**self.tree.environment(), **(bed.plan(self.tree, plan) if plan else {})}
         for name, size in (files or {}).items():
             with open(self.path(name), "wb") as f:
                 f.truncate(size)
@@ -145,7 +146,7 @@ class Vm:
         self.began = time.monotonic()
         with open(self.path("stderr"), "wb") as err:
             self.process = subprocess.Popen(
-                self.command(), env=self.tree.environment(), stdin=subprocess.DEVNULL, stdout=err, stderr=err,
+                self.command(), env=self.environment, stdin=subprocess.DEVNULL, stdout=err, stderr=err,
                 start_new_session=True, cwd=self.folder,
                 preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's background ignores it
             )
