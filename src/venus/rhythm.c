@@ -35,23 +35,31 @@ static uint64_t early_ns(const struct venus_rhythm *rhythm)
     return rhythm->shortest_ns / 4 * 3;
 }
 
+static uint64_t late_ns(const struct venus_rhythm *rhythm)
+{
+    return rhythm->longest_ns / 4 * 5;
+}
+
 // Is it about the time at which the guest lately came back? A nap would be late for it.
 static bool is_near(const struct venus_rhythm *rhythm, uint64_t waited_ns)
 {
-    uint64_t early = early_ns(rhythm), late = rhythm->longest_ns / 4 * 5;
+    uint64_t early = early_ns(rhythm), late = late_ns(rhythm);
     if (late > early + NEAR_NS)
         late = early + NEAR_NS;
     return waited_ns + LATE_NS >= early && waited_ns < late;
 }
 
-// One nap until shortly before the guest lately came back at the earliest, then short ones that
-// grow with the wait.
+// One nap until shortly before the guest lately came back at the earliest, then the shortest as
+// long as it may come, then longer ones that grow with the wait. A guest that looks for its answer
+// a few times and then sleeps itself would sleep each time, were it not heard soon.
 static uint64_t nap_ns(const struct venus_rhythm *rhythm, uint64_t waited_ns)
 {
     uint64_t early = early_ns(rhythm);
     if (waited_ns < early)
         return clamp(early - waited_ns - LATE_NS / 2, MIN_NAP_NS, SHORT_NAP_NS);
     uint64_t part = has_gone(rhythm, waited_ns) ? waited_ns : waited_ns / 4;
+    if (waited_ns < late_ns(rhythm))
+        part = MIN_NAP_NS;
     return clamp(waited_ns / 32, clamp(part, MIN_NAP_NS, SHORT_NAP_NS), MAX_NAP_NS);
 }
 

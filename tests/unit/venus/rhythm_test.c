@@ -89,6 +89,19 @@ static void an_unsteady_guest_is_not_looked_for_without_end(void **state)
     }
 }
 
+static void an_unsteady_guest_is_heard_soon(void **state)
+{
+    static const uint64_t gaps[] = {250 * US, 430 * US, 330 * US, 700 * US, 410 * US};
+    struct venus_rhythm rhythm = start(MS);
+    for (unsigned i = 0; i < 200; i++) {
+        struct outcome outcome = dry(&rhythm, gaps[i % 5]);
+        if (i > 20) {
+            assert_in_range(outcome.late, 0, 40 * US);
+            assert_in_range(outcome.naps, 0, 60);
+        }
+    }
+}
+
 static void a_guest_that_leaves_is_not_looked_for(void **state)
 {
     struct venus_rhythm rhythm = start(MS);
@@ -142,6 +155,7 @@ int main(void)
         cmocka_unit_test(a_guest_that_comes_back_at_once_finds_the_ring_awake),
         cmocka_unit_test(a_steady_guest_is_not_slept_through),
         cmocka_unit_test(an_unsteady_guest_is_not_looked_for_without_end),
+        cmocka_unit_test(an_unsteady_guest_is_heard_soon),
         cmocka_unit_test(a_guest_that_leaves_is_not_looked_for),
         cmocka_unit_test(a_guest_that_comes_back_late_is_waited_for_the_next_times),
         cmocka_unit_test(a_ring_that_was_told_stays_awake_for_the_timeout),
