@@ -46,7 +46,7 @@ void renderer_budget_know_card(struct renderer_budget *budget, uint64_t bytes)
         if (LIST_ENTRY(node, struct renderer_account, node)->page)
             return; // contexts that live have been told their share
     if (bytes && budget->limits[LINK_MEMORY_HOST] && (!*limit || bytes < *limit))
-        *limit = bytes;
+        *limit = smaller(bytes, LINK_MEMORY_NO_LIMIT);
 }
 
 uint64_t renderer_budget_share(const struct renderer_budget *budget, unsigned kind)

@@ -268,6 +268,20 @@ static void a_card_is_no_larger_than_it_is(void **state)
     assert_int_equal(renderer_budget_share(&fresh, LINK_MEMORY_CARD), 0);
 }
 
+static void a_card_of_any_size_leaves_numbers_that_can_be_summed(void **state)
+{
+    struct renderer_budget fresh;
+    renderer_budget_init(&fresh, (uint64_t[RENDERER_KINDS]){LIMIT, 0});
+    renderer_budget_know_card(&fresh, UINT64_MAX);
+    assert_true(fresh.limits[LINK_MEMORY_CARD] <= LINK_MEMORY_NO_LIMIT);
+    int fd, error;
+    struct renderer_account *account = renderer_account_open(&fresh, &fd, &error);
+    close(fd);
+    assert_false(renderer_account_answer(
+        account, &(struct link_memory_ask){.kind = LINK_MEMORY_CARD, .bytes = UINT64_MAX / 2}));
+    renderer_account_unref(account);
+}
+
 int main(int argc, char **argv)
 {
     os_init(&(struct os_options){.portable = argc > 1 && !strcmp(argv[1], "portable")});
@@ -287,6 +301,7 @@ int main(int argc, char **argv)
         CASE(the_ceiling_follows),
         CASE(without_a_limit_nobody_asks),
         CASE(a_card_is_no_larger_than_it_is),
+        CASE(a_card_of_any_size_leaves_numbers_that_can_be_summed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
