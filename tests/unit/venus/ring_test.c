@@ -116,6 +116,10 @@ struct ring_layout {
 static const struct ring_layout good = {RING_RESOURCE, 0,      192 + BUFFER + 4, 0, 64, 128,
                                         192,           BUFFER, 192 + BUFFER,     4};
 
+// For tests whose guest does not look whether its ring sleeps, however long they may be kept
+// waiting.
+#define AWAKE 60000000000u
+
 static struct bytes create_ring(const struct ring_layout *l, uint64_t idle_timeout_ns)
 {
     struct bytes b = {0};
@@ -166,7 +170,7 @@ static bool becomes(_Atomic(uint32_t) *at, uint32_t mask, uint32_t value)
 static void a_reply_is_there_when_head_has_passed(void **state)
 {
     struct fixture *f = *state;
-    start(f, 1000000);
+    start(f, AWAKE);
     for (unsigned i = 0; i < 2000; i++) { // many times around the buffer
         struct bytes b = {0};
         uint64_t offset = (i % 100) * 20;
@@ -230,7 +234,7 @@ static void waiting_for_what_is_not_in_the_ring_is_fatal(void **state)
 static void virtqueue_seqnos_hold_a_ring_back(void **state)
 {
     struct fixture *f = *state;
-    start(f, 1000000);
+    start(f, AWAKE);
     struct bytes b = {0}, submit = {0};
     u32(&b, WIRE_vkWaitVirtqueueSeqnoMESA), u32(&b, 0), u64(&b, 5);
     put(f, &b);
@@ -246,13 +250,13 @@ static void virtqueue_seqnos_hold_a_ring_back(void **state)
 static void a_ring_that_waits_holds_up_no_other(void **state)
 {
     struct fixture *f = *state;
-    start(f, 1000000);
+    start(f, AWAKE);
     struct bytes b = {0}, submit = {0};
     u32(&b, WIRE_vkWaitVirtqueueSeqnoMESA), u32(&b, 0), u64(&b, 5);
     put(f, &b);
     struct ring_layout behind = good;
     behind.offset = 32768;
-    struct bytes second = create_ring(&behind, 1000000);
+    struct bytes second = create_ring(&behind, AWAKE);
     second.words[2]++; // another id
     assert_true(run(f, &second));
     struct fixture other = *f;
@@ -273,7 +277,7 @@ static void a_ring_that_waits_holds_up_no_other(void **state)
 static void a_wait_for_a_seqno_ends_when_it_is_reached(void **state)
 {
     struct fixture *f = *state;
-    start(f, 1000000);
+    start(f, AWAKE);
     for (unsigned i = 0; i < 200; i++) {
         struct bytes b = {0}, wait = {0};
         for (unsigned j = 0; j < 3; j++)
@@ -290,7 +294,7 @@ static void a_wait_for_a_seqno_ends_when_it_is_reached(void **state)
 static void a_ring_that_waits_can_be_destroyed(void **state)
 {
     struct fixture *f = *state;
-    start(f, 1000000);
+    start(f, AWAKE);
     struct bytes b = {0}, destroy = {0};
     u32(&b, WIRE_vkWaitVirtqueueSeqnoMESA), u32(&b, 0), u64(&b, 5);
     put(f, &b);
@@ -327,7 +331,7 @@ static void a_ring_that_must_not_sleep_hardly_works(void **state)
 static void a_guest_is_not_preferred(void **state)
 {
     struct fixture *f = *state;
-    struct bytes b = create_ring(&good, 1000000), chained = {0};
+    struct bytes b = create_ring(&good, AWAKE), chained = {0};
     for (unsigned i = 0; i < 7; i++)
         u32(&chained, b.words[i]);
     u64(&chained, 1), u32(&chained, VK_STRUCTURE_TYPE_RING_PRIORITY_INFO_MESA);
@@ -381,7 +385,7 @@ static void overtaking_tails_and_torn_commands_are_fatal(void **state)
         if (i)
             set_up(state);
         struct fixture *f = *state;
-        start(f, 1000000);
+        start(f, AWAKE);
         const uint32_t tails[] = {BUFFER + 4, 6,
                                   8}; // too far; not whole words; a command that is cut off
         uint32_t command = WIRE_vkSetReplyCommandStreamMESA;
@@ -396,7 +400,7 @@ static void overtaking_tails_and_torn_commands_are_fatal(void **state)
 static void what_is_not_allowed_on_a_ring_is_fatal(void **state)
 {
     struct fixture *f = *state;
-    start(f, 1000000);
+    start(f, AWAKE);
     struct bytes b = {0};
     u32(&b, WIRE_vkDestroyRingMESA), u32(&b, 0), u64(&b, RING_ID);
     put(f, &b);
@@ -406,7 +410,7 @@ static void what_is_not_allowed_on_a_ring_is_fatal(void **state)
 static void replies_stay_within_what_was_asked(void **state)
 {
     struct fixture *f = *state;
-    start(f, 1000000);
+    start(f, AWAKE);
     memset(f->reply, 0xee, 4096);
     struct bytes b = {0};
     set_reply(&b, 100, 16), ask_version(&b); // needs 20
@@ -419,7 +423,7 @@ static void replies_stay_within_what_was_asked(void **state)
 static void streams_in_shared_memory_run_as_if_in_place(void **state)
 {
     struct fixture *f = *state;
-    start(f, 1000000);
+    start(f, AWAKE);
     struct bytes inner = {0}, b = {0};
     ask_version(&inner);
     memcpy(f->reply + 2048, inner.words, inner.count * 4);
