@@ -74,7 +74,8 @@ int machine_placer_create(struct os_loop *loop, int fd, const struct machine_pla
     }
     placer->ops = ops;
     placer->data = data;
-    int error = virtio_channel_create(loop, fd, &channel_ops, placer, &placer->channel);
+    int error = virtio_channel_create(loop, fd, &virtio_channel_form, &channel_ops, placer,
+                                      &placer->channel);
     if (error)
         free(placer);
     else

@@ -8,6 +8,30 @@
 #include "front/vfio_user/private.h"
 #include "os/clock.h"
 
+// A message, its header copied. QEMU, and a processor of the guest with it, waits for nearly every
+// answer, so an answer goes out at once.
+struct vfio_message {
+    struct vfio_header header;
+    const void *payload;
+    uint32_t size;
+    int *fds; // closed after the call unless set to -1
+    unsigned fd_count;
+};
+
+static int64_t payload_size(const void *bytes)
+{
+    struct vfio_header header;
+    memcpy(&header, bytes, sizeof(header));
+    int64_t size = (int64_t)header.size - (int64_t)sizeof(header);
+    return size < 0 || size > VIRTIO_MAX_PAYLOAD ? -EPROTO : size;
+}
+
+const struct virtio_channel_form vfio_user_form = {
+    .header_size = sizeof(struct vfio_header), .payload_size = payload_size, .in_turns = true};
+_Static_assert(sizeof(struct vfio_header) <= VIRTIO_MAX_HEADER, "a channel has room for it");
+_Static_assert(VFIO_USER_MAX_ACCESS + sizeof(struct vfio_region_access) <= VIRTIO_MAX_PAYLOAD,
+               "a channel has room for it");
+
 static void send(struct vfio_user *vfio, const struct vfio_message *message, const void *payload,
                  uint32_t size, const void *tail, uint32_t tail_size, int fd)
 {
@@ -15,8 +39,10 @@ static void send(struct vfio_user *vfio, const struct vfio_message *message, con
                                  .command = message->header.command,
                                  .size = (uint32_t)sizeof(header) + size + tail_size,
                                  .flags = VFIO_USER_REPLY};
+    const struct iovec parts[] = {
+        {&header, sizeof(header)}, {(void *)payload, size}, {(void *)tail, tail_size}};
     if (!(message->header.flags & VFIO_USER_NO_REPLY))
-        vfio_channel_send(vfio->channel, &header, payload, size, tail, tail_size, fd);
+        virtio_channel_send_parts(vfio->channel, parts, 3, fd);
 }
 
 static void answer(struct vfio_user *vfio, const struct vfio_message *message, const void *payload,
@@ -32,8 +58,9 @@ static void refuse(struct vfio_user *vfio, const struct vfio_message *message, i
                                  .size = sizeof(header),
                                  .flags = VFIO_USER_REPLY | VFIO_USER_ERROR,
                                  .error = (uint32_t)-error};
+    const struct iovec part = {&header, sizeof(header)};
     if (!(message->header.flags & VFIO_USER_NO_REPLY))
-        vfio_channel_send(vfio->channel, &header, NULL, 0, NULL, 0, -1);
+        virtio_channel_send_parts(vfio->channel, &part, 1, -1);
 }
 
 // Copies the fixed part of a message; what it has beyond that stays where it is.
@@ -233,9 +260,15 @@ static int reset(struct vfio_user *vfio, const struct vfio_message *message)
     return 0;
 }
 
-void vfio_user_handle(struct vfio_user *vfio, struct vfio_message *message)
+void vfio_user_handle(struct vfio_user *vfio, struct virtio_message *whole)
 {
+    struct vfio_message said = {.payload = whole->payload,
+                                .size = whole->size,
+                                .fds = whole->fds,
+                                .fd_count = whole->fd_count};
+    struct vfio_message *message = &said;
     int error = -ENOSYS;
+    memcpy(&message->header, whole->header_bytes, sizeof(message->header));
     if ((message->header.flags & VFIO_USER_TYPE_MASK) == VFIO_USER_REPLY)
         return; // nothing was asked
     if (!vfio->greeted && message->header.command != VFIO_USER_VERSION) {

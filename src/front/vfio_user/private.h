@@ -2,12 +2,13 @@
 #ifndef VFIO_USER_PRIVATE_H
 #define VFIO_USER_PRIVATE_H
 
-#include "front/vfio_user/channel.h"
 #include "front/vfio_user/config.h"
 #include "front/vfio_user/dma.h"
 #include "front/vfio_user/interrupts.h"
+#include "front/vfio_user/protocol.h"
 #include "front/vfio_user/registers.h"
 #include "front/vfio_user/vfio_user.h"
+#include "front/virtio/channel.h"
 
 struct os_source;
 
@@ -23,7 +24,7 @@ struct vfio_user {
     struct virtio_transport base;
     struct os_loop *loop;
     struct virtio_device device;
-    struct vfio_channel *channel;
+    struct virtio_channel *channel;
     bool greeted; // VERSION was agreed on
     struct vfio_config config;
     struct vfio_registers registers;
@@ -54,6 +55,7 @@ void vfio_user_stopped(struct vfio_user *vfio);
 void vfio_user_config_changed(struct vfio_user *vfio);
 
 // messages.c
-void vfio_user_handle(struct vfio_user *vfio, struct vfio_message *message);
+extern const struct virtio_channel_form vfio_user_form;
+void vfio_user_handle(struct vfio_user *vfio, struct virtio_message *whole);
 
 #endif

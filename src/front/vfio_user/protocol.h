@@ -26,9 +26,7 @@ enum vfio_flags {
 };
 
 enum {
-    VFIO_USER_MAX_FDS = 8,
     VFIO_USER_MAX_ACCESS = 4096, // bytes of a region in one message: the configuration space
-    VFIO_USER_MAX_PAYLOAD = VFIO_USER_MAX_ACCESS + 64,
 };
 
 struct vfio_header {

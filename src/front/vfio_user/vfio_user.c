@@ -71,7 +71,7 @@ static void on_again(void *data)
     vfio_user_process(data);
 }
 
-static void on_message(void *data, struct vfio_message *message)
+static void on_message(void *data, struct virtio_message *message)
 {
     vfio_user_handle(data, message);
 }
@@ -92,7 +92,7 @@ static void on_closed(void *data, int error)
 static void destroy(struct virtio_transport *transport)
 {
     struct vfio_user *vfio = of(transport);
-    vfio_channel_destroy(vfio->channel);
+    virtio_channel_destroy(vfio->channel);
     for (unsigned i = 0; i < vfio->device.queue_count; i++) {
         vfio->queues[i].call = -1; // its vector's
         virtio_queue_finish(&vfio->queues[i]);
@@ -143,7 +143,8 @@ bool vfio_user_is_spoken(uint32_t first)
 int vfio_user_create(struct os_loop *loop, int fd, const struct virtio_device *device,
                      struct virtio_transport **created)
 {
-    static const struct vfio_channel_ops channel_ops = {.message = on_message, .closed = on_closed};
+    static const struct virtio_channel_ops channel_ops = {.message = on_message,
+                                                          .closed = on_closed};
     static const struct virtio_transport_ops ops = {
         .destroy = destroy,
         .ready = ready,
@@ -167,7 +168,8 @@ int vfio_user_create(struct os_loop *loop, int fd, const struct virtio_device *d
     vfio->loop = loop;
     vfio->device = *device;
     set_up(vfio);
-    int error = vfio_channel_create(loop, fd, &channel_ops, vfio, &vfio->channel);
+    int error =
+        virtio_channel_create(loop, fd, &vfio_user_form, &channel_ops, vfio, &vfio->channel);
     vfio->again = os_loop_add_timer(loop, 0, on_again, vfio);
     if (!error && !vfio->again)
         error = -ENOMEM;

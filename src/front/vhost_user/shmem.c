@@ -190,7 +190,8 @@ static bool send_rest(struct vhost_user *vhost, uint32_t type, const void *paylo
     memcpy(message, &header, sizeof(header));
     if (size)
         memcpy(message + sizeof(header), payload, size);
-    if (!virtio_channel_send_bytes(vhost->backend, message + 1, sizeof(header) + size - 1, -1))
+    const struct iovec rest = {message + 1, sizeof(header) + size - 1};
+    if (!virtio_channel_send_parts(vhost->backend, &rest, 1, -1))
         return false;
     vhost->shmem.awaited = type;
     return true;
@@ -255,7 +256,8 @@ static void step(struct vhost_user *vhost)
     while (shmem->operations.count && !shmem->awaited && !shmem->begun && may_send(vhost)) {
         struct vhost_operation *operation = first(shmem);
         uint8_t byte = (uint8_t)operation->type;
-        if (!virtio_channel_send_bytes(vhost->backend, &byte, 1, operation->fd)) {
+        const struct iovec begin = {&byte, 1};
+        if (!virtio_channel_send_parts(vhost->backend, &begin, 1, operation->fd)) {
             finish_first(vhost, -EIO);
             continue;
         }
@@ -332,7 +334,7 @@ bool vhost_shmem_set_channel(struct vhost_user *vhost, int fd)
 {
     static const struct virtio_channel_ops ops = {.message = on_reply, .closed = on_closed};
     struct virtio_channel *channel;
-    if (virtio_channel_create(vhost->loop, fd, &ops, vhost, &channel))
+    if (virtio_channel_create(vhost->loop, fd, &virtio_channel_form, &ops, vhost, &channel))
         return false;
     on_closed(vhost, 0); // the one before
     vhost->backend = channel;

@@ -327,7 +327,7 @@ int vhost_user_create(struct os_loop *loop, int fd, const struct virtio_device *
         virtio_queue_init(queue);
     }
     vhost->again = os_loop_add_timer(loop, 0, process_all, vhost);
-    int error = virtio_channel_create(loop, fd, &ops, vhost, &vhost->main);
+    int error = virtio_channel_create(loop, fd, &virtio_channel_form, &ops, vhost, &vhost->main);
     if (!error && (!vhost_shmem_init(vhost) || !vhost->again))
         error = -ENOMEM;
     if (error)

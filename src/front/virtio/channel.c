@@ -9,6 +9,9 @@
 #include "os/loop.h"
 #include "os/socket.h"
 
+// Messages that are taken before others have their turn.
+enum { MESSAGES_A_ROUND = 64 };
+
 // Bytes that the socket has not taken yet.
 struct chunk {
     struct chunk *next;
@@ -20,6 +23,7 @@ struct chunk {
 struct virtio_channel {
     int fd;
     struct os_source *source;
+    const struct virtio_channel_form *form;
     const struct virtio_channel_ops *ops;
     void *data;
     bool paused, closed;
@@ -34,8 +38,17 @@ struct virtio_channel {
 
 static void on_socket(void *data, int fd, unsigned events);
 
-int virtio_channel_create(struct os_loop *loop, int fd, const struct virtio_channel_ops *ops,
-                          void *data, struct virtio_channel **created)
+static int64_t payload_size(const void *header)
+{
+    return ((const struct virtio_header *)header)->size;
+}
+
+const struct virtio_channel_form virtio_channel_form = {.header_size = sizeof(struct virtio_header),
+                                                        .payload_size = payload_size};
+
+int virtio_channel_create(struct os_loop *loop, int fd, const struct virtio_channel_form *form,
+                          const struct virtio_channel_ops *ops, void *data,
+                          struct virtio_channel **created)
 {
     struct virtio_channel *channel = calloc(1, sizeof(*channel));
     int error = channel ? os_socket_set_nonblocking(fd, true) : -ENOMEM;
@@ -48,6 +61,7 @@ int virtio_channel_create(struct os_loop *loop, int fd, const struct virtio_chan
         return error ? error : -ENOMEM;
     }
     channel->fd = fd;
+    channel->form = form;
     channel->ops = ops;
     channel->data = data;
     channel->last = &channel->first;
@@ -98,10 +112,15 @@ void virtio_channel_destroy(struct virtio_channel *channel)
     free(channel);
 }
 
+static bool is_read(const struct virtio_channel *channel)
+{
+    return !channel->paused && !(channel->form->in_turns && channel->first);
+}
+
 static void set_events(struct virtio_channel *channel)
 {
     if (channel->source)
-        os_source_set_events(channel->source, (channel->paused ? 0 : OS_READABLE) |
+        os_source_set_events(channel->source, (is_read(channel) ? OS_READABLE : 0) |
                                                   (channel->first ? OS_WRITABLE : 0));
 }
 
@@ -114,11 +133,8 @@ void virtio_channel_pause(struct virtio_channel *channel, bool paused)
 // ---- sending --------------------------------------------------------------
 
 static bool enqueue(struct virtio_channel *channel, const struct iovec *parts, unsigned count,
-                    size_t skip, int fd)
+                    size_t size, size_t skip, int fd)
 {
-    size_t size = 0;
-    for (unsigned i = 0; i < count; i++)
-        size += parts[i].iov_len;
     struct chunk *chunk = malloc(sizeof(*chunk) + size);
     if (!chunk)
         return false;
@@ -139,11 +155,14 @@ static bool enqueue(struct virtio_channel *channel, const struct iovec *parts, u
     return true;
 }
 
-static bool send_parts(struct virtio_channel *channel, const struct iovec *parts, unsigned count,
-                       size_t size, int fd)
+bool virtio_channel_send_parts(struct virtio_channel *channel, const struct iovec *parts,
+                               unsigned count, int fd)
 {
     if (channel->closed)
         return false;
+    size_t size = 0;
+    for (unsigned i = 0; i < count; i++)
+        size += parts[i].iov_len;
     ssize_t sent = 0;
     if (!channel->first) {
         sent = os_socket_send_vector(channel->fd, parts, count, &fd, fd >= 0 ? 1 : 0);
@@ -154,7 +173,7 @@ static bool send_parts(struct virtio_channel *channel, const struct iovec *parts
     }
     if (sent > 0)
         fd = -1; // travelled with the first byte
-    return enqueue(channel, parts, count, sent > 0 ? (size_t)sent : 0, fd);
+    return enqueue(channel, parts, count, size, sent > 0 ? (size_t)sent : 0, fd);
 }
 
 bool virtio_channel_send(struct virtio_channel *channel, uint32_t type, uint32_t flags,
@@ -163,14 +182,7 @@ bool virtio_channel_send(struct virtio_channel *channel, uint32_t type, uint32_t
     struct virtio_header header = {
         .type = type, .flags = flags | VIRTIO_CHANNEL_VERSION, .size = size};
     struct iovec parts[2] = {{&header, sizeof(header)}, {(void *)payload, size}};
-    return send_parts(channel, parts, size ? 2 : 1, sizeof(header) + size, fd);
-}
-
-bool virtio_channel_send_bytes(struct virtio_channel *channel, const void *bytes, uint32_t size,
-                               int fd)
-{
-    struct iovec part = {(void *)bytes, size};
-    return send_parts(channel, &part, 1, size, fd);
+    return virtio_channel_send_parts(channel, parts, size ? 2 : 1, fd);
 }
 
 int virtio_channel_unread(const struct virtio_channel *channel)
@@ -203,6 +215,13 @@ static void flush(struct virtio_channel *channel)
 
 // ---- receiving ------------------------------------------------------------
 
+static int end(struct virtio_channel *channel, int error)
+{
+    shut(channel);
+    channel->ops->closed(channel->data, error);
+    return -1;
+}
+
 // Reads up to `size` bytes and counts them in `got`. 1: it read some; 0: there are none now; -1:
 // the socket is closed, and the callback was called.
 static int receive(struct virtio_channel *channel, void *to, size_t size)
@@ -216,9 +235,7 @@ static int receive(struct virtio_channel *channel, void *to, size_t size)
     }
     if (got == -EAGAIN || got == -EWOULDBLOCK)
         return 0;
-    shut(channel);
-    channel->ops->closed(channel->data, (int)got);
-    return -1;
+    return end(channel, (int)got);
 }
 
 // Header and payload are read apart. Descriptors come with a message's first byte, so those that
@@ -227,16 +244,18 @@ static int receive_message(struct virtio_channel *channel)
 {
     struct virtio_message *message = &channel->message;
     for (;;) {
-        size_t have = channel->got;
-        if (have < sizeof(message->header)) {
-            int more = receive(channel, (uint8_t *)&message->header + have,
-                               sizeof(message->header) - have);
+        size_t have = channel->got, header = channel->form->header_size;
+        if (have < header) {
+            int more = receive(channel, message->header_bytes + have, header - have);
             if (more != 1)
                 return more;
             continue;
         }
-        size_t size = message->header.size;
-        have -= sizeof(message->header);
+        int64_t follows = channel->form->payload_size(message->header_bytes);
+        if (follows < 0)
+            return end(channel, (int)follows);
+        size_t size = message->size = (uint32_t)follows;
+        have -= header;
         if (have == size)
             return 1;
         message->skipped = size > sizeof(channel->payload);
@@ -254,26 +273,20 @@ static void on_socket(void *data, int fd, unsigned events)
     channel->busy = true;
     if (events & OS_WRITABLE)
         flush(channel);
-    while (!channel->closed && !channel->paused && receive_message(channel) == 1) {
+    for (unsigned i = 0; i < MESSAGES_A_ROUND && !channel->closed && is_read(channel); i++) {
         struct virtio_message *message = &channel->message;
+        if (receive_message(channel) != 1)
+            break;
         message->payload = channel->payload;
         channel->ops->message(channel->data, message);
         close_fds(message);
         message->skipped = false;
         channel->got = 0;
     }
+    // A channel that is not read must notice the other side's end here.
+    if (!channel->closed && !channel->destroyed && !is_read(channel) && (events & OS_HANGUP))
+        end(channel, 0);
     channel->busy = false;
-    if (channel->destroyed) {
+    if (channel->destroyed)
         virtio_channel_destroy(channel);
-        return;
-    }
-    // A paused channel is not read, so its end must be noticed here.
-    if (!channel->closed && channel->paused && (events & OS_HANGUP)) {
-        channel->busy = true;
-        shut(channel);
-        channel->ops->closed(channel->data, 0);
-        channel->busy = false;
-        if (channel->destroyed)
-            virtio_channel_destroy(channel);
-    }
 }
