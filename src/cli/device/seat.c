@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "cli/device/start.h"
-#include "front/machine/caller.h"
+#include "front/machine/entrance.h"
 #include "front/machine/input_front.h"
 #include "link/display_messages.h"
 #include "os/clock.h"
@@ -27,8 +27,7 @@ void cli_seat_init(struct cli_seat *seat)
         (struct cli_seat){.front = CLI_FRONT_VHOST_USER,
                           .wanted = 1u << INPUT_KEYBOARD | 1u << INPUT_POINTER | 1u << INPUT_MOUSE};
     for (unsigned i = 0; i < CLI_SEAT_DEVICES; i++)
-        seat->devices[i] =
-            (struct cli_seat_device){.seat = seat, .kind = i, .listener = -1, .janitor.fd = -1};
+        seat->devices[i] = (struct cli_seat_device){.seat = seat, .kind = i, .janitor.fd = -1};
 }
 
 bool cli_seat_parse(const char *label, const char *text, void *to)
@@ -95,43 +94,23 @@ static bool serve(struct cli_seat_device *device, int fd, virtio_transport_creat
     return !error;
 }
 
-static void on_heard(void *data, int fd, virtio_transport_create transport)
+static bool busy(void *data)
 {
-    struct cli_seat_device *device = data;
-    device->caller = NULL;
-    if (transport)
-        serve(device, fd, transport);
-    else
-        log_warning("what has connected to %s is no front end of a VM", device->path);
+    const struct cli_seat_device *device = data;
+    return device->input;
 }
 
-static void on_connection(void *data, int listener, unsigned events)
+static void on_front_end(void *data, int fd, virtio_transport_create transport)
 {
-    struct cli_seat_device *device = data;
-    (void)events;
-    int fd = os_socket_accept(listener);
-    if (fd < 0)
-        return;
-    virtio_transport_create transport = cli_front_transport(device->seat->front);
-    if (device->input || device->caller) {
-        log_warning("a second VM at %s was refused: each needs a hesper of its own", device->path);
-        close(fd);
-    } else if (transport) {
-        serve(device, fd, transport);
-    } else {
-        machine_caller_create(device->seat->loop, fd, cli_front_spoken, on_heard, device,
-                              &device->caller);
-    }
+    serve(data, fd, transport);
 }
 
-static bool await(struct cli_seat_device *device, int listener)
+static int await(struct cli_seat_device *device, int listener, const char *path)
 {
-    device->listener = listener;
-    device->source =
-        os_loop_add_fd(device->seat->loop, listener, OS_READABLE, on_connection, device);
-    if (!device->source)
-        log_error("out of memory");
-    return device->source;
+    static const struct machine_entrance_ops ops = {.busy = busy, .serve = on_front_end};
+    return machine_entrance_create(device->seat->loop, listener, path,
+                                   cli_front_transport(device->seat->front), cli_front_spoken, &ops,
+                                   device, &device->entrance);
 }
 
 bool cli_seat_connect(struct cli_seat *seat, struct os_loop *loop, struct os_fd_pass *fds,
@@ -146,9 +125,13 @@ bool cli_seat_connect(struct cli_seat *seat, struct os_loop *loop, struct os_fd_
         if (!cli_front_socket(seat->front, &socket))
             return false;
         fds[(*count)++] = (struct os_fd_pass){socket.theirs, CLI_SEAT_FD + (int)i};
-        if (!(socket.listener ? await(device, socket.ours)
-                              : serve(device, socket.ours, cli_front_transport(seat->front))))
+        if (!socket.listener) {
+            if (!serve(device, socket.ours, cli_front_transport(seat->front)))
+                return false;
+        } else if (await(device, socket.ours, NULL)) {
+            log_error("out of memory");
             return false;
+        }
     }
     return true;
 }
@@ -164,13 +147,11 @@ static int listen_at(struct cli_seat_device *device, const char *path)
 {
     if (!socket_path(path, device->kind, device->path))
         return -ENAMETOOLONG;
-    device->listener = os_socket_listen(device->path);
-    if (device->listener < 0)
-        return device->listener;
+    int listener = os_socket_listen(device->path);
+    if (listener < 0)
+        return listener;
     cli_janitor_start(&device->janitor, device->path, NULL);
-    device->source =
-        os_loop_add_fd(device->seat->loop, device->listener, OS_READABLE, on_connection, device);
-    return device->source ? 0 : -ENOMEM;
+    return await(device, listener, device->path);
 }
 
 bool cli_seat_listen(struct cli_seat *seat, struct os_loop *loop, const char *path)
@@ -192,16 +173,8 @@ void cli_seat_finish(struct cli_seat *seat)
         struct cli_seat_device *device = &seat->devices[i];
         machine_input_destroy(device->input);
         device->input = NULL;
-        machine_caller_destroy(device->caller);
-        device->caller = NULL;
-        os_source_remove(device->source);
-        device->source = NULL;
-        if (device->listener >= 0) {
-            close(device->listener);
-            if (device->path[0])
-                unlink(device->path);
-        }
-        device->listener = -1;
+        machine_entrance_destroy(device->entrance);
+        device->entrance = NULL;
         cli_janitor_stop(&device->janitor);
     }
 }

@@ -9,8 +9,7 @@
 
 struct link_input;
 struct os_loop;
-struct os_source;
-struct machine_caller;
+struct machine_entrance;
 struct machine_input;
 
 enum {
@@ -33,11 +32,9 @@ struct cli_seat {
     struct cli_seat_device {
         struct cli_seat *seat;
         unsigned kind;
-        struct machine_caller *caller; // has connected, and not spoken yet
-        struct machine_input *input;   // NULL: no QEMU there
+        struct machine_entrance *entrance; // NULL: none
+        struct machine_input *input;       // NULL: no QEMU there
         char path[CLI_SOCKET_PATH];
-        int listener; // -1: none
-        struct os_source *source;
         struct cli_janitor janitor;
     } devices[CLI_SEAT_DEVICES];
     uint64_t unheard_down[2]; // bit n: key n, of those that were not heard

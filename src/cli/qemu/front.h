@@ -17,7 +17,7 @@ enum cli_front {
 extern const char *const cli_front_names[];
 // NULL for CLI_FRONT_AUTO: the front end's first bytes tell.
 virtio_transport_create cli_front_transport(enum cli_front front);
-// As machine_caller_choose.
+// As machine_entrance_choose.
 virtio_transport_create cli_front_spoken(uint32_t first);
 
 // A device as QEMU is told of it.

@@ -9,20 +9,16 @@
 #include "os/loop.h"
 #include "os/socket.h"
 
-struct listener {
-    char *path;
-    int fd;
-    struct os_source *source;
-};
-
 struct machine_gpu_server {
     struct os_loop *loop;
     struct machine_gpu_options options;
     struct machine_gpu_server_ops ops;
     void *data;
-    struct listener front_end, placer;
-    struct machine_caller *caller; // not heard yet
+    struct machine_entrance *entrance;
     struct machine_gpu *gpu;
+    char *placer_path; // NULL: no placer
+    int placer;        // its listening socket
+    struct os_source *placer_source;
     int waiting_placer; // of a QEMU whose front end has not connected yet; -1: none
 };
 
@@ -36,8 +32,9 @@ static void on_end(void *data)
     server->gpu = NULL;
 }
 
-static void serve(struct machine_gpu_server *server, int fd, virtio_transport_create transport)
+static void serve(void *data, int fd, virtio_transport_create transport)
 {
+    struct machine_gpu_server *server = data;
     struct machine_gpu_options options = server->options;
     options.transport = transport;
     int error = machine_gpu_create(server->loop, fd, &options, on_end, server, &server->gpu);
@@ -54,34 +51,19 @@ static void serve(struct machine_gpu_server *server, int fd, virtio_transport_cr
         server->ops.connected(server->data, server->gpu);
 }
 
-static void on_heard(void *data, int fd, virtio_transport_create transport)
+static bool busy(void *data)
 {
-    struct machine_gpu_server *server = data;
-    server->caller = NULL;
-    if (transport)
-        serve(server, fd, transport);
-    else
-        log_warning("what has connected to %s is no front end of a VM", server->front_end.path);
+    const struct machine_gpu_server *server = data;
+    return server->gpu;
 }
 
-static void on_front_end(void *data, int listener, unsigned events)
+static int listen_at(struct machine_gpu_server *server, const char *path)
 {
-    struct machine_gpu_server *server = data;
-    int fd = os_socket_accept(listener);
-    if (fd < 0)
-        return;
-    if (server->gpu || server->caller) {
-        log_warning("a second VM at %s was refused: each needs a hesper of its own",
-                    server->front_end.path);
-        close(fd);
-    } else if (server->options.transport) {
-        serve(server, fd, server->options.transport);
-    } else {
-        int error = machine_caller_create(server->loop, fd, server->ops.choose, on_heard, server,
-                                          &server->caller);
-        if (error)
-            log_error("cannot serve a VM: %s", strerror(-error));
-    }
+    static const struct machine_entrance_ops ops = {.busy = busy, .serve = serve};
+    int fd = os_socket_listen(path);
+    return fd < 0 ? fd
+                  : machine_entrance_create(server->loop, fd, path, server->options.transport,
+                                            server->ops.choose, &ops, server, &server->entrance);
 }
 
 // QEMU loads its plugins before or after it connects its sockets.
@@ -100,26 +82,15 @@ static void on_placer(void *data, int listener, unsigned events)
     server->waiting_placer = fd;
 }
 
-static int listen_at(struct machine_gpu_server *server, struct listener *listener, const char *path,
-                     os_fd_callback callback)
+static int listen_for_placer(struct machine_gpu_server *server, const char *path)
 {
-    listener->fd = os_socket_listen(path);
-    if (listener->fd < 0)
-        return listener->fd;
-    listener->path = strdup(path);
-    listener->source = os_loop_add_fd(server->loop, listener->fd, OS_READABLE, callback, server);
-    return listener->path && listener->source ? 0 : -ENOMEM;
-}
-
-static void stop_listening(struct listener *listener)
-{
-    os_source_remove(listener->source);
-    if (listener->fd >= 0) {
-        close(listener->fd);
-        if (listener->path)
-            unlink(listener->path);
-    }
-    free(listener->path);
+    server->placer = os_socket_listen(path);
+    if (server->placer < 0)
+        return server->placer;
+    server->placer_path = strdup(path);
+    server->placer_source =
+        os_loop_add_fd(server->loop, server->placer, OS_READABLE, on_placer, server);
+    return server->placer_path && server->placer_source ? 0 : -ENOMEM;
 }
 
 int machine_gpu_server_create(struct os_loop *loop, const char *path, const char *placer_path,
@@ -135,12 +106,12 @@ int machine_gpu_server_create(struct os_loop *loop, const char *path, const char
     server->options = *options;
     server->ops = *ops;
     server->data = data;
-    server->front_end.fd = server->placer.fd = server->waiting_placer = -1;
+    server->placer = server->waiting_placer = -1;
     *refused_path = path;
-    int error = listen_at(server, &server->front_end, path, on_front_end);
+    int error = listen_at(server, path);
     if (!error && placer_path) {
         *refused_path = placer_path;
-        error = listen_at(server, &server->placer, placer_path, on_placer);
+        error = listen_for_placer(server, placer_path);
     }
     if (error) {
         machine_gpu_server_destroy(server);
@@ -156,10 +127,14 @@ void machine_gpu_server_destroy(struct machine_gpu_server *server)
     if (!server)
         return;
     machine_gpu_destroy(server->gpu);
-    machine_caller_destroy(server->caller);
     if (server->waiting_placer >= 0)
         close(server->waiting_placer);
-    stop_listening(&server->front_end);
-    stop_listening(&server->placer);
+    machine_entrance_destroy(server->entrance);
+    os_source_remove(server->placer_source);
+    if (server->placer >= 0)
+        close(server->placer);
+    if (server->placer_path)
+        unlink(server->placer_path);
+    free(server->placer_path);
     free(server);
 }

@@ -5,7 +5,7 @@
 #ifndef MACHINE_GPU_SERVER_H
 #define MACHINE_GPU_SERVER_H
 
-#include "front/machine/caller.h"
+#include "front/machine/entrance.h"
 #include "front/machine/gpu_front.h"
 
 struct machine_gpu_server;
@@ -15,7 +15,7 @@ struct machine_gpu_server_ops {
     void (*connected)(void *data, struct machine_gpu *gpu);
     void (*ended)(void *data);
     // Where the options name no transport.
-    machine_caller_choose choose;
+    machine_entrance_choose choose;
 };
 
 // Listens at `path` and `placer_path` (NULL: no placer). `options` and `ops` are copied.
