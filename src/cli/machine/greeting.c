@@ -29,7 +29,7 @@ static void shares(FILE *to, const struct cli_shares *shares)
         const struct cli_share *share = &shares->list[i];
         fprintf(to, "hesper:   its /mnt/%s is %s (without systemd: mount -t %s %s /mnt/%s)\n",
                 share->name, share->folder,
-                shares->program ? "virtiofs" : "9p -o trans=virtio,msize=1M", share->name,
+                shares->program ? "virtiofs" : "9p -o trans=virtio,msize=1048576", share->name,
                 share->name);
     }
 }
