@@ -14,8 +14,9 @@
 
 // The guest is told of a resize when the window has been left alone for so long.
 #define SETTLE_NS (100 * MS)
-// An output that is off may be one that is being set up anew: the last picture stays for so long.
-#define OFF_NS (1000 * MS)
+// An output that is off may be one that is being set up anew, also by a kernel after its boot
+// loader: the last picture stays for so long.
+#define OFF_NS (3000 * MS)
 // Where it stands is kept when it has been left alone for so long.
 #define PLACE_NS (1000 * MS)
 #define COUNT_NS (1000 * MS)
