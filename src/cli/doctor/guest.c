@@ -77,7 +77,8 @@ static void check_contexts(struct doctor *doctor, struct json gpu)
                    "withheld: the guest's driver cannot align memory to this host's larger pages");
     else if (!json_get_number(gpu, "capset_reads"))
         doctor_say(doctor, DOCTOR_NOTE, "capset",
-                   "in the guest: install mesa-vulkan-drivers, run vulkaninfo --summary",
+                   "in the guest: install mesa-vulkan-drivers, run vulkaninfo --summary; a virtio "
+                   "GPU of QEMU's behind a PCI bridge hides this one",
                    "not read yet: no program of the guest has looked for Venus");
     else
         doctor_say(doctor, DOCTOR_GOOD, "capset", NULL, "read %lld times",
