@@ -86,15 +86,20 @@ static void fence_unref(struct venus_queue_waiter *waiter, struct host_fence *fe
     waiter->idle_tail = &fence->next;
 }
 
+static VkResult fence_status(struct venus_device *device, struct host_fence *fence)
+{
+    return venus_device_result(
+        device, "vkGetFenceStatus",
+        device->vk.GetFenceStatus(venus_device_handle(device), fence->handle));
+}
+
 // Is it signalled? A lost device signals nothing more, and what waits for it must end.
 static bool is_done(struct venus_queue_waiter *waiter, struct host_fence *fence)
 {
     struct venus_device *device = waiter->queue->base.device;
     if (!fence || atomic_load(&fence->done) || venus_device_lost(device))
         return true;
-    VkResult result =
-        venus_device_result(device, "vkGetFenceStatus",
-                            device->vk.GetFenceStatus(venus_device_handle(device), fence->handle));
+    VkResult result = fence_status(device, fence);
     if (result == VK_SUCCESS)
         atomic_store(&fence->done, true);
     return result == VK_SUCCESS || result == VK_ERROR_DEVICE_LOST;
@@ -126,9 +131,7 @@ static struct host_fence *fence_get(struct venus_queue_waiter *waiter)
 {
     struct venus_device *device = waiter->queue->base.device;
     struct host_fence *fence = waiter->idle;
-    if (fence &&
-        (atomic_load(&fence->done) ||
-         device->vk.GetFenceStatus(venus_device_handle(device), fence->handle) == VK_SUCCESS) &&
+    if (fence && (atomic_load(&fence->done) || fence_status(device, fence) == VK_SUCCESS) &&
         device->vk.ResetFences(venus_device_handle(device), 1, &fence->handle) == VK_SUCCESS) {
         waiter->idle = fence->next;
         if (!waiter->idle)
@@ -311,8 +314,10 @@ static bool wait_a_while(struct venus_queue_waiter *waiter, struct request *requ
     struct venus_device *device = waiter->queue->base.device;
     if (request->unfenced)
         return get_fence(waiter, request);
-    VkResult result = device->vk.WaitForFences(
-        venus_device_handle(device), 1, &request->fence->handle, VK_TRUE, VENUS_WAIT_SLICE_NS);
+    VkResult result = venus_device_result(device, "vkWaitForFences",
+                                          device->vk.WaitForFences(venus_device_handle(device), 1,
+                                                                   &request->fence->handle, VK_TRUE,
+                                                                   VENUS_WAIT_SLICE_NS));
     if (result == VK_SUCCESS)
         atomic_store(&request->fence->done, true);
     return result == VK_SUCCESS || result == VK_TIMEOUT;

@@ -29,6 +29,7 @@ static struct {
     bool done;        // all that was submitted
     VkResult answer;  // of submissions
     VkResult refused; // of looking at fences; VK_SUCCESS: none is
+    bool gives_up;    // the next wait ends with a lost device, and all fences are signalled
     unsigned looks;   // so many more, and all is done; 0: that is not how it ends
     unsigned submissions, fenced;
 } host = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -66,6 +67,13 @@ static VKAPI_ATTR VkResult VKAPI_CALL wait_for_fences(VkDevice d, uint32_t count
                                                       uint64_t timeout)
 {
     os_sleep_ns(1000000);
+    pthread_mutex_lock(&host.lock);
+    bool lost = host.gives_up;
+    host.done |= lost;
+    host.gives_up = false;
+    pthread_mutex_unlock(&host.lock);
+    if (lost)
+        return VK_ERROR_DEVICE_LOST;
     VkResult result = get_fence_status(d, fences[0]);
     return result == VK_NOT_READY ? VK_TIMEOUT : result;
 }
@@ -383,6 +391,20 @@ static void a_lost_device_is_noticed_while_waiting(void **state)
     finish();
 }
 
+// A driver that says it once, and calls everything done from then on.
+static void a_loss_that_only_a_wait_tells_is_one(void **state)
+{
+    assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+    assert_int_equal(by_submit(), VK_SUCCESS);
+    venus_context_fence(&f.context, RING_IDX, 1);
+    pthread_mutex_lock(&host.lock);
+    host.gives_up = true;
+    pthread_mutex_unlock(&host.lock);
+    expect_retired(1, 1, LINK_FENCE_LOST);
+    assert_true(venus_device_lost(queue->base.device));
+    finish();
+}
+
 static void where_nobody_can_be_told_the_context_is_lost(void **state)
 {
     assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
@@ -411,6 +433,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_time_of_a_wait_is_counted_however_short),
         cmocka_unit_test(every_way_to_submit_may_lose_the_device),
         cmocka_unit_test(a_lost_device_is_noticed_while_waiting),
+        cmocka_unit_test(a_loss_that_only_a_wait_tells_is_one),
         cmocka_unit_test(where_nobody_can_be_told_the_context_is_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
