@@ -224,12 +224,17 @@ static void start_context(uint32_t version)
     expect_message(LINK_CONTEXT_CREATE);
 }
 
-static bool retire(uint64_t fence_id, uint32_t timeline)
+static bool answer_fence(uint64_t fence_id, uint32_t timeline, uint32_t flags)
 {
-    struct link_fence_retired fence = {.fence_id = fence_id, .ring_idx = timeline};
+    struct link_fence_retired fence = {.fence_id = fence_id, .ring_idx = timeline, .flags = flags};
     struct link_message message = {
         .type = LINK_FENCE_RETIRED, .size = sizeof(fence), .payload = (void *)&fence};
     return peer_worker->callbacks.message(peer_worker->data, &message);
+}
+
+static bool retire(uint64_t fence_id, uint32_t timeline)
+{
+    return answer_fence(fence_id, timeline, 0);
 }
 
 static bool readable(int fd)
@@ -654,6 +659,24 @@ static void submissions_reach_the_worker(void **state)
     close(later);
 }
 
+// A wait that was under way, and one that comes later: Mesa tells both that the device is lost.
+static void what_the_worker_calls_lost_is_not_called_done(void **state)
+{
+    start_context(4);
+    uint32_t id = make_sync(0);
+    COMMAND(VTEST_SUBMIT_CMD2, 1, 1, 0, 0, 9, 1, 5, 0, 0, id, 7, 0);
+    const struct link_submit *submit = (const void *)expect_message(LINK_SUBMIT)->payload;
+    int waits[2] = {wait_for(0, UINT32_MAX, id, 7)};
+    assert_true(answer_fence(submit->fence_id, 5, LINK_FENCE_LOST));
+    waits[1] = wait_for(0, UINT32_MAX, id, 7);
+    for (unsigned i = 0; i < 2; i++) {
+        struct pollfd poll_fd = {.fd = waits[i], .events = POLLIN};
+        assert_int_equal(poll(&poll_fd, 1, 0), 1);
+        assert_int_equal(poll_fd.revents, POLLHUP);
+        close(waits[i]);
+    }
+}
+
 static void old_clients_write_shorter_batches(void **state)
 {
     start_context(3);
@@ -1013,6 +1036,7 @@ int main(void)
         TEST(too_many_waits),
         TEST(too_many_syncs),
         TEST(submissions_reach_the_worker),
+        TEST(what_the_worker_calls_lost_is_not_called_done),
         TEST(old_clients_write_shorter_batches),
         TEST(the_layout_follows_what_was_asked_not_what_was_answered),
         TEST(a_batch_without_a_timeline_signals_when_executed),

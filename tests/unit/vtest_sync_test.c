@@ -231,6 +231,8 @@ static void waits_for_a_lost_fence_are_hung_up(void **state)
     assert_int_equal(vtest_sync_read(values[0].sync), 0);
     assert_true(vtest_sync_lost(values, 2));
     assert_false(vtest_sync_lost(&values[1], 1));
+    const struct vtest_sync_value reached = {values[0].sync, 0}; // before the loss
+    assert_false(vtest_sync_lost(&reached, 1));
     vtest_sync_write(&syncs, values[0].sync, 0); // a fence that is reset
     assert_false(vtest_sync_lost(values, 2));
     close(one);

@@ -336,8 +336,22 @@ static void a_cursor_is_drawn_over_the_picture(void **state)
     assert_int_equal(snapshot(machine, 0, rgba, sizeof(rgba)), 0);
     assert_int_equal(rgba[14 * 4 + 1], 255); // not wanted, not drawn
 
+    // The same pixels with another hot spot are another shape.
+    struct gpu_update_cursor moved = {.resource_id = 2, .x = 1, .y = 1, .hot_x = 3, .hot_y = 4};
+    for (unsigned i = 0; i < 2; i++) {
+        *(i ? &moved.hot_y : &moved.hot_x) = i;
+        assert_int_equal(answer_type(machine_ask(machine, GPU_CURSOR_QUEUE, GPU_CMD_UPDATE_CURSOR,
+                                                 &moved, sizeof(moved))),
+                         OK);
+        gpu_output_cursor(machine->device, 0, &cursor);
+        assert_int_not_equal(cursor.shape_serial, shape);
+        shape = cursor.shape_serial;
+    }
+
     // The resource may go, the cursor stays; the same shape again is not another.
-    assert_int_equal(cursor_command(machine, GPU_CMD_UPDATE_CURSOR, 0, 2, 1, 1), OK);
+    assert_int_equal(answer_type(machine_ask(machine, GPU_CURSOR_QUEUE, GPU_CMD_UPDATE_CURSOR,
+                                             &moved, sizeof(moved))),
+                     OK);
     assert_int_equal(unref(machine, 2), OK);
     assert_int_equal(cursor_command(machine, GPU_CMD_MOVE_CURSOR, 0, 0, 5, 5), OK);
     gpu_output_cursor(machine->device, 0, &cursor);
@@ -345,7 +359,7 @@ static void a_cursor_is_drawn_over_the_picture(void **state)
     assert_int_equal(cursor_command(machine, GPU_CMD_UPDATE_CURSOR, 0, 0, 0, 0), OK);
     gpu_output_cursor(machine->device, 0, &cursor);
     assert_false(cursor.visible);
-    assert_int_equal(heard.cursor[0], 4);
+    assert_int_equal(heard.cursor[0], 6);
     gpu_output_cursor(machine->device, 1, &cursor);
     assert_false(cursor.visible);
 }

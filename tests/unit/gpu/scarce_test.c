@@ -179,6 +179,42 @@ static void a_submission_that_is_refused_ends_its_context(void **state)
     machine_destroy(machine);
 }
 
+// Three requests for an output, the first of which waits for a resource. What becomes of the second
+// holds the third up no longer than the first does. Returns whether an allocation failed.
+static bool queue(uint64_t number)
+{
+    struct machine *machine = machine_create(NULL);
+    assert_int_equal(make_context(machine), OK);
+    struct answer *made =
+        create_blob(machine, 1, 2, GPU_BLOB_MEM_HOST3D, GPU_BLOB_MAPPABLE, 7, PAGE);
+    struct answer *answers[3];
+    for (unsigned i = 0; i < 3; i++) {
+        struct gpu_set_scanout body = {.rect = {0, 0, SIDE, SIDE}, .resource_id = 2 + i % 2};
+        if (i == 1)
+            scarce_begin(number, false);
+        answers[i] =
+            machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_SET_SCANOUT, &body, sizeof(body));
+        if (i == 1)
+            scarce_end();
+        assert_true(i == 1 || !answers[i]->done);
+    }
+    const bool failed = answers[1]->done;
+    served(machine, made);
+    machine_round(machine);
+    for (unsigned i = 0; i < 3; i++)
+        assert_true(answers[i]->done && !answers[i]->twice);
+    machine_destroy(machine);
+    return failed;
+}
+
+static void a_refused_request_holds_nobody_up(void **state)
+{
+    unsigned failed = 0;
+    for (uint64_t number = 1; queue(number); number++)
+        failed++;
+    assert_true(failed > 1);
+}
+
 int main(void)
 {
     os_init(&(struct os_options){0});
@@ -186,6 +222,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_refused_has_left_nothing_behind),
         cmocka_unit_test(a_submission_that_is_refused_ends_its_context),
+        cmocka_unit_test(a_refused_request_holds_nobody_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
