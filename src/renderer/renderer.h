@@ -23,7 +23,7 @@ struct renderers;
 
 enum {
     RENDERER_TIMELINES = 64,   // of a context; the index is the guest's ring_idx
-    RENDERER_MAX_RINGS = 1024, // of a context: one, and one for each thread that makes pipelines
+    RENDERER_MAX_RINGS = 4096, // of a context: one, and one for each thread that makes pipelines
     // Bytes that a worker has not read: from the first on submissions wait, and beyond the second
     // the context is lost.
     RENDERER_ENOUGH_QUEUED = 16 << 20,

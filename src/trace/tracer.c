@@ -20,7 +20,7 @@
 // Memory that one command may take, as in a worker.
 #define COMMAND_MEMORY (256u << 20)
 
-enum { MAX_STREAMS = 1024, MAX_WORKERS = 1024, BATCH = 256 };
+enum { MAX_STREAMS = 4096, MAX_WORKERS = 1024, BATCH = 256 };
 
 struct tracer {
     struct os_loop *loop;

@@ -1,6 +1,7 @@
 // threads: several threads share one device. Each makes compute pipelines of its own (different
 // constants, through its own cache, merged at the end), its own buffers, command pools and
 // descriptor pools, and runs each pipeline on the queue that all share. Prints one hash a thread.
+// "threads many": 1100 threads, none of which ends before each has made a pipeline.
 #include "app.h"
 
 #include <inttypes.h>
@@ -10,7 +11,7 @@
 
 #include "mix.comp.h"
 
-enum { THREADS = 6, PIPELINES = 12, COUNT = 4096, GROUP = 64 };
+enum { THREADS = 6, MANY = 1100, PIPELINES = 12, COUNT = 4096, GROUP = 64 };
 
 struct thread {
     pthread_t id;
@@ -172,7 +173,42 @@ static void *thread_main(void *arg)
     return NULL;
 }
 
-int main(void)
+// What many threads share. macOS has no barriers of threads.
+static struct {
+    struct thread each;
+    VkShaderModule module;
+    pthread_mutex_t lock;
+    pthread_cond_t all;
+    uint32_t left; // that have no pipeline yet
+} crowd = {.lock = PTHREAD_MUTEX_INITIALIZER, .all = PTHREAD_COND_INITIALIZER, .left = MANY};
+
+static void *one_of_many(void *arg)
+{
+    const VkPipeline pipeline = pipeline_create(&crowd.each, crowd.module, 0);
+    pthread_mutex_lock(&crowd.lock);
+    if (--crowd.left == 0)
+        pthread_cond_broadcast(&crowd.all);
+    while (crowd.left)
+        pthread_cond_wait(&crowd.all, &crowd.lock);
+    pthread_mutex_unlock(&crowd.lock);
+    vk.DestroyPipeline(crowd.each.app->device, pipeline, NULL);
+    return NULL;
+}
+
+static void many(struct app *app, VkPipelineLayout layout)
+{
+    static pthread_t ids[MANY];
+    crowd.each = (struct thread){.app = app, .layout = layout};
+    crowd.module = shader_create(app, mix_comp, sizeof(mix_comp));
+    for (uint32_t i = 0; i < MANY; i++)
+        if (pthread_create(&ids[i], NULL, one_of_many, NULL))
+            app_fail("cannot start a thread");
+    for (uint32_t i = 0; i < MANY; i++)
+        pthread_join(ids[i], NULL);
+    printf("%d threads\n", MANY);
+}
+
+int main(int argc, char **argv)
 {
     struct app app;
     app_init(&app, NULL);
@@ -204,6 +240,11 @@ int main(void)
             .pPushConstantRanges = &(VkPushConstantRange){VK_SHADER_STAGE_COMPUTE_BIT, 0, 8},
         },
         NULL, &layout));
+
+    if (argc > 1) {
+        many(&app, layout);
+        return 0;
+    }
 
     pthread_mutex_t queue = PTHREAD_MUTEX_INITIALIZER;
     struct thread threads[THREADS];

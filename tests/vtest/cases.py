@@ -634,6 +634,7 @@ CASES = {
     "dma-bufs-offscreen": dma_bufs("offscreen", output="frame.ppm"),
     "dma-bufs-image": dma_bufs("interop", "image", output="image.ppm"),
     "threads": program("threads"),
+    "threads-many": on_sid(program("threads", "many")),
     "interop-image": program("interop", "image", output="image.ppm"),
     "interop-memory": program("interop", "memory", optional=True),
     "interop-syncfile": program("interop", "syncfile", optional=True),

@@ -20,7 +20,7 @@ struct vtest_options {
     uint32_t max_syncs;     // [1048576] sync objects per client
     uint32_t max_waits;     // [4096] pending waits per client; each holds a descriptor
     uint32_t max_fences;    // [16384] submissions in flight per client; more are left in the socket
-    uint32_t max_rings;     // [1024] per client
+    uint32_t max_rings;     // [4096] per client
     // [no limit] Bytes that all clients together may hold of the host's memory, and of a card's.
     uint64_t max_memory, max_card_memory;
     uint64_t max_wait_ns;      // [never] after which a worker that owes an answer is given up
