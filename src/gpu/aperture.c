@@ -161,7 +161,7 @@ static struct gpu_outcome placed(struct gpu_device *device, struct gpu_resource 
     }
     take_out(&device->aperture, resource);
     return gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY,
-                      "resource %u can't be placed in the aperture: %s", resource->id,
+                      "resource %u cannot be placed in the aperture: %s", resource->id,
                       place_error(error));
 }
 
@@ -174,7 +174,7 @@ static void removed(struct gpu_device *device, struct gpu_resource *resource, in
     // The guest may still see its pages there: the range must never show anything else.
     resource->placement = GPU_STUCK;
     gpu_complain(device,
-                 "virtio-gpu: %llu bytes at %llu of the aperture can't be taken out (%s) and "
+                 "virtio-gpu: %llu bytes at %llu of the aperture cannot be taken out (%s) and "
                  "stay unused",
                  (unsigned long long)resource->aperture_size,
                  (unsigned long long)resource->aperture_offset, place_error(error));

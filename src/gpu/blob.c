@@ -164,7 +164,7 @@ static struct gpu_outcome refuse_export(struct gpu_device *device,
 {
     const struct gpu_create_blob *body = &request->body.create_blob;
     return gpu_refuse(device, export_error(error),
-                      "memory %llu can't be a blob of %llu bytes with flags 0x%x: %s",
+                      "memory %llu cannot be a blob of %llu bytes with flags 0x%x: %s",
                       (unsigned long long)body->blob_id, (unsigned long long)body->size,
                       body->blob_flags, strerror(-error));
 }

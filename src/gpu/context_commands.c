@@ -161,7 +161,7 @@ static bool find_both(struct gpu_device *device, const struct gpu_request *reque
     return *context && *resource;
 }
 
-// Tells a worker of a resource. What can't be imported is made known as an empty page, so that
+// Tells a worker of a resource. What cannot be imported is made known as an empty page, so that
 // importing it is an error of Vulkan and not a broken stream. Memory that was not exported for
 // sharing lies among others in its owner's file: it stays there. Errors: false, no memory.
 static bool introduce(struct gpu_context *context, const struct gpu_resource *resource)
@@ -196,7 +196,7 @@ struct gpu_outcome gpu_ctx_attach_resource(struct gpu_device *device, struct gpu
     if (attachment)
         gpu_attachment_free(attachment);
     return gpu_refuse(device, GPU_RESP_ERR_OUT_OF_MEMORY,
-                      "resource %u can't be given to the context", resource->id);
+                      "resource %u cannot be given to the context", resource->id);
 }
 
 struct gpu_outcome gpu_ctx_detach_resource(struct gpu_device *device, struct gpu_request *request)

@@ -33,7 +33,7 @@ struct venus_ring {
     pthread_t thread;
     struct venus_rhythm rhythm;
     uint64_t dry_since;        // when the thread had carried everything out
-    _Atomic(uint32_t) current; // head, where the guest can't write it
+    _Atomic(uint32_t) current; // head, where the guest cannot write it
     atomic_bool sleeping;      // IDLE is set, the thread waits for a notification
     atomic_bool watched;       // the context's thread waits for `current` to reach `awaited`
     _Atomic(uint32_t) awaited;

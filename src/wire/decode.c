@@ -131,7 +131,7 @@ static const uint8_t *decode_bytes(struct wire_decoder *decoder, const uint8_t *
                                    const struct wire_op *op, uint64_t count, void **result)
 {
     size_t have = left(decoder, p);
-    if (count > have) // before the product, which then can't overflow
+    if (count > have) // before the product, which then cannot overflow
         return fail(decoder, p, wire_truncated);
     size_t size = count * op->a;
     if (wire_pad(size) > have)
@@ -172,7 +172,7 @@ static const uint8_t *decode_string(struct wire_decoder *decoder, const uint8_t 
     return p + wire_pad(size);
 }
 
-// Storage for what the driver will write. A reply can't hold more than was reserved for it,
+// Storage for what the driver will write. A reply cannot hold more than was reserved for it,
 // whatever the guest counts.
 static const uint8_t *decode_output(struct wire_decoder *decoder, const uint8_t *p,
                                     const struct wire_op *op, uint64_t count, void **result)
@@ -559,7 +559,7 @@ WIRE_UNION:
 WIRE_ABSENT:
     NEED(8);
     if (UNLIKELY(wire_load64(p)))
-        return fail(decoder, p, "a pointer that can't cross is not null");
+        return fail(decoder, p, "a pointer that cannot cross is not null");
     p += 8;
     NEXT;
 WIRE_NARROW8:

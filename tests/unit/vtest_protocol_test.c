@@ -446,7 +446,7 @@ static void a_failed_export_ends_the_connection(void **state)
     expect_message(LINK_BLOB_EXPORT);
     exported(1, -EINVAL, 0, 0, false);
     expect_disconnected(
-        "RESOURCE_CREATE_BLOB: the worker can't export the memory: Invalid argument");
+        "RESOURCE_CREATE_BLOB: the worker cannot export the memory: Invalid argument");
 }
 
 static void memory_that_never_was_cannot_be_mapped(void **state)

@@ -35,12 +35,12 @@ struct cli_qemu {
 
 // `wanted`: a path or a name, NULL: the one for this machine, made for Hesper (os/places.h), in
 // PATH, or else unpacked in the build folder that we lie in. Runs it to learn its
-// version. False after a log line: not there, can't be run, older than 10.1.
+// version. False after a log line: not there, cannot be run, older than 10.1.
 bool cli_qemu_find(struct cli_qemu *qemu, const char *wanted);
 // That of this machine, as cli_qemu_find takes it for `wanted` NULL. Returns `path`.
 const char *cli_qemu_usual(char path[4096]);
 // Fills carrier, placer and plugin_version. `wanted`: the plugin's file, "none", or NULL: searched
-// beside this program and where it was installed. False after a log line: it can't be used.
+// beside this program and where it was installed. False after a log line: it cannot be used.
 bool cli_qemu_find_placer(struct cli_qemu *qemu, const char *wanted);
 
 // Which front this QEMU gets its devices by, when its placer is known; `wanted` is what a person

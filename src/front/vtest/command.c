@@ -209,7 +209,7 @@ void vtest_command_answered(struct vtest_client *client, int error,
     else if (error == -ENOMEM)
         reply_nothing(client);
     else if (error)
-        vtest_client_fail(client, "the worker can't export the memory: %s", strerror(-error));
+        vtest_client_fail(client, "the worker cannot export the memory: %s", strerror(-error));
     else {
         vtest_client_fail(client, "the worker exported something else");
         close(memory->fd);

@@ -201,7 +201,7 @@ static void test_what_cannot_cross_is_null(void **state)
 {
     struct stream s = {.size = 0};
     put_create_shader(&s, 16, 4, 1);
-    REFUSE(&s, "a pointer that can't cross is not null");
+    REFUSE(&s, "a pointer that cannot cross is not null");
 }
 
 static void test_mandatory_pointer(void **state)

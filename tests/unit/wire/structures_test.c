@@ -239,7 +239,7 @@ static void test_selected_unions(void **state)
     ACCEPT(&s);
     s.size = 0;
     put_build(&s, VK_GEOMETRY_TYPE_AABBS_KHR, VK_GEOMETRY_TYPE_AABBS_KHR, 1, 0x4000, false, 2);
-    REFUSE(&s, "a pointer that can't cross is not null");
+    REFUSE(&s, "a pointer that cannot cross is not null");
 }
 
 static void test_arrays_of_arrays(void **state)
