@@ -213,7 +213,6 @@ static void on_connection(void *data, int listener, unsigned events)
 {
     struct run *run = data;
     int fd = os_socket_accept(listener);
-    (void)events;
     if (fd < 0)
         return;
     stop_listening(run);
@@ -248,12 +247,6 @@ static void on_monitor(void *data)
                                                   : !strcmp(state, "disk full")
                                                       ? LINK_MACHINE_FULL
                                                       : LINK_MACHINE_RUNS);
-}
-
-static void on_guest_copied(void *data, const char *text, size_t size)
-{
-    struct run *run = data;
-    cli_displays_set_clipboard(&run->device.displays, text, size);
 }
 
 static void on_copied(void *data, const char *text, size_t size)
@@ -305,7 +298,8 @@ static bool connect_devices(struct run *run, struct os_fd_pass *fds, unsigned *c
         int port = new_connection(CLI_CLIPBOARD_FD, fds, count);
         if (port < 0)
             return false;
-        run->clipboard = cli_clipboard_create(loop, port, on_guest_copied, run);
+        run->clipboard =
+            cli_clipboard_create(loop, port, cli_displays_set_clipboard, &run->device.displays);
         if (!run->clipboard) {
             log_error("out of memory");
             return false;

@@ -63,12 +63,6 @@ static void on_end(void *data)
     cli_device_attach(&serve->device, NULL);
 }
 
-static void on_guest_copied(void *data, const char *text, size_t size)
-{
-    struct serve *serve = data;
-    cli_displays_set_clipboard(&serve->device.displays, text, size);
-}
-
 static void on_copied(void *data, const char *text, size_t size)
 {
     struct serve *serve = data;
@@ -87,8 +81,8 @@ static bool listen_beside(struct serve *serve)
         return false;
     if (!serve->device.displays.clipboard)
         return true;
-    serve->clipboard =
-        cli_clipboard_listen(serve->device.loop, serve->path, on_guest_copied, serve);
+    serve->clipboard = cli_clipboard_listen(serve->device.loop, serve->path,
+                                            cli_displays_set_clipboard, &serve->device.displays);
     if (!serve->clipboard)
         return false;
     cli_janitor_start(&serve->clipboard_janitor, cli_clipboard_socket(serve->clipboard), NULL);

@@ -72,7 +72,6 @@ int os_native_receive_flags(void)
 
 void os_native_socket_prepare(int fd)
 {
-    (void)fd;
 }
 
 int os_native_hangups_create(void)

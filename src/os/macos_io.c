@@ -49,7 +49,6 @@ ssize_t os_native_send_two(int fd, struct msghdr messages[2])
 // buffer.
 int os_native_socket_unread(int fd)
 {
-    (void)fd;
     return -ENOSYS;
 }
 

@@ -38,7 +38,6 @@ static void zero_present(uint8_t *from, uint64_t size, uint64_t page)
 
 int os_native_shm_clear(int fd, void *address, uint64_t offset, uint64_t size)
 {
-    (void)fd;
     (void)offset;
     if (madvise(address, (size_t)size, MADV_ZERO) < 0)
         zero_present(address, size, (uint64_t)sysconf(_SC_PAGESIZE));
@@ -73,7 +72,6 @@ int os_native_shm_is_fixed(int fd)
 
 int os_native_shm_dma_buf(int fd, uint64_t offset, uint64_t size)
 {
-    (void)fd;
     (void)offset;
     (void)size;
     return -ENOSYS;

@@ -234,7 +234,6 @@ static bool get_device_queue2(struct venus_call *call, void *data)
 // The guest could never fence a queue without a timeline.
 static bool get_device_queue(struct venus_call *call, void *data)
 {
-    (void)data;
     return venus_fail(call, "a queue needs a timeline: vkGetDeviceQueue2");
 }
 

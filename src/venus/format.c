@@ -51,35 +51,28 @@ static bool get_format_properties(struct venus_call *call, void *data)
     return true;
 }
 
-// The only modifier is LINEAR, and what it can do is what linear images can do. The counts are
-// capacities coming in.
+// The only modifier is LINEAR, and what it can do is what linear images can do. Whether a list has
+// room for it; `count` is a capacity coming in.
+static bool lists_linear(uint32_t *count, const void *list, bool any)
+{
+    if (!list || *count > any)
+        *count = any;
+    return list && *count;
+}
+
 static void list_modifiers(VkDrmFormatModifierPropertiesListEXT *list,
                            VkFormatFeatureFlags features)
 {
-    bool any = features != 0;
-    if (!list->pDrmFormatModifierProperties) {
-        list->drmFormatModifierCount = any;
-        return;
-    }
-    if (list->drmFormatModifierCount > any)
-        list->drmFormatModifierCount = any;
-    for (uint32_t i = 0; i < list->drmFormatModifierCount; i++)
-        list->pDrmFormatModifierProperties[i] =
+    if (lists_linear(&list->drmFormatModifierCount, list->pDrmFormatModifierProperties, features))
+        *list->pDrmFormatModifierProperties =
             (VkDrmFormatModifierPropertiesEXT){VENUS_MODIFIER_LINEAR, 1, features};
 }
 
 static void list_modifiers2(VkDrmFormatModifierPropertiesList2EXT *list,
                             VkFormatFeatureFlags2 features)
 {
-    bool any = features != 0;
-    if (!list->pDrmFormatModifierProperties) {
-        list->drmFormatModifierCount = any;
-        return;
-    }
-    if (list->drmFormatModifierCount > any)
-        list->drmFormatModifierCount = any;
-    for (uint32_t i = 0; i < list->drmFormatModifierCount; i++)
-        list->pDrmFormatModifierProperties[i] =
+    if (lists_linear(&list->drmFormatModifierCount, list->pDrmFormatModifierProperties, features))
+        *list->pDrmFormatModifierProperties =
             (VkDrmFormatModifierProperties2EXT){VENUS_MODIFIER_LINEAR, 1, features};
 }
 

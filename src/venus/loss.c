@@ -1,9 +1,8 @@
 #include "venus/loss.h"
 
+#include "base/log.h"
 #include "venus/ending.h"
 #include "venus/feedback.h"
-
-#include "base/log.h"
 
 static const char *result_name(VkResult result)
 {

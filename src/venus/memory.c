@@ -203,7 +203,6 @@ static bool get_memory_resource_properties(struct venus_call *call, void *data)
 static bool nothing_to_do(struct venus_call *call, void *data)
 {
     (void)call;
-    (void)data;
     return true;
 }
 

@@ -246,7 +246,7 @@ static void finish_screenshot(struct cli_display *display, int status)
     display_front_destroy(display->front);
     display->front = NULL;
     display->done = NULL;
-    // Not from here: a pool can't go inside a callback of its own.
+    // Not from here: a pool cannot go inside a callback of its own.
     os_source_set_deadline(display->timer, 1);
     done(data, error);
 }
@@ -467,8 +467,9 @@ void cli_displays_set_state(struct cli_displays *displays, enum link_machine_sta
             display_front_set_state(display->front, state);
 }
 
-void cli_displays_set_clipboard(struct cli_displays *displays, const char *text, size_t size)
+void cli_displays_set_clipboard(void *to, const char *text, size_t size)
 {
+    struct cli_displays *displays = to;
     for (struct cli_display *display = displays->displays; display; display = display->next)
         if (display->front && displays->clipboard && !display->once)
             display_front_set_clipboard(display->front, text, size);

@@ -64,8 +64,9 @@ bool cli_displays_start(struct cli_displays *displays, struct os_loop *loop,
 void cli_displays_attach(struct cli_displays *displays, struct gpu_device *device);
 void cli_displays_set_leds(struct cli_displays *displays, uint32_t leds);
 void cli_displays_set_state(struct cli_displays *displays, enum link_machine_state state);
-// The guest's person has copied a text. Nothing, if clipboards are not shared.
-void cli_displays_set_clipboard(struct cli_displays *displays, const char *text, size_t size);
+// The guest's person has copied a text. Nothing, if clipboards are not shared. `displays`: struct
+// cli_displays.
+void cli_displays_set_clipboard(void *displays, const char *text, size_t size);
 void cli_displays_finish(struct cli_displays *displays);
 
 // Shows the machine to a display that somebody else has started, at the other end of this link. It

@@ -87,7 +87,6 @@ static void on_port(void *data, int fd, unsigned events)
     struct cli_clipboard *clipboard = data;
     uint8_t bytes[16384];
     unsigned none = 0;
-    (void)events;
     flush(clipboard);
     ssize_t got = os_socket_recv(fd, bytes, sizeof(bytes), NULL, 0, &none);
     if (got > 0)
@@ -111,7 +110,6 @@ static bool begin(struct cli_clipboard *clipboard, int fd)
 static void on_connection(void *data, int listener, unsigned events)
 {
     struct cli_clipboard *clipboard = data;
-    (void)events;
     int fd = os_socket_accept(listener);
     if (fd < 0)
         return;

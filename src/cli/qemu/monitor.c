@@ -190,7 +190,6 @@ static void on_readable(void *data, int fd, unsigned events)
     struct cli_monitor *monitor = data;
     char bytes[4096];
     unsigned none = 0;
-    (void)events;
     ssize_t got = os_socket_recv(fd, bytes, sizeof(bytes), NULL, 0, &none);
     if (got == -EAGAIN || got == -EINTR)
         return;

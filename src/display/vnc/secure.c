@@ -202,6 +202,16 @@ static bool from_network(struct vnc_secure *secure, struct way *way)
     return got > 0 || way->ended;
 }
 
+// So many bytes went out; negative: none will any more.
+static void forward(struct way *way, ssize_t sent)
+{
+    if (sent < 0)
+        way->ended = true;
+    way->done = sent < 0 ? way->size : way->done + (size_t)sent;
+    if (way->done == way->size)
+        way->done = way->size = 0;
+}
+
 static bool to_library(struct vnc_secure *secure, struct way *way)
 {
     if (way->done == way->size)
@@ -210,11 +220,7 @@ static bool to_library(struct vnc_secure *secure, struct way *way)
         os_socket_send(secure->plain, way->bytes + way->done, way->size - way->done, NULL, 0);
     if (sent == -EAGAIN || sent == -EWOULDBLOCK)
         return false;
-    if (sent < 0)
-        way->ended = true;
-    way->done = sent < 0 ? way->size : way->done + (size_t)sent;
-    if (way->done == way->size)
-        way->done = way->size = 0;
+    forward(way, sent);
     return true;
 }
 
@@ -240,11 +246,7 @@ static bool to_network(struct vnc_secure *secure, struct way *way)
         gnutls_record_send(secure->session, way->bytes + way->done, way->size - way->done);
     if (sent == GNUTLS_E_AGAIN || sent == GNUTLS_E_INTERRUPTED)
         return false;
-    if (sent < 0)
-        way->ended = true;
-    way->done = sent < 0 ? way->size : way->done + (size_t)sent;
-    if (way->done == way->size)
-        way->done = way->size = 0;
+    forward(way, sent);
     return true;
 }
 

@@ -130,7 +130,6 @@ static void resume_listening(void *data)
 static void on_connection(void *data, int fd, unsigned events)
 {
     struct vtest_server *server = data;
-    (void)events;
     for (;;) {
         int connection = os_socket_accept(fd);
         if (connection >= 0) {
