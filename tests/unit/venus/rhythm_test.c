@@ -96,7 +96,7 @@ static void an_unsteady_guest_is_heard_soon(void **state)
     for (unsigned i = 0; i < 200; i++) {
         struct outcome outcome = dry(&rhythm, gaps[i % 5]);
         if (i > 20) {
-            assert_in_range(outcome.late, 0, 40 * US);
+            assert_in_range(outcome.late, 0, 30 * US);
             assert_in_range(outcome.naps, 0, 60);
         }
     }
