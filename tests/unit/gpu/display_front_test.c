@@ -173,6 +173,46 @@ static void a_file_that_goes_is_replaced_first(void **state)
     display_front_destroy(owner.front);
 }
 
+static void show(struct machine *machine, uint32_t output, uint32_t id)
+{
+    struct gpu_flush body = {.rect = all, .resource_id = id};
+    assert_int_equal(set_scanout(machine, output, id, all), OK);
+    machine_ask(machine, GPU_CONTROL_QUEUE, GPU_CMD_RESOURCE_FLUSH, &body, sizeof(body));
+}
+
+// One output changes its picture again and again; the other shows the same all the time.
+static void a_file_that_is_shown_stays_open(void **state)
+{
+    struct gpu_options options = machine_options();
+    options.max_resources = 128;
+    struct machine *machine = machine_create(&options);
+    struct owner owner = {0};
+    uint64_t kept = 0;
+    unsigned closed = 0;
+    attach(machine, &owner);
+    show(machine, 1, 2);
+    for (uint32_t id = 10; id < 90; id++) {
+        struct link_message message;
+        assert_int_equal(create_2d(machine, id, PICTURE_FORMAT_B8G8R8X8, 32, 32), OK);
+        show(machine, 0, id);
+        while (worker_receive(machine, machine->pool.count - 1, &message)) {
+            const struct link_picture *picture = (const void *)message.payload;
+            const struct link_file_close *gone = (const void *)message.payload;
+            if ((int)message.type == LINK_PICTURE && picture->output == 1)
+                kept = picture->file_id;
+            if ((int)message.type == LINK_FRAME)
+                shown(machine, ((const struct link_frame *)message.payload)->serial);
+            if ((int)message.type != LINK_FILE_CLOSE)
+                continue;
+            assert_int_not_equal(gone->file_id, kept);
+            closed++;
+        }
+    }
+    assert_true(kept && closed > 10);
+    display_front_destroy(owner.front);
+    machine_destroy(machine);
+}
+
 static void a_flip_and_its_flush_are_one_frame(void **state)
 {
     struct machine *machine = *state;
@@ -238,6 +278,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         DEVICE_TEST(it_is_told_files_once_and_one_frame_at_a_time),
         DEVICE_TEST(a_file_that_goes_is_replaced_first),
+        cmocka_unit_test(a_file_that_is_shown_stays_open),
         DEVICE_TEST(a_flip_and_its_flush_are_one_frame),
         DEVICE_TEST(what_a_person_does_reaches_the_owner_and_the_guest),
     };
