@@ -849,7 +849,7 @@ else:
     def test_machines_are_paused_and_resumed_by_name(self):
         env = {"XDG_RUNTIME_DIR": self.folder}
         self.assertEqual(self.machines(env), [])
-        self.refused(1, "pause: no virtual machine of 'hesper run' was found", "pause", **env)
+        self.refused(1, "pause: no virtual machine of 'hesper run' was found; --control PATH says", "pause", **env)
         one = self.start_with_a_monitor("obeys", "--name", "one", **env)
         self.assertEqual(self.machines(env), [("one", one.pid, "running")])
         self.order("pause", **env)

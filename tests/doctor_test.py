@@ -265,7 +265,7 @@ esac
         self.assertRegex(self.hesper("--version").stdout, r"^hesper \d+\.\d+\.\d+\n$")
 
     def test_options(self):
-        for argv, why in ((["--as", "windows"], "native, portable, moltenvk or kosmickrisp"), (["now"], "'now' is no option"), (["--fly"], "unknown option")):
+        for argv, why in ((["--as", "windows"], "--as is native, portable, moltenvk or kosmickrisp, not 'windows'"), (["now"], "'now' is no option"), (["--fly"], "unknown option")):
             done = self.hesper("doctor", *argv)
             self.assertEqual(done.returncode, 2)
             self.assertIn(why, done.stderr)

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "cli/cli.h"
+#include "venus/profile.h"
 
 static const char usage[] =
     "usage: hesper doctor [OPTIONS]\n"
@@ -58,13 +59,21 @@ struct asked {
     const char *guest; // NULL: no guest; "": the one that runs
 };
 
+static bool take_as(const char *label, const char *text, void *to)
+{
+    if (venus_profile_find(text))
+        return cli_take_profile(label, text, to);
+    log_error("%s: --as is %s, not '%s'", label, venus_profile_names(), text);
+    return false;
+}
+
 static const struct option_row rows[] = {
     {"guest", "[=PATH]",
      "checks a running virtual machine, by its control socket (--control of 'hesper serve'); that "
      "of 'hesper run' is found",
      OPTION_TEXT(struct asked, guest)},
     {"as", "PROFILE", "what guests would get on such a host: portable, moltenvk, kosmickrisp",
-     OPTION_TAKE(struct asked, doctor.host, cli_take_profile)},
+     OPTION_TAKE(struct asked, doctor.host, take_as)},
     {"host-profile", "PROFILE", NULL, OPTION_TAKE(struct asked, doctor.host, cli_take_profile)},
     {"gpu", "NAME|N", "checks only this device", OPTION_TEXT(struct asked, doctor.host.gpu)},
     {"sandbox", "KIND", "as for 'hesper run': strict, default or off",

@@ -93,7 +93,9 @@ static bool find(const char *command, const char *name, struct found *found)
     else if (name && count)
         log_error("%s: no machine is called '%s'; 'hesper list' has those that run", command, name);
     else
-        log_error("%s: no virtual machine of 'hesper run' was found", command);
+        log_error("%s: no virtual machine of 'hesper run' was found; --control PATH says where "
+                  "another is",
+                  command);
     free(list);
     return fitting == 1;
 }
