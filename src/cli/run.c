@@ -118,7 +118,7 @@ static void on_qemu_end(void *data, pid_t pid, int status)
     if (run->ended_by)
         result = CLI_SIGNALLED + run->ended_by;
     else if (status == -1)
-        log_error("QEMU has ended, nobody knows how");
+        log_error("QEMU has ended, and its status is not known");
     else if (WIFSIGNALED(status)) {
         result = CLI_SIGNALLED + WTERMSIG(status);
         log_error("QEMU was ended by a signal: %s", strsignal(WTERMSIG(status)));

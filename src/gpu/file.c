@@ -123,10 +123,10 @@ void gpu_file_unref(struct gpu_device *device, struct gpu_file *file)
     if (!file || --file->references)
         return;
     if (file->inode) {
-        struct gpu_file **link = bucket_of(device, file->inode);
-        while (*link != file)
-            link = &(*link)->next;
-        *link = file->next;
+        struct gpu_file **at = bucket_of(device, file->inode);
+        while (*at != file)
+            at = &(*at)->next;
+        *at = file->next;
     }
     if (file->id)
         gpu_listeners_file_gone(device, file->id);

@@ -79,7 +79,6 @@ enum gpu_response_type {
 };
 
 enum { GPU_FLAG_FENCE = 1, GPU_FLAG_INFO_RING_IDX = 2 };
-#define GPU_RINGS 64 // timelines of a context
 
 // Starts every request and every response.
 struct gpu_header {

@@ -127,10 +127,10 @@ void venus_monitor_watch(struct venus_monitor *monitor, _Atomic(uint32_t) *statu
 void venus_monitor_unwatch(struct venus_monitor *monitor, _Atomic(uint32_t) *status)
 {
     pthread_mutex_lock(&monitor->lock);
-    for (struct watch **link = &monitor->watches; *link; link = &(*link)->next) {
-        if ((*link)->status == status) {
-            struct watch *watch = *link;
-            *link = watch->next;
+    for (struct watch **at = &monitor->watches; *at; at = &(*at)->next) {
+        if ((*at)->status == status) {
+            struct watch *watch = *at;
+            *at = watch->next;
             free(watch);
             break;
         }

@@ -109,8 +109,8 @@ static int arena_create_with_room(uint64_t size, struct pages_arena **created)
 static bool take_from(struct pages_arena *arena, uint64_t size, uint64_t alignment,
                       uint64_t *offset)
 {
-    for (struct hole **link = &arena->holes; *link; link = &(*link)->next) {
-        struct hole *hole = *link;
+    for (struct hole **at = &arena->holes; *at; at = &(*at)->next) {
+        struct hole *hole = *at;
         // The address decides about alignment: the mapping may start anywhere.
         uintptr_t start = (uintptr_t)arena->address + hole->offset;
         uint64_t skip = (alignment - (start & (alignment - 1))) & (alignment - 1);
@@ -134,7 +134,7 @@ static bool take_from(struct pages_arena *arena, uint64_t size, uint64_t alignme
             hole->offset += size;
             hole->size = rest;
             if (!rest) {
-                *link = hole->next;
+                *at = hole->next;
                 free(hole);
             }
         }
@@ -147,12 +147,12 @@ static bool take_from(struct pages_arena *arena, uint64_t size, uint64_t alignme
 // but harmless.
 static void give_back(struct pages_arena *arena, uint64_t offset, uint64_t size)
 {
-    struct hole **link = &arena->holes, *before = NULL;
-    while (*link && (*link)->offset < offset) {
-        before = *link;
-        link = &(*link)->next;
+    struct hole **at = &arena->holes, *before = NULL;
+    while (*at && (*at)->offset < offset) {
+        before = *at;
+        at = &(*at)->next;
     }
-    struct hole *after = *link;
+    struct hole *after = *at;
     if (before && before->offset + before->size == offset) {
         before->size += size;
         if (after && before->offset + before->size == after->offset) {
@@ -168,7 +168,7 @@ static void give_back(struct pages_arena *arena, uint64_t offset, uint64_t size)
         if (!hole)
             return;
         *hole = (struct hole){.next = after, .offset = offset, .size = size};
-        *link = hole;
+        *at = hole;
     }
 }
 

@@ -142,10 +142,10 @@ static void free_display(struct cli_display *display)
 
 static void remove_display(struct cli_display *display)
 {
-    struct cli_display **link = &display->all->displays;
-    while (*link != display)
-        link = &(*link)->next;
-    *link = display->next;
+    struct cli_display **at = &display->all->displays;
+    while (*at != display)
+        at = &(*at)->next;
+    *at = display->next;
     free_display(display);
 }
 

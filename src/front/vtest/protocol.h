@@ -30,7 +30,6 @@ enum vtest_command {
 enum {
     VTEST_VERSION = 4,         // ours
     VTEST_MINIMUM_VERSION = 3, // below it there are no contexts
-    VTEST_HEADER_BYTES = 8,
 
     VTEST_PARAM_MAX_TIMELINE_COUNT = 1,
     VTEST_TIMELINE_COUNT = 64,

@@ -167,7 +167,7 @@ static void proceed(struct vtest_client *client, bool readable)
         }
         client->end += (size_t)got;
         hungry = run_commands(client);
-        // Whole commands only: whatever comes next announces itself.
+        // Only bytes of a command that is not whole yet need a look: others wake the loop.
         readable = client->start != client->end;
         if (!readable)
             client->waits_for_rest = 0;
