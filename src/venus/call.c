@@ -1,5 +1,6 @@
 #include "venus/call.h"
 
+#include "base/log.h"
 #include "venus/context.h"
 #include "venus/device.h"
 
@@ -90,4 +91,19 @@ bool venus_take(struct venus_call *call, enum wire_handle type, uint64_t id, uin
     bool ours = object->device == call->device;
     free_tree(&call->context->objects, object);
     return ours || venus_fail(call, "the object belongs to another device");
+}
+
+bool venus_leave_out(struct venus_call *call, const char *reason)
+{
+    const uint64_t told = 1ull << WIRE_HANDLE_NONE;
+    if (!(atomic_fetch_or(&call->context->failures_told, told) & told))
+        log_warning("%s is not carried out: %s", wire_command_info(call->wire.number)->name,
+                    reason);
+    return true;
+}
+
+bool venus_answer(struct venus_call *call, VkResult *ret, const char *reason)
+{
+    *ret = VK_ERROR_UNKNOWN;
+    return venus_leave_out(call, reason);
 }

@@ -104,6 +104,12 @@ bool venus_fail(struct venus_call *call, const char *reason);
 // The host's driver has no such function. Returns false.
 bool venus_unsupported(struct venus_call *call);
 
+// A command that breaks a rule whose breach drivers do not survive has no effect, and the context
+// goes on; the first of them is told. Returns true.
+bool venus_leave_out(struct venus_call *call, const char *reason);
+// The same for one with a result, which is `ret`.
+bool venus_answer(struct venus_call *call, VkResult *ret, const char *reason);
+
 // Memory until the end of the command, zeroed; NULL at the limit (then: return venus_fail(call,
 // "out of memory")).
 void *venus_scratch(struct venus_call *call, size_t size);

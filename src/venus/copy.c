@@ -1,5 +1,6 @@
 // Copies by the device: drivers compute addresses from regions and do not look whether they lie
-// inside of what is copied.
+// inside of what is copied. A copy of which a region does not is left out. Formats that are not
+// known pass.
 #include "base/checked.h"
 #include "venus/format.h"
 #include "venus/image.h"
@@ -44,8 +45,10 @@ static bool image_holds(const struct venus_image *image, const struct venus_imag
     const struct venus_format_info *own = venus_format_info(image->format);
     const struct venus_format_info *theirs = venus_format_info(other->format);
     uint32_t level = layers->mipLevel, first = layers->baseArrayLayer;
-    if (!own || !theirs || level >= image->mip_levels || first >= image->array_layers ||
-        !layers->aspectMask || layers->aspectMask & ~aspects_of(own))
+    if (!own || !theirs)
+        return true;
+    if (level >= image->mip_levels || first >= image->array_layers || !layers->aspectMask ||
+        layers->aspectMask & ~aspects_of(own))
         return false;
     uint32_t left = image->array_layers - first;
     if (layers->layerCount != VK_REMAINING_ARRAY_LAYERS && layers->layerCount > left)
@@ -65,8 +68,9 @@ static bool image_holds(const struct venus_image *image, const struct venus_imag
 static bool region_fits(const struct venus_image *image, const struct venus_object *buffer,
                         VkBufferImageCopy region)
 {
-    if (!region.imageExtent.width || !region.imageExtent.height || !region.imageExtent.depth)
-        return true; // nothing is copied
+    if (!region.imageExtent.width || !region.imageExtent.height || !region.imageExtent.depth ||
+        !venus_format_info(image->format))
+        return true; // nothing is copied, or nobody knows
     uint64_t size =
         venus_host_copy_size(image, &region.imageSubresource, region.imageOffset,
                              region.imageExtent, region.bufferRowLength, region.bufferImageHeight);
@@ -75,7 +79,7 @@ static bool region_fits(const struct venus_image *image, const struct venus_obje
 
 static bool outside(struct venus_call *call)
 {
-    return venus_fail(call, "a region lies outside of what is copied");
+    return venus_leave_out(call, "a region lies outside of what is copied");
 }
 
 // ---- commands -------------------------------------------------------------
@@ -98,7 +102,7 @@ COPY_BUFFER(vkCmdCopyBuffer, args)
 COPY_BUFFER(vkCmdCopyBuffer2, args->pCopyBufferInfo)
 
 // Between two images. The structures of regions differ, and their members do not.
-#define COPY_IMAGES(command, info)                                                                 \
+#define COPY_IMAGES(command, info, refused)                                                        \
     static bool command##_checked(struct venus_call *call, void *data)                             \
     {                                                                                              \
         const struct wire_args_##command *args = data;                                             \
@@ -110,14 +114,16 @@ COPY_BUFFER(vkCmdCopyBuffer2, args->pCopyBufferInfo)
                              (info)->pRegions[i].srcOffset, (info)->pRegions[i].extent) ||         \
                 !image_holds(to, from, &(info)->pRegions[i].dstSubresource,                        \
                              (info)->pRegions[i].dstOffset, (info)->pRegions[i].extent))           \
-                return outside(call);                                                              \
+                return refused;                                                                    \
         }                                                                                          \
         return venus_thunks[WIRE_##command](call, data);                                           \
     }
-COPY_IMAGES(vkCmdCopyImage, args)
-COPY_IMAGES(vkCmdCopyImage2, args->pCopyImageInfo)
+COPY_IMAGES(vkCmdCopyImage, args, outside(call))
+COPY_IMAGES(vkCmdCopyImage2, args->pCopyImageInfo, outside(call))
 #ifdef VK_VERSION_1_4
-COPY_IMAGES(vkCopyImageToImage, args->pCopyImageToImageInfo)
+COPY_IMAGES(vkCopyImageToImage, args->pCopyImageToImageInfo,
+            venus_answer(call, &((struct wire_args_vkCopyImageToImage *)data)->ret,
+                         "a region lies outside of what is copied"))
 #endif
 
 #define COPY_IMAGE(command, info, image_at, buffer_at)                                             \

@@ -325,13 +325,13 @@ static const void *what_is_written(const VkWriteDescriptorSet *write)
     }
 }
 
-// Drivers follow the pointer. The sets and bindings of writes are the guest's to know: looking them
-// up would cost each write as much again.
+// False: the command is left out. Drivers follow the pointer. The sets and bindings of writes are
+// the guest's to know: looking them up would cost each write as much again.
 static bool prepare(struct venus_call *call, const VkWriteDescriptorSet *writes, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         if (__builtin_expect(!what_is_written(&writes[i]) && writes[i].descriptorCount, 0))
-            return venus_fail(call, "a descriptor is written, and nothing is there for it");
+            return !venus_leave_out(call, "a descriptor is written, and nothing is there for it");
     }
     fill(call, writes, count);
     return true;
@@ -340,14 +340,14 @@ static bool prepare(struct venus_call *call, const VkWriteDescriptorSet *writes,
 static bool update_descriptor_sets(struct venus_call *call, void *data)
 {
     const struct wire_args_vkUpdateDescriptorSets *args = data;
-    return prepare(call, args->pDescriptorWrites, args->descriptorWriteCount) &&
+    return !prepare(call, args->pDescriptorWrites, args->descriptorWriteCount) ||
            venus_thunks[WIRE_vkUpdateDescriptorSets](call, data);
 }
 
 static bool push_descriptor_set(struct venus_call *call, void *data)
 {
     const struct wire_args_vkCmdPushDescriptorSet *args = data;
-    return prepare(call, args->pDescriptorWrites, args->descriptorWriteCount) &&
+    return !prepare(call, args->pDescriptorWrites, args->descriptorWriteCount) ||
            venus_thunks[WIRE_vkCmdPushDescriptorSet](call, data);
 }
 
@@ -355,7 +355,7 @@ static bool push_descriptor_set2(struct venus_call *call, void *data)
 {
     const struct wire_args_vkCmdPushDescriptorSet2 *args = data;
     const VkPushDescriptorSetInfo *info = args->pPushDescriptorSetInfo;
-    return prepare(call, info->pDescriptorWrites, info->descriptorWriteCount) &&
+    return !prepare(call, info->pDescriptorWrites, info->descriptorWriteCount) ||
            venus_thunks[WIRE_vkCmdPushDescriptorSet2](call, data);
 }
 

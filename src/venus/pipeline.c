@@ -15,18 +15,24 @@ static bool stage_fits(const VkPipelineShaderStageCreateInfo *stage)
     return stage->stage && !(stage->stage & (stage->stage - 1));
 }
 
-static bool outside(struct venus_call *call)
+// None of them comes to be. A guest that waits sees that by their ids.
+static bool refuse(struct venus_call *call, VkResult *ret, VkPipeline *ids, uint32_t count,
+                   const char *reason)
 {
-    return venus_fail(call, "a stage is none, or its constants lie outside of their data");
+    if (call->wire.flags & WIRE_FLAG_REPLY)
+        memset(ids, 0, count * sizeof(*ids));
+    return venus_answer(call, ret, reason);
 }
+
+static const char bad_stage[] = "a stage is none, or its constants lie outside of their data";
 
 static bool create_compute(struct venus_call *call, void *data)
 {
-    const struct wire_args_vkCreateComputePipelines *args = data;
+    struct wire_args_vkCreateComputePipelines *args = data;
     for (uint32_t i = 0; i < args->createInfoCount; i++) {
         const VkPipelineShaderStageCreateInfo *stage = &args->pCreateInfos[i].stage;
         if (!stage_fits(stage) || stage->stage != VK_SHADER_STAGE_COMPUTE_BIT)
-            return outside(call);
+            return refuse(call, &args->ret, args->pPipelines, args->createInfoCount, bad_stage);
     }
     return venus_thunks[WIRE_vkCreateComputePipelines](call, data);
 }
@@ -43,18 +49,22 @@ static bool has_subpass(struct venus_call *call, const VkGraphicsPipelineCreateI
 
 static bool create_graphics(struct venus_call *call, void *data)
 {
-    const struct wire_args_vkCreateGraphicsPipelines *args = data, *ids = venus_call_ids(call);
+    struct wire_args_vkCreateGraphicsPipelines *args = data;
+    const struct wire_args_vkCreateGraphicsPipelines *ids = venus_call_ids(call);
+    const char *reason = NULL;
     if (!ids)
         return venus_fail(call, "out of memory");
     for (uint32_t i = 0; i < args->createInfoCount; i++) {
         const VkGraphicsPipelineCreateInfo *info = &args->pCreateInfos[i];
         for (uint32_t s = 0; info->pStages && s < info->stageCount; s++) {
             if (!stage_fits(&info->pStages[s]))
-                return outside(call);
+                reason = bad_stage;
         }
         if (!has_subpass(call, &ids->pCreateInfos[i]))
-            return venus_fail(call, "the render pass has no such subpass");
+            reason = "the render pass has no such subpass";
     }
+    if (reason)
+        return refuse(call, &args->ret, args->pPipelines, args->createInfoCount, reason);
     return venus_thunks[WIRE_vkCreateGraphicsPipelines](call, data);
 }
 
@@ -72,7 +82,7 @@ static bool create_graphics(struct venus_call *call, void *data)
     }                                                                                              \
     static bool command##_checked(struct venus_call *call, void *data)                             \
     {                                                                                              \
-        const struct wire_args_##command *args = data;                                             \
+        struct wire_args_##command *args = data;                                                   \
         uint32_t most = args->pCreateInfo->attachmentCount;                                        \
         for (uint32_t i = 0; i < args->pCreateInfo->subpassCount; i++) {                           \
             const __typeof__(*args->pCreateInfo->pSubpasses) *subpass =                            \
@@ -86,7 +96,7 @@ static bool create_graphics(struct venus_call *call, void *data)
             for (uint32_t p = 0; p < subpass->preserveAttachmentCount; p++)                        \
                 fits = fits && subpass->pPreserveAttachments[p] < most;                            \
             if (!fits)                                                                             \
-                return venus_fail(call, "the render pass has no such attachment");                 \
+                return venus_answer(call, &args->ret, "the render pass has no such attachment");   \
         }                                                                                          \
         return venus_thunks[WIRE_##command](call, data);                                           \
     }

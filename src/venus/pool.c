@@ -31,7 +31,7 @@ static bool allocate_command_buffers(struct venus_call *call, void *data)
     if (call->object_count < 2 || !call->device->vk.AllocateCommandBuffers)
         return venus_fail(call, "no command pool");
     if ((uint32_t)args->pAllocateInfo->level > VK_COMMAND_BUFFER_LEVEL_SECONDARY)
-        return venus_fail(call, "there is no such level");
+        return venus_answer(call, &args->ret, "there is no such level");
     VkCommandBuffer *handles = venus_scratch(call, count * sizeof(*handles));
     if (!handles)
         return venus_fail(call, "out of memory");

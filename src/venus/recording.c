@@ -79,7 +79,7 @@ static bool begin_query(struct venus_call *call, void *data)
 static bool end_query(struct venus_call *call, void *data)
 {
     if (!venus_bound(call, VENUS_QUERIES))
-        return venus_fail(call, "no query has begun");
+        return venus_leave_out(call, "no query has begun");
     return venus_thunks[call->wire.number](call, data);
 }
 
@@ -96,7 +96,7 @@ static bool execute(struct venus_call *call, void *data)
             ids ? venus_object_find(&call->context->objects, (uint64_t)ids->pCommandBuffers[i])
                 : call->objects[1 + i];
         if (!object || object->class != &venus_secondary_class || object == call->self)
-            return venus_fail(call, "not a secondary command buffer, or itself");
+            return venus_leave_out(call, "not a secondary command buffer, or itself");
     }
     return venus_thunks[WIRE_vkCmdExecuteCommands](call, data);
 }

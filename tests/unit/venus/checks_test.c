@@ -237,7 +237,7 @@ static void numbers_are_below_the_limits(void **state)
 static void queries_are_of_the_pool(void **state)
 {
     SAY(vkBeginCommandBuffer, COMMANDS, 0, .pBeginInfo = NULL);
-    assert_int_equal(SAY(vkCmdEndQuery, COMMANDS, QUERIES, .query = 3), REFUSED); // has not begun
+    assert_int_equal(SAY(vkCmdEndQuery, COMMANDS, QUERIES, .query = 3), LEFT_OUT); // has not begun
     assert_int_equal(SAY(vkCmdBeginQuery, COMMANDS, QUERIES, .query = 4), REFUSED);
     assert_int_equal(SAY(vkCmdBeginQuery, COMMANDS, QUERIES, .query = 3), ASKED);
     assert_int_equal(SAY(vkCmdEndQuery, COMMANDS, QUERIES, .query = 3), ASKED);
@@ -316,9 +316,9 @@ static void copies_stay_inside(void **state)
          BUFFER, BUFFER)
     assert_int_equal(BYTES(), ASKED);
     bytes.size++;
-    assert_int_equal(BYTES(), REFUSED);
+    assert_int_equal(BYTES(), LEFT_OUT);
     bytes = (VkBufferCopy){UINT64_MAX, 0, 2};
-    assert_int_equal(BYTES(), REFUSED);
+    assert_int_equal(BYTES(), LEFT_OUT);
 
     VkBufferImageCopy texels = {.bufferOffset = 3072,
                                 .imageSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 1, 1},
@@ -329,12 +329,12 @@ static void copies_stay_inside(void **state)
          COMMANDS, BUFFER, IMAGE)
     assert_int_equal(TEXELS(), ASKED);
     texels.bufferOffset += 4;
-    assert_int_equal(TEXELS(), REFUSED);
+    assert_int_equal(TEXELS(), LEFT_OUT);
     texels.bufferOffset = 0;
     texels.imageSubresource.baseArrayLayer = 3;
-    assert_int_equal(TEXELS(), REFUSED);
+    assert_int_equal(TEXELS(), LEFT_OUT);
     texels.imageSubresource = (VkImageSubresourceLayers){VK_IMAGE_ASPECT_DEPTH_BIT, 0, 0, 1};
-    assert_int_equal(TEXELS(), REFUSED);
+    assert_int_equal(TEXELS(), LEFT_OUT);
 
     // A texel of one image is a block of the other; blocks at the edge are whole.
     VkImageCopy region = {.srcSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 3},
@@ -349,17 +349,17 @@ static void copies_stay_inside(void **state)
     region.extent = (VkExtent3D){64, 62, 1};
     assert_int_equal(REGION(BLOCKS, IMAGE), ASKED);
     region.dstOffset.x = 1;
-    assert_int_equal(REGION(BLOCKS, IMAGE), REFUSED);
+    assert_int_equal(REGION(BLOCKS, IMAGE), LEFT_OUT);
     region.dstOffset.x = -1;
     region.extent.width = 4;
-    assert_int_equal(REGION(BLOCKS, IMAGE), REFUSED);
+    assert_int_equal(REGION(BLOCKS, IMAGE), LEFT_OUT);
     region.dstOffset.x = 0;
     assert_int_equal(REGION(BLOCKS, IMAGE), ASKED);
     region.extent.depth = 4; // of three layers
-    assert_int_equal(REGION(BLOCKS, IMAGE), REFUSED);
+    assert_int_equal(REGION(BLOCKS, IMAGE), LEFT_OUT);
     region.extent.depth = 1;
     region.srcSubresource.mipLevel = 2;
-    assert_int_equal(REGION(BLOCKS, IMAGE), REFUSED);
+    assert_int_equal(REGION(BLOCKS, IMAGE), LEFT_OUT);
 }
 
 static void only_secondary_command_buffers_are_executed(void **state)
@@ -368,12 +368,12 @@ static void only_secondary_command_buffers_are_executed(void **state)
 #define EXECUTE(self, other)                                                                       \
     SAY(vkCmdExecuteCommands, self, other, .commandBufferCount = 1, .pCommandBuffers = &one)
     assert_int_equal(EXECUTE(COMMANDS, SECONDARY), ASKED);
-    assert_int_equal(EXECUTE(COMMANDS, COMMANDS), REFUSED);
-    assert_int_equal(EXECUTE(SECONDARY, SECONDARY), REFUSED);
+    assert_int_equal(EXECUTE(COMMANDS, COMMANDS), LEFT_OUT);
+    assert_int_equal(EXECUTE(SECONDARY, SECONDARY), LEFT_OUT);
     const VkCommandBufferAllocateInfo odd = {.level = 7, .commandBufferCount = 1};
     assert_int_equal(
         SAY(vkAllocateCommandBuffers, DEVICE, POOL, .pAllocateInfo = &odd, .pCommandBuffers = &one),
-        REFUSED);
+        LEFT_OUT);
 }
 
 static void constants_lie_inside_their_data(void **state)
@@ -388,10 +388,10 @@ static void constants_lie_inside_their_data(void **state)
         .pPipelines = &pipeline)
     assert_int_equal(PIPELINE(), ASKED);
     entry.offset = 5;
-    assert_int_equal(PIPELINE(), REFUSED);
+    assert_int_equal(PIPELINE(), LEFT_OUT);
     entry.offset = 4;
     info.stage.stage = VK_SHADER_STAGE_VERTEX_BIT;
-    assert_int_equal(PIPELINE(), REFUSED);
+    assert_int_equal(PIPELINE(), LEFT_OUT);
 }
 
 static void attachments_are_of_the_pass(void **state)
@@ -404,14 +404,17 @@ static void attachments_are_of_the_pass(void **state)
                                          .pAttachments = &attachment,
                                          .subpassCount = 1,
                                          .pSubpasses = &subpass};
-#define MAKE() SAY(vkCreateRenderPass, DEVICE, 0, .pCreateInfo = &info, .pRenderPass = &pass)
-    assert_int_equal(MAKE(), REFUSED);
+    struct wire_args_vkCreateRenderPass args = {.pCreateInfo = &info, .pRenderPass = &pass};
+    say(WIRE_vkCreateRenderPass, &args, DEVICE, 0);
+    assert_int_equal(args.ret, VK_ERROR_UNKNOWN);
     color.attachment = VK_ATTACHMENT_UNUSED;
-    assert_int_not_equal(MAKE(), REFUSED);
+    say(WIRE_vkCreateRenderPass, &args, DEVICE, 0);
+    assert_int_equal(args.ret, VK_SUCCESS);
     const uint32_t preserved = 1;
     subpass.preserveAttachmentCount = 1;
     subpass.pPreserveAttachments = &preserved;
-    assert_int_equal(MAKE(), REFUSED);
+    say(WIRE_vkCreateRenderPass, &args, DEVICE, 0);
+    assert_int_equal(args.ret, VK_ERROR_UNKNOWN);
 }
 
 static void descriptors_are_written_from_somewhere(void **state)
@@ -422,13 +425,13 @@ static void descriptors_are_written_from_somewhere(void **state)
                                   .pBufferInfo = &buffer};
 #define WRITE()                                                                                    \
     SAY(vkUpdateDescriptorSets, DEVICE, 0, .descriptorWriteCount = 1, .pDescriptorWrites = &write)
-    assert_int_equal(WRITE(), REFUSED);
+    assert_int_equal(WRITE(), LEFT_OUT);
     write.descriptorType = VK_DESCRIPTOR_TYPE_UNIFORM_BUFFER;
     assert_int_equal(WRITE(), ASKED);
     write.descriptorType = VK_DESCRIPTOR_TYPE_INLINE_UNIFORM_BLOCK;
-    assert_int_equal(WRITE(), REFUSED);
+    assert_int_equal(WRITE(), LEFT_OUT);
     write.descriptorType = (VkDescriptorType)77;
-    assert_int_equal(WRITE(), REFUSED);
+    assert_int_equal(WRITE(), LEFT_OUT);
     write.descriptorCount = 0;
     write.descriptorType = VK_DESCRIPTOR_TYPE_SAMPLED_IMAGE;
     assert_int_equal(WRITE(), ASKED);
