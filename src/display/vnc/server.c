@@ -248,12 +248,17 @@ static void tell_all(struct server *server, struct vnc_viewer *viewer)
     vnc_viewer_inputs(viewer, server->devices, server->leds);
 }
 
-static void on_message(void *data, struct vnc_viewer *viewer, const struct vnc_message *message)
+static bool on_message(void *data, struct vnc_viewer *viewer, const struct vnc_message *message)
 {
     struct server *server = data;
     struct vnc_hands *hands = vnc_viewer_data(viewer);
     switch (message->type) {
     case VNC_JOINED:
+        // Many may have come while there was a place left.
+        if (server->joined >= MAX_JOINED) {
+            log_warning("a viewer was refused: there are too many");
+            return false;
+        }
         server->joined++;
         display_count_viewers(server->display, server->joined);
         log_info("a viewer has joined: %u now", server->joined);
@@ -274,6 +279,7 @@ static void on_message(void *data, struct vnc_viewer *viewer, const struct vnc_m
             display_set_mode(server->display, server->output, message->width, message->height);
         break;
     }
+    return true;
 }
 
 static void drop(struct server *server, struct vnc_viewer *viewer, const char *why)
@@ -319,7 +325,7 @@ static void admit(struct server *server, int client, bool web)
     if (count_strangers(server, &oldest) == MAX_STRANGERS)
         drop(server, oldest, "too many connections");
     struct vnc_hands *hands = calloc(1, sizeof(*hands));
-    if (!hands || server->joined == MAX_JOINED) {
+    if (!hands || server->joined >= MAX_JOINED) {
         log_warning("a viewer was refused: %s", hands ? "there are too many" : "out of memory");
         free(hands);
         close(client);

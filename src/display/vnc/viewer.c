@@ -107,7 +107,11 @@ static bool receive(struct vnc_viewer *viewer)
         } else if (first ||
                    (viewer->joined && message.type >= VNC_KEY && message.type <= VNC_COPIED)) {
             viewer->joined = true;
-            viewer->callbacks.message(viewer->callbacks.data, viewer, &message);
+            if (!viewer->callbacks.message(viewer->callbacks.data, viewer, &message)) {
+                viewer->joined = false;
+                lost(viewer, "there are too many");
+                return false;
+            }
         } else {
             lost(viewer, "its process sent what it must not");
             return false;

@@ -28,7 +28,8 @@ struct vnc_viewer_callbacks {
     void *data;
     // The type is VNC_JOINED (once), VNC_KEY, VNC_POINTER, VNC_MOTION, VNC_MODE or VNC_COPIED.
     // Everything else in it is what a stranger sent.
-    void (*message)(void *data, struct vnc_viewer *viewer, const struct vnc_message *message);
+    // False to VNC_JOINED: there is no place for it; it is lost.
+    bool (*message)(void *data, struct vnc_viewer *viewer, const struct vnc_message *message);
     // The viewer is gone, for the reason `why`. Call vnc_viewer_free.
     void (*gone)(void *data, struct vnc_viewer *viewer, const char *why);
 };
