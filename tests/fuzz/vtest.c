@@ -211,6 +211,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                     .max_queued_bytes = 65536};
     stage.server = vtest_server_create(stage.loop, NULL, &options);
     stage.client = pair[0];
+    os_socket_set_nonblocking(stage.client, true); // who is not read must not hold up the target
     peer_worker = NULL;
     scarce_begin_for(data, size);
     SCARCE(vtest_server_adopt(stage.server, pair[1]));
