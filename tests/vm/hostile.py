@@ -45,12 +45,14 @@ def trial(expect, seconds):
         good = re.search(r"(\d+) rounds, (\d+) wrong, longest \d+ ms", text)
         expect(done and int(done[1]) > 5 and done[2] == "0", "the hostile program: " + text[-300:])
         expect(good and int(good[1]) and good[2] == "0", "the program that behaves: " + text[-300:])
-        lost = [line for line in vm.said().splitlines()[lines:] if "device lost in" in line]
-        expect(lost, "no context of the hostile program was lost: it is harmless")
+        said = vm.said().splitlines()[lines:]
+        lost = [line for line in said if "device lost in" in line]  # by chance: most of what it does is refused
+        refused = [line for line in said if "answered with ERR_" in line]
+        expect(lost or refused, "nothing of the hostile program was refused: it is harmless")
         after = held(vm, before[1])
         what = f"workers, descriptors, bytes: {before} before, {after} after"
         expect(after[0] == 1 and after[1] <= before[1] and after[2] <= before[2] + MAY_GROW, what)
         expect(vm.run("./compute").status == 0, "a program afterwards fails")
-        return f"{done[0].splitlines()[0]}; {len(lost)} lost; beside them {good[0]}; {what}"
+        return f"{done[0].splitlines()[0]}; {len(refused)} complaints, {len(lost)} contexts lost; beside them {good[0]}; {what}"
 
     return run
