@@ -233,9 +233,8 @@ qemu-arguments = ["-device", "a b"]
         self.assertEqual(self.argv()[-2:], ["-device", "virtio-balloon-pci"])
 
     def test_nothing_is_made_in_vain(self):
-        for disk in ("d,size=0", "d,size=-1", "d,size=", "d,size=99999999999G"):
-            status, _, err = self.run_machine("--disk", disk)
-            self.assertEqual((status, err), (1, f"hesper: error: run: --disk: '{disk}': the size is not one like 20G\n"))
+        for disk in ("d,size=0", "d,size=-1", "d,size=", "d,size=99999999999G", "d,size=1M,readonly"):
+            self.refused(2, "run: --disk is FILE, FILE,readonly or FILE,size=SIZE with a size like 20G, not '" + disk, "run", "--disk", disk)
         self.refused(1, "no QEMU", "run", "--qemu", "nowhere", "--disk", "d,size=1M")
         os.mkdir(self.path("folder"))
         for picture, why in (("", "No such file"), ("none/x.png", "No such file"), ("folder", "Is a directory")):
@@ -1002,11 +1001,11 @@ else:
             ("'a.img' is no option", ["--cpus", "1", "a.img"]),
             ("at most", ["--disk", self.kernel] * 33),
             ("nothing to boot", []),
+            ("--initrd and --append go with --kernel", ["--disk", self.kernel, "--append", "x"]),
         ):
             self.run_refused(2, what, *argv)
         for what, argv in (
             ("--kernel: cannot read '/nowhere'", ["--kernel", "/nowhere"]),
-            ("--initrd and --append go with --kernel", ["--disk", self.kernel, "--append", "x"]),
             ("--disk: cannot read", ["--disk", "/nowhere"]),
             ("--disk: cannot read .*directory", ["--disk", self.folder]),
             ("--cdrom: cannot read", ["--cdrom", "/nowhere"]),
@@ -1202,7 +1201,7 @@ else:
         argv = [e.get("value") for e in tree.iter("{http://libvirt.org/schemas/domain/qemu/1.0}arg")]
         self.assertEqual(self.values(argv, "-fw_cfg"), expected)
         status, out, err = self.hesper(*common, "lines")
-        self.assertEqual((status, out), (1, ""))
+        self.assertEqual((status, out), (2, ""))
         self.assertRegex(err, "^hesper: error: qemu-args: .*several lines.*\n$")
 
     def test_vfio_user(self):

@@ -123,12 +123,13 @@ int cli_qemu_args(int argc, char **argv)
     if (wanted.clipboard)
         cli_clipboard_add(&arguments, wanted.socket, address.bus,
                           wanted.format == CLI_FORMAT_LIBVIRT ? LIBVIRT_SLOT - 1 : 0);
-    bool failed = !cli_guest_add(&wanted.guest, &(struct cli_shares){0}, &arguments) ||
-                  !fits(&arguments, wanted.format);
-    if (arguments.failed) {
+    bool made = cli_guest_add(&wanted.guest, &(struct cli_shares){0}, &arguments);
+    if (made && arguments.failed) {
         log_error("out of memory");
-        failed = true;
-    } else if (!failed) {
+        made = false;
+    }
+    bool printed = made && fits(&arguments, wanted.format);
+    if (printed) {
         if (wanted.format == CLI_FORMAT_LIBVIRT)
             fputs(libvirt_head, stdout);
         cli_arguments_print(&arguments, wanted.format);
@@ -140,5 +141,5 @@ int cli_qemu_args(int argc, char **argv)
                         placer_socket, qemu.placer);
     }
     cli_arguments_free(&arguments);
-    return failed ? CLI_FAILED : CLI_OK;
+    return printed ? CLI_OK : made ? CLI_USAGE : CLI_FAILED;
 }

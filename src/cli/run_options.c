@@ -6,6 +6,7 @@
 #include "base/options.h"
 #include "cli/cli.h"
 #include "cli/device/device.h"
+#include "cli/machine/disk.h"
 #include "cli/option/values.h"
 
 static const char usage[] =
@@ -45,7 +46,8 @@ static bool room(const char *label, unsigned count, unsigned most, const char *w
 static bool add_disk(const char *label, const char *text, void *to)
 {
     struct cli_machine *machine = to;
-    bool good = room(label, machine->disk_count, CLI_MAX_DISKS, "disks");
+    bool good =
+        room(label, machine->disk_count, CLI_MAX_DISKS, "disks") && cli_disk_parse(label, text);
     if (good)
         machine->disks[machine->disk_count++] = text;
     return good;
@@ -147,6 +149,8 @@ static const char *mistake(const struct cli_machine *machine)
                "--help'";
     if (machine->iso && machine->cdrom)
         return "--iso and --cdrom are one drive: give one of them";
+    if (!machine->kernel && (machine->initrd || machine->append))
+        return "--initrd and --append go with --kernel";
     if (machine->forward_count && !strcmp(machine->net, "none"))
         return "--forward needs a network, and --net is 'none'";
     return NULL;

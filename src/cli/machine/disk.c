@@ -30,6 +30,19 @@ char *cli_disk_file(const char *disk, bool *read_only)
     return strndup(disk, length_of(disk, read_only, &size));
 }
 
+bool cli_disk_parse(const char *label, const char *disk)
+{
+    bool read_only;
+    char *file = cli_disk_file(disk, &read_only);
+    bool good = file && (!strstr(file, size_is) || access(file, F_OK) == 0);
+    if (!good)
+        log_error("%s: --disk is FILE, FILE,readonly or FILE,size=SIZE with a size like 20G, not "
+                  "'%s'",
+                  label, disk);
+    free(file);
+    return good;
+}
+
 static bool make(const char *file, uint64_t size)
 {
     int fd = open(file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
@@ -57,11 +70,8 @@ static bool check_file(const char *file, bool read_only)
                   file, strerror(errno));
         return false;
     }
-    if (errno == ENOENT && strstr(file, size_is))
-        log_error("run: --disk: '%s': the size is not one like 20G", file);
-    else
-        log_error("run: --disk: cannot read '%s': %s%s", file, strerror(errno),
-                  errno == ENOENT ? " (--disk FILE,size=20G makes an empty one)" : "");
+    log_error("run: --disk: cannot read '%s': %s%s", file, strerror(errno),
+              errno == ENOENT ? " (--disk FILE,size=20G makes an empty one)" : "");
     return false;
 }
 

@@ -8,6 +8,9 @@
 
 #include "cli/option/arguments.h"
 
+// Is the text one of these? A file that is there may have any name.
+// Errors: false after a log line.
+bool cli_disk_parse(const char *label, const char *disk);
 // Can the disk be had as it was said? One with a size is made, empty, if it is not there.
 // Errors: false after a log line.
 bool cli_disk_check(const char *disk);

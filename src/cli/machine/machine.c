@@ -47,10 +47,6 @@ bool cli_machine_check(struct cli_machine *machine)
     if (!readable(machine->iso ? "iso" : "cdrom", machine->cdrom) ||
         !readable("kernel", machine->kernel) || !readable("initrd", machine->initrd))
         return false;
-    if (!machine->kernel && (machine->initrd || machine->append)) {
-        log_error("run: --initrd and --append go with --kernel");
-        return false;
-    }
     for (unsigned i = 0; i < machine->forward_count; i++)
         if (!cli_forward_check(&machine->forwards[i]))
             return false;
