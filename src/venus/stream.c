@@ -193,18 +193,16 @@ static void drop_copy(struct venus_stream *stream)
     stream->copy_size = 0;
 }
 
-static bool grow_copy(struct venus_stream *stream, size_t size, size_t kept)
+// What is in it stays.
+static bool grow_copy(struct venus_stream *stream, size_t size)
 {
-    if (!arena_budget_take(&stream->context->commands, size))
+    if (!arena_budget_take(&stream->context->commands, size - stream->copy_size))
         return false;
-    uint8_t *copy = malloc(size);
+    uint8_t *copy = realloc(stream->copy, size);
     if (!copy) {
-        arena_budget_give(&stream->context->commands, size);
+        arena_budget_give(&stream->context->commands, size - stream->copy_size);
         return false;
     }
-    if (kept)
-        memcpy(copy, stream->copy, kept);
-    drop_copy(stream);
     stream->copy = copy;
     stream->copy_size = size;
     return true;
@@ -223,8 +221,10 @@ static bool take_in(struct venus_stream *stream, struct intake *in)
     in->begin = 0;
     in->end = have;
     if (have + more > stream->copy_size) {
-        size_t size = 2 * LARGEST_PIECE > 2 * have ? 2 * LARGEST_PIECE : 2 * have;
-        if (!grow_copy(stream, size > have + more ? size : have + more, have))
+        size_t size = 2 * have < in->left ? 2 * have : in->left;
+        if (size < have + more)
+            size = have + more;
+        if (!grow_copy(stream, size < 2 * LARGEST_PIECE ? 2 * LARGEST_PIECE : size))
             return fail(stream, "a stream", 0, "out of memory");
     }
     memcpy(stream->copy + have, in->shared + have, more);

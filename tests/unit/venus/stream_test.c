@@ -163,6 +163,21 @@ static void a_little_data_is_copied(void **state)
     assert_int_equal(host.last, 5);
 }
 
+// What a context may have for its commands is nearly all for one.
+static void a_large_command_needs_room_once(void **state)
+{
+    put_fill(1);
+    put_update(BUFFER, 700 << 10, 700 << 10, 6);
+    put_fill(2);
+    assert_true(run());
+    assert_int_equal(host.size, 700 << 10);
+    assert_int_equal(host.loose, 0);
+    assert_int_equal(host.first, 6);
+    assert_int_equal(host.last, 6);
+    assert_int_equal(host.last_fill, 2);
+    assert_in_range(f.context.commands.used, f.stream.copy_size, SIZE);
+}
+
 static void data_that_is_not_all_there_is_refused(void **state)
 {
     put_update(BUFFER, 8192, 8192, 1);
@@ -203,6 +218,7 @@ int main(int argc, char **argv)
         STREAM_TEST(every_command_of_a_long_stream_is_carried_out),
         STREAM_TEST(data_goes_from_there_to_the_driver),
         STREAM_TEST(a_little_data_is_copied),
+        STREAM_TEST(a_large_command_needs_room_once),
         STREAM_TEST(data_that_is_not_all_there_is_refused),
         STREAM_TEST(a_size_that_contradicts_itself_is_refused),
         STREAM_TEST(data_for_a_stranger_is_refused),
