@@ -29,6 +29,20 @@ static VkImageAspectFlags aspects_of(const struct venus_format_info *info)
     return depth || stencil ? depth | stencil : VK_IMAGE_ASPECT_COLOR_BIT;
 }
 
+// The extent of what is copied: a plane may be smaller than its image.
+static VkExtent3D extent_of(const struct venus_image *image, const struct venus_format_info *info,
+                            VkImageAspectFlags aspects)
+{
+    VkExtent3D extent = image->extent;
+    for (uint32_t i = 0; info->planes > 1 && i < info->planes; i++) {
+        if (aspects == (VkImageAspectFlags)VK_IMAGE_ASPECT_PLANE_0_BIT << i) {
+            extent.width = (extent.width - 1) / info->plane[i].width_divisor + 1;
+            extent.height = (extent.height - 1) / info->plane[i].height_divisor + 1;
+        }
+    }
+    return extent;
+}
+
 // Blocks at the edge are whole.
 static bool fits(int32_t offset, uint64_t extent, uint32_t size, uint32_t level, uint32_t block)
 {
@@ -59,9 +73,10 @@ static bool image_holds(const struct venus_image *image, const struct venus_imag
         height = (height + theirs->block_height - 1) / theirs->block_height * own->block_height;
     }
     // Slices of a volume may be layers of the other image.
-    return fits(offset.x, width, image->extent.width, level, own->block_width) &&
-           fits(offset.y, height, image->extent.height, level, own->block_height) &&
-           (fits(offset.z, extent.depth, image->extent.depth, level, own->block_depth) ||
+    const VkExtent3D whole = extent_of(image, own, layers->aspectMask);
+    return fits(offset.x, width, whole.width, level, own->block_width) &&
+           fits(offset.y, height, whole.height, level, own->block_height) &&
+           (fits(offset.z, extent.depth, whole.depth, level, own->block_depth) ||
             (!offset.z && extent.depth <= left));
 }
 

@@ -319,7 +319,7 @@ static bool get_image_requirements(struct venus_call *call, void *data)
 static bool has_plane(VkFormat format, VkImageAspectFlagBits aspect)
 {
     const struct venus_format_info *info = venus_format_info(format);
-    for (uint32_t i = 0; info->planes > 1 && i < info->planes; i++) {
+    for (uint32_t i = 0; info && info->planes > 1 && i < info->planes; i++) {
         if (aspect == (VkImageAspectFlagBits)(VK_IMAGE_ASPECT_PLANE_0_BIT << i))
             return true;
     }
@@ -427,6 +427,8 @@ static bool fix_subresource(VkFormat format, uint32_t mip_levels, uint32_t array
                             VkImageSubresource *subresource)
 {
     const struct venus_format_info *info = venus_format_info(format);
+    if (!info) // an image that another ring has just destroyed
+        return false;
     // The memory plane of a linear image is its colour.
     if (subresource->aspectMask == VK_IMAGE_ASPECT_MEMORY_PLANE_0_BIT_EXT)
         subresource->aspectMask =

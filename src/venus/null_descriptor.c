@@ -344,10 +344,27 @@ static bool update_descriptor_sets(struct venus_call *call, void *data)
            venus_thunks[WIRE_vkUpdateDescriptorSets](call, data);
 }
 
+// A sampler that is pushed may be the layout's own, and then nothing is there for it: what the
+// driver does not look at is zero.
+static bool prepare_pushed(struct venus_call *call, const VkWriteDescriptorSet *writes,
+                           uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (writes[i].descriptorType != VK_DESCRIPTOR_TYPE_SAMPLER || writes[i].pImageInfo)
+            continue;
+        VkDescriptorImageInfo *zeroes =
+            venus_scratch(call, writes[i].descriptorCount * sizeof(*zeroes));
+        if (!zeroes)
+            return venus_leave_out(call, "out of memory"), false;
+        ((VkWriteDescriptorSet *)(uintptr_t)&writes[i])->pImageInfo = zeroes;
+    }
+    return prepare(call, writes, count);
+}
+
 static bool push_descriptor_set(struct venus_call *call, void *data)
 {
     const struct wire_args_vkCmdPushDescriptorSet *args = data;
-    return !prepare(call, args->pDescriptorWrites, args->descriptorWriteCount) ||
+    return !prepare_pushed(call, args->pDescriptorWrites, args->descriptorWriteCount) ||
            venus_thunks[WIRE_vkCmdPushDescriptorSet](call, data);
 }
 
@@ -355,7 +372,7 @@ static bool push_descriptor_set2(struct venus_call *call, void *data)
 {
     const struct wire_args_vkCmdPushDescriptorSet2 *args = data;
     const VkPushDescriptorSetInfo *info = args->pPushDescriptorSetInfo;
-    return !prepare(call, info->pDescriptorWrites, info->descriptorWriteCount) ||
+    return !prepare_pushed(call, info->pDescriptorWrites, info->descriptorWriteCount) ||
            venus_thunks[WIRE_vkCmdPushDescriptorSet2](call, data);
 }
 

@@ -26,7 +26,8 @@ enum {
     SECONDARY,
     BUFFER,
     IMAGE,
-    BLOCKS
+    BLOCKS,
+    PLANES
 };
 
 static struct fake_context f;
@@ -86,6 +87,7 @@ static PFN_vkVoidFunction more(const char *name)
                                           "vkCmdCopyImage",
                                           "vkCmdEndQuery",
                                           "vkCmdExecuteCommands",
+                                          "vkCmdPushDescriptorSet",
                                           "vkCreateComputePipelines",
                                           "vkUpdateDescriptorSets",
                                           "vkSignalSemaphore",
@@ -171,7 +173,7 @@ static int set_up(void **state)
     VkBuffer buffer = ID(VkBuffer, BUFFER);
     const VkBufferCreateInfo buffer_info = {.size = 4096};
     SAY(vkCreateBuffer, DEVICE, 0, .pCreateInfo = &buffer_info, .pBuffer = &buffer);
-    VkImage image = ID(VkImage, IMAGE), blocks = ID(VkImage, BLOCKS);
+    VkImage image = ID(VkImage, IMAGE), blocks = ID(VkImage, BLOCKS), planes = ID(VkImage, PLANES);
     VkImageCreateInfo image_info = {.imageType = VK_IMAGE_TYPE_2D,
                                     .format = VK_FORMAT_R8G8B8A8_UNORM,
                                     .extent = {16, 16, 1},
@@ -183,7 +185,11 @@ static int set_up(void **state)
     image_info.format = VK_FORMAT_BC1_RGB_UNORM_BLOCK;
     image_info.extent = (VkExtent3D){64, 62, 1};
     SAY(vkCreateImage, DEVICE, 0, .pCreateInfo = &image_info, .pImage = &blocks);
-    assert_non_null(fake_find(&f, BLOCKS));
+    image_info.format = VK_FORMAT_G8_B8R8_2PLANE_420_UNORM;
+    image_info.extent = (VkExtent3D){30, 18, 1};
+    image_info.mipLevels = image_info.arrayLayers = 1;
+    SAY(vkCreateImage, DEVICE, 0, .pCreateInfo = &image_info, .pImage = &planes);
+    assert_non_null(fake_find(&f, PLANES));
     return 0;
 }
 
@@ -360,6 +366,16 @@ static void copies_stay_inside(void **state)
     region.extent.depth = 1;
     region.srcSubresource.mipLevel = 2;
     assert_int_equal(REGION(BLOCKS, IMAGE), LEFT_OUT);
+
+    // The second plane is of half the size.
+    region = (VkImageCopy){.srcSubresource = {VK_IMAGE_ASPECT_PLANE_1_BIT, 0, 0, 1},
+                           .dstSubresource = {VK_IMAGE_ASPECT_COLOR_BIT, 0, 0, 1},
+                           .extent = {15, 9, 1}};
+    assert_int_equal(REGION(PLANES, IMAGE), ASKED);
+    region.extent.width++;
+    assert_int_equal(REGION(PLANES, IMAGE), LEFT_OUT);
+    region.srcSubresource.aspectMask = VK_IMAGE_ASPECT_PLANE_0_BIT;
+    assert_int_equal(REGION(PLANES, IMAGE), ASKED);
 }
 
 static void only_secondary_command_buffers_are_executed(void **state)
@@ -435,6 +451,17 @@ static void descriptors_are_written_from_somewhere(void **state)
     write.descriptorCount = 0;
     write.descriptorType = VK_DESCRIPTOR_TYPE_SAMPLED_IMAGE;
     assert_int_equal(WRITE(), ASKED);
+
+    // A sampler that is pushed may be the layout's.
+    write.descriptorCount = 3;
+#define PUSH()                                                                                     \
+    SAY(vkCmdPushDescriptorSet, COMMANDS, 0, .descriptorWriteCount = 1, .pDescriptorWrites = &write)
+    assert_int_equal(PUSH(), LEFT_OUT);
+    write.descriptorType = VK_DESCRIPTOR_TYPE_SAMPLER;
+    assert_int_equal(PUSH(), ASKED);
+    assert_null(write.pImageInfo[2].sampler);
+    write.pImageInfo = NULL;
+    assert_int_equal(WRITE(), LEFT_OUT);
 }
 
 int main(int argc, char **argv)
