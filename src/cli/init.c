@@ -49,7 +49,7 @@ static const char text[] =
     "# For QEMU, as it is:\n"
     "# qemu-arguments = [\"-device\", \"virtio-balloon-pci\"]\n";
 
-// Of a file in this folder, also for a shell and for TOML.
+// Can a file in this folder be called so, in a shell and in TOML too?
 static bool is_good(const char *name)
 {
     size_t length = strlen(name);

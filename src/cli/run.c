@@ -112,7 +112,6 @@ static void on_gpu_end(void *data)
 static void on_qemu_end(void *data, pid_t pid, int status)
 {
     struct run *run = data;
-    (void)pid;
     run->child = 0;
     int result = CLI_FAILED;
     if (run->ended_by)
@@ -406,7 +405,6 @@ static void ask_for_the_end(struct run *run, const char *how, int signal_number)
 static void on_signal(void *data, int number, bool from_process)
 {
     struct run *run = data;
-    (void)from_process;
     if (!run->child) {
         os_loop_stop(run->device.loop, CLI_SIGNALLED + number);
     } else if (number == SIGINT) {

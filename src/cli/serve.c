@@ -47,7 +47,6 @@ static const struct option_row rows[] = {
 static void on_signal(void *data, int number, bool from_process)
 {
     struct serve *serve = data;
-    (void)number, (void)from_process;
     os_loop_stop(serve->device.loop, CLI_OK);
 }
 

@@ -9,7 +9,6 @@
 
 int cli_starter(int argc, char **argv)
 {
-    (void)argv;
     if (argc > 1 || fcntl(OS_CHILD_FD, F_GETFD) < 0) {
         log_error("starter: hesper starts it itself");
         return CLI_USAGE;

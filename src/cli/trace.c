@@ -90,7 +90,6 @@ static void on_impatience(void *data)
 static void on_program_end(void *data, pid_t pid, int status)
 {
     struct trace *trace = data;
-    (void)pid;
     trace->child = 0;
     if (WIFSIGNALED(status))
         trace->status = CLI_SIGNALLED + WTERMSIG(status);

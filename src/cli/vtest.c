@@ -72,7 +72,6 @@ struct session {
 static void on_program_end(void *data, pid_t pid, int status)
 {
     struct session *session = data;
-    (void)pid;
     session->child = 0;
     if (WIFSIGNALED(status))
         os_loop_stop(session->loop, CLI_SIGNALLED + WTERMSIG(status));
@@ -145,14 +144,12 @@ static bool listen_on_socket(struct session *session)
 static void answer_contexts(void *data, const char *argument, struct cli_control_answer *answer)
 {
     struct session *session = data;
-    (void)argument;
     cli_contexts_list(vtest_server_renderers(session->server), answer);
 }
 
 static void answer_usage(void *data, const char *argument, struct cli_control_answer *answer)
 {
     struct session *session = data;
-    (void)argument;
     cli_contexts_usage(vtest_server_renderers(session->server), session->socket_path, 0, answer);
 }
 

@@ -81,11 +81,9 @@ int os_native_hangups_create(void)
 
 void os_native_hangups_watch(int hangups, int fd, bool on)
 {
-    (void)hangups, (void)fd, (void)on;
 }
 
 int os_native_hangups_next(int hangups)
 {
-    (void)hangups;
     return -1;
 }

@@ -205,7 +205,6 @@ static void allow_list(const struct rules *rules, const char *list, const char *
 
 static int allow_loaded(struct dl_phdr_info *info, size_t size, void *data)
 {
-    (void)size;
     if (info->dlpi_name && info->dlpi_name[0] == '/')
         allow_file(data, info->dlpi_name);
     return 0;

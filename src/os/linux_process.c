@@ -24,7 +24,6 @@
 bool os_native_spawn_close_from(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
                                 short *flags, const int *keep, unsigned keep_count, int first_fd)
 {
-    (void)attributes, (void)flags;
     for (int fd = STDERR_FILENO + 1; fd < first_fd; fd++) {
         bool kept = false;
         for (unsigned i = 0; i < keep_count; i++)

@@ -14,7 +14,7 @@
 #include "os/linux_landlock.h"
 #include "os/linux_namespaces.h"
 
-// Of root, or of a program that was given some. `kept` is a set of bits.
+// Root has them, and so has a program that was given some. `kept` is a set of bits.
 static void drop_capabilities(uint32_t kept)
 {
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};

@@ -205,7 +205,6 @@ int os_seccomp_enter_desktop(void)
 
 int os_seccomp_enter(int *refusals)
 {
-    (void)refusals;
     return -ENOSYS;
 }
 

@@ -33,7 +33,6 @@ int os_native_shm_create(const char *label, uint64_t size)
 
 int os_native_shm_punch(int fd, void *address, uint64_t offset, uint64_t size)
 {
-    (void)address;
     int result;
     do
         result =

@@ -86,7 +86,6 @@ static atomic_uint pending_signals[SIGNAL_COUNT]; // bit 0: arrived, bit 1: sent
 
 static void handle_signal(int number, siginfo_t *info, void *machine_context)
 {
-    (void)machine_context;
     if (number > 0 && number < SIGNAL_COUNT) {
         unsigned bits = 1u | (info && info->si_code <= 0 ? 2u : 0u);
         atomic_fetch_or(&pending_signals[number], bits);

@@ -12,19 +12,16 @@
 
 int os_native_notifier_init(struct os_notifier *notifier)
 {
-    (void)notifier;
     return -ENOSYS;
 }
 
 int os_native_pipe(int fds[2])
 {
-    (void)fds;
     return -ENOSYS;
 }
 
 int os_native_socket_pair(int fds[2])
 {
-    (void)fds;
     return -ENOSYS;
 }
 
@@ -35,13 +32,11 @@ int os_native_open_name(const char *path)
 
 int os_native_accept(int listener)
 {
-    (void)listener;
     return -ENOSYS;
 }
 
 ssize_t os_native_send_two(int fd, struct msghdr messages[2])
 {
-    (void)fd, (void)messages;
     return -ENOSYS;
 }
 

@@ -22,7 +22,6 @@
 bool os_native_spawn_close_from(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes,
                                 short *flags, const int *keep, unsigned keep_count, int first_fd)
 {
-    (void)attributes, (void)first_fd;
     *flags |= POSIX_SPAWN_CLOEXEC_DEFAULT; // closes all that no file action mentions, 0 to 2 too
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         bool mentioned = fcntl(fd, F_GETFD) < 0; // to inherit what isn't open is an error
@@ -87,7 +86,6 @@ bool os_process_cpu(pid_t pid, uint64_t *ns)
 
 bool os_private_memory(uint64_t *bytes)
 {
-    (void)bytes;
     return false;
 }
 
@@ -130,5 +128,4 @@ void os_thread_set_nice(int nice)
 // A thread's timers are as exact as its QoS class has it.
 void os_thread_set_timer_slack(unsigned long ns)
 {
-    (void)ns;
 }

@@ -58,11 +58,9 @@ int os_sandbox_enter(const struct os_sandbox_options *options, char *summary, si
 
 void os_sandbox_close(enum os_sandbox kind)
 {
-    (void)kind;
 }
 
 int os_sandbox_next_refusal(int refusals, char *name, size_t size)
 {
-    (void)refusals, (void)name, (void)size;
     return -ENOSYS;
 }

@@ -16,7 +16,6 @@
 
 int os_native_shm_create(const char *label, uint64_t size)
 {
-    (void)label, (void)size;
     return -ENOSYS;
 }
 
@@ -38,7 +37,6 @@ static void zero_present(uint8_t *from, uint64_t size, uint64_t page)
 
 int os_native_shm_clear(int fd, void *address, uint64_t offset, uint64_t size)
 {
-    (void)offset;
     if (madvise(address, (size_t)size, MADV_ZERO) < 0)
         zero_present(address, size, (uint64_t)sysconf(_SC_PAGESIZE));
     return 0;
@@ -72,8 +70,6 @@ int os_native_shm_is_fixed(int fd)
 
 int os_native_shm_dma_buf(int fd, uint64_t offset, uint64_t size)
 {
-    (void)offset;
-    (void)size;
     return -ENOSYS;
 }
 

@@ -18,7 +18,6 @@ int os_starter_main(void)
 
 int os_starter_teach(const char *const *command)
 {
-    (void)command;
     return 0;
 }
 

@@ -63,7 +63,7 @@ static inline uint32_t renderers_resources(uint32_t wanted)
     uint32_t most = renderers_descriptors();
     return wanted < most ? wanted : most;
 }
-// What this process holds for nobody's context is counted here. Owns: the renderers.
+// Counts what this process holds for no context. Owns: the renderers.
 struct renderer_account *renderers_account(struct renderers *renderers);
 
 // A context that lives, for persons.

@@ -287,7 +287,6 @@ static bool visit_drivers(const char *driver, driver_visit visit, void *data)
 
 static bool visit_mesas(void *data, const char *manifest, const char *library)
 {
-    (void)data, (void)manifest;
     return is_mesas(library);
 }
 

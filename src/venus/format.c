@@ -277,7 +277,6 @@ bool venus_host_imports_buffer(const struct venus_physical_device *physical_devi
 
 static bool get_external_buffer_properties(struct venus_call *call, void *data)
 {
-    (void)call;
     struct wire_args_vkGetPhysicalDeviceExternalBufferProperties *args = data;
     VkExternalMemoryProperties *properties =
         &args->pExternalBufferProperties->externalMemoryProperties;
@@ -301,7 +300,6 @@ static bool get_external_buffer_properties(struct venus_call *call, void *data)
 
 static bool get_external_fence_properties(struct venus_call *call, void *data)
 {
-    (void)call;
     struct wire_args_vkGetPhysicalDeviceExternalFenceProperties *args = data;
     VkExternalFenceProperties *properties = args->pExternalFenceProperties;
     if (args->pExternalFenceInfo->handleType == VK_EXTERNAL_FENCE_HANDLE_TYPE_SYNC_FD_BIT) {
@@ -318,7 +316,6 @@ static bool get_external_fence_properties(struct venus_call *call, void *data)
 
 static bool get_external_semaphore_properties(struct venus_call *call, void *data)
 {
-    (void)call;
     struct wire_args_vkGetPhysicalDeviceExternalSemaphoreProperties *args = data;
     const VkPhysicalDeviceExternalSemaphoreInfo *info = args->pExternalSemaphoreInfo;
     VkExternalSemaphoreProperties *properties = args->pExternalSemaphoreProperties;

@@ -43,7 +43,6 @@ static bool enumerate_extensions(struct venus_call *call, void *data)
 
 static bool enumerate_layers(struct venus_call *call, void *data)
 {
-    (void)call;
     struct wire_args_vkEnumerateInstanceLayerProperties *args = data;
     *args->pPropertyCount = 0;
     args->ret = VK_SUCCESS;

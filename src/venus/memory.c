@@ -202,7 +202,6 @@ static bool get_memory_resource_properties(struct venus_call *call, void *data)
 // The guest's memory never needs them: what is mapped is coherent.
 static bool nothing_to_do(struct venus_call *call, void *data)
 {
-    (void)call;
     return true;
 }
 

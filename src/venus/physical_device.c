@@ -382,7 +382,6 @@ static bool enumerate_extensions(struct venus_call *call, void *data)
 
 static bool enumerate_layers(struct venus_call *call, void *data)
 {
-    (void)call;
     struct wire_args_vkEnumerateDeviceLayerProperties *args = data;
     *args->pPropertyCount = 0;
     args->ret = VK_SUCCESS;
@@ -392,7 +391,6 @@ static bool enumerate_layers(struct venus_call *call, void *data)
 // Debuggers and layers of the host are no business of a guest.
 static bool get_tools(struct venus_call *call, void *data)
 {
-    (void)call;
     struct wire_args_vkGetPhysicalDeviceToolProperties *args = data;
     *args->pToolCount = 0;
     args->ret = VK_SUCCESS;

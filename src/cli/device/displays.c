@@ -223,7 +223,6 @@ static void on_closed(void *data)
 static void on_resized(void *data, uint32_t output, uint32_t width, uint32_t height)
 {
     struct cli_display *display = data;
-    (void)output;
     if (display->all->resized && display->all->setup.outputs == 1 && width)
         display->all->resized(display->all->owner, width, height);
 }

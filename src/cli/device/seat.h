@@ -18,7 +18,7 @@ enum {
 };
 
 struct cli_seat {
-    // The owner's.
+    // Set by the owner.
     enum cli_front front;                    // of every device; auto: as each of them is spoken to
     unsigned wanted;                         // bit n: device n of enum link_input_device
     void (*leds)(void *data, uint32_t leds); // of the keyboard, for displays; may be NULL

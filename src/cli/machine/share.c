@@ -132,7 +132,6 @@ bool cli_shares_check(struct cli_shares *shares)
 static void on_server_end(void *data, pid_t pid, int status)
 {
     struct cli_share *share = data;
-    (void)pid;
     share->server = 0;
     if (status != 0)
         log_error("the guest has lost the folder '%s': virtiofsd has ended", share->folder);

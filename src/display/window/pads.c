@@ -121,7 +121,7 @@ static void unplug(struct window_pads *pads, unsigned pad)
     pads->list[pad].controller = NULL;
 }
 
-// WINDOW_PADS: nobody's.
+// Its number; WINDOW_PADS: it is none of ours.
 static unsigned pad_of(const struct window_pads *pads, SDL_JoystickID id)
 {
     unsigned pad = 0;

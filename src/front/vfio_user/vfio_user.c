@@ -29,7 +29,7 @@ static void stopped(struct virtio_transport *transport)
 
 static void driver_gone(struct virtio_transport *transport)
 {
-    (void)transport; // each stop is a reset here
+    // Each stop is a reset here.
 }
 
 static void config_changed(struct virtio_transport *transport)
@@ -53,7 +53,7 @@ static void *memory(struct virtio_transport *transport, uint64_t address, uint64
 
 static uint64_t nowhere(const struct virtio_transport *transport, uint64_t offset)
 {
-    (void)transport, (void)offset; // the front end does not say
+    // The front end does not say.
     return 0;
 }
 
