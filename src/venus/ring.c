@@ -386,10 +386,10 @@ static void wake_ring(struct venus_ring *ring)
 static void ring_end(struct venus_ring_list *list, struct venus_ring *ring)
 {
     pthread_mutex_lock(&list->lock);
-    struct venus_ring **link = &list->first;
-    while (*link != ring)
-        link = &(*link)->next;
-    *link = ring->next;
+    struct venus_ring **at = &list->first;
+    while (*at != ring)
+        at = &(*at)->next;
+    *at = ring->next;
     list->count--;
     venus_ledger_count(&list->context->ledger, LINK_COUNT_RINGS, (uint64_t)-1);
     pthread_mutex_unlock(&list->lock);
