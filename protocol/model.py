@@ -71,6 +71,7 @@ class Model:
                 member.never_null |= element.get('null') == 'false'
         # Structures whose enumerants are looked at, for drivers index tables with them.
         self.checked = {registry.type_name(e.get('of')) for e in venus.findall('checks/enumerants')}
+        self.unchecked = {'VkStructureType', *(e.get('of') for e in venus.findall('checks/any'))}
         self._vocabulary()
         self._encodable: Dict[str, Optional[str]] = {}
         self.children = self._chains()
@@ -210,7 +211,7 @@ class Model:
         if owner not in self.checked or member.noautovalidity or member.pointers or member.dims:
             return None
         kind, of = self.kind_of(member.type)
-        return of if kind == 'ENUM' and of != 'VkStructureType' else None
+        return of if kind == 'ENUM' and of not in self.unchecked else None
 
     def checked_enums(self) -> set:
         return {self.checked_enum(owner, m) for owner in self.checked for m in self.registry.type(owner).members} - {None}

@@ -129,7 +129,8 @@ static void print_command(struct worker *worker, const struct link_trace_command
     struct wire_decoder decoder = {.cursor = bytes,
                                    .end = bytes + command->request_size,
                                    .arena = &tracer->arena,
-                                   .reply_capacity = UINT64_MAX};
+                                   .reply_capacity = UINT64_MAX,
+                                   .any_value = true};
     print_place(worker, command);
     fprintf(out, "%s(", info->name);
     if (command->request_cut) {

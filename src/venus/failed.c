@@ -233,8 +233,13 @@ bool venus_failed_decode(struct venus_call *call, struct wire_decoder *decoder,
     arena_reset(decoder->arena);
     decoder->cursor = start;
     decoder->resolve = resolve;
+    decoder->any_value = true;
+    decoder->unknown_value = false;
     if (!wire_decode(decoder, &call->wire))
         return false;
+    // No driver is to see it. Such structures are those of creations, which fail then.
+    if (decoder->unknown_value)
+        call->incomplete = venus_leave_out(call, wire_unknown_value);
     // These are about objects of ours that fail with what they name: objects are wanted, not
     // handles.
     if (call->wire.number != WIRE_vkBindBufferMemory2 &&

@@ -43,7 +43,8 @@ void venus_failed_watch(struct venus_handlers *handlers);
 void venus_failed_add(struct venus_call *call, struct venus_object *parent, enum wire_handle type,
                       uint64_t id);
 
-// Decodes the command at `start` once more, whose first decoding met an incomplete object.
+// Decodes the command at `start` once more, whose first decoding met an incomplete object, or a
+// value that its type does not have.
 // Errors: false: decoder->reason.
 bool venus_failed_decode(struct venus_call *call, struct wire_decoder *decoder,
                          const uint8_t *start);

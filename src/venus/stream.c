@@ -105,7 +105,8 @@ static inline __attribute__((always_inline)) bool step(struct venus_stream *stre
     venus_handler handler;
     if (__builtin_expect(ok, 1))
         handler = context->handlers.carry_out[call->wire.number];
-    else if (call->incomplete && venus_failed_decode(call, &decoder, start))
+    else if ((call->incomplete || decoder.unknown_value) &&
+             venus_failed_decode(call, &decoder, start))
         handler = venus_failed_carry_out;
     else if (stream->more && decoder.reason == wire_truncated)
         return !(stream->cut = true);

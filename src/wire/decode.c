@@ -13,6 +13,7 @@
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 const char wire_truncated[] = "the stream ends inside a command";
+const char wire_unknown_value[] = "a value that its type does not have";
 static const char out_of_memory[] = "the command needs more memory than a command may take";
 
 static const uint8_t *run(struct wire_decoder *decoder, const uint8_t *p, const struct wire_op *op,
@@ -572,8 +573,10 @@ WIRE_SET32:
     wire_store32(FIELD, op->a);
     NEXT;
 WIRE_ENUM:
-    if (UNLIKELY(!wire_has_value(wire_values + op->a, wire_load32(FIELD))))
-        return fail(decoder, p, "a value that its type does not have");
+    if (UNLIKELY(!wire_has_value(wire_values + op->a, wire_load32(FIELD)))) {
+        decoder->unknown_value = true;
+        CHECK(decoder->any_value || fail(decoder, p, wire_unknown_value));
+    }
     NEXT;
 
 #undef NEED
@@ -593,8 +596,7 @@ bool wire_decode(struct wire_decoder *decoder, struct wire_call *call)
 {
     const uint8_t *p = decoder->cursor;
     decoder->reason = NULL;
-    call->info = NULL;
-    call->args = NULL;
+    *call = (struct wire_call){0};
     if (UNLIKELY(left(decoder, p) < 8))
         return refuse(decoder, p, wire_truncated);
     call->number = wire_load32(p);
@@ -609,10 +611,9 @@ bool wire_decode(struct wire_decoder *decoder, struct wire_call *call)
     if (UNLIKELY(!call->args))
         return refuse(decoder, p, out_of_memory);
     p = run(decoder, p + 8, info->request, call->args);
-    if (UNLIKELY(!p))
-        return false;
-    decoder->cursor = p;
-    return true;
+    if (LIKELY(p))
+        decoder->cursor = p;
+    return p;
 }
 
 bool wire_decode_reply(struct wire_decoder *decoder, struct wire_call *call)
@@ -633,8 +634,7 @@ bool wire_decode_reply(struct wire_decoder *decoder, struct wire_call *call)
     else if (!(call->args = arena_alloc(decoder->arena, call->info->args_size)))
         return refuse(decoder, p, out_of_memory);
     p = run(decoder, p + 4, call->info->reply, call->args);
-    if (!p)
-        return false;
-    decoder->cursor = p;
-    return true;
+    if (LIKELY(p))
+        decoder->cursor = p;
+    return p;
 }

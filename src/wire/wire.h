@@ -50,8 +50,10 @@ struct wire_decoder {
     void *resolve_context;
     uint64_t reply_capacity; // bytes that a reply may take: bounds every output array; used when
                              // the command asks for a reply
-    const char *reason;      // static text, set on failure
-    uint64_t output_left;    // private to src/wire
+    bool any_value;          // what enums do not have passes, and sets unknown_value
+    bool unknown_value;
+    const char *reason;   // static text, set on failure
+    uint64_t output_left; // private to src/wire
 };
 
 struct wire_call {
@@ -77,6 +79,8 @@ struct wire_call {
 bool wire_decode(struct wire_decoder *decoder, struct wire_call *call);
 // The reason when `end` comes too early: with more bytes of the stream the command may decode.
 extern const char wire_truncated[];
+// The reason for a value that its enum does not have, where drivers index tables with it.
+extern const char wire_unknown_value[];
 
 // ---- encoding -------------------------------------------------------------
 

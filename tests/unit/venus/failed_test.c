@@ -801,6 +801,27 @@ static void the_other_fences_are_reset(void **state)
                      VK_ERROR_DEVICE_LOST);
 }
 
+// ---- values that there are not --------------------------------------------
+
+static void a_value_that_there_is_not_costs_one_object(void **state)
+{
+    VkDescriptorPoolSize size = {VK_DESCRIPTOR_TYPE_STORAGE_BUFFER, 1};
+    const VkDescriptorPoolCreateInfo info = {.sType = VK_STRUCTURE_TYPE_DESCRIPTOR_POOL_CREATE_INFO,
+                                             .maxSets = 1,
+                                             .poolSizeCount = 1,
+                                             .pPoolSizes = &size};
+    VkDescriptorPool pool = ID(VkDescriptorPool, SET_POOL), good = ID(VkDescriptorPool, SET_LAYOUT);
+    size.type = (VkDescriptorType)77;
+    assert_true(
+        SEND(vkCreateDescriptorPool, ON_DEVICE, .pCreateInfo = &info, .pDescriptorPool = &pool)
+            ->ret < 0);
+    assert_true(is_failed(SET_POOL));
+    SEND(vkDestroyDescriptorPool, ON_DEVICE, .descriptorPool = pool);
+    size.type = VK_DESCRIPTOR_TYPE_STORAGE_BUFFER;
+    SEND(vkCreateDescriptorPool, ON_DEVICE, .pCreateInfo = &info, .pDescriptorPool = &good);
+    assert_false(is_failed(SET_LAYOUT));
+}
+
 // ---- null -----------------------------------------------------------------
 
 static void null_is_no_object_where_one_is_wanted(void **state)
@@ -860,6 +881,7 @@ int main(int argc, char **argv)
         TEST(what_a_guest_looks_at_says_that_the_device_is_lost),
         TEST(a_descriptor_set_fails_that_it_is_written_to),
         TEST(the_other_fences_are_reset),
+        TEST(a_value_that_there_is_not_costs_one_object),
         TEST(null_is_no_object_where_one_is_wanted),
         TEST(null_passes_where_it_may_stand),
         TEST(an_event_that_cannot_be_set_loses_the_device),

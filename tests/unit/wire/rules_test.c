@@ -450,6 +450,7 @@ static void test_enumerants(void **state)
     REFUSE(&s, "a value that its type does not have");
     put_sampler(&s, UINT32_MAX, VK_SAMPLER_ADDRESS_MODE_REPEAT, 0);
     REFUSE(&s, "a value that its type does not have");
+    assert_true(decoder.unknown_value);
 }
 
 int main(void)
