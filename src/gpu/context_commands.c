@@ -51,8 +51,8 @@ static void on_lost(void *data, const char *why)
 {
     struct gpu_context *context = data;
     if (why) {
-        gpu_complain(context->device, "device lost in the guest's context %u (%s): %s", context->id,
-                     context->name, why);
+        gpu_complain_of_loss(context->device, "device lost in the guest's context %u (%s): %s",
+                             context->id, context->name, why);
         context->device->journal.contexts_lost++;
     } else {
         log_debug("context %u (%s): the guest's program has ended", context->id, context->name);

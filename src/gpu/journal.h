@@ -17,11 +17,14 @@ struct gpu_journal {
         uint64_t at_ns;
         char text[GPU_STATUS_ERROR_SIZE];
     } complaint[GPU_STATUS_ERRORS]; // a ring; the newest is at (complaints - 1) modulo its size
-    struct log_limit limit;
+    struct log_limit complaint_limit, loss_limit;
 };
 
 // One rate-limited line about what a guest or its worker did, kept for gpu_device_status.
 void gpu_complain(struct gpu_device *device, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+// The same about a context that is lost: whoever complains much does not hide it.
+void gpu_complain_of_loss(struct gpu_device *device, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 const char *gpu_response_name(uint32_t type);
 

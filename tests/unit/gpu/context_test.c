@@ -2,6 +2,9 @@
 #include "gpu/status.h"
 #include "gpu_test.h"
 
+#include <stdio.h>
+
+#include "base/log.h"
 #include "os/clock.h"
 
 static uint32_t words[4] = {1, 2, 3, 4};
@@ -307,6 +310,31 @@ static void last_words_are_heard(void **state)
     assert_int_equal(ctx_destroy(machine, 1), OK);
 }
 
+// What a guest is refused, however often, hides no loss.
+static void a_loss_is_told_also_after_many_complaints(void **state)
+{
+    struct machine *machine = *state;
+    static char said[65536];
+    FILE *log = tmpfile();
+    int error_output = dup(STDERR_FILENO);
+    log_set_level(LOG_WARNING);
+    dup2(fileno(log), STDERR_FILENO);
+    for (unsigned i = 0; i < 100; i++)
+        ctx_attach(machine, 1, 77);
+    worker_die(machine, 0, "killed by signal 11");
+    dup2(error_output, STDERR_FILENO);
+    close(error_output);
+    rewind(log);
+    said[fread(said, 1, sizeof(said) - 1, log)] = 0;
+    fclose(log);
+    assert_non_null(strstr(said, "CTX_ATTACH_RESOURCE (context 1): no resource 77"));
+    assert_non_null(strstr(said, "device lost in the guest's context 1"));
+    unsigned lines = 0;
+    for (const char *at = said; (at = strchr(at, '\n')); at++)
+        lines++;
+    assert_in_range(lines, 2, 30);
+}
+
 static void a_program_that_is_gone_is_no_loss(void **state)
 {
     struct machine *machine = *state;
@@ -554,6 +582,7 @@ int main(void)
         CONTEXT_TEST(refused_objects_are_counted),
         CONTEXT_TEST(a_dead_worker_costs_its_context_only),
         CONTEXT_TEST(last_words_are_heard),
+        CONTEXT_TEST(a_loss_is_told_also_after_many_complaints),
         CONTEXT_TEST(a_program_that_is_gone_is_no_loss),
         cmocka_unit_test(a_lying_worker_is_ended),
         CONTEXT_TEST(a_worker_answers_for_its_own_context_only),
