@@ -176,7 +176,7 @@ static void create_shared_memory(struct vtest_client *client, uint64_t size)
             close(fd);
         }
     } else if (fd < 0) {
-        if (log_limit_allows(&client->server->log_limit, os_now_ns(), 50, 10000000000u))
+        if (log_limit_allows(&client->server->refused_limit, os_now_ns(), 50, 10000000000u))
             log_warning("context %u (%s): %llu bytes of shared memory are refused: %s",
                         client->context_id, client->name, (unsigned long long)size,
                         size > LINK_MAX_SHARED_MEMORY ? "no command may be so large"
