@@ -65,11 +65,8 @@ static struct gpu_outcome create_shm(struct gpu_device *device, struct gpu_reque
     struct renderer_account *account = renderer_account(context->renderer);
     uint64_t size;
     struct gpu_attachment *attachment = NULL;
-    const char *why = resource->size > LINK_MAX_SHARED_MEMORY
-                          ? "no command may be so large"
-                          : "the memory for contexts is used up";
-    if (resource->size <= LINK_MAX_SHARED_MEMORY &&
-        checked_align_u64(resource->size, device->options.page_size, &size) &&
+    const char *why = "the memory for contexts is used up";
+    if (checked_align_u64(resource->size, device->options.page_size, &size) &&
         checked_range(device->shm_bytes, size, device->options.aperture_size) &&
         renderer_account_charge(account, LINK_MEMORY_HOST, size)) {
         resource->account = renderer_account_ref(account);

@@ -10,8 +10,6 @@
 #include "link/ledger.h"
 
 #define LINK_MAX_TEXT 512 // bytes
-// Bytes of a piece of LINK_RESOURCE_SHM. A command that does not fit into its ring lies in one.
-#define LINK_MAX_SHARED_MEMORY (2ull << 30)
 
 enum link_context_type {
     // device → worker, carried out strictly in order

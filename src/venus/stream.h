@@ -46,8 +46,9 @@ bool venus_stream_run_shared(struct venus_stream *stream, const uint8_t *shared,
 bool venus_stream_stopping(const struct venus_stream *stream);
 
 // Bytes that the commands of a context may take together while they are carried out: their bytes,
-// structures and results, in all streams. The largest command fits, with what is made of it.
-#define VENUS_COMMAND_MEMORY ((size_t)(2 * LINK_MAX_SHARED_MEMORY))
-_Static_assert(VENUS_COMMAND_MEMORY > LINK_MAX_SHARED_MEMORY, "addresses have 64 bits");
+// structures and results, in all streams. One image of 16384 by 16384 with 8 bytes a pixel is half
+// of it.
+#define VENUS_COMMAND_MEMORY ((size_t)(4ull << 30))
+_Static_assert(VENUS_COMMAND_MEMORY, "addresses have 64 bits");
 
 #endif

@@ -92,10 +92,9 @@ struct vtest_server {
     struct vtest_options options;
     struct list clients; // struct vtest_client, the oldest first
     uint32_t client_count, context_count, next_context_id;
-    uint32_t max_callers;           // connections without a context yet
-    uint32_t held_waits;            // clients with one
-    struct log_limit log_limit;     // lines that clients can cause at will
-    struct log_limit refused_limit; // of those, what is refused to clients that go on
+    uint32_t max_callers;       // connections without a context yet
+    uint32_t held_waits;        // clients with one
+    struct log_limit log_limit; // lines that clients can cause at will
     uint8_t capset[160];
 
     int listener;

@@ -133,60 +133,34 @@ static void context_init(struct vtest_client *client, const uint8_t *payload, ui
 
 // ---- resources ------------------------------------------------------------
 
-static void reply_blob(struct vtest_client *client, int fd)
-{
-    uint32_t id = client->blob.id;
-    client->blob.id = 0;
-    client->blob.fd = -1;
-    vtest_client_reply(client, VTEST_RESOURCE_CREATE_BLOB, &id, 1);
-    vtest_client_reply_fd(client, fd, true);
-}
-
-// The memory never came to be. Mesa takes no other answer than a resource and a file, and this one
-// cannot be mapped: the client's program learns it by vkMapMemory, or by the command for which
-// there was no room.
-static void reply_nothing(struct vtest_client *client)
-{
-    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        vtest_client_fail(client, "/dev/null: %s", strerror(errno));
-        return;
-    }
-    client->resources[client->blob.id - 1].empty = true;
-    reply_blob(client, fd);
-}
-
 // Rings, replies and streams: our file, for the client and its worker. The client may name it in a
 // ring as soon as it has our reply, and rings overtake the link: so the worker must have it first.
 static void create_shared_memory(struct vtest_client *client, uint64_t size)
 {
     struct renderer_account *account = renderer_account(client->renderer);
-    int fd = -ENOMEM;
-    if (size <= LINK_MAX_SHARED_MEMORY &&
-        renderer_account_charge(account, LINK_MEMORY_HOST, size)) {
-        fd = os_shm_create("hesper-shm", size);
-        if (fd < 0)
-            renderer_account_discharge(account, LINK_MEMORY_HOST, size);
+    if (!renderer_account_charge(account, LINK_MEMORY_HOST, size)) {
+        vtest_client_fail(client, "%llu bytes of shared memory are more than the client may have",
+                          (unsigned long long)size);
+        return;
     }
-    client->blob.id = vtest_resource_add(client, fd < 0 ? 0 : size);
-    if (!client->blob.id) {
+    int fd = os_shm_create("hesper-shm", size);
+    if (fd < 0) {
+        renderer_account_discharge(account, LINK_MEMORY_HOST, size);
+        vtest_client_fail(client, "no shared memory of %llu bytes: %s", (unsigned long long)size,
+                          strerror(-fd));
+        return;
+    }
+    uint32_t id = vtest_resource_add(client, size);
+    if (!id) {
+        renderer_account_discharge(account, LINK_MEMORY_HOST, size);
         vtest_client_fail(client, "more than %u resources", client->server->options.max_resources);
-        if (fd >= 0) {
-            renderer_account_discharge(account, LINK_MEMORY_HOST, size);
-            close(fd);
-        }
-    } else if (fd < 0) {
-        if (log_limit_allows(&client->server->refused_limit, os_now_ns(), 50, 10000000000u))
-            log_warning("context %u (%s): %llu bytes of shared memory are refused: %s",
-                        client->context_id, client->name, (unsigned long long)size,
-                        size > LINK_MAX_SHARED_MEMORY ? "no command may be so large"
-                                                      : strerror(-fd));
-        reply_nothing(client);
-    } else {
-        client->blob.fd = fd;
-        renderer_attach(client->renderer, client->blob.id, LINK_RESOURCE_SHM, fd, 0,
-                        (uint64_t)os_shm_size(fd), &client->blob.asked);
+        close(fd);
+        return;
     }
+    client->blob.id = id;
+    client->blob.fd = fd;
+    renderer_attach(client->renderer, id, LINK_RESOURCE_SHM, fd, 0, (uint64_t)os_shm_size(fd),
+                    &client->blob.asked);
 }
 
 // A VkDeviceMemory: the worker has the file. Until it answers the client waits for its reply.
@@ -200,6 +174,28 @@ static void export_memory(struct vtest_client *client, uint32_t flags, uint64_t 
     }
     client->blob.id = id;
     renderer_export(client->renderer, id, memory_id, flags, size, &client->blob.asked);
+}
+
+static void reply_blob(struct vtest_client *client, int fd)
+{
+    uint32_t id = client->blob.id;
+    client->blob.id = 0;
+    client->blob.fd = -1;
+    vtest_client_reply(client, VTEST_RESOURCE_CREATE_BLOB, &id, 1);
+    vtest_client_reply_fd(client, fd, true);
+}
+
+// The memory never came to be, which the client's program learns by vkMapMemory: Mesa takes no
+// other answer than a resource and a file, and this one cannot be mapped.
+static void reply_nothing(struct vtest_client *client)
+{
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        vtest_client_fail(client, "/dev/null: %s", strerror(errno));
+        return;
+    }
+    client->resources[client->blob.id - 1].empty = true;
+    reply_blob(client, fd);
 }
 
 void vtest_command_answered(struct vtest_client *client, int error,

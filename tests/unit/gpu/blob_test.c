@@ -217,20 +217,6 @@ static void impossible_blobs_are_refused(void **state)
     assert_int_equal(answer_type(ctx_detach(machine, 1, 6)), BAD_RESOURCE);
 }
 
-static void shared_memory_holds_the_largest_command_and_no_more(void **state)
-{
-    struct gpu_options options = machine_options();
-    options.aperture_size = 8ull << 30;
-    struct machine *machine = machine_create(&options);
-    assert_int_equal(ctx_create(machine, 1, 4, "x"), OK);
-    assert_int_equal(
-        answer_type(create_blob(machine, 1, 5, HOST, MAP, 0, LINK_MAX_SHARED_MEMORY + 1)),
-        NO_MEMORY);
-    assert_int_equal(answer_type(create_blob(machine, 1, 5, HOST, MAP, 0, LINK_MAX_SHARED_MEMORY)),
-                     OK);
-    machine_destroy(machine);
-}
-
 static void a_failed_export_leaves_nothing(void **state)
 {
     struct machine *machine = *state;
@@ -723,7 +709,6 @@ int main(void)
         BLOB_TEST(memory_is_a_range_of_the_workers_file),
         BLOB_TEST(ranges_of_one_file_keep_one_descriptor),
         BLOB_TEST(impossible_blobs_are_refused),
-        cmocka_unit_test(shared_memory_holds_the_largest_command_and_no_more),
         BLOB_TEST(a_failed_export_leaves_nothing),
         BLOB_TEST(places_must_fit_and_be_free),
         cmocka_unit_test(the_aperture_is_kept_exactly),
