@@ -161,7 +161,9 @@ static void check_answer(struct doctor *doctor, const char *path, struct json ro
     if (json_get_bool(root, "placer"))
         doctor_say(doctor, DOCTOR_GOOD, "machine", NULL, "QEMU is connected, with the placer");
     else
-        doctor_say(doctor, DOCTOR_BAD, "machine", "start QEMU with what 'hesper qemu-args' prints",
+        doctor_say(doctor, DOCTOR_BAD, "machine",
+                   "hesper-placer.so lies beside hesper for 'hesper run'; another QEMU is started "
+                   "with what 'hesper qemu-args' prints",
                    "QEMU is connected without the placer: few mappings, slowly");
     check_features(doctor, gpu);
     check_contexts(doctor, gpu);
