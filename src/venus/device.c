@@ -80,6 +80,7 @@ static void enable_portability(struct venus_call *call, VkDeviceCreateInfo *info
 static void stop(struct venus_context *context, struct venus_object *object)
 {
     struct venus_device *device = (struct venus_device *)object;
+    venus_device_wait_for_users(device);
     if (device->vk.DeviceWaitIdle)
         device->vk.DeviceWaitIdle(venus_device_handle(device));
     for (struct venus_queue *queue = device->queues; queue; queue = queue->next_of_device)
@@ -102,6 +103,8 @@ static void release(struct venus_context *context, struct venus_object *object)
 
 static const struct venus_class device_class = {
     .size = sizeof(struct venus_device), .stop = stop, .release = release};
+
+// ---- its beginning --------------------------------------------------------
 
 // Makes `device` ours together with its queues. If that fails, the device is destroyed.
 static VkResult adopt(struct venus_call *call, struct venus_device *device, VkDevice handle,
@@ -212,23 +215,31 @@ static struct venus_queue *find_queue(const struct venus_device *device,
     return queue;
 }
 
+static bool name_queue(struct venus_call *call, const struct wire_args_vkGetDeviceQueue2 *args,
+                       uint32_t ring_idx)
+{
+    struct venus_context *context = call->context;
+    struct venus_queue *queue = find_queue(call->device, args->pQueueInfo);
+    if (!queue)
+        return venus_fail(call, "the device has no such queue");
+    if (!venus_queue_bind(context, queue, ring_idx, &call->reason))
+        return false;
+    return venus_object_insert(&context->objects, &queue->base, (uintptr_t)*args->pQueue) ||
+           venus_fail(call, "the id of the queue is 0 or in use");
+}
+
 static bool get_device_queue2(struct venus_call *call, void *data)
 {
-    struct wire_args_vkGetDeviceQueue2 *args = data;
-    struct venus_context *context = call->context;
+    const struct wire_args_vkGetDeviceQueue2 *args = data;
     const VkDeviceQueueTimelineInfoMESA *timeline =
         venus_chain_find(args->pQueueInfo, VK_STRUCTURE_TYPE_DEVICE_QUEUE_TIMELINE_INFO_MESA);
     if (!timeline)
         return venus_fail(call, "a queue needs a timeline");
-    struct venus_queue *queue = find_queue(call->device, args->pQueueInfo);
-    if (!queue)
-        return venus_fail(call, "the device has no such queue");
-    if (!venus_queue_bind(context, queue, timeline->ringIdx, &call->reason))
+    if (!venus_device_enter(call, &call->device->base, WIRE_HANDLE_DEVICE))
         return false;
-    if (!venus_object_insert(&context->objects, &queue->base, (uintptr_t)*args->pQueue))
-        return venus_fail(call, "the id of the queue is 0 or in use");
-    queue->named = true;
-    return true;
+    bool ok = name_queue(call, args, timeline->ringIdx);
+    venus_device_leave(call->device);
+    return ok;
 }
 
 // The guest could never fence a queue without a timeline.

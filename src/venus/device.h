@@ -53,6 +53,7 @@ struct venus_device {
     struct venus_device_driver vk;
     struct venus_physical_device *physical_device;
     struct venus_context *context;
+    atomic_uint users;          // commands that venus_device_enter let in
     atomic_bool lost;           // venus/loss.h
     atomic_bool has_fences;     // the guest has made a fence of it
     atomic_bool has_timelines;  // a submission was to signal a timeline semaphore
@@ -74,6 +75,16 @@ enum link_memory venus_heap_memory(const struct venus_physical_device *physical_
 uint64_t venus_card_usage(const struct venus_instance *instance);
 // Frees what venus_physical_device_load has found out.
 void venus_physical_device_forget(struct venus_physical_device *physical_device);
+
+// Keeps the device of a command, with all that it owns, until venus_device_leave: another ring that
+// destroys it meanwhile waits. `object` is what the command goes on with: the device, or one of its
+// objects, which is still there then.
+// Errors: false: the object is gone; the reason is set.
+bool venus_device_enter(struct venus_call *call, struct venus_object *object,
+                        enum wire_handle type);
+void venus_device_leave(struct venus_device *device);
+// For whoever has taken the device out of the table. All three in users.c.
+void venus_device_wait_for_users(const struct venus_device *device);
 
 // The end of an object that was taken out of the table (or never came into it) and of all below it,
 // which goes first. In release.c.

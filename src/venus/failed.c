@@ -120,7 +120,7 @@ static bool refuse(struct venus_call *call, void *args)
         add_all(call, args);
     }
     if (shape->error == VK_ERROR_DEVICE_LOST || is_address(call->wire.number))
-        venus_device_lose(call->device, call->wire.info->name, shape->error);
+        venus_call_loses(call, shape->error);
     return true;
 }
 
@@ -176,7 +176,7 @@ static bool set(struct venus_call *call, void *args)
         return false;
     const int32_t *result = result_of(call, args);
     if (*result < 0 && !waits(call))
-        venus_device_lose(call->device, call->wire.info->name, *result);
+        venus_call_loses(call, *result);
     return true;
 }
 

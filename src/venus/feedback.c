@@ -130,8 +130,12 @@ static bool fill_buffer(struct venus_call *call, void *data)
     const struct wire_args_vkCmdFillBuffer *args = data;
     if (args->size == 4 && args->data == VK_SUCCESS && call->object_count == 2) {
         const struct venus_buffer *buffer = (struct venus_buffer *)call->objects[1];
-        if (buffer->memory && !((buffer->offset | args->dstOffset) & 3))
+        if (buffer->memory && !((buffer->offset | args->dstOffset) & 3)) {
+            if (!venus_device_enter(call, &call->device->base, WIRE_HANDLE_DEVICE))
+                return false;
             note(call->device->feedback, buffer->memory, buffer->offset + args->dstOffset);
+            venus_device_leave(call->device);
+        }
     }
     return venus_thunks[WIRE_vkCmdFillBuffer](call, data);
 }

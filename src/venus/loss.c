@@ -42,6 +42,16 @@ void venus_device_lose(struct venus_device *device, const char *command, VkResul
                            result_name(result));
 }
 
+void venus_call_loses(struct venus_call *call, VkResult result)
+{
+    if (!venus_device_enter(call, &call->device->base, WIRE_HANDLE_DEVICE)) {
+        call->reason = NULL; // the command has done what it could
+        return;
+    }
+    venus_device_lose(call->device, call->wire.info->name, result);
+    venus_device_leave(call->device);
+}
+
 void venus_device_stays_lost(struct venus_device *device)
 {
     if (!venus_context_stopping(device->context) && !tell(device))

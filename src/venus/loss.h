@@ -13,9 +13,12 @@
 
 #include "venus/device.h"
 
-// Marks the device as lost because `command` got `result`. Writes one line to the log; only the
-// first call counts.
+// Marks the device, which stays meanwhile, as lost because `command` got `result`. Writes one line
+// to the log; only the first call counts.
 void venus_device_lose(struct venus_device *device, const char *command, VkResult result);
+
+// The same for the device of a call and by its command, if the device is still there.
+void venus_call_loses(struct venus_call *call, VkResult result);
 
 // For a submission to a device that is lost: what the program waits for next must say so, too.
 void venus_device_stays_lost(struct venus_device *device);
@@ -25,13 +28,20 @@ static inline bool venus_device_lost(const struct venus_device *device)
     return atomic_load_explicit(&device->lost, memory_order_relaxed);
 }
 
-// What the driver answered to a call that the guest made with this device: notices a loss.
-// Returns what the guest gets.
+// What the driver answered to a call that was made with this device: notices a loss. Returns what
+// the guest gets.
 static inline VkResult venus_device_result(struct venus_device *device, const char *command,
                                            VkResult result)
 {
     if (__builtin_expect(result == VK_ERROR_DEVICE_LOST, 0))
         venus_device_lose(device, command, result);
+    return result;
+}
+
+static inline VkResult venus_call_result(struct venus_call *call, VkResult result)
+{
+    if (__builtin_expect(result == VK_ERROR_DEVICE_LOST, 0))
+        venus_call_loses(call, result);
     return result;
 }
 

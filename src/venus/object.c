@@ -212,7 +212,7 @@ bool venus_object_insert(struct venus_object_table *table, struct venus_object *
     if (!id)
         return false;
     pthread_mutex_lock(&table->lock);
-    if (find_locked(table, id)) {
+    if (find_locked(table, id) || (object->parent && !atomic_load(&object->parent->id))) {
         pthread_mutex_unlock(&table->lock);
         return false;
     }

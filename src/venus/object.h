@@ -5,7 +5,7 @@
 // when the table is finished. A guest that destroys an object on one ring while using it on another
 // reads a stale handle or another object; what the host's driver makes of that stays inside this
 // process. Whoever follows a pointer that an object owns uses venus_object_visit, so that nobody
-// releases the object meanwhile.
+// releases the object meanwhile, or venus_device_enter.
 //
 // Thread: any.
 #ifndef VENUS_OBJECT_H
@@ -111,8 +111,8 @@ void *venus_object_alloc(struct venus_object_table *table, const struct venus_cl
                          enum wire_handle type);
 void venus_object_free(struct venus_object_table *table, struct venus_object *object);
 
-// Publishes it. handle, device and parent must be set. False: id is 0, reserved or taken; the
-// object is still the caller's.
+// Publishes it. handle, device and parent must be set. False: id is 0 or taken, or another ring has
+// taken the parent out of the table meanwhile; the object is still the caller's.
 bool venus_object_insert(struct venus_object_table *table, struct venus_object *object,
                          uint64_t id);
 

@@ -73,7 +73,7 @@ static bool get_query_pool_results(struct venus_call *call, void *data)
             return true;
         args->ret = get(args->device, args->queryPool, args->firstQuery, args->queryCount,
                         args->dataSize, args->pData, args->stride, flags);
-        args->ret = venus_device_result(call->device, call->wire.info->name, args->ret);
+        args->ret = venus_call_result(call, args->ret);
         if (args->ret != VK_NOT_READY || !wait)
             return true;
         if (venus_stream_stopping(call->stream))

@@ -124,43 +124,6 @@ static VkResult wait_idle(struct venus_context *context, struct venus_queue *que
 
 // ---- submissions of the guest ---------------------------------------------
 
-// How a submission is fenced.
-struct fencing {
-    VkFence fence; // goes with it
-    bool ours;     // and is one of the waiter's
-};
-
-// Takes the queue for a submission. It carries the guest's fence, or else one of the waiter's if a
-// fence of the device process is likely to be asked for: that needs no submission of its own then.
-//
-// A submission that signals a timeline does without. Drivers may signal its fence before the
-// timeline has come to its value; but the guest counts its own copy of the timeline up when the
-// fence is retired, and its program may then signal the next value. The fence of a submission of
-// its own comes after both.
-static struct fencing begin(struct venus_queue *queue, VkFence guests, bool signals_timeline)
-{
-    pthread_mutex_lock(&queue->lock);
-    if (!guests && !signals_timeline)
-        return (struct fencing){.fence = venus_waiter_begin(queue->waiter), .ours = true};
-    venus_waiter_forget_last(queue->waiter);
-    return (struct fencing){.fence = guests};
-}
-
-// Gives the queue back. Returns what the guest gets for the driver's `result`.
-static VkResult end(struct venus_call *call, struct venus_queue *queue, struct fencing fencing,
-                    VkResult result)
-{
-    venus_ledger_count(&call->context->ledger, LINK_COUNT_SUBMISSIONS, 1);
-    if (fencing.ours)
-        venus_waiter_submitted(queue->waiter, result == VK_SUCCESS);
-    pthread_mutex_unlock(&queue->lock);
-    // A guest that does not wait for the result has told its program that it is VK_SUCCESS.
-    if (result == VK_ERROR_DEVICE_LOST ||
-        (result != VK_SUCCESS && !(call->wire.flags & WIRE_FLAG_REPLY)))
-        venus_device_lose(call->device, call->wire.info->name, result);
-    return result;
-}
-
 // May the driver be asked? Afterwards `timeline` counts for the device, too.
 static bool may_submit(struct venus_device *device, bool timeline)
 {
@@ -170,6 +133,55 @@ static bool may_submit(struct venus_device *device, bool timeline)
         return true;
     venus_device_stays_lost(device);
     return false;
+}
+
+// How a submission is fenced.
+struct fencing {
+    VkFence fence; // goes with it
+    bool ours;     // and is one of the waiter's
+};
+
+// Takes the queue for a submission, and says what goes with it: the guest's fence, or else one of
+// the waiter's if a fence of the device process is likely to be asked for, which needs no
+// submission of its own then. False: the device is lost, or the stream fails (the reason is set).
+//
+// A submission that signals a timeline does without. Drivers may signal its fence before the
+// timeline has come to its value; but the guest counts its own copy of the timeline up when the
+// fence is retired, and its program may then signal the next value. The fence of a submission of
+// its own comes after both.
+static bool begin(struct venus_call *call, VkFence guests, bool signals_timeline,
+                  struct fencing *fencing)
+{
+    struct venus_queue *queue = (struct venus_queue *)call->self;
+    if (!venus_device_enter(call, call->self, WIRE_HANDLE_QUEUE))
+        return false;
+    if (!may_submit(call->device, signals_timeline)) {
+        venus_device_leave(call->device);
+        return false;
+    }
+    pthread_mutex_lock(&queue->lock);
+    *fencing = (struct fencing){.fence = guests, .ours = !guests && !signals_timeline};
+    if (fencing->ours)
+        fencing->fence = venus_waiter_begin(queue->waiter);
+    else
+        venus_waiter_forget_last(queue->waiter);
+    return true;
+}
+
+// Gives the queue back. Returns what the guest gets for the driver's `result`.
+static VkResult end(struct venus_call *call, struct fencing fencing, VkResult result)
+{
+    struct venus_queue *queue = (struct venus_queue *)call->self;
+    venus_ledger_count(&call->context->ledger, LINK_COUNT_SUBMISSIONS, 1);
+    if (fencing.ours)
+        venus_waiter_submitted(queue->waiter, result == VK_SUCCESS);
+    pthread_mutex_unlock(&queue->lock);
+    // A guest that does not wait for the result has told its program that it is VK_SUCCESS.
+    if (result == VK_ERROR_DEVICE_LOST ||
+        (result != VK_SUCCESS && !(call->wire.flags & WIRE_FLAG_REPLY)))
+        venus_device_lose(call->device, call->wire.info->name, result);
+    venus_device_leave(call->device);
+    return result;
 }
 
 static bool signals_values(const void *batch)
@@ -182,24 +194,22 @@ static bool signals_values(const void *batch)
 static bool queue_submit(struct venus_call *call, void *data)
 {
     struct wire_args_vkQueueSubmit *args = data;
-    struct venus_queue *queue = (struct venus_queue *)call->self;
     args->ret = VK_ERROR_DEVICE_LOST;
     bool timeline = false;
     for (uint32_t i = 0; i < args->submitCount; i++)
         timeline |= args->pSubmits[i].signalSemaphoreCount && signals_values(&args->pSubmits[i]);
-    if (!may_submit(call->device, timeline))
-        return true;
-    struct fencing fencing = begin(queue, args->fence, timeline);
+    struct fencing fencing;
+    if (!begin(call, args->fence, timeline, &fencing))
+        return !call->reason;
     VkResult result =
         call->device->vk.QueueSubmit(args->queue, args->submitCount, args->pSubmits, fencing.fence);
-    args->ret = end(call, queue, fencing, result);
+    args->ret = end(call, fencing, result);
     return true;
 }
 
 static bool queue_submit2(struct venus_call *call, void *data)
 {
     struct wire_args_vkQueueSubmit2 *args = data;
-    struct venus_queue *queue = (struct venus_queue *)call->self;
     if (!call->device->vk.QueueSubmit2)
         return venus_unsupported(call);
     args->ret = VK_ERROR_DEVICE_LOST;
@@ -209,31 +219,30 @@ static bool queue_submit2(struct venus_call *call, void *data)
         for (uint32_t j = 0; j < batch->signalSemaphoreInfoCount; j++)
             timeline |= batch->pSignalSemaphoreInfos[j].value != 0;
     }
-    if (!may_submit(call->device, timeline))
-        return true;
-    struct fencing fencing = begin(queue, args->fence, timeline);
+    struct fencing fencing;
+    if (!begin(call, args->fence, timeline, &fencing))
+        return !call->reason;
     VkResult result = call->device->vk.QueueSubmit2(args->queue, args->submitCount, args->pSubmits,
                                                     fencing.fence);
-    args->ret = end(call, queue, fencing, result);
+    args->ret = end(call, fencing, result);
     return true;
 }
 
 static bool queue_bind_sparse(struct venus_call *call, void *data)
 {
     struct wire_args_vkQueueBindSparse *args = data;
-    struct venus_queue *queue = (struct venus_queue *)call->self;
     if (call->device->physical_device->profile->queue_flags & VK_QUEUE_SPARSE_BINDING_BIT)
         return venus_fail(call, "the device has no queue for it");
     args->ret = VK_ERROR_DEVICE_LOST;
     bool timeline = false;
     for (uint32_t i = 0; i < args->bindInfoCount; i++)
         timeline |= args->pBindInfo[i].signalSemaphoreCount && signals_values(&args->pBindInfo[i]);
-    if (!may_submit(call->device, timeline))
-        return true;
-    struct fencing fencing = begin(queue, args->fence, timeline);
+    struct fencing fencing;
+    if (!begin(call, args->fence, timeline, &fencing))
+        return !call->reason;
     VkResult result = call->device->vk.QueueBindSparse(args->queue, args->bindInfoCount,
                                                        args->pBindInfo, fencing.fence);
-    args->ret = end(call, queue, fencing, result);
+    args->ret = end(call, fencing, result);
     return true;
 }
 
@@ -241,17 +250,23 @@ static bool queue_bind_sparse(struct venus_call *call, void *data)
 static bool queue_wait_idle(struct venus_call *call, void *data)
 {
     struct wire_args_vkQueueWaitIdle *args = data;
+    if (!venus_device_enter(call, call->self, WIRE_HANDLE_QUEUE))
+        return false;
     args->ret = wait_idle(call->context, (struct venus_queue *)call->self);
+    venus_device_leave(call->device);
     return args->ret != VK_TIMEOUT || venus_fail(call, "the context is ending");
 }
 
 static bool device_wait_idle(struct venus_call *call, void *data)
 {
     struct wire_args_vkDeviceWaitIdle *args = data;
+    if (!venus_device_enter(call, &call->device->base, WIRE_HANDLE_DEVICE))
+        return false;
     args->ret = VK_SUCCESS;
     for (struct venus_queue *queue = call->device->queues; queue && args->ret == VK_SUCCESS;
          queue = queue->next_of_device)
         args->ret = wait_idle(call->context, queue);
+    venus_device_leave(call->device);
     return args->ret != VK_TIMEOUT || venus_fail(call, "the context is ending");
 }
 

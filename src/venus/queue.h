@@ -13,7 +13,6 @@ struct venus_queue {
     struct venus_queue *next_of_device;
     uint32_t family, index;
     VkDeviceQueueCreateFlags flags;
-    bool named;                        // the guest has given it an id
     uint32_t ring_idx;                 // 0: not bound
     pthread_mutex_t lock;              // around every call of the driver with this queue
     struct venus_queue_waiter *waiter; // owned

@@ -55,7 +55,7 @@ static bool waited(struct venus_call *call, VkResult *ret, uint64_t left)
 {
     if (*ret == VK_TIMEOUT && left)
         return venus_fail(call, "the context is ending");
-    *ret = venus_device_result(call->device, call->wire.info->name, *ret);
+    *ret = venus_call_result(call, *ret);
     return true;
 }
 
@@ -91,8 +91,8 @@ static bool get_fence_status(struct venus_call *call, void *data)
     struct wire_args_vkGetFenceStatus *args = data;
     args->ret = VK_ERROR_DEVICE_LOST;
     if (!venus_device_lost(call->device))
-        args->ret = venus_device_result(call->device, call->wire.info->name,
-                                        call->device->vk.GetFenceStatus(args->device, args->fence));
+        args->ret =
+            venus_call_result(call, call->device->vk.GetFenceStatus(args->device, args->fence));
     return true;
 }
 
@@ -101,8 +101,8 @@ static bool get_event_status(struct venus_call *call, void *data)
     struct wire_args_vkGetEventStatus *args = data;
     args->ret = VK_ERROR_DEVICE_LOST;
     if (!venus_device_lost(call->device))
-        args->ret = venus_device_result(call->device, call->wire.info->name,
-                                        call->device->vk.GetEventStatus(args->device, args->event));
+        args->ret =
+            venus_call_result(call, call->device->vk.GetEventStatus(args->device, args->event));
     return true;
 }
 
@@ -115,9 +115,8 @@ static bool get_semaphore_counter_value(struct venus_call *call, void *data)
         return false;
     args->ret = VK_ERROR_DEVICE_LOST;
     if (!venus_device_lost(call->device))
-        args->ret = venus_device_result(
-            call->device, call->wire.info->name,
-            call->device->vk.GetSemaphoreCounterValue(args->device, args->semaphore, args->pValue));
+        args->ret = venus_call_result(call, call->device->vk.GetSemaphoreCounterValue(
+                                                args->device, args->semaphore, args->pValue));
     return true;
 }
 
@@ -148,27 +147,30 @@ static bool reset_fence_resource(struct venus_call *call, void *data)
     if (result == VK_SUCCESS)
         result = vk->ResetFences(args->device, 1, &args->fence);
     if (result != VK_SUCCESS)
-        venus_device_lose(call->device, call->wire.info->name, result);
+        venus_call_loses(call, result);
     return true;
 }
 
 // Hands the payload of a semaphore over by a submission of nothing else. The guest takes for
 // granted that it succeeds.
-static void pass_payload(struct venus_call *call, VkSemaphore wait, VkSemaphore signal)
+static bool pass_payload(struct venus_call *call, VkSemaphore wait, VkSemaphore signal)
 {
+    if (!venus_device_enter(call, &call->device->base, WIRE_HANDLE_DEVICE))
+        return false;
     VkResult result = VK_SUCCESS;
     if (call->device->queues)
         result = venus_queue_submit_empty(call->device->queues, wait, signal, VK_NULL_HANDLE);
     if (result != VK_SUCCESS)
         venus_device_lose(call->device, call->wire.info->name, result);
+    venus_device_leave(call->device);
+    return true;
 }
 
 // The guest has exported the semaphore's payload: its pending signal is consumed.
 static bool wait_semaphore_resource(struct venus_call *call, void *data)
 {
     struct wire_args_vkWaitSemaphoreResourceMESA *args = data;
-    pass_payload(call, args->semaphore, VK_NULL_HANDLE);
-    return true;
+    return pass_payload(call, args->semaphore, VK_NULL_HANDLE);
 }
 
 // The guest has imported a payload that its kernel has already waited for: the semaphore is
@@ -179,8 +181,7 @@ static bool import_semaphore_resource(struct venus_call *call, void *data)
     const VkImportSemaphoreResourceInfoMESA *info = args->pImportSemaphoreResourceInfo;
     if (info->resourceId)
         return venus_fail(call, "only payloads that are signalled can be imported");
-    pass_payload(call, VK_NULL_HANDLE, info->semaphore);
-    return true;
+    return pass_payload(call, VK_NULL_HANDLE, info->semaphore);
 }
 
 const struct venus_handler_entry venus_sync_handlers[] = {

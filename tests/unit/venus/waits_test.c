@@ -19,11 +19,12 @@
 #include "venus/loss.h"
 #include "venus/queue.h"
 
-enum { DEVICE = 3, RING_IDX = 5, MAX_FENCES = 64 };
+enum { DEVICE = 3, QUEUE = 4, RING_IDX = 5, MAX_FENCES = 64 };
 
 // One queue whose work goes on for as long as the test likes.
 static struct {
     pthread_mutex_t lock;
+    pthread_cond_t changed;
     unsigned fences, fences_left;
     bool pending[MAX_FENCES + 1];
     bool done;        // all that was submitted
@@ -32,7 +33,9 @@ static struct {
     bool gives_up;    // the next wait ends with a lost device, and all fences are signalled
     unsigned looks;   // so many more, and all is done; 0: that is not how it ends
     unsigned submissions, fenced;
-} host = {.lock = PTHREAD_MUTEX_INITIALIZER};
+    bool holds;                    // submissions stay in the driver
+    unsigned inside, devices_gone; // submissions that are in the driver; devices it has destroyed
+} host = {.lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
 
 static struct fake_context f;
 static struct link *device_end; // of the device process
@@ -95,6 +98,10 @@ static VkResult submitted(VkFence fence)
     if (host.answer == VK_SUCCESS)
         host.pending[(uintptr_t)fence] = true;
     VkResult result = host.answer;
+    host.inside++;
+    while (host.holds)
+        pthread_cond_wait(&host.changed, &host.lock);
+    host.inside--;
     pthread_mutex_unlock(&host.lock);
     return result;
 }
@@ -117,6 +124,13 @@ static VKAPI_ATTR VkResult VKAPI_CALL bind_sparse(VkQueue q, uint32_t count,
     return submitted(fence);
 }
 
+static VKAPI_ATTR void VKAPI_CALL destroy_device(VkDevice d, const VkAllocationCallbacks *a)
+{
+    pthread_mutex_lock(&host.lock);
+    host.devices_gone++;
+    pthread_mutex_unlock(&host.lock);
+}
+
 static PFN_vkVoidFunction more(const char *name)
 {
     static const struct {
@@ -131,6 +145,7 @@ static PFN_vkVoidFunction more(const char *name)
         ENTRY(vkQueueSubmit, submit),
         ENTRY(vkQueueSubmit2, submit2),
         ENTRY(vkQueueBindSparse, bind_sparse),
+        ENTRY(vkDestroyDevice, destroy_device),
 #undef ENTRY
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -144,9 +159,21 @@ static void nothing_to_wake(struct venus_context *context, const char *lost)
 {
 }
 
+static struct venus_queue *name_queue(void)
+{
+    const VkDeviceQueueTimelineInfoMESA timeline = {
+        .sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_TIMELINE_INFO_MESA, .ringIdx = RING_IDX};
+    const VkDeviceQueueInfo2 info = {.sType = VK_STRUCTURE_TYPE_DEVICE_QUEUE_INFO_2,
+                                     .pNext = &timeline};
+    VkQueue id = (VkQueue)(uintptr_t)QUEUE;
+    struct wire_args_vkGetDeviceQueue2 args = {.pQueueInfo = &info, .pQueue = &id};
+    struct venus_object *device = fake_find(&f, DEVICE);
+    assert_true(fake_call(&f, WIRE_vkGetDeviceQueue2, &args, &device, 1, NULL));
+    return (struct venus_queue *)fake_find(&f, QUEUE);
+}
+
 static VkResult start(unsigned fences)
 {
-    const char *reason;
     int fds[2];
     pthread_mutex_lock(&host.lock);
     host.fences = host.submissions = host.fenced = 0;
@@ -169,8 +196,7 @@ static VkResult start(unsigned fences)
     VkResult result = fake_device(&f, NULL, 0, NULL);
     if (result != VK_SUCCESS)
         return result;
-    queue = ((struct venus_device *)fake_find(&f, DEVICE))->queues;
-    assert_true(venus_queue_bind(&f.context, queue, RING_IDX, &reason));
+    queue = name_queue();
     return VK_SUCCESS;
 }
 
@@ -418,6 +444,111 @@ static void where_nobody_can_be_told_the_context_is_lost(void **state)
     finish();
 }
 
+// ---- a device that is destroyed on another ring ---------------------------
+
+static void *submit_once(void *data)
+{
+    *(VkResult *)data = by_submit();
+    return NULL;
+}
+
+// What vkDestroyDevice does; fake_call is the other thread's.
+static void *destroy(void *data)
+{
+    venus_release(&f.context, venus_object_remove(&f.context.objects, WIRE_HANDLE_DEVICE, DEVICE));
+    return NULL;
+}
+
+static void set_holds(bool holds)
+{
+    pthread_mutex_lock(&host.lock);
+    host.holds = holds;
+    pthread_cond_broadcast(&host.changed);
+    pthread_mutex_unlock(&host.lock);
+}
+
+static unsigned look(const unsigned *number)
+{
+    pthread_mutex_lock(&host.lock);
+    unsigned value = *number;
+    pthread_mutex_unlock(&host.lock);
+    return value;
+}
+
+static void a_device_stays_for_the_submission_under_way(void **state)
+{
+    pthread_t submitter, destroyer;
+    VkResult result;
+    assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+    unsigned gone = host.devices_gone; // one was made to find out what the driver can do
+    set_holds(true);
+    assert_int_equal(pthread_create(&submitter, NULL, submit_once, &result), 0);
+    while (!look(&host.inside))
+        os_sleep_ns(1000000);
+    assert_int_equal(pthread_create(&destroyer, NULL, destroy, NULL), 0);
+    while (fake_find(&f, DEVICE))
+        os_sleep_ns(1000000);
+    os_sleep_ns(20000000);
+    assert_int_equal(look(&host.devices_gone), gone);
+    set_holds(false);
+    pthread_join(submitter, NULL);
+    pthread_join(destroyer, NULL);
+    assert_int_equal(result, VK_SUCCESS);
+    assert_int_equal(host.devices_gone, gone + 1);
+    finish();
+}
+
+// A ring has looked the queue up, and then another destroys the device.
+static void who_comes_too_late_is_refused(void **state)
+{
+    static const uint32_t commands[] = {WIRE_vkQueueSubmit, WIRE_vkQueueSubmit2,
+                                        WIRE_vkQueueBindSparse, WIRE_vkQueueWaitIdle};
+    assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+    struct venus_object *late = &queue->base, *device = &late->device->base;
+    destroy(NULL);
+    for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
+        union {
+            struct wire_args_vkQueueSubmit submit;
+            struct wire_args_vkQueueSubmit2 submit2;
+            struct wire_args_vkQueueBindSparse bind_sparse;
+            struct wire_args_vkQueueWaitIdle wait_idle;
+        } args = {0};
+        const char *reason = NULL;
+        assert_false(fake_call(&f, commands[i], &args, &late, 1, &reason));
+        assert_non_null(reason);
+    }
+    struct wire_args_vkDeviceWaitIdle idle = {0};
+    assert_false(fake_call(&f, WIRE_vkDeviceWaitIdle, &idle, &device, 1, NULL));
+    struct wire_args_vkWaitSemaphoreResourceMESA wait = {0};
+    assert_false(fake_call(&f, WIRE_vkWaitSemaphoreResourceMESA, &wait, &device, 1, NULL));
+    // A command that has found the device lost when it comes back from the driver.
+    pthread_mutex_lock(&host.lock);
+    host.refused = VK_ERROR_DEVICE_LOST;
+    pthread_mutex_unlock(&host.lock);
+    struct wire_args_vkGetFenceStatus status = {0};
+    assert_true(fake_call(&f, WIRE_vkGetFenceStatus, &status, &device, 1, NULL));
+    assert_int_equal(status.ret, VK_ERROR_DEVICE_LOST);
+    assert_int_equal(host.submissions, 0);
+    finish();
+}
+
+// Nor does anything come to be below it.
+static void what_is_made_too_late_is_not_there(void **state)
+{
+    assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+    struct venus_object *device = &queue->base.device->base;
+    static const struct venus_class class = {.size = sizeof(struct venus_object)};
+    struct venus_object *object = venus_object_alloc(&f.context.objects, &class, WIRE_HANDLE_FENCE);
+    assert_non_null(object);
+    object->device = queue->base.device;
+    object->parent = device;
+    destroy(NULL);
+    assert_false(venus_object_insert(&f.context.objects, object, 77));
+    assert_null(fake_find(&f, 77));
+    venus_object_free(&f.context.objects, object);
+    finish();
+}
+
 int main(int argc, char **argv)
 {
     const struct os_options options = {.portable = argc > 1};
@@ -435,6 +566,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_lost_device_is_noticed_while_waiting),
         cmocka_unit_test(a_loss_that_only_a_wait_tells_is_one),
         cmocka_unit_test(where_nobody_can_be_told_the_context_is_lost),
+        cmocka_unit_test(a_device_stays_for_the_submission_under_way),
+        cmocka_unit_test(who_comes_too_late_is_refused),
+        cmocka_unit_test(what_is_made_too_late_is_not_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
