@@ -211,7 +211,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                                     .max_queued_bytes = 65536};
     stage.server = vtest_server_create(stage.loop, NULL, &options);
     stage.client = pair[0];
-    os_socket_set_nonblocking(stage.client, true); // who is not read must not hold up the target
+    // The server rightly reads nothing from a client that waits for its worker (may_run of
+    // session.c). This worker may never answer, and no watchdog runs: who writes on must not hold
+    // up the target.
+    os_socket_set_nonblocking(stage.client, true);
     peer_worker = NULL;
     scarce_begin_for(data, size);
     SCARCE(vtest_server_adopt(stage.server, pair[1]));
