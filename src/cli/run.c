@@ -13,7 +13,7 @@
 #include "cli/cli.h"
 #include "cli/device/control.h"
 #include "cli/device/device.h"
-#include "cli/machine/greeting.h"
+#include "cli/lookout.h"
 #include "cli/option/host.h"
 #include "cli/qemu/monitor.h"
 #include "cli/run_options.h"
@@ -33,9 +33,6 @@ enum {
     QEMU_MONITOR_FD = 62,
 };
 #define NS_PER_S 1000000000ull
-// A person at the terminal is greeted when the guest has a driver; this often it is looked for.
-#define LOOK_NS (NS_PER_S / 2)
-#define LOOK_FOR_NS (600 * NS_PER_S)
 // So long QEMU may take to end once it was told to.
 #define QUIT_PATIENCE_NS (10 * NS_PER_S)
 // So long a guest may take to shut down when its person's terminal has gone: nobody can ask again.
@@ -62,8 +59,7 @@ struct run {
     bool ending;  // QEMU was told to end
     int ended_by; // the signal that it was for, 0: none
     struct os_source *patience;
-    struct os_source *looker; // for the guest's driver
-    uint64_t look_until_ns;
+    struct cli_lookout lookout;
 };
 
 // ---- QEMU -----------------------------------------------------------------
@@ -330,20 +326,6 @@ static int start_qemu(struct run *run)
     return status;
 }
 
-static void on_look(void *data)
-{
-    struct run *run = data;
-    struct gpu_status status = {.taken = 0};
-    const struct link_pool *pool = run->device.workers.pool;
-    if (!run->gpu || os_now_ns() > run->look_until_ns)
-        return;
-    gpu_device_status(machine_gpu_device(run->gpu), &status);
-    if (status.outputs_enabled)
-        cli_greeting(stderr, &run->options.machine, pool ? link_pool_devices(pool) : NULL);
-    else
-        os_source_set_deadline(run->looker, os_now_ns() + LOOK_NS);
-}
-
 static void on_ready(void *data)
 {
     struct run *run = data;
@@ -355,8 +337,9 @@ static void on_ready(void *data)
         cli_host_confine();
     if (status != CLI_OK)
         os_loop_stop(run->device.loop, status);
-    else if (isatty(STDERR_FILENO))
-        on_look(run);
+    else if (isatty(STDERR_FILENO) &&
+             !cli_lookout_start(&run->lookout, &run->device, &run->options.machine))
+        log_warning("out of memory: nothing will be said of the guest");
 }
 
 // ---- the end --------------------------------------------------------------
@@ -548,9 +531,7 @@ static int run_machine(struct run *run, int argc, char **argv)
         status = CLI_FAILED;
     if (status == CLI_OK) {
         run->patience = os_loop_add_timer(run->device.loop, 0, on_impatience, run);
-        run->looker = os_loop_add_timer(run->device.loop, 0, on_look, run);
-        run->look_until_ns = os_now_ns() + LOOK_FOR_NS;
-        if (!run->patience || !run->looker) {
+        if (!run->patience) {
             log_error("out of memory");
             status = CLI_FAILED;
         }

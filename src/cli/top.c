@@ -78,7 +78,7 @@ static const char *const keys[NUMBERS] = {"mappable_bytes",
 
 struct program {
     int64_t context, pid;
-    char name[68];
+    char name[68], engine[68];
     int64_t numbers[NUMBERS];
 };
 
@@ -117,6 +117,7 @@ static void take_program(struct json item, struct program *program)
     program->context = json_get_number(item, "context");
     program->pid = json_get_number(item, "pid");
     take_text(item, "name", program->name, sizeof(program->name));
+    take_text(item, "engine", program->engine, sizeof(program->engine));
     for (unsigned i = 0; i < CPU_NS; i++)
         program->numbers[i] = json_get_number(item, keys[i]);
     if (program->pid > 0)
@@ -295,6 +296,7 @@ static void put_server(struct json_writer *json, const struct server *now,
         json_number(json, "context", program->context);
         json_number(json, "pid", program->pid);
         json_string(json, "name", program->name);
+        json_string(json, "engine", program->engine);
         json_number(json, "cpu_percent", percent(program, was, CPU_NS, ns));
         json_number(json, "gpu_percent", percent(program, was, BUSY_NS, ns));
         for (unsigned j = 0; j < NUMBERS; j++)

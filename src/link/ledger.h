@@ -50,6 +50,8 @@ enum link_count {
     LINK_COUNTS,
 };
 
+enum { LINK_ENGINE_SIZE = 64 }; // bytes, the NUL among them
+
 struct link_ledger {
     struct {
         _Atomic(int64_t) room; // bytes; below 0: it holds more than it was given
@@ -60,6 +62,9 @@ struct link_ledger {
     // What only the worker writes.
     _Alignas(64) _Atomic(uint64_t) holds[LINK_HOLDINGS]; // bytes
     _Atomic(uint64_t) counts[LINK_COUNTS];
+    // What the guest's program says that it draws by (VkApplicationInfo.pEngineName): text, cut
+    // off.
+    _Atomic(char) engine[LINK_ENGINE_SIZE];
     _Atomic(uint32_t) refreshed; // the newest LINK_LEDGER_REFRESH that was carried out
 };
 

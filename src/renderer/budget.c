@@ -279,4 +279,10 @@ void renderer_account_usage(const struct renderer_account *account, struct rende
         usage->holds[i] = atomic_load(&account->page->holds[i]);
     for (unsigned i = 0; account->page && i < LINK_COUNTS; i++)
         usage->counts[i] = atomic_load(&account->page->counts[i]);
+    for (unsigned i = 0; account->page && i < LINK_ENGINE_SIZE - 1; i++) {
+        char letter = atomic_load(&account->page->engine[i]);
+        if (!letter)
+            break;
+        usage->engine[i] = letter >= 0x20 && letter < 0x7f ? letter : '?';
+    }
 }

@@ -38,9 +38,10 @@ struct renderer_account {
 // What a context holds and has done, as its worker says.
 struct renderer_usage {
     uint64_t holds[LINK_HOLDINGS], counts[LINK_COUNTS];
-    uint64_t charged;     // host memory that the device process has made for it
-    uint64_t descriptors; // that the device process holds for it
-    uint64_t refusals;    // of memory or descriptors
+    uint64_t charged;              // host memory that the device process has made for it
+    uint64_t descriptors;          // that the device process holds for it
+    uint64_t refusals;             // of memory or descriptors
+    char engine[LINK_ENGINE_SIZE]; // what its program says that it draws by; plain ASCII
 };
 
 void renderer_budget_init(struct renderer_budget *budget, const uint64_t limits[RENDERER_KINDS]);

@@ -105,6 +105,8 @@ static bool create(struct venus_call *call, void *data)
         venus_object_free(&context->objects, &instance->base);
         return true;
     }
+    if (args->pCreateInfo->pApplicationInfo)
+        venus_ledger_set_engine(&context->ledger, args->pCreateInfo->pApplicationInfo->pEngineName);
     venus_instance_driver_load(&instance->vk, context->host->get_instance_proc_addr, handle);
     instance->base.handle = (uintptr_t)handle;
     instance->host = context->host;

@@ -121,3 +121,9 @@ uint64_t venus_ledger_ceiling(const struct venus_ledger *ledger, enum link_memor
                ? atomic_load_explicit(&ledger->page->memory[kind].ceiling, memory_order_relaxed)
                : UINT64_MAX;
 }
+
+void venus_ledger_set_engine(struct venus_ledger *ledger, const char *name)
+{
+    for (size_t i = 0; ledger->page && name && i < LINK_ENGINE_SIZE - 1 && name[i]; i++)
+        atomic_store_explicit(&ledger->page->engine[i], name[i], memory_order_relaxed);
+}

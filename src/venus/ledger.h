@@ -39,6 +39,9 @@ uint64_t venus_ledger_held(const struct venus_ledger *ledger, enum link_holding 
 // The most that the context may come to hold of this kind of memory, as things are now.
 uint64_t venus_ledger_ceiling(const struct venus_ledger *ledger, enum link_memory kind);
 
+// What the guest's program draws by, for persons; NULL: it has not said.
+void venus_ledger_set_engine(struct venus_ledger *ledger, const char *name);
+
 static inline void venus_ledger_count(struct venus_ledger *ledger, enum link_count what,
                                       uint64_t more)
 {

@@ -48,6 +48,7 @@ static void describe_usage(void *data, const struct renderer_description *descri
     json_number(json, "context", described->context_id);
     json_number(json, "pid", described->pid);
     json_string(json, "name", described->name);
+    json_string(json, "engine", usage->engine);
     for (unsigned i = 0; i < LINK_HOLDINGS; i++)
         json_number(json, holdings[i], (int64_t)usage->holds[i]);
     for (unsigned i = 0; i < LINK_COUNTS; i++)

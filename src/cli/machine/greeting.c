@@ -42,8 +42,33 @@ void cli_greeting(FILE *to, const struct cli_machine *machine, const char *gpu)
     if (gpu && machine->guest.gl)
         fprintf(to, ", also for OpenGL if it has systemd (--guest-gl)");
     fputc('\n', to);
+    if (gpu)
+        fprintf(to, "hesper:   no program draws by it yet; the first that does is told of here\n");
     forwards(to, machine);
     shares(to, &machine->shares);
     fprintf(to, "hesper:   Ctrl-C here, or hesper stop '%s', presses its power button\n",
             machine->name);
+}
+
+void cli_greeting_add(struct cli_greeting_programs *programs, const char *name, const char *engine)
+{
+    char program[140], *text = programs->text;
+    bool says = engine[0] && strcmp(engine, name) != 0;
+    snprintf(program, sizeof(program), "%s%s%s", name[0] ? name : "one without a name",
+             says ? " by " : "", says ? engine : "");
+    size_t length = strlen(text), more = strlen(program);
+    for (const char *at = text; (at = strstr(at, program)); at++) {
+        bool begins = at == text || at[-1] == ' ';
+        if (begins && (!at[more] || at[more] == ','))
+            return;
+    }
+    if (length + more + 3 < sizeof(programs->text))
+        snprintf(text + length, sizeof(programs->text) - length, "%s%s", length ? ", " : "",
+                 program);
+}
+
+void cli_greeting_drawing(FILE *to, bool screen, const struct cli_greeting_programs *programs)
+{
+    fprintf(to, "hesper: the guest's screen is drawn by its %s; programs that use the GPU: %s\n",
+            screen ? "GPU" : "CPU", programs->text);
 }

@@ -9,4 +9,14 @@
 // `gpu`: the host's, for persons; NULL: the guest has no Vulkan.
 void cli_greeting(FILE *to, const struct cli_machine *machine, const char *gpu);
 
+// Programs of the guest that draw or compute by the GPU, each name once, as far as a line goes.
+struct cli_greeting_programs {
+    char text[240]; // "" at first
+};
+// Both are plain ASCII. `engine`: what the program draws by, as it says itself; "": it has not
+// said.
+void cli_greeting_add(struct cli_greeting_programs *programs, const char *name, const char *engine);
+// `screen`: the guest's screen is drawn by the GPU as well.
+void cli_greeting_drawing(FILE *to, bool screen, const struct cli_greeting_programs *programs);
+
 #endif

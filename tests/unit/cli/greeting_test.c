@@ -48,6 +48,7 @@ static void test_all(void **state)
         &machine, "A GPU (driver 1.2)",
         "hesper: the guest is up; its GPU is A GPU (driver 1.2), also for OpenGL if it has systemd "
         "(--guest-gl)\n"
+        "hesper:   no program draws by it yet; the first that does is told of here\n"
         "hesper:   ssh -p 2222 root@127.0.0.1\n"
         "hesper:   its port 80 is 127.0.0.1:8080 here\n"
         "hesper:   its /mnt/files is /home/me/shared (without systemd: mount -t virtiofs files "
@@ -69,9 +70,57 @@ static void test_a_folder_by_9p(void **state)
                     "hesper:   Ctrl-C here, or hesper stop 'guest', presses its power button\n");
 }
 
+static void assert_drawing(bool screen, const struct cli_greeting_programs *programs,
+                           const char *expected)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *to = open_memstream(&text, &size);
+    assert_non_null(to);
+    cli_greeting_drawing(to, screen, programs);
+    fclose(to);
+    assert_string_equal(text, expected);
+    free(text);
+}
+
+static void test_who_draws(void **state)
+{
+    struct cli_greeting_programs programs = {.text = ""};
+    (void)state;
+    cli_greeting_add(&programs, "llama-server", "");
+    assert_drawing(false, &programs,
+                   "hesper: the guest's screen is drawn by its CPU; programs that use the GPU: "
+                   "llama-server\n");
+    cli_greeting_add(&programs, "gnome-shell", "mesa zink");
+    cli_greeting_add(&programs, "gnome", "");
+    cli_greeting_add(&programs, "llama-server", "");
+    cli_greeting_add(&programs, "gnome-shell", "mesa zink");
+    cli_greeting_add(&programs, "vkcube", "vkcube");
+    cli_greeting_add(&programs, "", "");
+    assert_drawing(true, &programs,
+                   "hesper: the guest's screen is drawn by its GPU; programs that use the GPU: "
+                   "llama-server, gnome-shell by mesa zink, gnome, vkcube, one without a name\n");
+}
+
+static void test_more_programs_than_fit(void **state)
+{
+    struct cli_greeting_programs programs = {.text = ""};
+    char name[64] = "";
+    (void)state;
+    memset(name, 'x', sizeof(name) - 1);
+    for (char c = 'a'; c <= 'z'; c++) {
+        name[0] = c;
+        cli_greeting_add(&programs, name, name + 1);
+    }
+    assert_true(strlen(programs.text) < sizeof(programs.text));
+    assert_int_equal(programs.text[0], 'a');
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_little), cmocka_unit_test(test_all),
-                                       cmocka_unit_test(test_a_folder_by_9p)};
+                                       cmocka_unit_test(test_a_folder_by_9p),
+                                       cmocka_unit_test(test_who_draws),
+                                       cmocka_unit_test(test_more_programs_than_fit)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

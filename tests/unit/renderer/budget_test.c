@@ -282,6 +282,22 @@ static void a_card_of_any_size_leaves_numbers_that_can_be_summed(void **state)
     renderer_account_unref(account);
 }
 
+// It goes to a terminal.
+static void what_a_program_draws_by_is_plain_text(void **state)
+{
+    struct renderer_usage usage;
+    const char said[] = "mesa\033[2J zink";
+    for (size_t i = 0; i < sizeof(said); i++)
+        small->page->engine[i] = said[i];
+    renderer_account_usage(small, &usage);
+    assert_string_equal(usage.engine, "mesa?[2J zink");
+    for (size_t i = 0; i < LINK_ENGINE_SIZE; i++)
+        small->page->engine[i] = 'z';
+    renderer_account_usage(small, &usage);
+    assert_int_equal(strlen(usage.engine), LINK_ENGINE_SIZE - 1);
+    (void)state;
+}
+
 int main(int argc, char **argv)
 {
     os_init(&(struct os_options){.portable = argc > 1 && !strcmp(argv[1], "portable")});
@@ -302,6 +318,7 @@ int main(int argc, char **argv)
         CASE(without_a_limit_nobody_asks),
         CASE(a_card_is_no_larger_than_it_is),
         CASE(a_card_of_any_size_leaves_numbers_that_can_be_summed),
+        CASE(what_a_program_draws_by_is_plain_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -183,6 +183,17 @@ static void pages_are_counted_until_the_last_one_lets_go(void **state)
     venus_pages_pool_destroy(pool);
 }
 
+static void what_a_program_draws_by_is_cut_off(void **state)
+{
+    char name[2 * LINK_ENGINE_SIZE];
+    memset(name, 'z', sizeof(name));
+    venus_ledger_set_engine(&ledger, NULL);
+    assert_int_equal(page->engine[0], 0);
+    venus_ledger_set_engine(&ledger, name);
+    for (size_t i = 0; i < LINK_ENGINE_SIZE; i++)
+        assert_int_equal(page->engine[i], i < LINK_ENGINE_SIZE - 1 ? 'z' : 0);
+}
+
 static void without_a_ledger_everything_is_allowed(void **state)
 {
     struct venus_ledger none;
@@ -190,6 +201,7 @@ static void without_a_ledger_everything_is_allowed(void **state)
     assert_true(venus_ledger_take(&none, LINK_HOLDS_PAGES, UINT64_MAX));
     venus_ledger_give(&none, LINK_HOLDS_PAGES, 5);
     venus_ledger_count(&none, LINK_COUNT_RINGS, 1);
+    venus_ledger_set_engine(&none, "mesa zink");
     assert_int_equal(venus_ledger_ceiling(&none, LINK_MEMORY_CARD), UINT64_MAX);
     venus_ledger_close(&none);
     assert_true(venus_ledger_take(NULL, LINK_HOLDS_OBJECTS, 5));
@@ -208,6 +220,7 @@ int main(int argc, char **argv)
         CASE(the_end_of_the_context_ends_the_wait),
         CASE(the_end_of_the_device_process_ends_the_wait),
         CASE(pages_are_counted_until_the_last_one_lets_go),
+        CASE(what_a_program_draws_by_is_cut_off),
         CASE(without_a_ledger_everything_is_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
