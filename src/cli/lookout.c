@@ -66,8 +66,8 @@ bool cli_lookout_start(struct cli_lookout *lookout, const struct cli_device *dev
                        const struct cli_machine *machine)
 {
     uint64_t now = os_now_ns();
-    *lookout = (struct cli_lookout){
-        .device = device, .machine = machine, .until_ns = now + LOOK_FOR_NS};
+    *lookout =
+        (struct cli_lookout){.device = device, .machine = machine, .until_ns = now + LOOK_FOR_NS};
     lookout->timer = os_loop_add_timer(device->loop, now + LOOK_NS, on_look, lookout);
     return lookout->timer;
 }

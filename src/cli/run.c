@@ -330,6 +330,7 @@ static void on_ready(void *data)
 {
     struct run *run = data;
     int status = CLI_FAILED;
+    bool seen = isatty(STDERR_FILENO); // which cannot be asked in the sandbox
     if (!run->options.screenshot ||
         cli_displays_foresee(&run->device.displays, run->options.screenshot))
         status = start_qemu(run);
@@ -337,8 +338,7 @@ static void on_ready(void *data)
         cli_host_confine();
     if (status != CLI_OK)
         os_loop_stop(run->device.loop, status);
-    else if (isatty(STDERR_FILENO) &&
-             !cli_lookout_start(&run->lookout, &run->device, &run->options.machine))
+    else if (seen && !cli_lookout_start(&run->lookout, &run->device, &run->options.machine))
         log_warning("out of memory: nothing will be said of the guest");
 }
 

@@ -91,6 +91,16 @@ def console(_natives, machine):
         client.close()
 
 
+def greeting(_natives, machine):
+    """At a terminal hesper says that the guest is up, which GPU it has, and who draws by that."""
+    until(lambda: "hesper: the guest is up; its GPU is " in machine.said(), "word that the guest is up")
+    # It is looked for while it lives, and its screen is a text console's.
+    deadline = time.monotonic() + PATIENCE
+    while "drawn by its CPU; programs that use the GPU: offscreen" not in machine.said():
+        trials.expect(time.monotonic() < deadline, "no word of a program: " + machine.said())
+        machine.run("EXPECT_ZERO=1 ./offscreen /tmp/o")
+
+
 def typing(_natives, machine):
     """A command typed in a viewer is carried out by the guest's shell."""
     machine.run("modprobe virtio_input; sleep 1; setsid sh -c 'exec sh -i </dev/tty1 >/dev/tty1 2>&1' >/dev/null 2>&1 &\nsleep 1")
@@ -197,6 +207,7 @@ def switched_off(_natives, machine):
 
 
 CASES = {
+    "greeting": greeting,
     "console": console,
     "typing": typing,
     "outputs": second_output,

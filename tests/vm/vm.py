@@ -8,6 +8,7 @@ Only processes that were started here are ended.
 
 import json
 import os
+import pty
 import re
 import shutil
 import signal
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -87,8 +89,41 @@ class Channel:
         self.socket.close()
 
 
+class Terminal:
+    """A terminal whose words go to a file, for a program that is started in a `with` of it."""
+
+    def __init__(self, path):
+        self.ours, self.theirs = pty.openpty()
+        self.words = open(path, "wb", buffering=0)
+        self.thread = threading.Thread(target=self.copy, daemon=True)
+        self.thread.start()
+
+    def copy(self):
+        try:
+            while words := os.read(self.ours, 4096):
+                self.words.write(words.replace(b"\r\n", b"\n"))
+        except OSError:  # nobody has the other end any more
+            pass
+        os.close(self.ours)
+        self.words.close()
+
+    def fileno(self):
+        return self.theirs
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self.theirs)
+
+    def wait(self):
+        """Until all is in the file that a program has said which has ended."""
+        self.thread.join(60)
+
+
 class Vm:
-    def __init__(self, kernel, disk, profile="native", options=(), qemu_options=(), programs=(), hesper=None, memory="1G", files=None, plan=None):
+    def __init__(self, kernel, disk, profile="native", options=(), qemu_options=(), programs=(), hesper=None, memory="1G", files=None, plan=None, at_terminal=False):
+        self.at_terminal = at_terminal
         self.kernel, self.disk, self.profile = kernel, disk, profile
         self.tree = bed.Tree("sid")
         hesper = hesper or os.environ.get("HESPER", os.path.join(bed.BUILD, "hesper"))
@@ -144,7 +179,7 @@ class Vm:
             for program in self.programs:
                 tar.add(program, os.path.basename(program))
         self.began = time.monotonic()
-        with open(self.path("stderr"), "wb") as err:
+        with Terminal(self.path("stderr")) if self.at_terminal else open(self.path("stderr"), "wb") as err:
             self.process = subprocess.Popen(
                 self.command(), env=self.environment, stdin=subprocess.DEVNULL, stdout=err, stderr=err,
                 start_new_session=True, cwd=self.folder,
