@@ -23,13 +23,15 @@ static const char usage[] =
 
 struct wanted {
     uint32_t fd;
-    bool report;
+    bool report, short_turns;
     const char *driver;
 };
 
 static const struct option_row rows[] = {
     {"fd", "N", "the socket to the device process", OPTION_NUMBER(struct wanted, fd, 3, 1 << 20)},
     {"report", NULL, "one line of JSON, then the end", OPTION_FLAG(struct wanted, report)},
+    {"short-turns", NULL, "be run soon beside the processors of a machine",
+     OPTION_FLAG(struct wanted, short_turns)},
     {"driver", "NAME", "loader, manifest:PATH[:PATH...] or library:PATH",
      OPTION_TEXT(struct wanted, driver)},
     {0},
@@ -69,6 +71,7 @@ int cli_worker(int argc, char **argv)
         .profile = venus_profile_find(host.profile),
         .sandbox = cli_sandbox(&host),
         .tentative = !wanted.driver,
+        .short_turns = wanted.short_turns,
     };
     return wanted.report ? venus_report_main(&worker) : venus_worker_main((int)wanted.fd, &worker);
 }

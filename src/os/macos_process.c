@@ -129,3 +129,7 @@ void os_thread_set_nice(int nice)
 void os_thread_set_timer_slack(unsigned long ns)
 {
 }
+
+void os_take_short_turns(void)
+{
+}

@@ -65,4 +65,10 @@ void os_offer_to_end(void);
 // system and asking for it anew, page by page. To be called before there are other threads.
 void os_keep_freed_memory(void);
 
+// From now on this thread and those that it starts ask for short turns on a processor: whoever is
+// woken is run at once, before threads that compute for long. But its yields are worth less to
+// them. What each gets in all stays the same. To be called before the sandbox. Linux 6.12 and
+// newer.
+void os_take_short_turns(void);
+
 #endif

@@ -188,6 +188,8 @@ int venus_worker_main(int fd, const struct venus_worker_options *options)
     os_raise_file_limit();
     os_offer_to_end();      // a guest's program rather than the machine, or the desktop
     os_keep_freed_memory(); // drivers take and free memory with each command buffer
+    if (options->short_turns)
+        os_take_short_turns();
     int result = 1;
     enter_sandbox(link, options);
     if (!venus_host_load(&host, &options->host, text, sizeof(text))) {

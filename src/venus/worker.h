@@ -14,6 +14,7 @@ struct venus_worker_options {
     // Another driver may be tried if this one has no device: end without a word, with
     // VENUS_WORKER_NO_DRIVER.
     bool tentative;
+    bool short_turns; // on a processor (os/process.h)
 };
 
 enum { VENUS_WORKER_NO_DRIVER = 3 };

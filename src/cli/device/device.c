@@ -202,6 +202,9 @@ static void on_workers(void *data, bool there)
 
 int cli_device_start(struct cli_device *device)
 {
+    // A machine's processors compute all the time where they are emulated. A program over vtest
+    // waits for us instead, and a yield of workers would not be for it any more.
+    device->host.short_turns = true;
     cli_host_begin_starter(&device->host);
     os_raise_file_limit();
     device->options.device.page_size = (uint32_t)os_page_size();

@@ -130,6 +130,8 @@ bool cli_worker_command(struct cli_worker_command *command, const struct cli_hos
         snprintf(command->page_size, sizeof(command->page_size), "--page-size=%u", host->page_size);
         command->arguments[count++] = command->page_size;
     }
+    if (host->short_turns)
+        command->arguments[count++] = "--short-turns";
     for (unsigned i = 0; i < host->verbose && i < 2; i++)
         command->arguments[count++] = "--verbose";
     command->arguments[count] = NULL;

@@ -16,6 +16,7 @@ struct cli_host {
     unsigned verbose;    // 1: info, 2: debug
     const char *gpu;     // --gpu; NULL: all
     const char *sandbox; // --sandbox; NULL: strict if all drivers are Mesa's
+    bool short_turns;    // workers take short turns on a processor, as os/process.h has it
     // In the form of venus/discovery.h; empty: what the loader finds, or else any that works.
     char driver[4096];
 };

@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -266,6 +268,36 @@ static void freed_memory_is_there_the_next_time(void **state)
 }
 #endif
 
+#ifdef __linux__
+// size, policy, flags (64 bits), nice, priority, and the turn's length, as the kernel has them
+static const uint64_t *turns(uint64_t words[6])
+{
+    ((uint32_t *)words)[0] = 48;
+    assert_int_equal(syscall(SYS_sched_getattr, 0, words, 48, 0), 0);
+    return words;
+}
+
+static void *look_at_turns(void *words)
+{
+    turns(words);
+    return NULL;
+}
+
+static void turns_are_short_in_threads_that_are_started_later(void **state)
+{
+    uint64_t before[6] = {0}, after[6] = {0};
+    pthread_t thread;
+    turns(before);
+    os_take_short_turns();
+    assert_int_equal(pthread_create(&thread, NULL, look_at_turns, after), 0);
+    pthread_join(thread, NULL);
+    assert_int_equal((uint32_t)after[2], (uint32_t)before[2]); // as nice as before
+    if (!before[3])
+        skip(); // a kernel before 6.12
+    assert_true(after[3] <= 100000);
+}
+#endif
+
 int main(int argc, char **argv)
 {
     if (argc > 1) { // as somebody's child
@@ -285,6 +317,9 @@ int main(int argc, char **argv)
         cmocka_unit_test(signals_start_afresh),
         cmocka_unit_test(a_group_of_its_own),
         cmocka_unit_test(our_own_path_is_known),
+#ifdef __linux__
+        cmocka_unit_test(turns_are_short_in_threads_that_are_started_later),
+#endif
 #if defined(__GLIBC__) && !defined(OTHER_MALLOC)
         cmocka_unit_test(freed_memory_is_there_the_next_time),
 #endif
