@@ -45,7 +45,8 @@ static void look(struct cli_lookout *lookout, const struct gpu_device *gpu)
     // Firmware has a screen, too, but takes no features.
     if (!lookout->up && status.taken && status.outputs_enabled) {
         lookout->up = true;
-        cli_greeting(stderr, lookout->machine, pool ? link_pool_devices(pool) : NULL);
+        cli_greeting(stderr, lookout->machine, pool ? link_pool_devices(pool) : NULL,
+                     lookout->front);
     }
     if (lookout->up && renderers)
         tell_of_drawing(lookout, &status, renderers);
@@ -63,11 +64,11 @@ static void on_look(void *data)
 }
 
 bool cli_lookout_start(struct cli_lookout *lookout, const struct cli_device *device,
-                       const struct cli_machine *machine)
+                       const struct cli_machine *machine, const char *front)
 {
     uint64_t now = os_now_ns();
-    *lookout =
-        (struct cli_lookout){.device = device, .machine = machine, .until_ns = now + LOOK_FOR_NS};
+    *lookout = (struct cli_lookout){
+        .device = device, .machine = machine, .front = front, .until_ns = now + LOOK_FOR_NS};
     lookout->timer = os_loop_add_timer(device->loop, now + LOOK_NS, on_look, lookout);
     return lookout->timer;
 }

@@ -309,7 +309,7 @@ static int start_qemu(struct run *run)
     int status = CLI_FAILED;
     struct cli_arguments arguments = {0};
     struct cli_gpu_address address = {
-        .fd = QEMU_GPU_FD, .placer_fd = QEMU_PLACER_FD, .bus = "pcie.0", .slot = CLI_LAST_SLOT};
+        .fd = QEMU_GPU_FD, .placer_fd = QEMU_PLACER_FD, .slot = CLI_LAST_SLOT};
     struct os_fd_pass fds[4 + CLI_SEAT_DEVICES + CLI_MAX_SHARES]; // QEMU's ends
     run->options.machine.monitor_fd = QEMU_MONITOR_FD;
     unsigned count = 0;
@@ -338,7 +338,8 @@ static void on_ready(void *data)
         cli_host_confine();
     if (status != CLI_OK)
         os_loop_stop(run->device.loop, status);
-    else if (seen && !cli_lookout_start(&run->lookout, &run->device, &run->options.machine))
+    else if (seen && !cli_lookout_start(&run->lookout, &run->device, &run->options.machine,
+                                        run->qemu.front_said))
         log_warning("out of memory: nothing will be said of the guest");
 }
 

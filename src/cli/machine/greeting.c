@@ -34,7 +34,7 @@ static void shares(FILE *to, const struct cli_shares *shares)
     }
 }
 
-void cli_greeting(FILE *to, const struct cli_machine *machine, const char *gpu)
+void cli_greeting(FILE *to, const struct cli_machine *machine, const char *gpu, const char *front)
 {
     fprintf(to, "hesper: the guest is up");
     if (gpu)
@@ -44,6 +44,7 @@ void cli_greeting(FILE *to, const struct cli_machine *machine, const char *gpu)
     fputc('\n', to);
     if (gpu)
         fprintf(to, "hesper:   no program draws by it yet; the first that does is told of here\n");
+    fprintf(to, "hesper:   %s\n", front);
     forwards(to, machine);
     shares(to, &machine->shares);
     fprintf(to, "hesper:   Ctrl-C here, or hesper stop '%s', presses its power button\n",

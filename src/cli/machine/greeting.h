@@ -6,8 +6,8 @@
 
 #include "cli/machine/machine.h"
 
-// `gpu`: the host's, for persons; NULL: the guest has no Vulkan.
-void cli_greeting(FILE *to, const struct cli_machine *machine, const char *gpu);
+// `gpu`: the host's, for persons; NULL: the guest has no Vulkan. `front`: how QEMU has it, and why.
+void cli_greeting(FILE *to, const struct cli_machine *machine, const char *gpu, const char *front);
 
 // Programs of the guest that draw or compute by the GPU, each name once, as far as a line goes.
 struct cli_greeting_programs {

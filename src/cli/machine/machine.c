@@ -212,7 +212,8 @@ bool cli_machine_has_agent(const struct cli_machine *machine)
     return false;
 }
 
-// In a slot of its own: those that QEMU gives away by itself stay what they were.
+// In a slot of its own: those that QEMU gives away by itself stay what they were. The bus is not
+// named, for -machine pc after -- has another.
 static void add_agent(const struct cli_machine *machine, struct cli_arguments *arguments)
 {
     if (machine->agent_fd < 0)
@@ -220,8 +221,7 @@ static void add_agent(const struct cli_machine *machine, struct cli_arguments *a
     cli_arguments_add(arguments, "-chardev");
     cli_arguments_add(arguments, "socket,id=" CLI_MONITOR_AGENT "-socket,fd=%d", machine->agent_fd);
     cli_arguments_add(arguments, "-device");
-    cli_arguments_add(arguments,
-                      "virtio-serial-pci,id=" CLI_MONITOR_AGENT "-bus,bus=pcie.0,addr=0x1c");
+    cli_arguments_add(arguments, "virtio-serial-pci,id=" CLI_MONITOR_AGENT "-bus,addr=0x1c");
     cli_arguments_add(arguments, "-device");
     cli_arguments_add(arguments,
                       "virtserialport,id=" CLI_MONITOR_AGENT ",bus=" CLI_MONITOR_AGENT

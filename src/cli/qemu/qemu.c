@@ -350,10 +350,12 @@ bool cli_qemu_choose_front(struct cli_qemu *qemu, enum cli_front wanted, bool ue
     else if (missing)
         log_error("'%s' (QEMU %u.%u) cannot be used by %s: %s; %s", qemu->path, qemu->major,
                   qemu->minor, cli_front_names[qemu->front], missing, advice);
-    else
-        log_info("QEMU %u.%u gets its devices by %s, %s", qemu->major, qemu->minor,
-                 cli_front_names[qemu->front], why);
-    return !missing;
+    if (missing)
+        return false;
+    snprintf(qemu->front_said, sizeof(qemu->front_said), "QEMU %u.%u gets its devices by %s, %s",
+             qemu->major, qemu->minor, cli_front_names[qemu->front], why);
+    log_info("%s", qemu->front_said);
+    return true;
 }
 
 // ---- what it must be told -------------------------------------------------

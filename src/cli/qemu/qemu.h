@@ -28,6 +28,7 @@ struct cli_qemu {
     char path[4096];
     unsigned major, minor;
     enum cli_front front; // of cli_qemu_choose_front
+    char front_said[160]; // for a person: which, and why
     enum cli_carrier carrier;
     char placer[4096];       // the plugin's file
     unsigned plugin_version; // what this QEMU accepts
@@ -44,8 +45,8 @@ const char *cli_qemu_usual(char path[4096]);
 bool cli_qemu_find_placer(struct cli_qemu *qemu, const char *wanted);
 
 // Which front this QEMU gets its devices by, when its placer is known; `wanted` is what a person
-// has asked for; `uefi`: the machine has such firmware, whose screen is better seen. False after a
-// log line: it cannot.
+// has asked for; `uefi`: the machine has such firmware, whose screen is better seen. Fills front
+// and front_said. False after a log line: it cannot.
 bool cli_qemu_choose_front(struct cli_qemu *qemu, enum cli_front wanted, bool uefi, bool portable);
 
 // Either sockets that QEMU is to connect to, or descriptors that it inherits.

@@ -11,6 +11,8 @@
 
 #include "cli/machine/greeting.h"
 
+#define FRONT "hesper:   by one front, for a reason\n"
+
 static void assert_greeting(const struct cli_machine *machine, const char *gpu,
                             const char *expected)
 {
@@ -18,7 +20,7 @@ static void assert_greeting(const struct cli_machine *machine, const char *gpu,
     size_t size = 0;
     FILE *to = open_memstream(&text, &size);
     assert_non_null(to);
-    cli_greeting(to, machine, gpu);
+    cli_greeting(to, machine, gpu, "by one front, for a reason");
     fclose(to);
     assert_string_equal(text, expected);
     free(text);
@@ -29,7 +31,7 @@ static void test_little(void **state)
     struct cli_machine machine = {.name = "my guest"};
     (void)state;
     assert_greeting(&machine, NULL,
-                    "hesper: the guest is up\n"
+                    "hesper: the guest is up\n" FRONT
                     "hesper:   Ctrl-C here, or hesper stop 'my guest', presses its power button\n");
 }
 
@@ -48,7 +50,7 @@ static void test_all(void **state)
         &machine, "A GPU (driver 1.2)",
         "hesper: the guest is up; its GPU is A GPU (driver 1.2), also for OpenGL if it has systemd "
         "(--guest-gl)\n"
-        "hesper:   no program draws by it yet; the first that does is told of here\n"
+        "hesper:   no program draws by it yet; the first that does is told of here\n" FRONT
         "hesper:   ssh -p 2222 root@127.0.0.1\n"
         "hesper:   its port 80 is 127.0.0.1:8080 here\n"
         "hesper:   its /mnt/files is /home/me/shared (without systemd: mount -t virtiofs files "
@@ -64,7 +66,7 @@ static void test_a_folder_by_9p(void **state)
         .name = "guest", .shares = {.list = {{.folder = shared, .name = "files"}}, .count = 1}};
     (void)state;
     assert_greeting(&machine, NULL,
-                    "hesper: the guest is up\n"
+                    "hesper: the guest is up\n" FRONT
                     "hesper:   its /mnt/files is /home/me/shared (without systemd: mount -t 9p -o "
                     "trans=virtio,msize=1048576 files /mnt/files)\n"
                     "hesper:   Ctrl-C here, or hesper stop 'guest', presses its power button\n");
