@@ -231,7 +231,7 @@ is_elf() {
 # loads later, so that drivers find the tree's libraries and not the machine's.
 search_path() {
     p=$1/usr/lib/$triplet
-    for d in pulseaudio llama; do
+    for d in pulseaudio llama libproxy; do
         [ -d "$1/usr/lib/$triplet/$d" ] && p=$p:$1/usr/lib/$triplet/$d
     done
     echo "$p"
@@ -247,7 +247,7 @@ make_runnable() {
 }
 
 patch_all() {
-    for f in "$t"/usr/bin/* "$t"/usr/lib/"$triplet"/libexec/* "$t"/usr/libexec/virgl*; do
+    for f in "$t"/usr/bin/* "$t"/usr/lib/"$triplet"/libexec/* "$t"/usr/libexec/virgl* "$t"/usr/lib/qt6/bin/*; do
         [ -f "$f" ] && [ ! -L "$f" ] && is_elf "$f" || continue
         patchelf --print-interpreter "$f" >/dev/null 2>&1 && patch_program "$f" "$t"
     done

@@ -4,7 +4,7 @@
     profiles.py [--hesper PROGRAM] [--profiles LIST] [--markdown FILE]
 
 Programs are run over vtest. What runs under Wine is not: which level of Direct3D its libraries would offer is
-computed from what a guest's vulkaninfo says. --markdown writes docs/profiles.md. Exit status 1 if a program fails
+computed from what a guest's vulkaninfo says, and so is what Chromium's graphics would offer. --markdown writes docs/profiles.md. Exit status 1 if a program fails
 that should run everywhere.
 """
 
@@ -16,9 +16,10 @@ import sys
 import bed
 import cases
 import differences
+import toolkits
 
 SUITE = "sid"
-EVERYWHERE = ("vkcube", "vkmark")  # what every profile must run
+EVERYWHERE = ("vkcube", "vkmark", *toolkits.PROGRAMS)  # what every profile must run
 
 
 class Seen:
@@ -109,16 +110,64 @@ def vkd3d(seen):
     return climb(seen, VKD3D, (1, 3), f"fewer than a million {small[0]} to bind" if small else "")
 
 
+# --- a browser's graphics, computed ---------------------------------------------------------------
+# Facts of Chromium's libraries: Dawn (vulkan/PhysicalDeviceVk.cpp of 2026) for WebGPU, ANGLE (vulkan/vk_renderer.cpp of
+# 2025) for WebGL, which takes OpenGL ES 2.0, or 3.0 for WebGL 2.
+
+WEBGPU = [
+    ("compatibility level", "robustBufferAccess shaderUniformBufferArrayDynamicIndexing shaderStorageBufferArrayDynamicIndexing"
+     " shaderSampledImageArrayDynamicIndexing shaderStorageImageArrayDynamicIndexing fragmentStoresAndAtomics"
+     " fullDrawIndexUint32"),
+    ("yes", "depthBiasClamp imageCubeArray independentBlend sampleRateShading"),
+]
+# The least that WebGPU promises everybody.
+WEBGPU_LIMITS = {
+    "maxImageDimension1D": 8192, "maxImageDimension2D": 8192, "maxImageDimensionCube": 8192, "maxFramebufferWidth": 8192,
+    "maxFramebufferHeight": 8192, "maxImageDimension3D": 2048, "maxImageArrayLayers": 256, "maxBoundDescriptorSets": 4,
+    "maxDescriptorSetUniformBuffersDynamic": 8, "maxDescriptorSetStorageBuffersDynamic": 4,
+    "maxPerStageDescriptorSampledImages": 16, "maxPerStageDescriptorSamplers": 16, "maxPerStageDescriptorStorageBuffers": 8,
+    "maxPerStageDescriptorStorageImages": 4, "maxPerStageDescriptorUniformBuffers": 12, "maxStorageBufferRange": 128 << 20,
+    "maxUniformBufferRange": 64 << 10, "maxColorAttachments": 8, "maxVertexInputBindings": 8, "maxVertexInputAttributes": 16,
+    "maxVertexInputBindingStride": 2048,
+}  # fmt: skip
+
+
+def webgpu(seen):
+    compressed = not seen.lacks("textureCompressionBC") or not seen.lacks("textureCompressionETC2 textureCompressionASTC_LDR")
+    small = [name for name, least in WEBGPU_LIMITS.items() if seen.number(name) < least]
+    extra = "" if compressed else "textureCompressionBC, or ETC2 with ASTC_LDR"
+    return climb(seen, WEBGPU, extra=extra or (f"{small[0]} {seen.number(small[0])}" if small else ""))
+
+
+# OpenGL ES 3.0 has 12 uniform buffers a stage and 64 numbers between stages; ANGLE keeps a few more for itself.
+WEBGL_LIMITS = {"maxPerStageDescriptorUniformBuffers": 12 + 2, "maxVertexOutputComponents": 64 + 16}
+
+
+def webgl(seen):
+    missing = seen.lacks("independentBlend standardSampleLocations")
+    if seen.lacks("transformFeedback") and seen.lacks("vertexPipelineStoresAndAtomics"):
+        missing.append("transformFeedback or vertexPipelineStoresAndAtomics")
+    missing += [name for name, least in WEBGL_LIMITS.items() if seen.number(name) < least]
+    return f"1 (2 lacks {', '.join(missing)})" if missing else "2"
+
+
 # --- programs -------------------------------------------------------------------------------------
 
 
-def case(bench, side, name):
+def case(bench, side, name, call=None):
     try:
-        return "runs" if cases.CASES[name](bench, side) is not False else ""
+        return "runs" if (call or cases.CASES[name])(bench, side) is not False else ""
     except cases.Skip as reason:
         return f"not tried ({reason})"
     except cases.Failed as reason:
         return f"fails ({reason})"
+
+
+def toolkit(bench, profile, hesper, name):
+    """By the tree that has it, if it is there; `bench` is that tree's."""
+    if not bench:
+        return "not tried (scripts/tree toolkits makes its tree)"
+    return case(bench, bed.Hesper(bench.tree, profile, hesper), name, lambda bench, side: toolkits.case(bench, side, name))
 
 
 def opengl(side):
@@ -147,18 +196,23 @@ ROWS = [
     ("vkmark", "run"),
     ("OpenGL (zink)", "glxinfo"),
     ("OpenGL ES (zink)", "glxinfo"),
+    *[(name, "run, its picture compared") for name in toolkits.PROGRAMS],
     ("llama.cpp", "llama-bench, run"),
+    ("WebGPU, Chromium's Dawn", "computed"),
+    ("WebGL, Chromium's ANGLE", "computed"),
     ("Direct3D 11, DXVK 1.10", "computed"),
     ("Direct3D 11, DXVK 3.0", "computed"),
     ("Direct3D 12, vkd3d-proton", "computed"),
 ]
 
 
-def column(bench, side):
+def column(bench, others, side):
     seen = Seen(side)
     gl, es = opengl(side)
     return [
-        seen.version, case(bench, side, "vkcube"), case(bench, side, "vkmark"), gl, es, case(bench, side, "llama-bench"),
+        seen.version, case(bench, side, "vkcube"), case(bench, side, "vkmark"), gl, es,
+        *[toolkit(others, side.profile, side.hesper, name) for name in toolkits.PROGRAMS],
+        case(bench, side, "llama-bench"), webgpu(seen), webgl(seen),
         climb(seen, DXVK_1), climb(seen, DXVK_3, (1, 3)), vkd3d(seen),
     ]
 
@@ -175,13 +229,18 @@ what is missing for the next level.
 """
 
 TAIL = """
-In words: Vulkan programs (vkcube, vkmark, llama.cpp) run everywhere. OpenGL ends at 2.1 and OpenGL ES at 2.0 on a Mac.
-Later versions need transform feedback or geometry shaders, which Metal does not have and neither driver of Macs emulates.
-A compositor can draw with that; programs that ask for OpenGL 3 or OpenGL ES 3, as GTK 4 does, draw by Vulkan or in
-software. DXVK and vkd3d-proton need geometry shaders, so games for Direct3D 11 and 12 do not start on Macs, by either driver.
+In words: Vulkan programs (vkcube, vkmark, GTK 4, Qt Quick, llama.cpp) run everywhere. OpenGL ends at 2.1 and OpenGL ES at
+2.0 on a Mac. Later versions need transform feedback or geometry shaders, which Metal does not have and neither driver of
+Macs emulates. A compositor can draw with that; programs that ask for OpenGL 3 or OpenGL ES 3 draw in software, or by
+Vulkan, as GTK 4 (GSK_RENDERER=vulkan) and Qt Quick (QSG_RHI_BACKEND=vulkan) can. DXVK and vkd3d-proton need geometry
+shaders, so games for Direct3D 11 and 12 do not start on Macs, by either driver.
 The native column has no tiled resources, since lavapipe cannot bind imported pages sparsely (Mesa up to 26.2).
 
-GTK, Qt and Chromium are not in the trees of this test, and were not tried.
+GTK 4.24 and Qt 6.11 showed a window each, drawn by their own Vulkan renderers (`scripts/tree toolkits`). Chromium was not
+run: what is said of it is what its two libraries demand, and Chromium has lists of its own of drivers that it does not trust.
+
+There is no profile of UTM's MoltenVK, which is a branch of MoltenVK's sources. Its sources are published, but no report
+of what it shows on a Mac was found, and no list of which of its changes UTM ships: a profile would be a guess.
 """
 
 
@@ -192,11 +251,12 @@ def main():
     p.add_argument("--markdown", metavar="FILE")
     opt = p.parse_args()
     bench = cases.Bench(bed.Tree(SUITE))
+    others = cases.Bench(bed.Tree(toolkits.SUITE)) if toolkits.is_there() else None
     names = opt.profiles.split(",")
     columns = {}
     for name in names:
         side = bed.Hesper(bench.tree, name, opt.hesper)
-        columns[name] = column(bench, side)
+        columns[name] = column(bench, others, side)
         for (row, _), value in zip(ROWS, columns[name]):
             print(f"{name:12} {row:26} {value}", flush=True)
     if opt.markdown:
@@ -206,7 +266,7 @@ def main():
             for i, (row, how) in enumerate(ROWS):
                 out.write(f"| {row} | {how} | " + " | ".join(columns[n][i] for n in names) + " |\n")
             out.write(TAIL)
-    failed = [f"{n}: {row}" for n in names for (row, _), v in zip(ROWS, columns[n]) if row in EVERYWHERE and v != "runs"]
+    failed = [f"{n}: {row}" for n in names for (row, _), v in zip(ROWS, columns[n]) if row in EVERYWHERE and not v.startswith(("runs", "not tried"))]
     if failed:
         print("profiles: " + "; ".join(failed), file=sys.stderr)
     return 1 if failed else 0
