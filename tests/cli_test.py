@@ -1055,12 +1055,13 @@ else:
         if '"check":"device","result":"good"' in self.hesper("doctor", "--json", "--qemu", "/nowhere")[1]:
             self.skipTest("this machine has a driver, which is found whatever the environment names")
         status, _, err = self.hesper(
-            "run", "--qemu", self.qemu, "--placer", PLACER, "--kernel", self.kernel, VK_DRIVER_FILES="/nowhere.json", VK_ICD_FILENAMES="/nowhere.json"
+            "run", "--qemu", self.qemu, "--placer", PLACER, "--disk", "d,size=1M", VK_DRIVER_FILES="/nowhere.json", VK_ICD_FILENAMES="/nowhere.json"
         )
         self.assertEqual(status, 1)
         self.assertEqual(err.count("\n"), 1, err)
         self.assertRegex(err, "hesper: error: .*install")
         self.assertFalse(os.path.exists(self.path("argv")))
+        self.assertFalse(os.path.exists(self.path("d")))  # nothing is made in vain
 
     # --- for a QEMU of one's own -----------------------------------------------------------------------
 

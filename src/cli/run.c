@@ -331,8 +331,9 @@ static void on_ready(void *data)
     struct run *run = data;
     int status = CLI_FAILED;
     bool seen = isatty(STDERR_FILENO); // which cannot be asked in the sandbox
-    if (!run->options.screenshot ||
-        cli_displays_foresee(&run->device.displays, run->options.screenshot))
+    if ((!run->options.screenshot ||
+         cli_displays_foresee(&run->device.displays, run->options.screenshot)) &&
+        cli_machine_make_disks(&run->options.machine))
         status = start_qemu(run);
     if (status == CLI_OK)
         cli_host_confine();
@@ -499,7 +500,7 @@ static int run_machine(struct run *run, int argc, char **argv)
     if (status != CLI_OK || done)
         return status;
     cli_host_apply(&run->device.host);
-    // The machine comes last: its disks are made, and its ISO image is fetched.
+    // The machine comes last: its ISO image is fetched.
     if ((run->options.screenshot && !can_write(run->options.screenshot)) ||
         !cli_qemu_find(&run->qemu, run->options.program) ||
         !cli_qemu_find_placer(&run->qemu, run->options.placer) ||

@@ -100,8 +100,18 @@ bool cli_disk_check(const char *disk)
     bool read_only;
     uint64_t size;
     char *file = strndup(disk, length_of(disk, &read_only, &size));
-    bool good = file && (!size || access(file, F_OK) == 0 || make(file, size)) &&
-                check_file(file, read_only) && check_use(file, read_only);
+    bool made_later = file && size && access(file, F_OK) < 0 && errno == ENOENT;
+    bool good = made_later || (file && check_file(file, read_only) && check_use(file, read_only));
+    free(file);
+    return good;
+}
+
+bool cli_disk_make(const char *disk)
+{
+    bool read_only;
+    uint64_t size;
+    char *file = strndup(disk, length_of(disk, &read_only, &size));
+    bool good = file && (!size || access(file, F_OK) == 0 || make(file, size));
     free(file);
     return good;
 }

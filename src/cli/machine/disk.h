@@ -11,9 +11,11 @@
 // Is the text one of these? A file that is there may have any name.
 // Errors: false after a log line.
 bool cli_disk_parse(const char *label, const char *disk);
-// Can the disk be had as it was said? One with a size is made, empty, if it is not there.
+// Can the disk be had as it was said? One with a size may be missing.
 // Errors: false after a log line.
 bool cli_disk_check(const char *disk);
+// Makes one with a size, empty, if it is not there. Errors: as above.
+bool cli_disk_make(const char *disk);
 void cli_disk_add(const char *disk, struct cli_arguments *arguments);
 // Owns: the caller frees it. Errors: NULL: out of memory.
 char *cli_disk_file(const char *disk, bool *read_only);

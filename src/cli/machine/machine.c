@@ -56,6 +56,14 @@ bool cli_machine_check(struct cli_machine *machine)
     return cli_shares_check(&machine->shares);
 }
 
+bool cli_machine_make_disks(const struct cli_machine *machine)
+{
+    bool good = true;
+    for (unsigned i = 0; good && i < machine->disk_count; i++)
+        good = cli_disk_make(machine->disks[i]);
+    return good;
+}
+
 // ---- the CPU --------------------------------------------------------------
 
 static bool cpu_has_virtualization(void)

@@ -40,6 +40,8 @@ struct cli_machine {
 void cli_machine_init(struct cli_machine *machine);
 // False after a log line: something that it names is not there.
 bool cli_machine_check(struct cli_machine *machine);
+// Makes the disks that are not there yet. False after a log line.
+bool cli_machine_make_disks(const struct cli_machine *machine);
 // QEMU's own arguments name a port for a guest agent already.
 bool cli_machine_has_agent(const struct cli_machine *machine);
 // All arguments, the program's name first. False after a log line.
