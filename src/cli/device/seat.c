@@ -219,13 +219,24 @@ static void tell_unheard(struct cli_seat *seat, unsigned key, bool down, bool he
         *keys = down ? *keys | bit : *keys & ~bit;
 }
 
-static void offer_elsewhere(struct cli_seat *seat, const struct input_device *keyboard,
+static bool is_function_key(unsigned key)
+{
+    return (key >= INPUT_KEY_F1 && key <= INPUT_KEY_F10) || key == INPUT_KEY_F11 ||
+           key == INPUT_KEY_F12;
+}
+
+// UEFI's driver of our keyboard keeps hot keys, such as F2 for its menu, from those that wait for
+// them. The driver of QEMU's keyboard tells them; such a key then comes twice.
+static void offer_elsewhere(struct cli_seat *seat, const struct machine_input *keyboard,
                             const struct input_event *events, size_t count)
 {
-    bool heard = input_device_is_read(keyboard);
-    for (size_t i = 0; i < count; i++)
-        if (events[i].type == INPUT_EV_KEY && events[i].code < 128)
-            tell_unheard(seat, events[i].code, events[i].value, heard);
+    bool read = input_device_is_read(machine_input_device(keyboard));
+    bool plain = machine_input_is_plain(keyboard);
+    for (size_t i = 0; i < count; i++) {
+        unsigned key = events[i].code;
+        if (events[i].type == INPUT_EV_KEY && key < 128)
+            tell_unheard(seat, key, events[i].value, read && !(plain && is_function_key(key)));
+    }
 }
 
 void cli_seat_input(struct cli_seat *seat, const struct link_input *events, size_t count)
@@ -240,7 +251,7 @@ void cli_seat_input(struct cli_seat *seat, const struct link_input *events, size
             piece[size++] = (struct input_event){events[i].type, events[i].code, events[i].value};
         struct input_device *device = model(seat, kind);
         if (device && kind == INPUT_KEYBOARD && seat->unheard)
-            offer_elsewhere(seat, device, piece, size);
+            offer_elsewhere(seat, seat->devices[kind].input, piece, size);
         if (device)
             unknown += input_device_send(device, piece, size);
         else if (kind >= CLI_SEAT_DEVICES)

@@ -16,6 +16,7 @@ struct machine_input {
     struct os_source *timer;
     struct machine_input_ops ops;
     void *data;
+    bool plain; // its driver
 };
 
 // ---- what the device asks of its front ------------------------------------
@@ -72,6 +73,7 @@ static void write_config(void *data, uint32_t offset, const void *bytes, uint32_
 static bool start(void *data, uint64_t features, bool resumed)
 {
     struct machine_input *input = data;
+    input->plain = !(features & VIRTIO_F_INDIRECT_DESC);
     input_device_start(input->device);
     return true;
 }
@@ -163,4 +165,9 @@ void machine_input_destroy(struct machine_input *input)
 struct input_device *machine_input_device(const struct machine_input *input)
 {
     return input->device;
+}
+
+bool machine_input_is_plain(const struct machine_input *input)
+{
+    return input->plain;
 }

@@ -28,5 +28,7 @@ void machine_input_destroy(struct machine_input *input);
 
 // The device, which takes events. Owns: the front.
 struct input_device *machine_input_device(const struct machine_input *input);
+// Whether the driver takes nothing that makes virtqueues quick: a firmware's, most likely.
+bool machine_input_is_plain(const struct machine_input *input);
 
 #endif

@@ -127,6 +127,18 @@ static void events_reach_the_driver_with_an_interrupt(void **state)
     assert_int_equal(front_used(f, EVENTS), seat.read);
 }
 
+static void it_is_known_whether_a_driver_is_plain(void **state)
+{
+    struct front_end *f = *state;
+    uint16_t bases[2];
+    start(f, NULL);
+    assert_false(machine_input_is_plain(seat.input));
+    front_stop_driver(f, bases);
+    f->features &= ~VIRTIO_F_INDIRECT_DESC;
+    start(f, NULL);
+    assert_true(machine_input_is_plain(seat.input));
+}
+
 static void leds_come_back(void **state)
 {
     struct front_end *f = *state;
@@ -196,6 +208,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(events_reach_the_driver_with_an_interrupt, setup, teardown),
+        cmocka_unit_test_setup_teardown(it_is_known_whether_a_driver_is_plain, setup, teardown),
         cmocka_unit_test_setup_teardown(leds_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_paused_driver_is_caught_up_with, setup, teardown),
         cmocka_unit_test_setup_teardown(another_driver_begins_anew, setup, teardown),
