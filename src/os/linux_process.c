@@ -123,6 +123,8 @@ struct turns {
     uint64_t runtime, deadline, period;
 };
 
+static bool turns_are_short; // written before there are other threads
+
 void os_take_short_turns(void)
 {
     enum { SHORTEST_NS = 100000 }; // that the kernel gives
@@ -131,7 +133,14 @@ void os_take_short_turns(void)
         (turns.policy != SCHED_OTHER && turns.policy != SCHED_BATCH))
         return;
     turns.runtime = SHORTEST_NS;
-    syscall(SYS_sched_setattr, 0, &turns, 0); // an older kernel changes nothing
+    bool given = syscall(SYS_sched_setattr, 0, &turns, 0) == 0;
+    given = given && syscall(SYS_sched_getattr, 0, &turns, sizeof(turns), 0) == 0;
+    turns_are_short = given && turns.runtime == SHORTEST_NS; // an older kernel changes nothing
+}
+
+bool os_turns_are_short(void)
+{
+    return turns_are_short;
 }
 
 int os_self_path(char *buffer, size_t size)

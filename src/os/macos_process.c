@@ -133,3 +133,8 @@ void os_thread_set_timer_slack(unsigned long ns)
 void os_take_short_turns(void)
 {
 }
+
+bool os_turns_are_short(void)
+{
+    return false;
+}

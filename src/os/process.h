@@ -70,5 +70,7 @@ void os_keep_freed_memory(void);
 // them. What each gets in all stays the same. To be called before the sandbox. Linux 6.12 and
 // newer.
 void os_take_short_turns(void);
+// Was it granted?
+bool os_turns_are_short(void);
 
 #endif

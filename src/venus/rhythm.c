@@ -1,10 +1,10 @@
 #include "venus/rhythm.h"
 
-#include <stdbool.h>
-
 // A guest in the middle of its work comes back within these: what a sleep and a wake-up cost.
 #define LOOK_NS 2000
 #define YIELD_NS 20000
+// A yield of so long has let somebody compute who is not done soon.
+#define LONG_YIELD_NS 25000
 // A guest that stays away for longer than it lately did is taken to have gone; never before this.
 #define PATTERN_NS 50000
 // For so long a guest that is about due is looked for. A nap may end late by the second.
@@ -14,9 +14,11 @@
 #define SHORT_NAP_NS 160000
 #define MAX_NAP_NS 5000000
 
-void venus_rhythm_init(struct venus_rhythm *rhythm, uint64_t timeout_ns, uint64_t now_ns)
+void venus_rhythm_init(struct venus_rhythm *rhythm, uint64_t timeout_ns, bool short_turns,
+                       uint64_t now_ns)
 {
-    *rhythm = (struct venus_rhythm){.timeout_ns = timeout_ns, .notified_ns = now_ns};
+    *rhythm = (struct venus_rhythm){
+        .timeout_ns = timeout_ns, .short_turns = short_turns, .notified_ns = now_ns};
 }
 
 static uint64_t clamp(uint64_t value, uint64_t low, uint64_t high)
@@ -72,21 +74,41 @@ static bool guest_tells(const struct venus_rhythm *rhythm, uint64_t now_ns)
     return since >= rhythm->timeout_ns && since - rhythm->timeout_ns >= rhythm->timeout_ns / 4;
 }
 
-enum venus_rhythm_step venus_rhythm_step(const struct venus_rhythm *rhythm, uint64_t waited_ns,
+static void begin(struct venus_rhythm *rhythm, uint64_t since_ns)
+{
+    if (rhythm->has_yielded && rhythm->may_yield)
+        patience_learn(&rhythm->yields, true);
+    rhythm->since_ns = since_ns;
+    rhythm->may_yield = !rhythm->short_turns || patience_looks(&rhythm->yields) > 0;
+    rhythm->has_yielded = false;
+}
+
+enum venus_rhythm_step venus_rhythm_step(struct venus_rhythm *rhythm, uint64_t waited_ns,
                                          uint64_t now_ns, uint64_t *nap)
 {
     if (waited_ns >= rhythm->timeout_ns)
         return VENUS_RHYTHM_SLEEP;
     if (waited_ns < LOOK_NS)
         return VENUS_RHYTHM_LOOK;
-    if (waited_ns < YIELD_NS)
-        return VENUS_RHYTHM_YIELD;
-    if (has_gone(rhythm, waited_ns) && guest_tells(rhythm, now_ns))
+    bool soon = waited_ns < YIELD_NS;
+    if (!soon && has_gone(rhythm, waited_ns) && guest_tells(rhythm, now_ns))
         return VENUS_RHYTHM_SLEEP;
-    if (is_near(rhythm, waited_ns))
+    if (rhythm->since_ns != now_ns - waited_ns)
+        begin(rhythm, now_ns - waited_ns);
+    soon = soon || is_near(rhythm, waited_ns);
+    if (soon && rhythm->may_yield)
         return VENUS_RHYTHM_YIELD;
-    *nap = nap_ns(rhythm, waited_ns);
+    *nap = soon ? MIN_NAP_NS : nap_ns(rhythm, waited_ns);
     return VENUS_RHYTHM_NAP;
+}
+
+void venus_rhythm_yielded(struct venus_rhythm *rhythm, uint64_t took_ns)
+{
+    rhythm->has_yielded = true;
+    if (took_ns < LONG_YIELD_NS || !rhythm->short_turns || !rhythm->may_yield)
+        return;
+    rhythm->may_yield = false;
+    patience_learn(&rhythm->yields, false);
 }
 
 void venus_rhythm_learn(struct venus_rhythm *rhythm, uint64_t gap_ns)

@@ -8,6 +8,7 @@
 #include "base/checked.h"
 #include "base/patience.h"
 #include "os/clock.h"
+#include "os/process.h"
 #include "os/thread.h"
 #include "venus/ending.h"
 #include "venus/monitor.h"
@@ -64,9 +65,8 @@ static bool ring_stopping(struct venus_ring *ring)
 static void wait_slice(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t ns)
 {
     struct timespec until;
-    clock_gettime(
-        CLOCK_REALTIME,
-        &until); // macOS has no other clock for condition variables; a jump costs one slice
+    // macOS has no other clock for condition variables; a jump costs one slice.
+    clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += (long)(ns % 1000000000u);
     until.tv_sec += (time_t)(ns / 1000000000u) + until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
@@ -162,6 +162,7 @@ static bool poll_tail(struct venus_ring *ring, uint64_t since)
             break;
         case VENUS_RHYTHM_YIELD:
             sched_yield();
+            venus_rhythm_yielded(&ring->rhythm, os_now_ns() - now);
             break;
         case VENUS_RHYTHM_NAP:
             os_sleep_ns(nap_ns);
@@ -342,7 +343,7 @@ bool venus_ring_create(struct venus_context *context, uint64_t ring_id,
     ring->buffer_size = (uint32_t)info->bufferSize;
     ring->extra = base + info->extraOffset;
     ring->extra_size = info->extraSize;
-    venus_rhythm_init(&ring->rhythm, info->idleTimeout, os_now_ns());
+    venus_rhythm_init(&ring->rhythm, info->idleTimeout, os_turns_are_short(), os_now_ns());
     // A guest may be nicer than others, not less nice.
     ring->priority = priority && priority->priority > 0 ? priority->priority : 0;
     ring->copy = copy;
@@ -542,9 +543,7 @@ bool venus_ring_wait_seqno(struct venus_context *context, uint64_t ring_id, uint
         return false;
     }
     uint32_t target = (uint32_t)seqno;
-    if (reached(ring, target))
-        return true;
-    if (look_for(ring, &ring->seqno_patience, 1, reached, target))
+    if (reached(ring, target) || look_for(ring, &ring->seqno_patience, 1, reached, target))
         return true;
     atomic_store(&ring->awaited, target);
     atomic_store(&ring->watched, true);

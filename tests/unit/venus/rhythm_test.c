@@ -48,7 +48,7 @@ static struct venus_rhythm start(uint64_t timeout)
 {
     struct venus_rhythm rhythm;
     now = 5 * (uint64_t)MS;
-    venus_rhythm_init(&rhythm, timeout, now);
+    venus_rhythm_init(&rhythm, timeout, false, now);
     return rhythm;
 }
 
@@ -149,6 +149,41 @@ static void a_timeout_without_an_end_is_kept(void **state)
     assert_in_range(outcome.naps, 1, 2500);
 }
 
+// Each yield of a crowded processor takes long; those of an idle one are over at once.
+static enum venus_rhythm_step step_after_yield(struct venus_rhythm *rhythm, uint64_t took)
+{
+    uint64_t nap;
+    enum venus_rhythm_step step = venus_rhythm_step(rhythm, 3 * US, now + 3 * US, &nap);
+    if (step == VENUS_RHYTHM_YIELD)
+        venus_rhythm_yielded(rhythm, took);
+    uint64_t waited = 3 * US + took;
+    if (step == VENUS_RHYTHM_YIELD && waited < 20 * US)
+        assert_int_equal(venus_rhythm_step(rhythm, waited, now + waited, &nap), VENUS_RHYTHM_YIELD);
+    now += MS;
+    return step;
+}
+
+static void with_short_turns_a_crowded_processor_is_napped_on(void **state)
+{
+    struct venus_rhythm rhythm = start(MS);
+    rhythm.short_turns = true;
+    unsigned yields = 0;
+    for (unsigned i = 0; i < 200; i++)
+        yields += step_after_yield(&rhythm, 50 * US) == VENUS_RHYTHM_YIELD;
+    assert_in_range(yields, 4, 12);
+    yields = 0;
+    for (unsigned i = 0; i < 200; i++) // it is tried again now and then
+        yields += step_after_yield(&rhythm, US) == VENUS_RHYTHM_YIELD;
+    assert_in_range(yields, 100, 200);
+}
+
+static void without_short_turns_yields_go_on(void **state)
+{
+    struct venus_rhythm rhythm = start(MS);
+    for (unsigned i = 0; i < 200; i++)
+        assert_int_equal(step_after_yield(&rhythm, 50 * US), VENUS_RHYTHM_YIELD);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -160,6 +195,8 @@ int main(void)
         cmocka_unit_test(a_guest_that_comes_back_late_is_waited_for_the_next_times),
         cmocka_unit_test(a_ring_that_was_told_stays_awake_for_the_timeout),
         cmocka_unit_test(a_timeout_without_an_end_is_kept),
+        cmocka_unit_test(with_short_turns_a_crowded_processor_is_napped_on),
+        cmocka_unit_test(without_short_turns_yields_go_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
