@@ -18,7 +18,7 @@ import rfb  # noqa: E402
 
 PATIENCE = 300
 LOADERS = {"x86_64": "BOOTX64.EFI", "aarch64": "BOOTAA64.EFI"}
-DOWN, ENTER = 0xFF54, 0xFF0D
+DOWN, ENTER, F2 = 0xFF54, 0xFF0D, 0xFFBF
 
 # The first entry is not the one that is wanted; nothing is chosen by waiting.
 MENU = """set timeout=-1
@@ -59,6 +59,12 @@ def shown(client):
     return sum(client.width * client.height - client.frame[i::4].count(0) for i in range(3))
 
 
+def is_setup(client):
+    """Most of the screen's middle has the grey of firmware's setup menu."""
+    row = client.frame[client.height // 2 * client.width * 4 :][: client.width * 4]
+    return row.count(bytes([0x98, 0x98, 0x98])) * 2 > client.width
+
+
 def see(client, condition, what):
     trials.expect(client.until(condition, PATIENCE), "not to be seen: " + what)
 
@@ -74,6 +80,7 @@ class FromPowerOn:
         super().__init__(*args, options=options, **more)
         self.machine = os.path.basename(vm.qemu(self.kernel)).removeprefix("qemu-system-")
         self.boots_seen, self.pictures = [], pictures
+        self.by_setup = False  # firmware's menu is gone through first
 
     def keep(self, client, name, seconds):
         """The picture some seconds later, for it may be being drawn."""
@@ -99,7 +106,8 @@ class FromPowerOn:
             at = argv.index(name)
             del argv[at : at + 2]
         disk = {"driver": "vvfat", "node-name": "esp", "dir": self.make_disk(), "read-only": True, "fat-type": 16}
-        return argv + ["-blockdev", json.dumps(disk), "-device", "virtio-blk-pci,drive=esp,bootindex=0,addr=0x18"]
+        argv += ["-blockdev", json.dumps(disk), "-device", "virtio-blk-pci,drive=esp,bootindex=0,addr=0x18"]
+        return argv + ["-boot", "menu=on,splash-time=2000"]  # so long firmware waits for a hot key
 
     def connect(self):
         deadline = time.monotonic() + PATIENCE
@@ -122,6 +130,8 @@ class FromPowerOn:
             see(client, lambda: shown(client), "a picture of firmware")
             first = time.monotonic() - began
             self.keep(client, "1-firmware", 0.3)
+            if self.by_setup:
+                self.go_through_setup(client)
             see(client, lambda: menu_bar(client) is not None, "GRUB's menu")
             menu, bar = time.monotonic() - began, menu_bar(client)
             client.type(DOWN)
@@ -132,6 +142,23 @@ class FromPowerOn:
             return first, menu
         finally:
             client.close()
+
+
+    def go_through_setup(self, client):
+        """F2 opens it, the arrow moves in it, and its entry Continue leaves it."""
+        deadline = time.monotonic() + PATIENCE
+        while not is_setup(client):
+            trials.expect(time.monotonic() < deadline, "not to be seen: the setup menu")
+            client.type(F2)
+            client.until(lambda: is_setup(client), 0.5)
+        for _ in range(4):
+            before = bytes(client.frame)
+            client.type(DOWN)
+            see(client, lambda: bytes(client.frame) != before, "another entry of the setup menu")
+            client.until(lambda: False, 0.5)  # it is being drawn
+        self.keep(client, "setup", 0)
+        client.type(ENTER)
+        see(client, lambda: not is_setup(client), "the end of the setup menu")
 
 
 class Machine(FromPowerOn, vm.Vm):
@@ -157,6 +184,15 @@ def console(_native, machine):
         client.close()
 
 
+def setup(_native, machine):
+    """The firmware's setup menu is there for who presses F2 at its logo."""
+    machine.by_setup = True
+    try:
+        machine.reset()
+    finally:
+        machine.by_setup = False
+
+
 def a_display(_native, machine):
     """The class that the guest sees is that of a display."""
     got = machine.run("for d in /sys/bus/pci/devices/*; do cat $d/vendor $d/device $d/class | tr '\\n' ' '; done")
@@ -164,4 +200,4 @@ def a_display(_native, machine):
     return "class 0380"
 
 
-CASES = {"chosen": chosen, "console": console, "display": a_display, "vulkaninfo": trials.vulkaninfo}
+CASES = {"chosen": chosen, "console": console, "display": a_display, "vulkaninfo": trials.vulkaninfo, "setup": setup}
