@@ -1,5 +1,6 @@
-// A game pad for a program that uses SDL, where there is no device of one: LD_PRELOAD puts it into hesper-window. It is
-// plugged in once the program looks for pads, and does what the lines of the pipe $TEST_PAD say:
+// A game pad for a program that uses SDL, where there is no device of one: LD_PRELOAD puts it into
+// hesper-window. It is plugged in once the program looks for pads, and does what the lines of the
+// pipe $TEST_PAD say:
 //
 //   button NUMBER VALUE        axis NUMBER VALUE
 #include <SDL.h>
@@ -21,8 +22,8 @@ static void *play(void *data)
     int number, value;
     while (!SDL(SDL_WasInit)(SDL_INIT_GAMECONTROLLER))
         usleep(NAP_US);
-    int index = SDL(SDL_JoystickAttachVirtual)(SDL_JOYSTICK_TYPE_GAMECONTROLLER,
-                                               SDL_CONTROLLER_AXIS_MAX, SDL_CONTROLLER_BUTTON_MAX, 0);
+    int index = SDL(SDL_JoystickAttachVirtual)(
+        SDL_JOYSTICK_TYPE_GAMECONTROLLER, SDL_CONTROLLER_AXIS_MAX, SDL_CONTROLLER_BUTTON_MAX, 0);
     SDL_Joystick *pad = index < 0 ? NULL : SDL(SDL_JoystickOpen)(index);
     FILE *pipe = pad ? fopen(data, "r") : NULL;
     if (!pipe)

@@ -71,27 +71,14 @@ static PFN_vkVoidFunction more(const char *name)
 {
     static const char *const makers[] = {"vkCreateCommandPool", "vkCreateQueryPool",
                                          "vkCreateRenderPass", "vkCreateSemaphore"};
-    static const char *const counted[] = {"vkBeginCommandBuffer",
-                                          "vkCmdBindPipeline",
-                                          "vkCmdDraw",
-                                          "vkCmdDispatch",
-                                          "vkCmdNextSubpass",
-                                          "vkCmdBeginRenderPass",
-                                          "vkCmdEndRenderPass",
-                                          "vkCmdSetViewport",
-                                          "vkCmdPushConstants",
-                                          "vkCmdResetQueryPool",
-                                          "vkCmdBeginQuery",
-                                          "vkCmdCopyBuffer",
-                                          "vkCmdCopyBufferToImage",
-                                          "vkCmdCopyImage",
-                                          "vkCmdEndQuery",
-                                          "vkCmdExecuteCommands",
-                                          "vkCmdPushDescriptorSet",
-                                          "vkCreateComputePipelines",
-                                          "vkUpdateDescriptorSets",
-                                          "vkSignalSemaphore",
-                                          "vkGetSemaphoreCounterValue"};
+    static const char *const counted[] = {
+        "vkBeginCommandBuffer",   "vkCmdBindPipeline",      "vkCmdDraw",
+        "vkCmdDispatch",          "vkCmdNextSubpass",       "vkCmdBeginRenderPass",
+        "vkCmdEndRenderPass",     "vkCmdSetViewport",       "vkCmdPushConstants",
+        "vkCmdResetQueryPool",    "vkCmdBeginQuery",        "vkCmdCopyBuffer",
+        "vkCmdCopyBufferToImage", "vkCmdCopyImage",         "vkCmdEndQuery",
+        "vkCmdExecuteCommands",   "vkCmdPushDescriptorSet", "vkCreateComputePipelines",
+        "vkUpdateDescriptorSets", "vkSignalSemaphore",      "vkGetSemaphoreCounterValue"};
     for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++) {
         if (!strcmp(name, makers[i]))
             return (PFN_vkVoidFunction)make;
