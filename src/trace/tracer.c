@@ -17,7 +17,7 @@
 #include "trace/stats.h"
 #include "wire/guest.h"
 
-// Memory that one command may take, as in a worker.
+// Memory for the structures of one command, of which LINK_TRACE_MAX_BYTES arrive.
 #define COMMAND_MEMORY (256u << 20)
 
 enum { MAX_STREAMS = 4096, MAX_WORKERS = 1024, BATCH = 256 };

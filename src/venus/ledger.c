@@ -1,5 +1,6 @@
 #include "venus/ledger.h"
 
+#include <string.h>
 #include <unistd.h>
 
 #include "link/context_messages.h"
@@ -124,6 +125,8 @@ uint64_t venus_ledger_ceiling(const struct venus_ledger *ledger, enum link_memor
 
 void venus_ledger_set_engine(struct venus_ledger *ledger, const char *name)
 {
-    for (size_t i = 0; ledger->page && name && i < LINK_ENGINE_SIZE - 1 && name[i]; i++)
-        atomic_store_explicit(&ledger->page->engine[i], name[i], memory_order_relaxed);
+    size_t length = name ? strnlen(name, LINK_ENGINE_SIZE - 1) : 0;
+    for (size_t i = 0; ledger->page && i < LINK_ENGINE_SIZE; i++)
+        atomic_store_explicit(&ledger->page->engine[i], i < length ? name[i] : 0,
+                              memory_order_relaxed);
 }

@@ -192,6 +192,9 @@ static void what_a_program_draws_by_is_cut_off(void **state)
     venus_ledger_set_engine(&ledger, name);
     for (size_t i = 0; i < LINK_ENGINE_SIZE; i++)
         assert_int_equal(page->engine[i], i < LINK_ENGINE_SIZE - 1 ? 'z' : 0);
+    // Nothing of it is left when the program's next instance has a shorter one.
+    venus_ledger_set_engine(&ledger, "kit");
+    assert_memory_equal(page->engine, "kit\0\0", 5);
 }
 
 static void without_a_ledger_everything_is_allowed(void **state)
