@@ -1,6 +1,6 @@
 """A VNC client for tests (RFC 6143), one thread: what it knows is what the tests look at.
 
-Encodings: raw, copy, ZRLE, hextile (of the library's, enough), cursor with alpha mask, desktop size, extended desktop
+Encodings: raw, copy, zlib, ZRLE, hextile (of the library's, enough), cursor with alpha mask, desktop size, extended desktop
 size, QEMU's keys and mouse. Security: none, VNC's password, VeNCrypt (X509) with either.
 """
 
@@ -11,9 +11,10 @@ import struct
 import time
 import zlib
 
-RAW, COPY, HEXTILE, ZRLE = 0, 1, 5, 16
+RAW, COPY, HEXTILE, ZLIB, ZRLE = 0, 1, 5, 6, 16
 CURSOR, DESKTOP_SIZE, EXTENDED_DESKTOP_SIZE, QEMU_KEYS = -239, -223, -308, -258
 QEMU_MOUSE = -257
+SET_SCALE, SET_SCALE_PALMVNC = 8, 15
 EXTENDED_CLIPBOARD = 0xC0A1E5CE - (1 << 32)
 CLIP_TEXT, CLIP_CAPS, CLIP_REQUEST, CLIP_NOTIFY, CLIP_PROVIDE = 1, 1 << 24, 1 << 25, 1 << 27, 1 << 28
 
@@ -146,6 +147,9 @@ class Client:
     def set_size(self, width, height):
         self.write(struct.pack(">BxHHBxIHHHHI", 251, width, height, 1, 0, 0, 0, width, height, 0))
 
+    def scale(self, divisor, kind=SET_SCALE):
+        self.write(bytes([kind, divisor, 0, 0]))
+
     def request(self, incremental=True):
         self.write(struct.pack(">BBHHHH", 3, incremental, 0, 0, self.width, self.height))
 
@@ -268,6 +272,8 @@ class Client:
             self.put(x, y, width, height, b"".join(rows))
         elif encoding == HEXTILE:
             self.hextile(x, y, width, height)
+        elif encoding == ZLIB:
+            self.put(x, y, width, height, self.inflate.decompress(self.read(struct.unpack(">I", self.read(4))[0])))
         elif encoding == ZRLE:
             self.zrle(x, y, width, height)
         elif encoding == CURSOR:
@@ -309,6 +315,8 @@ class Client:
             self.read(struct.unpack(">x2xH", self.read(5))[0] * 6)
         elif kind == 3:
             self.take_text(struct.unpack(">3xi", self.read(7))[0])
+        elif kind in (4, 15):  # the size of a scaled picture, also as PalmVNC wants it
+            self.read(5 if kind == 4 else 11)
         elif kind != 2:
             raise AssertionError(f"message {kind}")
         return True

@@ -19,6 +19,7 @@
 #include "display/vnc/message.h"
 #include "display/vnc/mouse.h"
 #include "display/vnc/options.h"
+#include "display/vnc/scale.h"
 #include "display/vnc/secure.h"
 #include "display/vnc/web.h"
 #include "os/clock.h"
@@ -482,6 +483,8 @@ static void take_client(struct session *session)
     rfbClientPtr client = session->client;
     for (int i = 0; i < EVENTS && has_more(client); i++) {
         rfbProcessClientMessage(client);
+        if (client->sock != RFB_INVALID_SOCKET)
+            vnc_scale_undo(client);
         // The library answers its next message with the size of the picture.
         if (!session->joined && client->sock != RFB_INVALID_SOCKET &&
             (client->state == RFB_INITIALISATION || client->state == RFB_NORMAL) && !join(session))
