@@ -94,15 +94,34 @@ bool venus_feedback_tell(struct venus_device *device)
 
 // ---- handlers -------------------------------------------------------------
 
-// Mesa binds the buffer of its words by a call of its own.
+static void has_pages(void *data, struct venus_object *object)
+{
+    *(bool *)data = ((struct venus_memory *)object)->pages;
+}
+
+struct binding {
+    uint64_t memory, offset;
+};
+
+static void bind(void *data, struct venus_object *object)
+{
+    const struct binding *binding = data;
+    struct venus_buffer *buffer = (struct venus_buffer *)object;
+    atomic_store_explicit(&buffer->offset, binding->offset, memory_order_relaxed);
+    atomic_store_explicit(&buffer->memory, binding->memory, memory_order_relaxed);
+}
+
+// Mesa binds the buffer of its words by a call of its own. Another ring may destroy both meanwhile,
+// and others take their places: what is in the table stays what it is under the table's lock.
 static void remember(struct venus_call *call, VkDeviceSize offset)
 {
-    struct venus_buffer *buffer = (struct venus_buffer *)call->objects[1];
-    const struct venus_memory *memory = (struct venus_memory *)call->objects[2];
-    if (!memory->pages)
-        return;
-    buffer->memory = memory->base.id;
-    buffer->offset = offset;
+    struct venus_object_table *table = &call->context->objects;
+    struct binding binding = {.memory = atomic_load(&call->objects[2]->id), .offset = offset};
+    bool mappable = false;
+    venus_object_visit(table, WIRE_HANDLE_DEVICE_MEMORY, binding.memory, has_pages, &mappable);
+    if (mappable)
+        venus_object_visit(table, WIRE_HANDLE_BUFFER, atomic_load(&call->objects[1]->id), bind,
+                           &binding);
 }
 
 static bool bind_buffer(struct venus_call *call, void *data)
@@ -130,10 +149,12 @@ static bool fill_buffer(struct venus_call *call, void *data)
     const struct wire_args_vkCmdFillBuffer *args = data;
     if (args->size == 4 && args->data == VK_SUCCESS && call->object_count == 2) {
         const struct venus_buffer *buffer = (struct venus_buffer *)call->objects[1];
-        if (buffer->memory && !((buffer->offset | args->dstOffset) & 3)) {
+        uint64_t memory = atomic_load_explicit(&buffer->memory, memory_order_relaxed);
+        uint64_t offset = atomic_load_explicit(&buffer->offset, memory_order_relaxed);
+        if (memory && !((offset | args->dstOffset) & 3)) {
             if (!venus_device_enter(call, &call->device->base, WIRE_HANDLE_DEVICE))
                 return false;
-            note(call->device->feedback, buffer->memory, buffer->offset + args->dstOffset);
+            note(call->device->feedback, memory, offset + args->dstOffset);
             venus_device_leave(call->device);
         }
     }

@@ -18,7 +18,7 @@ struct venus_buffer {
     bool external; // as above
     uint64_t size;
     // Where it lies in memory that the guest can map; private to feedback.c. memory: id, or 0.
-    uint64_t memory, offset;
+    _Atomic(uint64_t) memory, offset;
 };
 
 // Bytes of host memory, from its pointer on, that a copy of this region touches. `subresource` gets

@@ -102,23 +102,23 @@ static VkResult wait_idle(struct venus_context *context, struct venus_queue *que
 {
     struct venus_device *device = queue->base.device;
     struct venus_device_driver *vk = &device->vk;
-    const VkFenceCreateInfo info = {.sType = VK_STRUCTURE_TYPE_FENCE_CREATE_INFO};
     VkFence fence;
-    VkResult result = vk->CreateFence(venus_device_handle(device), &info, NULL, &fence);
+    VkResult result = venus_waiter_lend(queue->waiter, &fence);
     if (result != VK_SUCCESS)
         return result;
     result = venus_queue_submit_empty(queue, VK_NULL_HANDLE, VK_NULL_HANDLE, fence);
-    while (result == VK_SUCCESS &&
-           (result = vk->WaitForFences(venus_device_handle(device), 1, &fence, VK_TRUE,
-                                       VENUS_WAIT_SLICE_NS)) == VK_TIMEOUT) {
-        // In both cases the fence is in use: it goes with the process.
-        if (venus_context_stopping(context))
-            return VK_TIMEOUT;
-        if (venus_device_lost(device))
-            return VK_ERROR_DEVICE_LOST;
-        result = VK_SUCCESS;
+    bool submitted = result == VK_SUCCESS;
+    bool waits = submitted;
+    while (waits) {
+        result =
+            vk->WaitForFences(venus_device_handle(device), 1, &fence, VK_TRUE, VENUS_WAIT_SLICE_NS);
+        waits = result == VK_TIMEOUT && !venus_context_stopping(context);
+        if (waits && venus_device_lost(device)) {
+            result = VK_ERROR_DEVICE_LOST;
+            waits = false;
+        }
     }
-    vk->DestroyFence(venus_device_handle(device), fence, NULL);
+    venus_waiter_take_back(queue->waiter, fence, submitted);
     return venus_device_result(device, "vkWaitForFences", result);
 }
 

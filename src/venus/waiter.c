@@ -18,7 +18,8 @@
 // before 26.2 looks at memory that the GPU writes.
 #define UNASKED 64
 
-// A host fence. Belongs to: the submission under way, `last`, and each request that waits for it.
+// A host fence. Belongs to: the submission under way, `last`, each request that waits for it, and
+// whoever it is lent to.
 struct host_fence {
     struct host_fence *next;
     VkFence handle;
@@ -43,6 +44,7 @@ struct venus_queue_waiter {
     struct host_fence **idle_tail;
     struct host_fence *submitting; // between begin and submitted
     struct host_fence *last;       // went with the newest submission of all
+    struct host_fence *lent;
     bool unfenced;      // the newest submission has another fence, or none: `last` says nothing
     unsigned since;     // submissions since one that was asked about
     unsigned lately[2]; // how many there were before the last requests
@@ -126,8 +128,8 @@ static bool comes_soon(struct venus_queue_waiter *waiter, struct patience *patie
     return done;
 }
 
-// Takes a fence that is not signalled: used before, or new. NULL: the driver has none to give.
-static struct host_fence *fence_get(struct venus_queue_waiter *waiter)
+// Takes a fence that is not signalled: used before, or new. Errors: the driver has none to give.
+static VkResult fence_get(struct venus_queue_waiter *waiter, struct host_fence **out)
 {
     struct venus_device *device = waiter->queue->base.device;
     struct host_fence *fence = waiter->idle;
@@ -136,12 +138,23 @@ static struct host_fence *fence_get(struct venus_queue_waiter *waiter)
         waiter->idle = fence->next;
         if (!waiter->idle)
             waiter->idle_tail = &waiter->idle;
-    } else if (fence_create(device, &fence) != VK_SUCCESS) {
-        return NULL;
+    } else {
+        VkResult result = fence_create(device, &fence);
+        if (result != VK_SUCCESS)
+            return result;
     }
     fence->references = 1;
     atomic_store(&fence->done, false);
-    return fence;
+    *out = fence;
+    return VK_SUCCESS;
+}
+
+// Never submitted, so it would stay unsignalled for ever: say that it is done. Resetting it again
+// does no harm.
+static void fence_unused(struct venus_queue_waiter *waiter, struct host_fence *fence)
+{
+    atomic_store(&fence->done, true);
+    fence_unref(waiter, fence);
 }
 
 // Is this one likely to be asked about? A fence costs a GPU some microseconds, and a submission of
@@ -156,8 +169,10 @@ static bool is_expected(struct venus_queue_waiter *waiter)
 
 VkFence venus_waiter_begin(struct venus_queue_waiter *waiter)
 {
-    waiter->submitting = is_expected(waiter) ? fence_get(waiter) : NULL;
-    return waiter->submitting ? waiter->submitting->handle : VK_NULL_HANDLE;
+    waiter->submitting = NULL;
+    return is_expected(waiter) && fence_get(waiter, &waiter->submitting) == VK_SUCCESS
+               ? waiter->submitting->handle
+               : VK_NULL_HANDLE;
 }
 
 void venus_waiter_submitted(struct venus_queue_waiter *waiter, bool success)
@@ -169,11 +184,37 @@ void venus_waiter_submitted(struct venus_queue_waiter *waiter, bool success)
         waiter->last = fence;
         waiter->unfenced = !fence;
     } else if (fence) {
-        // Never submitted, so it would stay unsignalled for ever: say that it is done. Resetting it
-        // again does no harm.
-        atomic_store(&fence->done, true);
-        fence_unref(waiter, fence);
+        fence_unused(waiter, fence);
     }
+}
+
+VkResult venus_waiter_lend(struct venus_queue_waiter *waiter, VkFence *handle)
+{
+    struct host_fence *fence;
+    pthread_mutex_lock(&waiter->queue->lock);
+    VkResult result = fence_get(waiter, &fence);
+    if (result == VK_SUCCESS) {
+        fence->next = waiter->lent;
+        waiter->lent = fence;
+        *handle = fence->handle;
+    }
+    pthread_mutex_unlock(&waiter->queue->lock);
+    return result;
+}
+
+void venus_waiter_take_back(struct venus_queue_waiter *waiter, VkFence handle, bool submitted)
+{
+    pthread_mutex_lock(&waiter->queue->lock);
+    struct host_fence **link = &waiter->lent;
+    while ((*link)->handle != handle)
+        link = &(*link)->next;
+    struct host_fence *fence = *link;
+    *link = fence->next;
+    if (submitted)
+        fence_unref(waiter, fence);
+    else
+        fence_unused(waiter, fence);
+    pthread_mutex_unlock(&waiter->queue->lock);
 }
 
 void venus_waiter_forget_last(struct venus_queue_waiter *waiter)
@@ -244,8 +285,11 @@ void venus_waiter_add(struct venus_queue_waiter *waiter, uint64_t fence_id)
         waiter->lately[1] = waiter->since;
         waiter->since = 0;
     }
-    if (waiter->unfenced && !venus_device_lost(queue->base.device))
-        request.unfenced = submit_fence(waiter, fence_get(waiter)) != VK_SUCCESS;
+    if (waiter->unfenced && !venus_device_lost(queue->base.device)) {
+        struct host_fence *fence = NULL;
+        fence_get(waiter, &fence);
+        request.unfenced = submit_fence(waiter, fence) != VK_SUCCESS;
+    }
     if (!request.unfenced)
         request.fence = waiter->last;
     if (request.fence)

@@ -25,6 +25,13 @@ void venus_waiter_submitted(struct venus_queue_waiter *waiter, bool success);
 // Thread: any, under the queue lock.
 void venus_waiter_forget_last(struct venus_queue_waiter *waiter);
 
+// A fence for a submission that its caller waits for, and its end. It may still be pending then:
+// the waiter keeps it until it is signalled or the queue ends. `submitted`: it went to the driver.
+// Errors: what the driver says when it has none to give.
+// Thread: any; both take the queue lock.
+VkResult venus_waiter_lend(struct venus_queue_waiter *waiter, VkFence *fence);
+void venus_waiter_take_back(struct venus_queue_waiter *waiter, VkFence fence, bool submitted);
+
 // Retires `fence_id` when everything submitted to the queue so far is done.
 // Thread: the context's; takes the queue lock.
 void venus_waiter_add(struct venus_queue_waiter *waiter, uint64_t fence_id);

@@ -16,7 +16,10 @@
 #include "os/clock.h"
 #include "os/os.h"
 #include "os/socket.h"
+#include "venus/image.h"
 #include "venus/loss.h"
+#include "venus/memory.h"
+#include "venus/pages.h"
 #include "venus/queue.h"
 
 enum { DEVICE = 3, QUEUE = 4, RING_IDX = 5, MAX_FENCES = 64 };
@@ -25,7 +28,7 @@ enum { DEVICE = 3, QUEUE = 4, RING_IDX = 5, MAX_FENCES = 64 };
 static struct {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    unsigned fences, fences_left;
+    unsigned fences, fences_left, fences_gone;
     bool pending[MAX_FENCES + 1];
     bool done;        // all that was submitted
     VkResult answer;  // of submissions
@@ -52,6 +55,14 @@ static VKAPI_ATTR VkResult VKAPI_CALL create_fence(VkDevice d, const VkFenceCrea
     }
     pthread_mutex_unlock(&host.lock);
     return ok ? VK_SUCCESS : VK_ERROR_OUT_OF_HOST_MEMORY;
+}
+
+static VKAPI_ATTR void VKAPI_CALL destroy_fence(VkDevice d, VkFence fence,
+                                                const VkAllocationCallbacks *a)
+{
+    pthread_mutex_lock(&host.lock);
+    host.fences_gone++;
+    pthread_mutex_unlock(&host.lock);
 }
 
 static VKAPI_ATTR VkResult VKAPI_CALL get_fence_status(VkDevice d, VkFence fence)
@@ -131,6 +142,24 @@ static VKAPI_ATTR void VKAPI_CALL destroy_device(VkDevice d, const VkAllocationC
     pthread_mutex_unlock(&host.lock);
 }
 
+// A buffer and memory as a command has found them, and what comes in their place while the driver
+// binds them.
+static struct venus_object *bound[3];
+static struct venus_memory *newcomer;
+
+static VKAPI_ATTR VkResult VKAPI_CALL bind_buffer(VkDevice d, VkBuffer buffer,
+                                                  VkDeviceMemory memory, VkDeviceSize offset)
+{
+    static const struct venus_class class = {.size = sizeof(struct venus_memory)};
+    struct venus_object_table *table = &f.context.objects;
+    assert_ptr_equal(venus_object_remove(table, WIRE_HANDLE_BUFFER, 70), bound[1]);
+    venus_object_free(table, bound[1]);
+    newcomer = venus_object_alloc(table, &class, WIRE_HANDLE_DEVICE_MEMORY);
+    assert_ptr_equal(newcomer, bound[1]);
+    assert_true(venus_object_insert(table, &newcomer->base, 72));
+    return VK_SUCCESS;
+}
+
 static PFN_vkVoidFunction more(const char *name)
 {
     static const struct {
@@ -139,6 +168,7 @@ static PFN_vkVoidFunction more(const char *name)
     } table[] = {
 #define ENTRY(name, function) {#name, (PFN_vkVoidFunction)function}
         ENTRY(vkCreateFence, create_fence),
+        ENTRY(vkDestroyFence, destroy_fence),
         ENTRY(vkGetFenceStatus, get_fence_status),
         ENTRY(vkWaitForFences, wait_for_fences),
         ENTRY(vkResetFences, reset_fences),
@@ -146,6 +176,7 @@ static PFN_vkVoidFunction more(const char *name)
         ENTRY(vkQueueSubmit2, submit2),
         ENTRY(vkQueueBindSparse, bind_sparse),
         ENTRY(vkDestroyDevice, destroy_device),
+        ENTRY(vkBindBufferMemory, bind_buffer),
 #undef ENTRY
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
@@ -176,7 +207,7 @@ static VkResult start(unsigned fences)
 {
     int fds[2];
     pthread_mutex_lock(&host.lock);
-    host.fences = host.submissions = host.fenced = 0;
+    host.fences = host.fences_gone = host.submissions = host.fenced = 0;
     host.fences_left = fences;
     host.done = false;
     host.answer = host.refused = VK_SUCCESS;
@@ -229,6 +260,14 @@ static VkResult by_bind_sparse(void)
     assert_true(fake_call(&f, WIRE_vkQueueBindSparse, &args,
                           (struct venus_object *[]){&queue->base}, 1, NULL));
     return args.ret;
+}
+
+static unsigned look(const unsigned *number)
+{
+    pthread_mutex_lock(&host.lock);
+    unsigned value = *number;
+    pthread_mutex_unlock(&host.lock);
+    return value;
 }
 
 static VkResult (*const paths[])(void) = {by_submit, by_submit2, by_bind_sparse};
@@ -417,6 +456,33 @@ static void a_lost_device_is_noticed_while_waiting(void **state)
     finish();
 }
 
+static void *wait_until_idle(void *data)
+{
+    struct wire_args_vkDeviceWaitIdle idle = {0};
+    struct venus_object *device = &queue->base.device->base;
+    assert_true(fake_call(&f, WIRE_vkDeviceWaitIdle, &idle, &device, 1, NULL));
+    *(VkResult *)data = idle.ret;
+    return NULL;
+}
+
+// The driver may still use it when the wait is given up.
+static void the_fence_of_a_wait_that_was_given_up_goes_with_its_device(void **state)
+{
+    pthread_t waiter;
+    VkResult result;
+    assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+    unsigned before = look(&host.fences_gone);
+    assert_int_equal(pthread_create(&waiter, NULL, wait_until_idle, &result), 0);
+    while (!look(&host.submissions))
+        os_sleep_ns(1000000);
+    venus_device_lose(queue->base.device, "another ring's vkQueueSubmit", VK_ERROR_DEVICE_LOST);
+    pthread_join(waiter, NULL);
+    assert_int_equal(result, VK_ERROR_DEVICE_LOST);
+    assert_int_equal(look(&host.fences_gone), before);
+    finish();
+    assert_int_equal(look(&host.fences_gone), look(&host.fences));
+}
+
 // A driver that says it once, and calls everything done from then on.
 static void a_loss_that_only_a_wait_tells_is_one(void **state)
 {
@@ -465,14 +531,6 @@ static void set_holds(bool holds)
     host.holds = holds;
     pthread_cond_broadcast(&host.changed);
     pthread_mutex_unlock(&host.lock);
-}
-
-static unsigned look(const unsigned *number)
-{
-    pthread_mutex_lock(&host.lock);
-    unsigned value = *number;
-    pthread_mutex_unlock(&host.lock);
-    return value;
 }
 
 static void a_device_stays_for_the_submission_under_way(void **state)
@@ -549,6 +607,32 @@ static void what_is_made_too_late_is_not_there(void **state)
     finish();
 }
 
+static void what_took_the_place_of_a_bound_buffer_is_left_alone(void **state)
+{
+    static const struct venus_class of_buffer = {.size = sizeof(struct venus_buffer)},
+                                    of_memory = {.size = sizeof(struct venus_memory)};
+    static struct venus_pages pages = {.size = 4096};
+    static const struct venus_memory untouched;
+    const size_t head = sizeof(struct venus_object);
+    assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+    struct venus_object_table *table = &f.context.objects;
+    struct venus_memory *memory = venus_object_alloc(table, &of_memory, WIRE_HANDLE_DEVICE_MEMORY);
+    memory->pages = &pages;
+    bound[0] = &queue->base.device->base;
+    bound[1] = venus_object_alloc(table, &of_buffer, WIRE_HANDLE_BUFFER);
+    bound[2] = &memory->base;
+    assert_true(venus_object_insert(table, bound[1], 70));
+    assert_true(venus_object_insert(table, bound[2], 71));
+    struct wire_args_vkBindBufferMemory args = {.memoryOffset = 256};
+    assert_true(fake_call(&f, WIRE_vkBindBufferMemory, &args, bound, 3, NULL));
+    assert_int_equal(args.ret, VK_SUCCESS);
+    assert_memory_equal((char *)newcomer + head, (const char *)&untouched + head,
+                        sizeof(untouched) - head);
+    for (uint64_t id = 71; id <= 72; id++)
+        venus_object_free(table, venus_object_remove(table, WIRE_HANDLE_DEVICE_MEMORY, id));
+    finish();
+}
+
 int main(int argc, char **argv)
 {
     const struct os_options options = {.portable = argc > 1};
@@ -564,11 +648,13 @@ int main(int argc, char **argv)
         cmocka_unit_test(the_time_of_a_wait_is_counted_however_short),
         cmocka_unit_test(every_way_to_submit_may_lose_the_device),
         cmocka_unit_test(a_lost_device_is_noticed_while_waiting),
+        cmocka_unit_test(the_fence_of_a_wait_that_was_given_up_goes_with_its_device),
         cmocka_unit_test(a_loss_that_only_a_wait_tells_is_one),
         cmocka_unit_test(where_nobody_can_be_told_the_context_is_lost),
         cmocka_unit_test(a_device_stays_for_the_submission_under_way),
         cmocka_unit_test(who_comes_too_late_is_refused),
         cmocka_unit_test(what_is_made_too_late_is_not_there),
+        cmocka_unit_test(what_took_the_place_of_a_bound_buffer_is_left_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
