@@ -11,6 +11,8 @@ enum {
     GROUPS = 256,
     MAPPED = 1 << 20,
     SUBMITS = 64,
+    INPUTS = 10,
+    THINKS_NS = 20000,
     THREADS = 4,
     PIPELINES = 25
 };
@@ -215,6 +217,21 @@ static void submit_64(struct bench *b)
     for (int i = 0; i < SUBMITS - 1; i++)
         VK_CHECK(vk.QueueSubmit(b->app.queue, 1, &info, VK_NULL_HANDLE));
     run(b, b->shared);
+}
+
+// What a language model's program does for each token: it writes its inputs one by one, each by a
+// submission that it waits for, and computes between them.
+static void inputs_and_dispatch(struct bench *b)
+{
+    for (int i = 0; i < INPUTS; i++) {
+        struct timespec now, began;
+        clock_gettime(CLOCK_MONOTONIC, &began);
+        do
+            clock_gettime(CLOCK_MONOTONIC, &now);
+        while ((now.tv_sec - began.tv_sec) * 1000000000L + now.tv_nsec - began.tv_nsec < THINKS_NS);
+        run(b, b->small);
+    }
+    run(b, b->mapped_dispatch);
 }
 
 // What a program does that records anew for each frame.
@@ -502,6 +519,7 @@ const struct row rows[] = {
     {"empty_submit", empty_submit, 1, 0},
     {"small_submit", small_submit, 1, 0},
     {"record_submit", record_submit, 1, 0},
+    {"inputs_and_dispatch", inputs_and_dispatch, 1, 0},
     {"submit_64", submit_64, SUBMITS, 0},
     {"timeline_submit", timeline_submit, 1, 0},
     {"timeline_signal", timeline_signal, 1, 0},
