@@ -62,7 +62,6 @@ def socket_floods(model):
             guest.memory(1 << 30)
 
     def deaf(guest, commands):
-        guest.socket.settimeout(2)
         guest.send(kill.message(kill.GET_CAPSET, 4, 0) * 20000)
 
     for flood in syncs, fences, blobs, promises, deaf:
