@@ -137,12 +137,21 @@ class FromPowerOn:
             client.type(DOWN)
             see(client, lambda: (menu_bar(client) or 0) > bar, "the menu's bar further down")
             self.keep(client, "2-menu", 2)
-            client.type(ENTER)
-            see(client, lambda: menu_bar(client) is None, "the end of the menu")
+            self.leave_menu(client)
             return first, menu
         finally:
             client.close()
 
+
+    def leave_menu(self, client):
+        """By Enter, which once in nine starts did nothing after the setup menu; it is not known why, so it is said."""
+        for presses in (1, 2, 3):
+            client.type(ENTER)
+            if client.until(lambda: menu_bar(client) is None, 20):
+                break
+            print(f"GRUB's menu is still there after Enter {presses}", file=sys.stderr)
+            self.keep(client, "still-menu", 0)
+        see(client, lambda: menu_bar(client) is None, "the end of the menu")
 
     def go_through_setup(self, client):
         """F2 opens it, the arrow moves in it, and its entry Continue leaves it."""
