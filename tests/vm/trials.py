@@ -221,7 +221,12 @@ def kills(rounds):
     def run(native, vm):
         for i in range(rounds):
             before = set(vm.workers())
-            vm.run("(./memory >/tmp/load.out 2>&1; echo $? >/tmp/load.status) & sleep 1")
+            vm.run("(./memory >/tmp/load.out 2>&1; echo $? >/tmp/load.status) &")
+            deadline = time.monotonic() + 10
+            while len(vm.workers()) <= len(before):  # a spare one takes it, and there is a new spare one
+                expect(time.monotonic() < deadline, "no worker takes the program")
+                time.sleep(0.02)
+            time.sleep(0.2)
             ours = [pid for pid in vm.workers()[:-1] if pid not in before] or vm.workers()[:1]
             expect(ours, "no worker")
             os.kill(ours[0], signal.SIGKILL)
