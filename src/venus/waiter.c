@@ -150,11 +150,14 @@ static VkResult fence_get(struct venus_queue_waiter *waiter, struct host_fence *
 }
 
 // Never submitted, so it would stay unsignalled for ever: say that it is done. Resetting it again
-// does no harm.
+// does no harm. It is the next to be taken: the oldest may be pending for ever.
 static void fence_unused(struct venus_queue_waiter *waiter, struct host_fence *fence)
 {
     atomic_store(&fence->done, true);
-    fence_unref(waiter, fence);
+    fence->next = waiter->idle;
+    waiter->idle = fence;
+    if (!fence->next)
+        waiter->idle_tail = &fence->next;
 }
 
 // Is this one likely to be asked about? A fence costs a GPU some microseconds, and a submission of
