@@ -16,6 +16,7 @@
 #include <vulkan/vulkan.h>
 
 #include "between.h"
+#include "window.h"
 
 #define HOST VK_EXTERNAL_MEMORY_HANDLE_TYPE_HOST_ALLOCATION_BIT_EXT
 #define DMA_BUF VK_EXTERNAL_MEMORY_HANDLE_TYPE_DMA_BUF_BIT_EXT
@@ -127,34 +128,19 @@ static VKAPI_ATTR VkResult VKAPI_CALL image_format(VkPhysicalDevice gpu,
     return result;
 }
 
-// The window into the device's own memory takes no pages of ours, so it is shown as plain memory of
-// the device.
-static void hide_window(VkPhysicalDeviceMemoryProperties *p)
-{
-    const VkMemoryPropertyFlags mappable = VK_MEMORY_PROPERTY_HOST_VISIBLE_BIT |
-                                           VK_MEMORY_PROPERTY_HOST_COHERENT_BIT |
-                                           VK_MEMORY_PROPERTY_HOST_CACHED_BIT;
-    bool other = false;
-    for (uint32_t i = 0; i < p->memoryTypeCount; i++)
-        other |= (p->memoryTypes[i].propertyFlags & mappable) &&
-                 !(p->memoryTypes[i].propertyFlags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT);
-    for (uint32_t i = 0; other && i < p->memoryTypeCount; i++)
-        if (p->memoryTypes[i].propertyFlags & VK_MEMORY_PROPERTY_DEVICE_LOCAL_BIT)
-            p->memoryTypes[i].propertyFlags &= ~mappable;
-}
-
+// The window into the device's own memory takes no pages of ours.
 static VKAPI_ATTR void VKAPI_CALL memory_properties(VkPhysicalDevice gpu,
                                                     VkPhysicalDeviceMemoryProperties *p)
 {
     real_vkGetPhysicalDeviceMemoryProperties(gpu, p);
-    hide_window(p);
+    window_hide(p);
 }
 
 static VKAPI_ATTR void VKAPI_CALL memory_properties2(VkPhysicalDevice gpu,
                                                      VkPhysicalDeviceMemoryProperties2 *p)
 {
     real_vkGetPhysicalDeviceMemoryProperties2(gpu, p);
-    hide_window(&p->memoryProperties);
+    window_hide(&p->memoryProperties);
 }
 
 // ---- memory ---------------------------------------------------------------

@@ -6,6 +6,7 @@
 //   vkbench -n COUNT [ROW...]            COUNT calls a row, after a line was read from stdin; a
 //   line
 //                                        is written before that, and when they are done
+//   vkbench -e                           the device's extensions, a line each
 //
 // Prints "ROW<TAB>MICROSECONDS<TAB>OPERATIONS<TAB>QUANTILES" a line: the median over slices of the
 // run, how many operations there were in all, and how long the quickest, the 1st, 10th, 25th, 50th,
@@ -129,15 +130,28 @@ static bool wanted(const struct row *row, int argc, char **argv)
     return argc == 0 && !row->slices;
 }
 
+static void print_extensions(VkPhysicalDevice gpu)
+{
+    uint32_t count = 0;
+    VK_CHECK(vk.EnumerateDeviceExtensionProperties(gpu, NULL, &count, NULL));
+    VkExtensionProperties *list = calloc(count + 1, sizeof(*list));
+    VK_CHECK(vk.EnumerateDeviceExtensionProperties(gpu, NULL, &count, list));
+    for (uint32_t i = 0; i < count; i++)
+        puts(list[i].extensionName);
+    free(list);
+}
+
 int main(int argc, char **argv)
 {
     double seconds = 0.3;
     long count = 0;
-    bool told = false;
+    bool told = false, asked = false;
     int first = 1;
     for (; first < argc && argv[first][0] == '-'; first++) {
         if (strcmp(argv[first], "-g") == 0)
             told = true;
+        else if (strcmp(argv[first], "-e") == 0)
+            asked = true;
         else if (strcmp(argv[first], "-t") == 0 && first + 1 < argc)
             seconds = atof(argv[++first]);
         else if (strcmp(argv[first], "-n") == 0 && first + 1 < argc)
@@ -145,8 +159,10 @@ int main(int argc, char **argv)
     }
     struct bench b;
     bench_init(&b);
+    if (asked)
+        print_extensions(b.app.gpu);
     for (const struct row *row = rows; row->name; row++) {
-        if (!wanted(row, argc - first, argv + first))
+        if (asked || !wanted(row, argc - first, argv + first))
             continue;
         if (row->slices) // what others do only once, such as the server's next worker, is over
             row->run(&b);

@@ -145,6 +145,19 @@ class Side:
         pass
 
 
+class Shown(Side):
+    """Natively, with no more than a guest is shown (bench/shown.c); extensions: of the device."""
+
+    name = "shown"
+
+    def __init__(self, tree, extensions):
+        super().__init__(tree)
+        self.shown = {"SHOWN_EXTENSIONS": f",{','.join(extensions)},", **wrapped(tree, "shown", "bench/shown.so")}
+
+    def start(self, argv, env=None, **popen):
+        return super().start(argv, {**self.shown, **(env or {})}, **popen)
+
+
 class Hesper(Side):
     native = False
 
