@@ -4,12 +4,14 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/list.h"
+#include "base/patience.h"
 #include "link/form.h"
 #include "os/socket.h"
 
@@ -32,6 +34,7 @@ struct chunk {
 struct link {
     int fd;
     bool blocking;
+    struct patience patience; // of one that is blocking
 
     // Receiving: one thread.
     uint8_t *buffer;
@@ -158,6 +161,25 @@ static void reset_if_empty(struct link *link)
     }
 }
 
+// Linux wakes whoever sleeps in recvmsg each time that the other end has read something of ours; a
+// poll sleeps on.
+static void await(struct link *link)
+{
+    struct pollfd ready = {.fd = link->fd, .events = POLLIN};
+    unsigned looks = patience_looks(&link->patience);
+    if (looks) {
+        int got = poll(&ready, 1, 0);
+        while (!got && looks--) {
+            sched_yield();
+            got = poll(&ready, 1, 0);
+        }
+        patience_learn(&link->patience, got);
+        if (got)
+            return;
+    }
+    poll(&ready, 1, -1);
+}
+
 static int fill(struct link *link, size_t needed)
 {
     if (link->drained && !link->blocking) {
@@ -167,10 +189,8 @@ static int fill(struct link *link, size_t needed)
     if (!make_room(link, needed))
         return -ENOMEM;
     size_t room = link->capacity - link->end;
-    // Linux wakes whoever sleeps in recvmsg each time that the other end has read something of
-    // ours; a poll sleeps on.
     if (link->blocking)
-        poll(&(struct pollfd){.fd = link->fd, .events = POLLIN}, 1, -1);
+        await(link);
     ssize_t got = os_socket_recv(link->fd, link->buffer + link->end, room, link->fds, FD_QUEUE,
                                  &link->fd_count);
     if (got == 0)
