@@ -129,12 +129,15 @@ static bool comes_soon(struct venus_queue_waiter *waiter, struct patience *patie
 }
 
 // Takes a fence that is not signalled: used before, or new. Errors: the driver has none to give.
+// Where it can't make an old one usable again it is not asked for a new one: they would never end.
 static VkResult fence_get(struct venus_queue_waiter *waiter, struct host_fence **out)
 {
     struct venus_device *device = waiter->queue->base.device;
     struct host_fence *fence = waiter->idle;
-    if (fence && (atomic_load(&fence->done) || fence_status(device, fence) == VK_SUCCESS) &&
-        device->vk.ResetFences(venus_device_handle(device), 1, &fence->handle) == VK_SUCCESS) {
+    if (fence && (atomic_load(&fence->done) || fence_status(device, fence) == VK_SUCCESS)) {
+        VkResult result = device->vk.ResetFences(venus_device_handle(device), 1, &fence->handle);
+        if (result != VK_SUCCESS)
+            return result;
         waiter->idle = fence->next;
         if (!waiter->idle)
             waiter->idle_tail = &waiter->idle;

@@ -33,6 +33,7 @@ static struct {
     bool done;        // all that was submitted
     VkResult answer;  // of submissions
     VkResult refused; // of looking at fences; VK_SUCCESS: none is
+    VkResult kept;    // of resetting them; VK_SUCCESS: they are reset
     bool gives_up;    // the next wait ends with a lost device, and all fences are signalled
     unsigned looks;   // so many more, and all is done; 0: that is not how it ends
     unsigned submissions, fenced;
@@ -96,9 +97,11 @@ static VKAPI_ATTR VkResult VKAPI_CALL reset_fences(VkDevice d, uint32_t count,
                                                    const VkFence *fences)
 {
     pthread_mutex_lock(&host.lock);
-    host.pending[(uintptr_t)fences[0]] = false;
+    VkResult result = host.kept;
+    if (result == VK_SUCCESS)
+        host.pending[(uintptr_t)fences[0]] = false;
     pthread_mutex_unlock(&host.lock);
-    return VK_SUCCESS;
+    return result;
 }
 
 static VkResult submitted(VkFence fence)
@@ -210,7 +213,7 @@ static VkResult start(unsigned fences)
     host.fences = host.fences_gone = host.submissions = host.fenced = 0;
     host.fences_left = fences;
     host.done = false;
-    host.answer = host.refused = VK_SUCCESS;
+    host.answer = host.refused = host.kept = VK_SUCCESS;
     memset(host.pending, 0, sizeof(host.pending));
     pthread_mutex_unlock(&host.lock);
     fake_reset();
@@ -325,6 +328,32 @@ static void a_driver_without_fences_makes_them_late(void **state)
 {
     work_with(3);
     work_with(1); // that of the device
+}
+
+static void a_driver_that_cannot_reset_them_is_asked_for_no_more(void **state)
+{
+    assert_int_equal(start(MAX_FENCES), VK_SUCCESS);
+    set_done(true);
+    for (uint64_t i = 1; i <= 2; i++) { // the second makes the first one's free
+        assert_int_equal(by_submit(), VK_SUCCESS);
+        venus_context_fence(&f.context, RING_IDX, i);
+    }
+    expect_retired(1, 2, 0);
+    const unsigned made = look(&host.fences);
+    pthread_mutex_lock(&host.lock);
+    host.kept = VK_ERROR_OUT_OF_DEVICE_MEMORY;
+    pthread_mutex_unlock(&host.lock);
+    for (uint64_t i = 3; i <= 10; i++) {
+        assert_int_equal(by_submit(), VK_SUCCESS);
+        venus_context_fence(&f.context, RING_IDX, i);
+    }
+    assert_false(heard(30)); // nobody can say yet that it is done
+    pthread_mutex_lock(&host.lock);
+    host.kept = VK_SUCCESS;
+    pthread_mutex_unlock(&host.lock);
+    expect_retired(3, 8, 0);
+    assert_int_equal(look(&host.fences), made);
+    finish();
 }
 
 // A guest that asks about every seventh submission, then about every one, then about every third.
@@ -647,6 +676,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(fences_wait_for_their_work),
         cmocka_unit_test(a_driver_without_fences_makes_them_late),
+        cmocka_unit_test(a_driver_that_cannot_reset_them_is_asked_for_no_more),
         cmocka_unit_test(only_what_is_asked_about_has_a_fence),
         cmocka_unit_test(who_never_asks_has_no_fences),
         cmocka_unit_test(without_even_one_there_is_no_device),
