@@ -66,8 +66,6 @@ static void *take(const void *first, VkStructureType type)
 REAL(vkEnumerateDeviceExtensionProperties);
 REAL(vkGetPhysicalDeviceExternalBufferProperties);
 REAL(vkGetPhysicalDeviceImageFormatProperties2);
-REAL(vkGetPhysicalDeviceMemoryProperties);
-REAL(vkGetPhysicalDeviceMemoryProperties2);
 REAL(vkCreateDevice);
 REAL(vkAllocateMemory);
 REAL(vkFreeMemory);
@@ -126,21 +124,6 @@ static VKAPI_ATTR VkResult VKAPI_CALL image_format(VkPhysicalDevice gpu,
     if (ours && answer)
         answer->externalMemoryProperties = both_ways();
     return result;
-}
-
-// The window into the device's own memory takes no pages of ours.
-static VKAPI_ATTR void VKAPI_CALL memory_properties(VkPhysicalDevice gpu,
-                                                    VkPhysicalDeviceMemoryProperties *p)
-{
-    real_vkGetPhysicalDeviceMemoryProperties(gpu, p);
-    window_hide(p);
-}
-
-static VKAPI_ATTR void VKAPI_CALL memory_properties2(VkPhysicalDevice gpu,
-                                                     VkPhysicalDeviceMemoryProperties2 *p)
-{
-    real_vkGetPhysicalDeviceMemoryProperties2(gpu, p);
-    window_hide(&p->memoryProperties);
 }
 
 // ---- memory ---------------------------------------------------------------
@@ -323,8 +306,6 @@ static const struct {
     OURS(vkEnumerateDeviceExtensionProperties, extensions),
     OURS(vkGetPhysicalDeviceExternalBufferProperties, external_buffer),
     OURS(vkGetPhysicalDeviceImageFormatProperties2, image_format),
-    OURS(vkGetPhysicalDeviceMemoryProperties, memory_properties),
-    OURS(vkGetPhysicalDeviceMemoryProperties2, memory_properties2),
     OURS(vkCreateDevice, create_device),
     OURS(vkAllocateMemory, allocate),
     OURS(vkFreeMemory, release),
@@ -342,7 +323,7 @@ PFN_vkVoidFunction between_wrap(const char *name, PFN_vkVoidFunction real)
             return ours[i].function;
         }
     }
-    return real;
+    return window_wrap(name, real); // the window takes no pages of ours
 }
 
 __attribute__((constructor)) static void start(void)

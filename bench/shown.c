@@ -12,8 +12,6 @@
 #include "window.h"
 
 static PFN_vkEnumerateDeviceExtensionProperties real_extensions;
-static PFN_vkGetPhysicalDeviceMemoryProperties real_memory_properties;
-static PFN_vkGetPhysicalDeviceMemoryProperties2 real_memory_properties2;
 static const char *shown;
 
 static bool is_shown(const char *extension)
@@ -49,35 +47,13 @@ static VKAPI_ATTR VkResult VKAPI_CALL extensions(VkPhysicalDevice gpu, const cha
     return result;
 }
 
-static VKAPI_ATTR void VKAPI_CALL memory_properties(VkPhysicalDevice gpu,
-                                                    VkPhysicalDeviceMemoryProperties *p)
-{
-    real_memory_properties(gpu, p);
-    window_hide(p);
-}
-
-static VKAPI_ATTR void VKAPI_CALL memory_properties2(VkPhysicalDevice gpu,
-                                                     VkPhysicalDeviceMemoryProperties2 *p)
-{
-    real_memory_properties2(gpu, p);
-    window_hide(&p->memoryProperties);
-}
-
 PFN_vkVoidFunction between_wrap(const char *name, PFN_vkVoidFunction real)
 {
     if (real && between_same("vkEnumerateDeviceExtensionProperties", name)) {
         real_extensions = (PFN_vkEnumerateDeviceExtensionProperties)real;
         return (PFN_vkVoidFunction)extensions;
     }
-    if (real && between_same("vkGetPhysicalDeviceMemoryProperties", name)) {
-        real_memory_properties = (PFN_vkGetPhysicalDeviceMemoryProperties)real;
-        return (PFN_vkVoidFunction)memory_properties;
-    }
-    if (real && between_same("vkGetPhysicalDeviceMemoryProperties2", name)) {
-        real_memory_properties2 = (PFN_vkGetPhysicalDeviceMemoryProperties2)real;
-        return (PFN_vkVoidFunction)memory_properties2;
-    }
-    return real;
+    return window_wrap(name, real);
 }
 
 __attribute__((constructor)) static void start(void)

@@ -159,10 +159,13 @@ int main(int argc, char **argv)
     }
     struct bench b;
     bench_init(&b);
-    if (asked)
+    if (asked) {
         print_extensions(b.app.gpu);
+        bench_finish(&b);
+        return 0;
+    }
     for (const struct row *row = rows; row->name; row++) {
-        if (asked || !wanted(row, argc - first, argv + first))
+        if (!wanted(row, argc - first, argv + first))
             continue;
         if (row->slices) // what others do only once, such as the server's next worker, is over
             row->run(&b);

@@ -4,8 +4,9 @@
 
 #include <vulkan/vulkan.h>
 
-// Shows it as plain memory of the device, if there is other memory that can be mapped. No guest has
-// it: docs/emulation.md says why.
-void window_hide(VkPhysicalDeviceMemoryProperties *p);
+// What stands for the real driver's command, where that tells of memory: the window looks like
+// plain memory of the device, if there is other memory that can be mapped. No guest has it:
+// docs/emulation.md says why. Any other command is returned as it is.
+PFN_vkVoidFunction window_wrap(const char *name, PFN_vkVoidFunction real);
 
 #endif

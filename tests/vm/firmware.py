@@ -142,7 +142,6 @@ class FromPowerOn:
         finally:
             client.close()
 
-
     def leave_menu(self, client):
         """By Enter, which did nothing in two of some 60 starts, in one of them three times; it is not known why, so it is said."""
         for presses in (1, 2, 3):
